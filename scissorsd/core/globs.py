@@ -1,0 +1,54 @@
+"""The globs of the configuration: `**` crosses folders; `*`, `?` and `[...]` stay within a name.
+
+`{a,b}` are alternatives. A pattern without "/" is matched against the name at any depth; one that
+ends in "/" means everything in that folder. Case does not count: cameras and phones write `.JPG`.
+"""
+
+import re
+from functools import lru_cache
+
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|[{},]|.", re.DOTALL)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a path ("/" between folders, relative) falls under the pattern."""
+    return _compiled(pattern).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    if pattern.endswith("/"):
+        pattern += "**"
+    regex = "".join(_translated(pattern))
+    anywhere = "" if "/" in pattern else "(?:.*/)?"
+    try:
+        return re.compile(anywhere + regex, re.IGNORECASE | re.DOTALL)
+    except re.error:  # an odd bracket or brace: take every character as itself
+        return re.compile(anywhere + re.escape(pattern), re.IGNORECASE | re.DOTALL)
+
+
+def _translated(pattern: str) -> list[str]:
+    parts: list[str] = []
+    depth = 0
+    for piece in _TOKEN.findall(pattern):
+        if piece == "{":
+            depth += 1
+            parts.append("(?:")
+        elif piece == "}" and depth:
+            depth -= 1
+            parts.append(")")
+        elif piece == "," and depth:
+            parts.append("|")
+        else:
+            parts.append(_WILDCARDS.get(piece) or _literal_or_class(piece))
+    return parts
+
+
+_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+def _literal_or_class(piece: str) -> str:
+    if len(piece) == 1:
+        return re.escape(piece)
+    body = re.sub(r"([\\\[&~|^])", r"\\\1", piece[1:-1])
+    return f"[^/{body[1:]}]" if body.startswith("!") else f"[{body}]"

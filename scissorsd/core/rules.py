@@ -1,0 +1,214 @@
+"""Rules: which one a picture falls under, and the job that follows from it."""
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import PurePosixPath
+from typing import Literal
+
+from scissorsd.core.globs import matches
+from scissorsd.core.settling import Sighting
+
+Kind = Literal["cutout", "mask", "flat", "comparison"]
+Format = Literal["png", "webp", "avif", "tiff", "jpeg"]
+Verdict = Literal["ok", "doubtful", "no_subject"]
+OnVerdict = Literal["publish", "review", "fail"]
+SourceAction = Literal["keep", "move", "delete"]
+
+FORMATS: dict[Kind, tuple[Format, ...]] = {  # the first is the default
+    "cutout": ("png", "webp", "avif", "tiff"),
+    "mask": ("png",),
+    "flat": ("jpeg", "png", "webp"),
+    "comparison": ("jpeg", "png", "webp"),
+}
+SUFFIXES: dict[Format, tuple[str, ...]] = {  # the first is what we write
+    "png": (".png",),
+    "webp": (".webp",),
+    "avif": (".avif",),
+    "tiff": (".tif", ".tiff"),
+    "jpeg": (".jpg", ".jpeg"),
+}
+NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
+_DEFAULT_NAMES: dict[Kind, str] = {
+    "cutout": "{stem}",
+    "mask": "{stem}-mask",
+    "flat": "{stem}-flat",
+    "comparison": "{stem}-comparison",
+}
+
+REVIEW_FOLDER = "review"
+FAILED_FOLDER = "failed"
+PROCESSED_FOLDER = "processed"
+NAME_LIMIT = 255  # bytes in one file name, on every file system we meet
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One file to make of a picture."""
+
+    kind: Kind = "cutout"
+    format: Format = "png"
+    folder: str = ""  # inside the outbox, above the mirrored sub-folders
+    name: str = ""  # a template over NAME_FIELDS; empty: the kind's own
+    quality: int = 90  # 1 to 100; JPEG, WebP and AVIF
+    background: str = "white"  # flat: a colour (name or hex) or the path of a picture
+    metadata: Literal["strip", "keep"] = "strip"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskOptions:
+    """How the network's map becomes the mask."""
+
+    edges: Literal["soft"] = "soft"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to do with the pictures that match it."""
+
+    name: str
+    match: tuple[str, ...] = ()  # globs relative to the inbox; none: every picture
+    skip: bool = False
+    model: str = "u2net"
+    mask: MaskOptions = field(default_factory=MaskOptions)
+    outputs: tuple[Output, ...] = (Output(),)
+    when_no_subject: OnVerdict = "review"
+    when_doubtful: OnVerdict = "publish"
+    source: SourceAction = "keep"
+    move_to: str = ""  # absolute, or relative to the outbox; empty: processed/
+
+
+def choose(rules: Sequence[Rule], path: str) -> Rule | None:
+    """Give the first rule whose globs match the path, or none."""
+    for rule in rules:
+        if not rule.match or any(matches(pattern, path) for pattern in rule.match):
+            return rule
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOutput:
+    """An output and the path it will have, relative to the outbox."""
+
+    output: Output
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture under one rule, planned."""
+
+    inbox: str
+    source: Sighting
+    rule: Rule
+    outputs: tuple[PlannedOutput, ...]
+    moved_to: str = ""  # where the source goes, relative to the outbox or absolute; empty: nowhere
+    id: int = 0  # its row in the job journal, once begun
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every path that this job may write, whatever its verdict turns out to be."""
+        paths = [planned.path for planned in self.outputs]
+        claimed = [*paths, *(in_review(path) for path in paths)]
+        return (*claimed, self.moved_to) if self.moved_to else tuple(claimed)
+
+
+def in_review(path: str) -> str:
+    """Give the path that an output has when a person should look at it first."""
+    return f"{REVIEW_FOLDER}/{path}"
+
+
+def plan(
+    inbox: str, source: Sighting, rule: Rule, *, date: str, taken: Callable[[str], bool]
+) -> Job:
+    """Plan the job: the first set of names, in a fixed order, of which none is taken.
+
+    `a.jpg` becomes `a.png`; where that is taken, `a-jpg.png`, then `a-2.png`, `a-3.png`, and so on
+    for all of its outputs alike. `taken` answers for a path relative to the outbox.
+    """
+    for variant in _variants(source.path):
+        job = Job(
+            inbox=inbox,
+            source=source,
+            rule=rule,
+            outputs=tuple(
+                PlannedOutput(output, _output_path(output, source.path, variant, rule, inbox, date))
+                for output in rule.outputs
+            ),
+            moved_to=_destination(rule, source.path, variant),
+        )
+        if not any(taken(name) for name in job.names):
+            return job
+    raise AssertionError("the variants never end")
+
+
+def _variants(path: str) -> Iterator[str]:
+    yield ""
+    yield "-" + PurePosixPath(path).suffix[1:].lower()
+    yield from (f"-{number}" for number in count(2))
+
+
+def _output_path(
+    output: Output, source: str, variant: str, rule: Rule, inbox: str, date: str
+) -> str:
+    picture = PurePosixPath(source)
+    template = output.name or _DEFAULT_NAMES[output.kind]
+    if "{stem}" not in template:
+        template += variant
+        variant = ""
+    values = {
+        "stem": picture.stem + variant,
+        "ext": picture.suffix[1:],
+        "rule": rule.name,
+        "inbox": inbox,
+        "kind": output.kind,
+        "date": date,
+    }
+    name = template.format(**{key: _harmless(value) for key, value in values.items()})
+    suffixes = SUFFIXES[output.format]
+    suffix = next((s for s in suffixes if name.lower().endswith(s)), "")
+    inner, _, body = (name[: -len(suffix)] if suffix else name).rpartition("/")
+    return _joined(output.folder, _parent(source), inner, fit(body, suffix or suffixes[0]))
+
+
+def _destination(rule: Rule, source: str, variant: str) -> str:
+    if rule.source != "move":
+        return ""
+    picture = PurePosixPath(source)
+    folder = rule.move_to or PROCESSED_FOLDER
+    return _joined(folder, _parent(source), fit(picture.stem + variant, picture.suffix))
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _joined(*parts: str) -> str:
+    """Join without letting pathlib fold a name that is only dots."""
+    return "/".join(part.rstrip("/") for part in parts if part)
+
+
+def _harmless(value: str) -> str:
+    """Make a value that a template may use as a whole folder name without leaving the outbox."""
+    return value.replace("/", "-") if value.strip(".") else value.replace(".", "_")
+
+
+def fit(body: str, suffix: str) -> str:
+    """Join a name so that it fits in NAME_LIMIT bytes; a body cut short ends in its hash."""
+    if len(_encoded(body + suffix)) <= NAME_LIMIT:
+        return body + suffix
+    end = "~" + hashlib.sha256(_encoded(body)).hexdigest()[:8] + suffix
+    while len(_encoded(body + end)) > NAME_LIMIT:
+        body = body[:-1]
+    return body + end
+
+
+def name_key(path: str) -> str:
+    """Give what two paths share when some file system would take them for one name."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

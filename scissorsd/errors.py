@@ -1,0 +1,104 @@
+"""What can go wrong, as a tree; and what the process then exits with.
+
+ScissorsError                  every error that is meant for a person
+├── UsageError                 the command line asks for something that cannot be
+├── ConfigError                the configuration has problems, listed all at once
+├── PictureError               this picture cannot be cut as it stands: failed
+│   ├── UnsupportedPictureError    not a picture, or of a format that is not read
+│   ├── OverLimitsError            larger than `limits` allow
+│   ├── CorruptPictureError        the decoder gave up
+│   └── TruncatedPictureError      its end is missing: looked at again before it counts
+├── SourceChangedError         the picture was replaced or taken away during the work
+├── HoldError                  something that should pass: busy, full, denied, unreachable
+├── WeightsError               a model file cannot be had
+├── SessionError               no provider can open, or go on with, a session
+├── JournalError               the job journal cannot be used
+└── AlreadyRunningError        another process works on this state folder
+"""
+
+EXIT_OK = 0
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_SOME_FAILED = 3
+EXIT_BAD_CONFIG = 78  # EX_CONFIG of sysexits.h; the unit tells systemd not to restart on it
+
+
+class ScissorsError(Exception):
+    """An error for a person: `what` happened, and `advice` on what to do (may be empty)."""
+
+    exit_code = EXIT_FAILURE
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.advice}" if self.advice else self.what
+
+
+class UsageError(ScissorsError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = EXIT_USAGE
+
+
+class ConfigError(ScissorsError):
+    """The configuration has problems; each is one line, `file:line:column: where: what`."""
+
+    exit_code = EXIT_BAD_CONFIG
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class PictureError(ScissorsError):
+    """This picture cannot be cut as it stands; it is set aside as failed."""
+
+
+class UnsupportedPictureError(PictureError):
+    """Not a picture, or a picture of a format that is not read."""
+
+
+class OverLimitsError(PictureError):
+    """Larger than the configured limits allow."""
+
+
+class CorruptPictureError(PictureError):
+    """The decoder gave up in the middle."""
+
+
+class TruncatedPictureError(PictureError):
+    """The end of the file is missing, perhaps because it is still being written."""
+
+
+class SourceChangedError(ScissorsError):
+    """The picture was replaced or taken away while it was being worked on."""
+
+
+class HoldError(ScissorsError):
+    """Something that should pass; the work is tried again after a pause.
+
+    `outbox_wide` tells that every job of the same outbox would meet it (a full disk).
+    """
+
+    def __init__(self, what: str, advice: str = "", *, outbox_wide: bool = False) -> None:
+        super().__init__(what, advice)
+        self.outbox_wide = outbox_wide
+
+
+class WeightsError(ScissorsError):
+    """A model file cannot be had, or is not what it should be."""
+
+
+class SessionError(ScissorsError):
+    """No provider can open a session, or go on with one."""
+
+
+class JournalError(ScissorsError):
+    """The job journal cannot be opened or written."""
+
+
+class AlreadyRunningError(ScissorsError):
+    """Another process works on this state folder."""
