@@ -22,7 +22,8 @@ NO_SUBJECT_SHARE = 0.005
 SUBJECT = 0.5  # above this the raw map says "subject"
 UNSURE = (0.1, 0.9)  # between these it does not know
 
-# Decoding 12 megapixels to 320 pixels needs no better than a reduction to three times that first.
+FLAT = 1e-6  # a raw map whose values span less than this says nothing
+# Shrinking 12 megapixels to 320 pixels may take a cheap reduction to three times that size first.
 _REDUCING_GAP = 3.0
 
 
@@ -75,7 +76,8 @@ def without_transparent(
     if alpha is None:
         return raw
     height, width = raw.shape
-    return raw * (_resized(alpha, (width, height)).astype(np.float32) / 255)
+    cover = _resized(alpha, (width, height)).astype(np.float32)
+    return raw * (cover / np.float32(255))
 
 
 def judge(raw: NDArray[np.float32]) -> Judgement:
@@ -94,7 +96,7 @@ def judge(raw: NDArray[np.float32]) -> Judgement:
 def normalised(raw: NDArray[np.float32]) -> NDArray[np.float32]:
     """Stretch the values of the raw map over [0, 1]; a flat map has no subject and becomes 0."""
     low, high = float(raw.min()), float(raw.max())
-    if high - low < 1e-6:
+    if high - low < FLAT:
         return np.zeros_like(raw)
     return (raw - low) / (high - low)
 

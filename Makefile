@@ -1,0 +1,71 @@
+# make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
+# make test   the tests, the slow ones too        PYTEST_ARGS="-k settle -x" is passed on
+# make lint   ruff and mypy
+# make bench  the figures in the documentation
+# make clean  remove what make made (pictures in inbox/ and outbox/ stay)
+
+VENV ?= .venv
+PYTEST_ARGS ?=
+BENCHMARKS ?= benchmarks/masks.py
+
+bin := $(VENV)/bin
+.DEFAULT_GOAL := run
+.PHONY: run test lint bench clean
+
+# The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
+# Each is really started: a pyenv shim is on the PATH even where its version is not active.
+candidates := python3 python3.14 python3.13 python3.12 python3.11
+define choose_python
+chosen=""; \
+for p in $(if $(PYTHON),"$(PYTHON)",$(candidates)); do \
+    v=$$("$$p" -c 'import sys; print(*sys.version_info[:2])' 2>/dev/null) || continue; \
+    minor=$${v#3 }; [ "$$minor" != "$$v" ] && [ "$$minor" -ge 11 ] || continue; \
+    if ! "$$p" -c 'import ensurepip, venv' 2>/dev/null; then bare=$$p; continue; fi; \
+    [ -n "$$chosen" ] && [ "$$minor" -le "$$best" ] || { chosen=$$p; best=$$minor; }; \
+done; \
+if [ -z "$$chosen" ] && [ -n "$$bare" ]; then \
+    echo "$$bare is here, but without its venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+elif [ -z "$$chosen" ]; then \
+    echo "scissorsd needs Python 3.11 or newer, and none was found (tried: $(or $(PYTHON),$(candidates)))." >&2; \
+    echo "Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; \
+fi
+endef
+
+# $(call set_up,WHAT): a working virtual environment with WHAT installed in it
+define set_up
+@$(choose_python); \
+if ! $(bin)/python -m pip --version >/dev/null 2>&1; then \
+    echo "Making $(VENV) with $$("$$chosen" --version)"; "$$chosen" -m venv --clear $(VENV); \
+fi
+@echo "Installing $(1) into $(VENV) (the first time this fetches some hundred megabytes)"
+@$(bin)/python -m pip install --disable-pip-version-check --no-input $(if $(MAKE_TERMOUT),,--quiet) --editable '$(1)'
+endef
+
+$(VENV)/.ready: pyproject.toml
+	$(call set_up,.)
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml
+	$(call set_up,.[dev])
+	@touch $(VENV)/.ready $@
+
+run: $(VENV)/.ready
+	@mkdir -p inbox outbox
+	@echo "Drop pictures into  $(CURDIR)/inbox"
+	@echo "and find cutouts in $(CURDIR)/outbox    (Ctrl-C ends it)"
+	@$(bin)/scissorsd watch inbox outbox --mask
+
+test: $(VENV)/.ready-dev
+	$(bin)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready-dev
+	$(bin)/python -m ruff check .
+	$(bin)/python -m ruff format --check .
+	$(bin)/python -m mypy
+
+bench: $(VENV)/.ready-dev
+	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(bin)/python "$$script"; done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""`python -m scissorsd` is `scissorsd`."""
+
+from scissorsd.cli import main
+
+main()

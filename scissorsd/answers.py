@@ -1,0 +1,251 @@
+"""The answers of `status`, `why` and `retry`: from the journal and how the daemon stands."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from scissorsd import folders, standing
+from scissorsd.config import Inbox
+from scissorsd.core.ignoring import is_picture_name, why_ignored
+from scissorsd.core.rules import choose
+from scissorsd.errors import UsageError
+from scissorsd.journal import FILE, Entry, Journal
+from scissorsd.states import State
+
+LAST_JOBS = 10
+
+
+# --- status ----------------------------------------------------------------------------------
+
+
+def status(state: State) -> dict[str, object]:
+    """Give everything `status --json` tells, as plain values."""
+    running = standing.is_running(state.folder)
+    stands = standing.read(state.folder)
+    live = {i.name: i for i in stands.inboxes} if stands is not None and running else {}
+    journal = _journal(state)
+    inboxes = []
+    for inbox in state.config.inboxes:
+        counts = journal.counts(inbox.path) if journal is not None else {}
+        now = live.get(inbox.name)
+        inboxes.append(
+            {
+                "name": inbox.name,
+                "path": str(inbox.path),
+                "outbox": str(inbox.outbox),
+                "watch": now.mode if now else "",
+                "why": now.why if now else "",
+                "away": now.away if now else "",
+                "trouble": now.trouble if now else "",
+                "settling": now.settling if now else 0,
+                "settled": now.ready if now else 0,
+                "working": now.working if now else 0,
+                "held": now.held if now else counts.get("held", 0) + counts.get("published", 0),
+                "held_why": now.held_why if now else "",
+                "done": counts.get("done", 0),
+                "failed": counts.get("failed", 0),
+                "verdicts": {
+                    key.removeprefix("verdict:"): number
+                    for key, number in counts.items()
+                    if key.startswith("verdict:")
+                },
+            }
+        )
+    return {
+        "running": running,
+        "healthy": not standing.troubles(state.folder),
+        "troubles": standing.troubles(state.folder),
+        "pid": stands.pid if stands is not None and running else None,
+        "state": str(state.folder),
+        "config": stands.config if stands is not None else "",
+        "started_at": stands.started_at if stands is not None and running else None,
+        "silent_s": round(monotonic() - stands.beat, 1) if stands is not None and running else None,
+        "providers": stands.providers if stands is not None and running else {},
+        "inboxes": inboxes,
+        "jobs": [_plain(entry) for entry in journal.latest(LAST_JOBS)] if journal else [],
+    }
+
+
+def _plain(entry: Entry) -> dict[str, object]:
+    return {**asdict(entry), "source": entry.source}
+
+
+def _journal(state: State) -> Journal | None:
+    if not (state.folder / FILE).exists():
+        return None
+    return Journal(state.folder, read_only=True)
+
+
+# --- why -------------------------------------------------------------------------------------
+
+
+def why(state: State, path: Path) -> Iterator[str]:
+    """Say why a file was taken, ignored, held or set aside; one sentence a line."""
+    place = _in_inbox(state, path)
+    journal = _journal(state)
+    if place is None:
+        yield from _why_elsewhere(state, journal, path)
+        return
+    inbox, relative = place
+    entries = journal.of_source(inbox.path, relative) if journal is not None else []
+    sighting = folders.look(inbox.path, relative)
+    if sighting is None:
+        yield _why_not_a_file(path)
+        yield from (_told(entry) for entry in entries)
+        return
+    ignored = _why_not_wanted(inbox, relative)
+    if ignored:
+        yield ignored
+        return
+    entry = next((e for e in entries if (e.size, e.mtime_ns) == sighting.version), None)
+    if entry is not None:
+        yield _told(entry)
+        return
+    if entries:
+        yield f"It has changed since it was last cut ({_told(entries[0])})"
+    rule = choose(inbox.rules, relative)
+    yield f"It falls under the rule {rule.name if rule else '?'!r} of the inbox {inbox.name!r}."
+    yield _why_waiting(state, inbox, sighting.size)
+
+
+def _in_inbox(state: State, path: Path) -> tuple[Inbox, str] | None:
+    for inbox in state.config.inboxes:
+        for candidate in (path, Path(os.path.realpath(path.parent)) / path.name):
+            for root in (inbox.path, Path(os.path.realpath(inbox.path))):
+                if candidate != root and candidate.is_relative_to(root):
+                    return inbox, str(candidate.relative_to(root))
+    return None
+
+
+def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterator[str]:
+    owners = journal.of_output(str(path)) if journal is not None else []
+    if owners:
+        for entry in owners:
+            yield f"{path} belongs to {entry.source}."
+            yield _told(entry)
+        return
+    inboxes = ", ".join(str(inbox.path) for inbox in state.config.inboxes)
+    yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
+
+
+def _why_not_a_file(path: Path) -> str:
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        return f"There is no file at {path} now ({error.strerror})."
+    if stat.S_ISLNK(mode):
+        return f"{path} is a symbolic link; those are never followed. Put the file itself here."
+    if stat.S_ISDIR(mode):
+        return f"{path} is a folder; ask about a file in it."
+    return f"{path} is not a regular file (a pipe, socket or device); it is ignored."
+
+
+def _why_not_wanted(inbox: Inbox, relative: str) -> str:
+    ignored = why_ignored(relative, inbox.ignore)
+    if ignored:
+        return f"It is ignored: {ignored}."
+    if "/" in relative and not inbox.recursive:
+        return f"It is ignored: it lies in a sub-folder, and {inbox.name!r} has 'recursive: false'."
+    if not is_picture_name(relative):
+        return "It is ignored: its name does not end as a picture's does (.jpg, .png, .heic, …)."
+    rule = choose(inbox.rules, relative)
+    if rule is None:
+        return f"It is ignored: no rule of the inbox {inbox.name!r} matches {relative!r}."
+    if rule.skip:
+        return f"It is ignored: the rule {rule.name!r} matches it and says 'skip: true'."
+    return ""
+
+
+def _why_waiting(state: State, inbox: Inbox, size: int) -> str:
+    if not standing.is_running(state.folder):
+        return "It will be taken when a daemon runs; none does now."
+    stands = standing.read(state.folder)
+    live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
+    if live is not None and live.away:
+        return f"It waits, because the inbox is away: {live.away}."
+    if live is not None and live.trouble:
+        return f"It waits, because of a trouble: {live.trouble}."
+    if size == 0:
+        return "It is empty; it is looked at again until something is in it."
+    return (
+        f"It waits until it has not changed for {inbox.settle:g} s, and for its turn; it is seen "
+        f"at the latest by the next scan (every {inbox.rescan:g} s)."
+    )
+
+
+def _told(entry: Entry) -> str:
+    when = _moment(entry.ended_at or entry.begun_at)
+    reason = entry.reason.replace("\n", " ")
+    match entry.state:
+        case "done":
+            fate = ", ".join(entry.published) or "nothing"
+            verdict = f", verdict {entry.verdict}" if entry.verdict else ""
+            return f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}."
+        case "failed":
+            aside = f" See {entry.set_aside[0]}." if entry.set_aside else ""
+            return (
+                f"It failed on {when} under the rule {entry.rule!r}: {reason}{aside} It is taken "
+                "again when the file changes, or by 'scissorsd retry'."
+            )
+        case "held":
+            return f"It is held since {when} and tried again, less and less often: {reason}"
+        case "published":
+            what = f" ({reason})" if reason else ""
+            return f"It was cut on {when}; what is left is to dispose of the source{what}."
+        case "again":
+            return "It was asked for again and will be taken by the daemon."
+        case "begun":
+            return f"It is being cut under the rule {entry.rule!r}, since {when}."
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+# --- retry -----------------------------------------------------------------------------------
+
+
+def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]:
+    """Take failed pictures again; one sentence for each. Raises UsageError where it cannot be."""
+    if not (state.folder / FILE).exists():
+        raise UsageError(f"nothing was ever cut on the state folder {state.folder}")
+    journal = Journal(state.folder)
+    try:
+        entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
+        for entry in entries:
+            yield _again(journal, entry)
+    finally:
+        journal.close()
+
+
+def _failed(state: State, journal: Journal, path: Path) -> Entry:
+    place = _in_inbox(state, path)
+    if place is None:
+        found = journal.of_output(str(path))
+    else:
+        found = journal.of_source(place[0].path, place[1])
+    entry = next((entry for entry in found if entry.state == "failed"), None)
+    if entry is None:
+        raise UsageError(
+            f"{path} is not a picture that failed", f"Ask 'scissorsd why {path}' how it stands."
+        )
+    return entry
+
+
+def _again(journal: Journal, entry: Entry) -> str:
+    note, *sources = (Path(path) for path in entry.set_aside)
+    source = Path(entry.source)
+    if sources and sources[0].exists():
+        if source.exists():
+            raise UsageError(f"{source} cannot be put back: a file of that name is there")
+        source.parent.mkdir(parents=True, exist_ok=True)
+        folders.put_back(sources[0], source)
+    elif not source.exists():
+        return f"{source} is no longer there; nothing to take again."
+    note.unlink(missing_ok=True)
+    journal.ask_again(entry.id)
+    return f"{source} will be taken again."

@@ -1,0 +1,512 @@
+"""The commands. Whatever is heavy is imported inside them, so that `--help` answers at once."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scissorsd import __version__
+from scissorsd.errors import (
+    EXIT_FAILURE,
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    ScissorsError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from scissorsd.config import Config, Loaded
+    from scissorsd.core.catalogue import Model
+    from scissorsd.daemon import Daemon
+
+Command = Callable[..., Any]
+
+DEFAULT_CONFIG = "/etc/scissorsd/scissorsd.yaml"
+ONCE_SETTLE = 0.5  # seconds; what `once` finds is meant to be whole
+
+
+def main() -> None:
+    """Run the command line; errors are a line or two for a person, unless `--debug`."""
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = EXIT_FAILURE
+    except ScissorsError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        code = error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
+        _complain("run it again with --debug to see where, and please report it")
+        code = EXIT_FAILURE
+    sys.exit(code or EXIT_OK)
+
+
+def _complain(text: str) -> None:
+    first, *rest = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines()
+    click.echo(f"scissorsd: {first}", err=True)
+    for line in rest:
+        click.echo(f"  {line}", err=True)
+
+
+_FOLDER = click.Path(path_type=Path)
+_config = click.option("-c", "--config", type=_FOLDER, help="The configuration file.")
+_state = click.option("--state", type=_FOLDER, help="The state folder to ask or use.")
+_models = click.option("--models", type=_FOLDER, help="Where the model files are kept.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="scissorsd")
+@click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
+@click.pass_context
+def cli(context: click.Context, *, debug: bool) -> None:
+    """Cut the background out of photographs that are dropped into a folder."""
+    context.obj = debug
+
+
+# --- the daemon ------------------------------------------------------------------------------
+
+
+_daemon_options: list[Callable[[Command], Command]] = [
+    click.option("--model", default="u2net", show_default=True, help="The network to use."),
+    click.option("--mask", is_flag=True, help="Put out the mask too, as NAME-mask.png."),
+    click.option("--flat", metavar="COLOUR", help="Put out the picture on a colour too."),
+    click.option("--comparison", is_flag=True, help="Put out before and after side by side too."),
+    click.option(
+        "--source",
+        type=click.Choice(["keep", "move", "delete"]),
+        default="keep",
+        show_default=True,
+        help="What becomes of a picture once it is cut; move: to processed/ in the outbox.",
+    ),
+    click.option("--settle", help="How long a file must not have changed, such as 2s."),
+    click.option(
+        "--watch",
+        type=click.Choice(["auto", "events", "polling"]),
+        help="How the inbox is watched.",
+    ),
+    click.option("--providers", help="Where the network runs, in order: cuda,openvino,cpu."),
+    click.option("--precision", type=click.Choice(["auto", "full", "fast"])),
+    click.option("--require-gpu", is_flag=True, help="Refuse to work without a GPU."),
+    click.option("--workers", type=int, help="Pictures in hand at once."),
+    _models,
+    _state,
+]
+
+
+def _with_daemon_options(command: Command) -> Command:
+    for option in reversed(_daemon_options):
+        command = option(command)
+    return command
+
+
+def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, object]:
+    """Give the values of a configuration file that says the same as the command line."""
+    outputs: list[dict[str, object]] = [{"kind": "cutout"}]
+    if options["mask"]:
+        outputs.append({"kind": "mask"})
+    if options["flat"]:
+        outputs.append({"kind": "flat", "background": options["flat"]})
+    if options["comparison"]:
+        outputs.append({"kind": "comparison"})
+    rule = {
+        "name": "everything",
+        "model": options["model"],
+        "outputs": outputs,
+        "source": options["source"],
+    }
+    inbox_values = {"path": str(inbox), "outbox": str(outbox), "rules": [rule]}
+    inbox_values |= {key: options[key] for key in ("settle", "watch") if options[key]}
+    providers = options["providers"]
+    values = {
+        "state": str(options["state"].absolute()) if options["state"] else "",
+        "models": str(options["models"].absolute()) if options["models"] else None,
+        "providers": providers.split(",") if providers and providers != "auto" else None,
+        "precision": options["precision"],
+        "require_gpu": options["require_gpu"] or None,
+        "workers": options["workers"],
+        "inboxes": {"inbox": inbox_values},
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> "Config":
+    from scissorsd import states
+    from scissorsd.config import from_values
+
+    inbox, outbox = inbox.absolute(), outbox.absolute()
+    if not inbox.is_dir():
+        raise UsageError(f"{inbox} is not a folder", "Make it first, or check the path.")
+    values = _values(inbox, outbox, options)
+    values["state"] = values["state"] or str(states.for_pair(inbox, outbox))
+    loaded = from_values(values, base=Path.cwd())
+    _warn(loaded)
+    states.remember(loaded.config.state, values)
+    return loaded.config
+
+
+def _load(path: Path) -> "Config":
+    from scissorsd.config import load
+
+    loaded = load(path)
+    _warn(loaded)
+    return loaded.config
+
+
+def _warn(loaded: "Loaded") -> None:
+    for warning in loaded.warnings:
+        click.echo(warning, err=True)
+
+
+@cli.command()
+@click.argument("inbox", type=_FOLDER)
+@click.argument("outbox", type=_FOLDER)
+@_with_daemon_options
+@click.pass_obj
+def watch(debug: bool, /, inbox: Path, outbox: Path, **options: Any) -> int:  # noqa: FBT001
+    """Watch INBOX and put cutouts into OUTBOX, without a configuration file."""
+    from scissorsd.daemon import Daemon
+    from scissorsd.progress import Bars
+
+    _set_up_logs(debug=debug)
+    config = _from_command_line(inbox, outbox, options)
+    click.echo(f"Watching {inbox}; cutouts appear in {outbox}. Ctrl-C stops.", err=True)
+    with Bars() as bars:
+        return Daemon(config, on_beat=bars.backlog, fetching=bars.fetching).run()
+
+
+@cli.command()
+@_config
+@click.pass_obj
+def run(debug: bool, /, config: Path | None) -> int:  # noqa: FBT001
+    """Run the daemon on a configuration file (default: /etc/scissorsd/scissorsd.yaml)."""
+    from scissorsd.daemon import Daemon
+    from scissorsd.progress import Bars
+
+    _set_up_logs(debug=debug)
+    path = (config or Path(DEFAULT_CONFIG)).absolute()
+    with Bars() as bars:
+        return Daemon(
+            _load(path),
+            origin=str(path),
+            load_anew=lambda: _load(path),
+            on_beat=bars.backlog,
+            fetching=bars.fetching,
+        ).run()
+
+
+@cli.command()
+@click.argument("inbox", type=_FOLDER, required=False)
+@click.argument("outbox", type=_FOLDER, required=False)
+@_config
+@click.option("--again", is_flag=True, help="Cut what was cut before, too.")
+@_with_daemon_options
+@click.pass_context
+def once(
+    context: click.Context,
+    /,
+    inbox: Path | None,
+    outbox: Path | None,
+    config: Path | None,
+    *,
+    again: bool,
+    **options: Any,
+) -> int:
+    """Cut all that is in INBOX now, or in the inboxes of a configuration (-c), then exit.
+
+    Exits with 0 if all came out, with 3 if some failed.
+    """
+    from scissorsd.daemon import Daemon
+    from scissorsd.progress import Bars
+
+    _set_up_logs(debug=context.obj, quiet=sys.stderr.isatty())
+    settings = _for_once(context, inbox, outbox, config, options)
+    with Bars() as bars:
+        daemon = Daemon(
+            settings,
+            origin=str(config.absolute()) if config else "",
+            once=True,
+            again=again,
+            on_beat=bars.backlog,
+            fetching=bars.fetching,
+        )
+        code = daemon.run()
+    _sum_up(daemon)
+    return code
+
+
+def _for_once(
+    context: click.Context,
+    inbox: Path | None,
+    outbox: Path | None,
+    config: Path | None,
+    options: dict[str, Any],
+) -> "Config":
+    from dataclasses import replace
+
+    if config is None and inbox is not None and outbox is not None:
+        options["settle"] = options["settle"] or f"{ONCE_SETTLE}s"
+        return _from_command_line(inbox, outbox, options)
+    if config is None or inbox is not None:
+        raise UsageError("give either INBOX and OUTBOX, or -c FILE")
+    given = [
+        name
+        for name in options
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(f"--{given[0].replace('_', '-')} does not go with -c; the file says it")
+    loaded = _load(config.absolute())
+    inboxes = (replace(i, settle=min(i.settle, ONCE_SETTLE)) for i in loaded.inboxes)
+    return replace(loaded, inboxes=tuple(inboxes))
+
+
+def _sum_up(daemon: "Daemon") -> None:
+    left = daemon.left_over()
+    totals = daemon.totals
+    verdicts = ", ".join(f"{n} {v}" for v, n in sorted(totals.verdicts.items()) if v != "ok")
+    click.echo(
+        f"{totals.done} cut" + (f" ({verdicts})" if verdicts else "") + f", {len(left)} not"
+        if totals.done or left
+        else "Nothing to do: every picture there was cut before (--again cuts them anew).",
+        err=True,
+    )
+    for picture, reason in left:
+        _complain(f"{picture}: {reason}")
+
+
+# --- at once ---------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=_FOLDER)
+@click.option("-o", "--out", type=_FOLDER, help="A folder, or the file for one picture.")
+@click.option("--model", default="u2net", show_default=True, help="The network to use.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(["cutout", "mask", "flat", "comparison"]),
+    help="What to make; may be given more than once. Default: cutout.",
+)
+@click.option("--background", default="white", show_default=True, help="Of a flat: a colour.")
+@click.option("--overwrite", is_flag=True, help="Write over what is there.")
+@_models
+@click.pass_obj
+def cut(debug: bool, /, pictures: tuple[Path, ...], **options: Any) -> int:  # noqa: FBT001
+    """Cut a picture or a few, at once.
+
+    Without -o, NAME-cutout.png appears beside each picture.
+    """
+    from scissorsd.cutnow import cut_all
+    from scissorsd.progress import Bars
+
+    _set_up_logs(debug=debug, quiet=True)
+    with Bars() as bars:
+        failures = 0
+        for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
+            if isinstance(outcome, ScissorsError):
+                failures += 1
+                _complain(f"{picture}: {outcome}")
+            else:
+                click.echo("\n".join(outcome))
+    if not failures:
+        return EXIT_OK
+    return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED
+
+
+@cli.command()
+@_config
+def check(config: Path | None) -> int:
+    """Check a configuration: every problem, or what each inbox will do."""
+    from scissorsd.config import describe, load
+
+    loaded = load(config or Path(DEFAULT_CONFIG))
+    _warn(loaded)
+    click.echo("ok\n")
+    click.echo(describe(loaded.config))
+    return EXIT_OK
+
+
+# --- asking a daemon -------------------------------------------------------------------------
+
+
+@cli.command()
+@_config
+@_state
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(config: Path | None, state: Path | None, *, as_json: bool) -> int:
+    """Show how each inbox stands, where the networks run, and the last jobs."""
+    import json
+
+    from scissorsd import answers, states
+    from scissorsd.tables import show_status
+
+    told = answers.status(states.find(config, state))
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+    else:
+        show_status(told)
+    return EXIT_OK
+
+
+@cli.command()
+@click.argument("path", type=_FOLDER)
+@_config
+@_state
+def why(path: Path, config: Path | None, state: Path | None) -> int:
+    """Say why a file was taken, ignored, held or set aside."""
+    from scissorsd import answers, states
+
+    path = path.absolute()
+    for sentence in answers.why(states.find(config, state, about=path), path):
+        click.echo(sentence.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return EXIT_OK
+
+
+@cli.command()
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=_FOLDER)
+@click.option("--failed", is_flag=True, help="Every picture that failed.")
+@_config
+@_state
+def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, failed: bool) -> int:
+    """Take failed pictures again."""
+    from scissorsd import answers, standing, states
+
+    if failed == bool(paths):
+        raise UsageError("name the pictures to take again, or give --failed")
+    absolute = [path.absolute() for path in paths]
+    place = states.find(config, state, about=absolute[0] if absolute else None)
+    count = 0
+    for sentence in answers.retry(place, absolute, failed=failed):
+        count += 1
+        click.echo(sentence)
+    if not count:
+        click.echo("No picture has failed.")
+    elif not standing.is_running(place.folder):
+        click.echo("No daemon runs now; they are taken when one does.")
+    return EXIT_OK
+
+
+@cli.command()
+@_config
+@_state
+def health(config: Path | None, state: Path | None) -> int:
+    """Exit with 0 if a daemon is alive and every watcher works, else with 1 and the reason."""
+    from scissorsd import standing, states
+
+    troubles = standing.troubles(state or states.find(config, state).folder)
+    for trouble in troubles:
+        click.echo(trouble)
+    return EXIT_FAILURE if troubles else EXIT_OK
+
+
+# --- models and the machine ------------------------------------------------------------------
+
+
+@cli.group(invoke_without_command=True)
+@_config
+@_models
+@click.pass_context
+def models(context: click.Context, config: Path | None, models: Path | None) -> int:
+    """List, fetch or verify the model files."""
+    from scissorsd import weights
+    from scissorsd.core.catalogue import CATALOGUE
+
+    settings = _load(config) if config else None
+    folder = models or (settings.models if settings else weights.default_folder())
+    context.obj = (settings.catalogue if settings else CATALOGUE, folder)
+    if context.invoked_subcommand is None:
+        context.invoke(list_models)
+    return EXIT_OK
+
+
+@models.command("list")
+@click.pass_obj
+def list_models(place: tuple[Mapping[str, "Model"], Path]) -> int:
+    """Show the known models and which files are there."""
+    from scissorsd.tables import show_models
+
+    show_models(*place)
+    return EXIT_OK
+
+
+@models.command("fetch")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.pass_obj
+def fetch_models(place: tuple[Mapping[str, "Model"], Path], names: tuple[str, ...]) -> int:
+    """Fetch model files that are not there, and verify them."""
+    from scissorsd import weights
+    from scissorsd.progress import Bars
+
+    catalogue, folder = place
+    with Bars() as bars:
+        for name in names:
+            model = _known_model(catalogue, name)
+            path = weights.locate(model, folder, progress=bars.fetching)
+            click.echo(f"{name}: {path}")
+    return EXIT_OK
+
+
+@models.command("verify")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.pass_obj
+def verify_models(place: tuple[Mapping[str, "Model"], Path], names: tuple[str, ...]) -> int:
+    """Verify the model files that are there, byte for byte."""
+    from scissorsd import weights
+
+    catalogue, folder = place
+    code = EXIT_OK
+    for name in names or catalogue:
+        model = _known_model(catalogue, name)
+        path = folder / model.file
+        if not path.exists():
+            click.echo(f"{name}: not there ({path})")
+            code = EXIT_FAILURE if names else code
+            continue
+        try:
+            weights.verify(model, path)
+            click.echo(f"{name}: ok ({path})")
+        except ScissorsError as error:
+            _complain(f"{name}: {error}")
+            code = EXIT_FAILURE
+    return code
+
+
+def _known_model(catalogue: Mapping[str, "Model"], name: str) -> "Model":
+    if name not in catalogue:
+        raise UsageError(f"there is no model {name!r}; known are: {', '.join(catalogue)}")
+    return catalogue[name]
+
+
+@cli.command()
+@_config
+@_models
+def doctor(config: Path | None, models: Path | None) -> int:
+    """Show which providers truly work, models, limits, mounts and folders; say what to do."""
+    from scissorsd import doctor as doctors
+    from scissorsd.tables import show_findings
+
+    _set_up_logs(debug=False, quiet=True)
+    path = config or (Path(DEFAULT_CONFIG) if Path(DEFAULT_CONFIG).exists() else None)
+    settings = _load(path) if path else None
+    return EXIT_OK if show_findings(doctors.examine(settings, models)) else EXIT_FAILURE
+
+
+def _set_up_logs(*, debug: bool, quiet: bool = False) -> None:
+    from scissorsd import logs
+
+    logs.set_up(debug=debug, quiet=quiet and not debug)

@@ -1,0 +1,170 @@
+"""The configuration: YAML in, a Config out, every problem at once with its place in the file."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.core.rules import MaskOptions, Output, Rule
+from scissorsd.errors import ConfigError
+from scissorsd.findings import Document, plain
+from scissorsd.folderchecks import check_folders
+from scissorsd.globchecks import check_globs
+from scissorsd.inwords import describe
+from scissorsd.rulechecks import check_rules, format_of
+from scissorsd.schema import (
+    Configuration,
+    CustomModelSection,
+    InboxSection,
+    OutputSection,
+    RuleSection,
+)
+from scissorsd.settings import Config, Inbox, Limits, Loaded
+from scissorsd.validation import validate
+from scissorsd.yamlmarks import YamlError, read
+
+__all__ = ["Config", "Inbox", "Limits", "Loaded", "describe", "from_values", "load"]
+
+_LARGEST_FILE = 2**20  # bytes; far beyond any configuration
+
+
+def load(path: Path) -> Loaded:
+    """Read a configuration file; raises ConfigError with every problem at once."""
+    origin = plain(str(path))
+    try:
+        document = read(_text(path, origin), origin)
+    except YamlError as error:
+        raise ConfigError(Document(origin, {}).lines([error.finding])) from None
+    return _loaded(document, path.absolute().parent)
+
+
+def from_values(
+    values: Mapping[str, object], *, origin: str = "command line", base: Path
+) -> Loaded:
+    """Check values that come from no file, as `load` does; raises ConfigError.
+
+    Relative paths begin at `base`.
+    """
+    tidy = _tidied(values)
+    return _loaded(Document(origin, tidy if isinstance(tidy, dict) else {}), base)
+
+
+def _loaded(document: Document, base: Path) -> Loaded:
+    validated = validate(document, base)
+    findings = [
+        *document.findings,
+        *validated.findings,
+        *check_folders(validated),
+        *check_rules(validated),
+        *check_globs(validated),
+    ]
+    lines = document.lines(findings)
+    if validated.configuration is None or not all(finding.warning for finding in findings):
+        raise ConfigError(lines)
+    return Loaded(_config(validated.configuration), lines)
+
+
+def _text(path: Path, origin: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError((f"{origin}: cannot be read: {reason}",)) from None
+    if len(data) > _LARGEST_FILE:
+        raise ConfigError((f"{origin}: too large to be a configuration",))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig", "replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise ConfigError((f"{origin}:{line}:{column}: not UTF-8 text",)) from None
+
+
+def _tidied(value: object) -> object:
+    """Turn what Python code would pass into what a file would hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _tidied(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_tidied(inner) for inner in value]
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def _config(section: Configuration) -> Config:
+    custom = {name: _model(name, model) for name, model in section.custom_models.items()}
+    return Config(
+        state=section.state,
+        models=section.models or _models_folder(),
+        providers=tuple(section.providers),
+        require_gpu=section.require_gpu,
+        precision=section.precision,
+        workers=section.workers,
+        memory=section.memory,
+        limits=Limits(section.limits.file, section.limits.pixels),
+        inboxes=tuple(_inbox(name, inbox) for name, inbox in section.inboxes.items()),
+        catalogue=CATALOGUE | custom,
+    )
+
+
+def _models_folder() -> Path:
+    """Give the folder that rembg uses too, so that its users download nothing."""
+    return Path(os.path.expanduser(os.environ.get("U2NET_HOME") or "~/.u2net")).absolute()  # noqa: PTH111
+
+
+def _model(name: str, section: CustomModelSection) -> Model:
+    return Model(
+        name=name,
+        file=str(section.file),
+        sha256=section.sha256,
+        input_size=section.size,
+        mean=_three(section.mean),
+        std=_three(section.std),
+        tested=False,
+    )
+
+
+def _three(values: list[float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue
+
+
+def _inbox(name: str, section: InboxSection) -> Inbox:
+    return Inbox(
+        name=name,
+        path=section.path,
+        outbox=section.outbox,
+        watch=section.watch,
+        require_mount=section.require_mount,
+        recursive=section.recursive,
+        settle=section.settle,
+        rescan=section.rescan,
+        ignore=tuple(section.ignore),
+        rules=tuple(_rule(f"rule {number}", r) for number, r in enumerate(section.rules, 1)),
+    )
+
+
+def _rule(default_name: str, section: RuleSection) -> Rule:
+    return Rule(
+        name=section.name or default_name,
+        match=tuple(section.match or ()),
+        skip=section.skip,
+        model=section.model,
+        mask=MaskOptions(edges=section.mask.edges),
+        outputs=tuple(_output(output) for output in section.outputs),
+        when_no_subject=section.when_no_subject,
+        when_doubtful=section.when_doubtful,
+        source=section.source,
+        move_to=section.move_to,
+    )
+
+
+def _output(section: OutputSection) -> Output:
+    return Output(
+        kind=section.kind,
+        format=format_of(section),
+        folder=section.folder,
+        name=section.name or "",
+        quality=section.quality,
+        background=section.background,
+        metadata=section.metadata,
+    )

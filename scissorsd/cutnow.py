@@ -1,0 +1,149 @@
+"""Cutting at once, without a daemon: the command `cut` and the function `cut_out`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from scissorsd import folders, images, pipeline, weights
+from scissorsd.core import cutting
+from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.rules import FORMATS, SUFFIXES, Kind, Output, Verdict
+from scissorsd.errors import PictureError, ScissorsError, UsageError
+from scissorsd.sessions import Sessions
+
+MAX_PIXELS = 250_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cutout:
+    """What `cut_out` gives: a transparent picture, its mask and what the mask says of itself."""
+
+    image: Image.Image  # RGBA, straight alpha, the picture's size, its ICC profile in `info`
+    mask: NDArray[np.float32]  # height × width, in [0, 1]
+    verdict: Verdict
+
+
+def cut_out(
+    picture: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8], model: str = "u2net"
+) -> Cutout:
+    """Cut the background out of a picture.
+
+    `picture` is a path, the bytes of a file, a Pillow image, or an array (height × width × 3,
+    RGB, or × 4 with alpha; uint8). `model` is a name in the catalogue; its weights are fetched on
+    first need, and its session is opened once in the life of the process.
+
+    Raises PictureError when the picture cannot be read, WeightsError when the weights cannot be
+    had, SessionError when no provider can run them, UsageError for an unknown model.
+    """
+    if model not in CATALOGUE:
+        raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
+    read = _picture(picture)
+    cut = pipeline.cut_out(read, CATALOGUE[model], _sessions())
+    image = Image.fromarray(cutting.cutout(read.rgb, cut.mask))
+    if read.metadata.icc is not None:
+        image.info["icc_profile"] = read.metadata.icc
+    return Cutout(image, cut.mask.astype(np.float32) / np.float32(255), cut.judgement.verdict)
+
+
+@cache
+def _sessions() -> Sessions:
+    return Sessions(models=CATALOGUE, folder=weights.default_folder())
+
+
+def _picture(
+    given: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8],
+) -> images.Picture:
+    if isinstance(given, np.ndarray):
+        given = Image.fromarray(given)
+    if isinstance(given, Image.Image):
+        upright = ImageOps.exif_transpose(given)
+        pixels = np.asarray(upright.convert("RGBA"))
+        alpha = pixels[..., 3] if upright.has_transparency_data else None
+        icc = upright.info.get("icc_profile") if upright.mode in {"RGB", "RGBA"} else None
+        return images.Picture(pixels[..., :3], alpha, images.Metadata(icc, None, None, None))
+    data = given if isinstance(given, bytes) else _bytes(Path(given))
+    return images.read(data, max_pixels=MAX_PIXELS)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def cut_all(
+    pictures: Sequence[Path],
+    *,
+    out: Path | None,
+    model: str,
+    kinds: Sequence[Kind],
+    background: str,
+    overwrite: bool,
+    models: Path | None,
+    fetching: weights.Progress,
+) -> Iterator[tuple[Path, list[str] | ScissorsError]]:
+    """Cut each picture; give it with the paths that were written, or with what went wrong."""
+    if model not in CATALOGUE:
+        raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
+    outputs = [
+        Output(kind=kind, format=FORMATS[kind][0], background=background)
+        for kind in kinds or ("cutout",)
+    ]
+    if images.colour(background) is None and not Path(background).is_file():
+        raise UsageError(f"the background {background!r} is neither a colour nor a picture")
+    sessions = Sessions(
+        models=CATALOGUE, folder=models or weights.default_folder(), progress=fetching
+    )
+    for picture in pictures:
+        try:
+            targets = [_target(picture, output, out, pictures, outputs) for output in outputs]
+            if not overwrite:
+                _refuse_to_overwrite(targets)
+            read = _picture(picture)
+            cut = pipeline.cut_out(read, CATALOGUE[model], sessions)
+            files = [
+                (path, pipeline.render(read, cut, output, max_pixels=MAX_PIXELS))
+                for path, output in zip(targets, outputs, strict=True)
+            ]
+            folders.publish(files, tag="cut")
+            said = [str(path) for path in targets]
+            if cut.judgement.verdict != "ok":
+                said[0] += f"   ({cut.judgement.reason})"
+            yield picture, said
+        except ScissorsError as error:
+            yield picture, error
+
+
+def _target(
+    picture: Path,
+    output: Output,
+    out: Path | None,
+    pictures: Sequence[Any],
+    outputs: Sequence[Any],
+) -> Path:
+    suffix = SUFFIXES[output.format][0]
+    if out is None:
+        return picture.with_name(f"{picture.stem}-{output.kind}{suffix}")
+    if len(pictures) == len(outputs) == 1 and out.suffix and not out.is_dir():
+        if out.suffix.lower() not in SUFFIXES[output.format]:
+            raise UsageError(
+                f"a {output.kind} is written as {output.format}, not as {out.suffix}",
+                f"Name the file {out.with_suffix(suffix).name}.",
+            )
+        return out
+    tail = "" if output.kind == "cutout" else f"-{output.kind}"
+    return out / f"{picture.stem}{tail}{suffix}"
+
+
+def _refuse_to_overwrite(targets: Sequence[Path]) -> None:
+    for target in targets:
+        if folders.exists(target):
+            raise UsageError(f"{target} is there already", "Give --overwrite, or another -o.")

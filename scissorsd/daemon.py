@@ -1,0 +1,503 @@
+"""The daemon: start, loop, stop, reload. One control loop decides everything.
+
+The loop takes messages off one queue (what the watchers saw, what the workers ended), lets
+pictures settle on their desk, hands settled ones to workers, and puts down how it stands. It
+touches no inbox and no outbox itself, so that no share can hold it up.
+"""
+
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from types import FrameType
+
+import structlog
+
+from scissorsd import __version__, pipeline, standing
+from scissorsd.config import Config, Inbox
+from scissorsd.desk import Desk
+from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError
+from scissorsd.journal import Journal
+from scissorsd.notify import notify, watchdog_pause
+from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, Outcome, Task
+from scissorsd.sessions import Sessions, usable_cpus
+from scissorsd.watching import (
+    Away,
+    Heard,
+    InboxWatcher,
+    Looked,
+    Message,
+    Scanned,
+    Watched,
+    WatchedFolder,
+)
+from scissorsd.weights import Progress
+
+log = structlog.get_logger("scissorsd")
+
+BEAT = 1.0  # seconds between two rounds of the loop when nothing happens
+STUCK = 10.0  # seconds in one job before its worker no longer counts as busy
+STALLED = 30.0  # seconds in one step before a watcher counts as stalled
+STOP_LIMIT = 60.0  # seconds that a stop waits for the work in hand
+LOOKS = 7  # a truncated picture is looked at this often before it counts as failed
+ONCE_LOOKS = 2  # the same under `once`
+ONCE_HOLDS = 3  # `once` does not wait longer for what is held this often
+
+# What a reload does not change: it is in use by what is in hand.
+_FIXED = ("state", "models", "providers", "require_gpu", "precision", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A worker has put a task down."""
+
+    task: Task
+    outcome: Outcome
+    total_s: float
+    wait_s: float
+
+
+@dataclass(slots=True)
+class Totals:
+    """What this run has done so far."""
+
+    done: int = 0
+    failed: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    failures: list[tuple[str, str]] = field(default_factory=list)  # picture, reason
+
+
+class Daemon:
+    """One daemon on one configuration; `run` returns the exit code.
+
+    With `once` it takes what is there now and ends when nothing is left to do, with `again` also
+    what was cut before. `on_beat` is called at every round and `fetching` while weights are
+    fetched, for progress bars. `load_anew` gives the configuration on SIGHUP, `origin` its file.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        origin: str = "",
+        once: bool = False,
+        again: bool = False,
+        fetching: Progress | None = None,
+        on_beat: Callable[["Daemon"], None] | None = None,
+        load_anew: Callable[[], Config] | None = None,
+    ) -> None:
+        self.config = config
+        self.once = once
+        self.totals = Totals()
+        self.desks: dict[str, Desk] = {}
+        self._origin = origin
+        self._again = again
+        self._fetching = fetching
+        self._on_beat = on_beat
+        self._load_anew = load_anew
+        self._watchers: dict[str, InboxWatcher] = {}
+        self._queue: queue.SimpleQueue[Message | Ended] = queue.SimpleQueue()
+        self._in_hand: dict[int, tuple[Task, float]] = {}  # by id: what, since when
+        self._stopping = False
+        self._reload_wanted = False
+        self._started_at = time.time()
+        self._workers = config.workers or max(2, usable_cpus())
+
+    def run(self) -> int:
+        """Start, loop until told to stop (or until nothing is left), stop."""
+        with standing.lock(self.config.state):
+            self._listen_to_signals()
+            self.journal = Journal(self.config.state)
+            try:
+                self._start()
+                self._loop()
+            finally:
+                self._stop()
+                self.journal.close()
+        return EXIT_SOME_FAILED if self.once and self.left_over() else EXIT_OK
+
+    def backlog(self) -> int:
+        """Pictures that are known of and not ended."""
+        return sum(desk.backlog() for desk in self.desks.values())
+
+    def left_over(self) -> list[tuple[str, str]]:
+        """Give what did not come out in this run, with the reason."""
+        held = [
+            (str(desk.inbox.path / path), hold.reason)
+            for desk in self.desks.values()
+            for path, hold in desk.held.items()
+        ]
+        away = [(str(d.inbox.path), d.away) for d in self.desks.values() if d.away]
+        return self.totals.failures + held + away
+
+    # --- start and stop ----------------------------------------------------------------------
+
+    def _start(self) -> None:
+        notify("STATUS=opening the networks", "EXTEND_TIMEOUT_USEC=1800000000")
+        for inbox in self.config.inboxes:
+            self._open(inbox)
+        config = self.config
+        self._catalogue = dict(config.catalogue)
+        self.sessions = Sessions(
+            models=self._catalogue,
+            folder=config.models,
+            providers="auto" if "auto" in config.providers else config.providers,
+            require_gpu=config.require_gpu,
+            precision=config.precision,
+            progress=self._fetching,
+        )
+        self.bench = Bench(
+            journal=self.journal,
+            sessions=self.sessions,
+            catalogue=self._catalogue,
+            limits=config.limits,
+            memory=pipeline.MemoryCeiling(config.memory),
+        )
+        for model in sorted(models_of(config)):
+            self.sessions.open(model)
+        self._journal_version = self.journal.changed_elsewhere()
+        notify("READY=1", "STATUS=watching")
+        log.info("daemon.ready", inboxes=list(self.desks), workers=self._workers)
+
+    def _open(self, inbox: Inbox) -> None:
+        looks = ONCE_LOOKS if self.once else LOOKS
+        self.desks[inbox.name] = Desk.open(inbox, self.journal, looks=looks, again=self._again)
+        self._watch(inbox)
+
+    def _watch(self, inbox: Inbox) -> None:
+        folder = WatchedFolder(
+            name=inbox.name,
+            path=inbox.path,
+            watch=inbox.watch,
+            require_mount=inbox.require_mount,
+            recursive=inbox.recursive,
+            rescan=inbox.rescan,
+            ignore=inbox.ignore,
+        )
+        self._watchers[inbox.name] = InboxWatcher(folder, self._queue.put)
+        self._watchers[inbox.name].start()
+
+    def _listen_to_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_stop_signal)
+            signal.signal(signal.SIGINT, self._on_stop_signal)
+            signal.signal(signal.SIGHUP, self._on_reload_signal)
+
+    def _on_stop_signal(self, number: int, _: FrameType | None) -> None:
+        if self._stopping:  # told a second time: leave at once, which is as safe as being killed
+            os._exit(128 + number)
+        self._stopping = True
+
+    def _on_reload_signal(self, _: int, __: FrameType | None) -> None:
+        self._reload_wanted = True
+
+    def _stop(self) -> None:
+        """Finish the work in hand, within a bound; hand out nothing more."""
+        self._stopping = True
+        notify("STOPPING=1", f"STATUS=finishing {len(self._in_hand)} pictures")
+        for watcher in self._watchers.values():
+            watcher.stop()
+        deadline = monotonic() + STOP_LIMIT
+        while self._in_hand and monotonic() < deadline:
+            self._take_messages(BEAT)
+        for task, _ in self._in_hand.values():
+            log.warning("job.left", inbox=task.inbox.name, source=task.source.path)
+        log.info("daemon.stopped", done=self.totals.done, failed=self.totals.failed)
+
+    # --- the loop ----------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        next_ping = next_standing = 0.0
+        while not self._stopping and not (self.once and self._nothing_left()):
+            self._take_messages(self._pause())
+            now = monotonic()
+            for desk in self.desks.values():
+                self._watchers[desk.name].look(desk.settler.due(now))
+                desk.release(now)
+            self._hand_out(now)
+            self._heed_other_processes()
+            self._heed_reload()
+            alive = self._supervise()
+            if alive and now >= next_ping:
+                notify("WATCHDOG=1")
+                next_ping = now + (watchdog_pause() or BEAT)
+            if now >= next_standing:
+                self._put_down_standing(now)
+                next_standing = now + BEAT
+            if self._on_beat is not None:
+                self._on_beat(self)
+
+    def _pause(self) -> float:
+        """Seconds until something is due that no message announces."""
+        now = monotonic()
+        looks = [desk.settler.next_look() for desk in self.desks.values()]
+        holds = [hold.until for desk in self.desks.values() for hold in desk.held.values()]
+        soonest = min((due for due in looks + holds if due is not None), default=now + BEAT)
+        return min(BEAT, max(0.0, soonest - now))
+
+    def _take_messages(self, pause: float) -> None:
+        try:
+            self._take(self._queue.get(timeout=pause))
+            for _ in range(1000):  # then go round, so that a flood does not keep workers idle
+                self._take(self._queue.get_nowait())
+        except queue.Empty:
+            return
+
+    def _take(self, message: Message | Ended) -> None:
+        if isinstance(message, Ended):
+            self._take_ended(message)
+            return
+        desk = self.desks.get(message.inbox)
+        if desk is None:
+            return  # of an inbox that a reload took away
+        now = monotonic()
+        match message:
+            case Heard(path=path):
+                desk.settler.heard(path, now)
+            case Looked(sightings=sightings, missing=missing):
+                for sighting in sightings:
+                    desk.consider(sighting, now)
+                for path in missing:
+                    desk.settler.gone(path)
+            case Scanned(pictures=pictures, seconds=seconds):
+                desk.scanned()
+                log.debug("inbox.scanned", inbox=desk.name, pictures=pictures, seconds=seconds)
+            case Watched() | Away():
+                _note_watch(desk, message)
+
+    def _nothing_left(self) -> bool:
+        return all(
+            desk.away
+            or (
+                desk.scans
+                and not (desk.settler or desk.ready or desk.working)
+                and all(hold.times >= ONCE_HOLDS for hold in desk.held.values())
+            )
+            for desk in self.desks.values()
+        )
+
+    # --- workers -----------------------------------------------------------------------------
+
+    def _hand_out(self, now: float) -> None:
+        """Give settled pictures to workers, the inboxes in turn.
+
+        A job that takes very long (a share that hangs) no longer counts against the workers, and
+        its inbox gets no further job until it has ended.
+        """
+        stuck = {task.inbox.name for task, since in self._in_hand.values() if now - since > STUCK}
+        busy = sum(now - since <= STUCK for _, since in self._in_hand.values())
+        waiting = [desk for desk in self.desks.values() if desk.name not in stuck]
+        while waiting and busy < self._workers:
+            for desk in list(waiting):
+                task = desk.next_task(now, alone=not self._in_hand)
+                if task is None:
+                    waiting.remove(desk)
+                    continue
+                self._give(task, now)
+                busy += 1
+                if task.attempts or busy >= self._workers:
+                    return
+
+    def _give(self, task: Task, now: float) -> None:
+        self._in_hand[id(task)] = (task, now)
+        name = f"cut {task.source.path}"
+        threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
+
+    def _work(self, task: Task) -> None:
+        """One worker: runs in its own thread and only puts its outcome on the queue."""
+        began = monotonic()
+        try:
+            outcome = pipeline.process(task, self.bench)
+        except Exception as error:  # noqa: BLE001 - the line ends in an outcome, come what may
+            outcome = Held(f"something unforeseen went wrong: {type(error).__name__}: {error}")
+        self._queue.put(Ended(task, outcome, monotonic() - began, began - task.settled_at))
+
+    def _take_ended(self, ended: Ended) -> None:
+        task, outcome = ended.task, ended.outcome
+        self._in_hand.pop(id(task), None)
+        desk = self.desks.get(task.inbox.name)
+        if desk is not None:
+            desk.ended(task, held=isinstance(outcome, Held))
+            if isinstance(outcome, Held):
+                desk.hold(task, outcome, monotonic())
+        _tell(ended)
+        match outcome:
+            case Done(verdict=verdict):
+                self.totals.done += 1
+                if verdict is not None:
+                    self.totals.verdicts[verdict] = self.totals.verdicts.get(verdict, 0) + 1
+            case Failed(reason=reason):
+                self.totals.failed += 1
+                self.totals.failures.append((str(task.inbox.path / task.source.path), reason))
+            case Changed() if desk is not None:
+                self._watchers[desk.name].look((task.source.path,))
+
+    # --- supervision -------------------------------------------------------------------------
+
+    def _supervise(self) -> bool:
+        """See that every watcher lives; start anew one that died. False if one was dead."""
+        dead = [name for name, watcher in self._watchers.items() if not watcher.is_alive()]
+        for name in dead:
+            log.error("inbox.watcher_died", inbox=name, what="it is started anew")
+            self._watch(self.desks[name].inbox)
+        return not dead
+
+    def _heed_other_processes(self) -> None:
+        """Notice that `scissorsd retry` has written to the journal."""
+        version = self.journal.changed_elsewhere()
+        if version != self._journal_version:
+            self._journal_version = version
+            self.journal.reload()
+            for watcher in self._watchers.values():
+                watcher.scan_soon()
+
+    def _heed_reload(self) -> None:
+        if not self._reload_wanted:
+            return
+        self._reload_wanted = False
+        if self._load_anew is None:
+            log.info("config.kept", why="this daemon was started without a configuration file")
+            return
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            self._reconfigure(self._load_anew())
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("config.problem", problem=problem)  # noqa: TRY400 - for a person
+            log.error(  # noqa: TRY400 - the same
+                "config.kept", why="the new one has problems; the old one goes on"
+            )
+
+        notify("READY=1")
+
+    def _reconfigure(self, new: Config) -> None:
+        """Take over a new configuration; what is in hand finishes under the old rules."""
+        fixed = {option: getattr(self.config, option) for option in _FIXED}
+        for option, value in fixed.items():
+            if getattr(new, option) != value:
+                log.warning("config.needs_restart", option=option)
+        self.config = new = replace(new, **fixed)
+        self._catalogue.update(new.catalogue)
+        self.bench = replace(self.bench, limits=new.limits)
+        self._workers = new.workers or max(2, usable_cpus())
+        wanted = {inbox.name: inbox for inbox in new.inboxes}
+        for name, desk in list(self.desks.items()):
+            inbox = wanted.get(name)
+            if inbox is None or inbox.path != desk.inbox.path:
+                self._close(name)
+            elif inbox != desk.inbox:
+                self._change(desk, inbox)
+        for name, inbox in wanted.items():
+            if name not in self.desks:
+                self._open(inbox)
+        log.info("config.reloaded", inboxes=list(self.desks))
+
+    def _close(self, name: str) -> None:
+        self._watchers.pop(name).stop()
+        del self.desks[name]
+        log.info("inbox.closed", inbox=name)
+
+    def _change(self, desk: Desk, inbox: Inbox) -> None:
+        """Give a desk its new rules and its watcher its new options; a new scan applies them."""
+        desk.change(inbox)
+        self._watchers.pop(inbox.name).stop()
+        self._watch(inbox)
+
+    # --- telling -----------------------------------------------------------------------------
+
+    def _put_down_standing(self, now: float) -> None:
+        inboxes = tuple(self._inbox_standing(desk, now) for desk in self.desks.values())
+        openings = self.sessions.providers_in_use()
+        standing.write(
+            self.config.state,
+            standing.Standing(
+                pid=os.getpid(),
+                version=__version__,
+                config=self._origin,
+                beat=now,
+                started_at=self._started_at,
+                stopping=self._stopping,
+                providers={
+                    name: f"{opening.provider} ({opening.precision})"
+                    for name, opening in openings.items()
+                },
+                inboxes=inboxes,
+            ),
+        )
+
+    def _inbox_standing(self, desk: Desk, now: float) -> standing.InboxStanding:
+        holds = [desk.paused, *desk.held.values()]
+        return standing.InboxStanding(
+            name=desk.name,
+            path=str(desk.inbox.path),
+            outbox=str(desk.inbox.outbox),
+            mode=desk.watched.mode if desk.watched is not None and not desk.away else "",
+            why=desk.watched.why if desk.watched is not None else "",
+            away=desk.away,
+            trouble=self._trouble(desk, now),
+            settling=len(desk.settler),
+            ready=len(desk.ready),
+            working=len(desk.working),
+            held=len(desk.held),
+            held_why=next((hold.reason for hold in holds if hold is not None), ""),
+        )
+
+    def _trouble(self, desk: Desk, now: float) -> str:
+        watcher = self._watchers[desk.name]
+        since = watcher.busy_since
+        if not watcher.is_alive():
+            return "its watcher died"
+        if since is not None and now - since > STALLED:
+            return f"{desk.inbox.path} has not answered for {now - since:.0f} s"
+        for task, given in self._in_hand.values():
+            if task.inbox.name == desk.name and now - given > STALLED:
+                return f"{task.source.path} has been in hand for {now - given:.0f} s"
+        return ""
+
+
+def models_of(config: Config) -> set[str]:
+    """Give the names of the models that the rules use."""
+    rules = [rule for inbox in config.inboxes for rule in inbox.rules]
+    return {rule.model for rule in rules if not rule.skip}
+
+
+def _note_watch(desk: Desk, message: Watched | Away) -> None:
+    path = str(desk.inbox.path)
+    if isinstance(message, Away):
+        desk.away = message.why
+        log.warning("inbox.away", inbox=desk.name, path=path, why=message.why)
+        return
+    if desk.away:
+        log.info("inbox.back", inbox=desk.name, path=path)
+    desk.away, desk.watched = "", message
+    log.info("inbox.watched", inbox=desk.name, path=path, mode=message.mode, why=message.why)
+
+
+def _tell(ended: Ended) -> None:
+    """Write the one line of a job; a held one is told by its desk, more rarely."""
+    task, outcome = ended.task, ended.outcome
+    said = log.bind(inbox=task.inbox.name, rule=task.rule.name, source=task.source.path)
+    match outcome:
+        case Done():
+            said.info(
+                "job.finished",
+                outputs=outcome.outputs,
+                model=outcome.model,
+                provider=outcome.provider,
+                width=outcome.width,
+                height=outcome.height,
+                verdict=outcome.verdict,
+                wait_s=round(ended.wait_s, 3),
+                infer_s=round(outcome.infer_s, 3),
+                total_s=round(ended.total_s, 3),
+            )
+        case Failed():
+            said.error("job.failed", why=outcome.reason)
+            if outcome.trace:
+                said.error("job.unforeseen", trace=outcome.trace)
+        case Changed():
+            said.info("job.withdrawn", why=outcome.reason)

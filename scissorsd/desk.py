@@ -1,0 +1,221 @@
+"""Where one inbox stands: what has been seen, has settled, is in hand, is held.
+
+Only the control loop touches a desk, and a desk touches no share: it decides what to look at,
+what to hand to a worker, and what to try again when. Times are seconds on a monotonic clock.
+"""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from scissorsd.config import Inbox
+from scissorsd.core.rules import Rule, choose
+from scissorsd.core.settling import Settler, Sighting
+from scissorsd.folders import Root
+from scissorsd.journal import Entry, Journal
+from scissorsd.pipeline import Held, Task
+from scissorsd.watching import Watched
+
+log = structlog.get_logger("scissorsd")
+
+FIRST_PAUSE = 2.0  # seconds; the pauses of what is held double from here
+LONGEST_PAUSE = 300.0
+TELL_AGAIN = 600.0  # seconds before a hold that lasts is logged again
+
+
+@dataclass(slots=True)
+class Hold:
+    """A picture that waits for something to pass."""
+
+    source: Sighting
+    reason: str
+    until: float
+    times: int = 0
+    looks: int = 0  # how often it was found truncated
+
+
+_NOTHING = Sighting("", 0, 0, 0, 0)
+
+
+def _pause(first: float, times: int) -> float:
+    return float(min(first * 2**times, LONGEST_PAUSE))
+
+
+@dataclass(slots=True)
+class Desk:
+    """The state of one inbox."""
+
+    inbox: Inbox
+    journal: Journal
+    outbox_root: Root
+    settler: Settler
+    looks: int  # a truncated picture is looked at this often before it counts as failed
+    ready: dict[str, tuple[float, Sighting]] = field(default_factory=dict)  # settled when, what
+    working: dict[str, Task] = field(default_factory=dict)
+    held: dict[str, Hold] = field(default_factory=dict)
+    unfinished: dict[str, Entry] = field(default_factory=dict)  # left by the last run
+    suspects: dict[str, int] = field(default_factory=dict)  # in hand when the program died
+    watched: Watched | None = None
+    away: str = ""
+    scans: int = 0
+    paused: Hold | None = None  # the whole outbox waits
+    again: set[str] | None = None  # cut anew what was cut before, but not these: done in this run
+    told: dict[str, float] = field(default_factory=dict)  # what was said of holds, and when
+
+    @classmethod
+    def open(cls, inbox: Inbox, journal: Journal, *, looks: int, again: bool) -> "Desk":
+        """Open the desk of an inbox, with what the last run left unfinished."""
+        left = {e.path: e for e in journal.unfinished() if e.inbox == str(inbox.path)}
+        root, settler = Root(inbox.outbox), Settler(inbox.settle)
+        done = set[str]() if again else None
+        return cls(inbox, journal, root, settler, looks, unfinished=left, again=done)
+
+    def change(self, inbox: Inbox) -> None:
+        """Take over the inbox's new options; what is in hand finishes under the old ones."""
+        if inbox.outbox != self.inbox.outbox:
+            self.outbox_root = Root(inbox.outbox)
+        self.inbox = inbox
+        self.settler.quiet = inbox.settle
+
+    @property
+    def name(self) -> str:
+        """The inbox's name in the configuration."""
+        return self.inbox.name
+
+    def backlog(self) -> int:
+        """Pictures that are known of and not ended."""
+        return len(self.settler) + len(self.ready.keys() | self.working.keys() | self.held.keys())
+
+    # --- settling ----------------------------------------------------------------------------
+
+    def consider(self, sighting: Sighting, now: float) -> None:
+        """Decide what a sighting means: known, not ours, to be waited for, or settled."""
+        path = sighting.path
+        self._meet_unfinished(sighting)
+        if self._is_known(sighting) or self._is_in_hand(sighting):
+            self.settler.gone(path)
+            return
+        rule = choose(self.inbox.rules, path)
+        if rule is None or rule.skip:
+            self.settler.gone(path)
+        elif self.settler.saw(sighting, now):
+            log.info("picture.settled", inbox=self.name, source=path, rule=rule.name)
+            self.held.pop(path, None)
+            self.ready[path] = (now, sighting)
+
+    def _is_known(self, sighting: Sighting) -> bool:
+        known = self.journal.known(self.inbox.path, sighting.path)
+        if self.again is not None and sighting.path not in self.again:
+            return False
+        return (
+            known is not None
+            and known.version == sighting.version
+            and known.state in {"done", "failed"}
+            and not known.removed
+        )
+
+    def _is_in_hand(self, sighting: Sighting) -> bool:
+        task = self.working.get(sighting.path)
+        hold = self.held.get(sighting.path)
+        _, waiting = self.ready.get(sighting.path, (0.0, None))
+        return sighting in {task and task.source, hold and hold.source, waiting}
+
+    def _meet_unfinished(self, sighting: Sighting) -> None:
+        entry = self.unfinished.pop(sighting.path, None)
+        if entry is None:
+            return
+        if (entry.size, entry.mtime_ns) != sighting.version:
+            self.journal.close_unfinished(entry)
+        elif entry.state == "begun":
+            self.suspects[sighting.path] = entry.attempts
+
+    def scanned(self) -> None:
+        """Note that a whole scan has ended; what it did not find is no longer there."""
+        self.scans += 1
+        for entry in self.unfinished.values():
+            self.journal.close_unfinished(entry)
+        self.unfinished.clear()
+
+    # --- handing out -------------------------------------------------------------------------
+
+    def next_task(self, now: float, *, alone: bool) -> Task | None:
+        """Give the next picture for a worker, or none.
+
+        One that was in hand when the program died is only given when nothing else is in hand, so
+        that the culprit is known if it dies again.
+        """
+        if self.paused is not None and now < self.paused.until:
+            return None
+        for path, (settled_at, sighting) in self.ready.items():
+            if path in self.working or (path in self.suspects and not alone):
+                continue
+            rule = choose(self.inbox.rules, path)  # anew: a reload may have changed the rules
+            del self.ready[path]
+            if rule is None or rule.skip:
+                return self.next_task(now, alone=alone)
+            task = self._task(sighting, rule, settled_at)
+            self.working[path] = task
+            return task
+        return None
+
+    def _task(self, sighting: Sighting, rule: Rule, settled_at: float) -> Task:
+        hold = self.held.get(sighting.path)
+        return Task(
+            inbox=self.inbox,
+            outbox_root=self.outbox_root,
+            source=sighting,
+            rule=rule,
+            settled_at=settled_at,
+            attempts=self.suspects.get(sighting.path, 0),
+            last_look=hold is not None and hold.looks >= self.looks - 1,
+        )
+
+    # --- holding -----------------------------------------------------------------------------
+
+    def ended(self, task: Task, *, held: bool) -> None:
+        """Note that a worker has put the picture down, for good or for now."""
+        path = task.source.path
+        self.working.pop(path, None)
+        self.suspects.pop(path, None)
+        if self.again is not None:
+            self.again.add(path)
+        if not held:
+            self.paused = None
+            hold = self.held.get(path)
+            if hold is not None and hold.source == task.source:
+                del self.held[path]
+
+    def hold(self, task: Task, outcome: Held, now: float) -> None:
+        """Put a picture aside until later; each time for longer."""
+        path = task.source.path
+        hold = self.held.get(path)
+        if hold is None or hold.source != task.source:
+            hold = Hold(task.source, outcome.reason, now)
+        first = self.inbox.settle if outcome.truncated else FIRST_PAUSE
+        hold.until = now + _pause(first, hold.times)
+        hold.times += 1
+        hold.looks += outcome.truncated
+        hold.reason = outcome.reason
+        self.held[path] = hold
+        if outcome.outbox_wide:
+            self._rest(outcome.reason, now)
+        said = outcome.reason.replace(path, "…")
+        if now - self.told.get(said, -TELL_AGAIN) >= TELL_AGAIN:
+            self.told[said] = now
+            log.warning("job.held", inbox=self.name, source=path, why=outcome.reason)
+
+    def _rest(self, reason: str, now: float) -> None:
+        """Let the whole outbox rest; each time for longer, until a picture gets through."""
+        if self.paused is None:
+            self.paused = Hold(_NOTHING, reason, now)
+        if now >= self.paused.until:
+            self.paused.until = now + _pause(FIRST_PAUSE, self.paused.times)
+            self.paused.times += 1
+        self.paused.reason = reason
+
+    def release(self, now: float) -> None:
+        """Make ready again what has been held for long enough."""
+        for path, hold in self.held.items():
+            if hold.until <= now and path not in self.ready and path not in self.working:
+                hold.until = float("inf")  # until it is held anew
+                self.ready[path] = (now, hold.source)

@@ -1,0 +1,154 @@
+"""`doctor`: what this machine can do, what stands in the way, and what to do about it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from scissorsd import folders, weights
+from scissorsd.config import Config, Inbox
+from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.errors import ScissorsError
+from scissorsd.providers import probe
+
+_INOTIFY = Path("/proc/sys/fs/inotify")
+_FEW_WATCHES = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found: good, worth knowing, or bad; and what to do."""
+
+    grade: Literal["ok", "note", "bad"]
+    what: str
+    advice: str = ""
+
+
+def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
+    """Give every finding, each as soon as it is there."""
+    folder = models or (config.models if config else weights.default_folder())
+    catalogue = config.catalogue if config else CATALOGUE
+    yield from _packages()
+    yield from _models(catalogue.values(), folder)
+    require_gpu = config is not None and config.require_gpu
+    yield from _providers(catalogue.values(), folder, require_gpu=require_gpu)
+    yield from _inotify()
+    if config is None:
+        yield Finding("note", "no configuration was given, so no folders were looked at", "Use -c.")
+        return
+    yield _writable("the state folder", config.state)
+    kind = folders.mount_type(config.state)
+    if not folders.raises_events(kind):
+        yield Finding(
+            "bad", f"the state folder is on {kind}", "Set 'state:' to a folder on a local disk."
+        )
+    for inbox in config.inboxes:
+        yield from _inbox(inbox)
+
+
+def _packages() -> Iterator[Finding]:
+    installed = {}
+    for name in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-ep-openvino"):
+        try:
+            installed[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    said = ", ".join(f"{name} {number}" for name, number in installed.items()) or "none"
+    yield Finding("ok" if installed else "bad", f"installed: {said}")
+    if "onnxruntime" in installed and "onnxruntime-gpu" in installed:
+        yield Finding(
+            "bad",
+            "onnxruntime and onnxruntime-gpu are both installed; the first hides the GPU",
+            "pip uninstall onnxruntime onnxruntime-gpu; then pip install onnxruntime-gpu",
+        )
+
+
+def _models(catalogue: Iterable[Model], folder: Path) -> Iterator[Finding]:
+    for model in catalogue:
+        try:
+            path = weights.find(model, folder)
+        except ScissorsError as error:
+            yield Finding("bad", error.what, error.advice)
+            continue
+        if path is not None:
+            yield Finding("ok", f"model {model.name}: {path}")
+        elif model.tested:
+            advice = f"It is fetched on first need; or now: scissorsd models fetch {model.name}"
+            yield Finding("note", f"model {model.name}: not in {folder}", advice)
+
+
+def _providers(catalogue: Iterable[Model], folder: Path, *, require_gpu: bool) -> Iterator[Finding]:
+    there = [(model, weights.find(model, folder)) for model in catalogue]
+    model, path = next(((m, p) for m, p in there if p is not None), (None, None))
+    if model is None or path is None:
+        yield Finding("note", "providers were not tried, since no model file is there")
+        return
+    for found in probe(model, path):
+        if found.works:
+            milliseconds = 1000 * (found.seconds or 0)
+            what = f"{found.provider} works: {model.name} in {milliseconds:.0f} ms ({found.detail})"
+            yield Finding("ok", what)
+        else:
+            grade: Literal["note", "bad"] = "note"
+            if found.provider == "cpu" or (found.provider == "cuda" and require_gpu):
+                grade = "bad"
+            yield Finding(grade, f"{found.provider} does not work: {found.detail}")
+
+
+def _inotify() -> Iterator[Finding]:
+    try:
+        watches = int((_INOTIFY / "max_user_watches").read_text())
+        instances = int((_INOTIFY / "max_user_instances").read_text())
+        events = int((_INOTIFY / "max_queued_events").read_text())
+    except (OSError, ValueError):
+        yield Finding("note", "the limits of inotify cannot be read")
+        return
+    what = f"inotify: {watches} watches, {instances} instances, {events} queued events"
+    if watches < _FEW_WATCHES:
+        advice = f"For inboxes with many folders: sysctl fs.inotify.max_user_watches={_FEW_WATCHES}"
+        yield Finding("note", what, advice)
+    else:
+        yield Finding("ok", what)
+
+
+def _inbox(inbox: Inbox) -> Iterator[Finding]:
+    away = folders.Root(inbox.path, require_mount=inbox.require_mount).why_away()
+    if away:
+        yield Finding("bad", f"inbox {inbox.name} is away: {away}", "Make or mount it.")
+        return
+    kind = folders.mount_type(inbox.path)
+    polled = inbox.watch == "polling" or (inbox.watch == "auto" and not folders.raises_events(kind))
+    how = "polling" if polled else "native events"
+    yield Finding(
+        "ok", f"inbox {inbox.name}: {inbox.path} on {kind or 'an unknown file system'}, {how}"
+    )
+    if not polled and not folders.raises_events(kind):
+        yield Finding(
+            "bad",
+            f"inbox {inbox.name}: {kind} raises no events for what other machines write",
+            "Set 'watch: polling' or 'watch: auto'.",
+        )
+    disposes = any(rule.source != "keep" for rule in inbox.rules)
+    if not os.access(inbox.path, os.R_OK | os.X_OK):
+        yield Finding("bad", f"inbox {inbox.name} cannot be read by this user", "Give it access.")
+    elif disposes and not os.access(inbox.path, os.W_OK):
+        yield Finding(
+            "bad",
+            f"inbox {inbox.name}: a rule moves or deletes sources, but this user may not",
+            "Give it write access, or say 'source: keep'.",
+        )
+    yield _writable(f"the outbox of {inbox.name}", inbox.outbox)
+
+
+def _writable(name: str, folder: Path) -> Finding:
+    nearest = folder
+    while not nearest.exists():
+        nearest = nearest.parent
+    if os.access(nearest, os.W_OK | os.X_OK):
+        missing = "" if nearest == folder else " (will be made)"
+        return Finding("ok", f"{name}: {folder}{missing}")
+    return Finding(
+        "bad", f"{name}: {nearest} cannot be written by this user", "Give it write access."
+    )

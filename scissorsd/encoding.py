@@ -1,0 +1,68 @@
+"""Arrays to the bytes of picture files."""
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from scissorsd.core.rules import Format, Output
+from scissorsd.errors import OverLimitsError, PictureError
+from scissorsd.metadata import Metadata, carried
+
+_LONGEST_SIDES: dict[Format, int] = {"webp": 16383, "jpeg": 65500, "avif": 32768}
+_FINE = 90  # from this quality on colour is kept at full resolution: edges of a cutout show it
+_LOSSLESS = 100
+
+
+def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> bytes:
+    """Encode pixels as `output.format`.
+
+    `pixels` is uint8: (height, width), (height, width, 3), or with straight alpha (height, width,
+    4), which JPEG cannot hold. ICC profile and resolution are kept; EXIF and XMP only where
+    `output.metadata` is "keep".
+
+    Raises OverLimitsError where the format cannot hold a picture of that size, PictureError where
+    the encoder fails.
+    """
+    image = Image.fromarray(pixels)
+    _refuse_too_long(image.size, output.format)
+    options = _options(output.format, output.quality) | carried(image.mode, output, metadata)
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, output.format, **options)
+    except (OSError, ValueError, RuntimeError, SystemError) as error:
+        raise PictureError(
+            f"the result cannot be written as {output.format} ({error})",
+            "Choose another format for this output, such as png.",
+        ) from error
+    return buffer.getvalue()
+
+
+def _refuse_too_long(size: tuple[int, int], name: Format) -> None:
+    limit = _LONGEST_SIDES.get(name)
+    if limit and max(size) > limit:
+        raise OverLimitsError(
+            f"{size[0]} by {size[1]} pixels are more than {name} can hold ({limit} on a side)",
+            "Choose format: png for this output.",
+        )
+
+
+def _options(name: Format, quality: int) -> dict[str, Any]:
+    """Options of Pillow's encoders; the fast ones, where time buys only a few percent of size."""
+    match name:
+        case "png":
+            return {"compress_level": 1, "compress_type": 3}  # 3: run lengths; fast, and small here
+        case "webp" if quality == _LOSSLESS:
+            return {"lossless": True, "quality": 20, "method": 1}  # quality is effort here
+        case "webp":
+            return {"quality": quality, "method": 3}
+        case "avif":
+            subsampling = "4:4:4" if quality >= _FINE else "4:2:0"
+            return {"quality": quality, "subsampling": subsampling, "speed": 8}
+        case "tiff":
+            return {"compression": "tiff_deflate"}
+        case "jpeg":
+            subsampling = "4:4:4" if quality >= _FINE else "4:2:0"
+            return {"quality": quality, "subsampling": subsampling}

@@ -1,0 +1,353 @@
+"""The folders: scan an inbox, read a source, publish outputs, dispose of the source.
+
+Every operation that meets a fault which should pass raises HoldError, with its cause.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scissorsd.core.ignoring import is_picture_name, why_ignored
+from scissorsd.core.settling import Sighting
+from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_ADVICE = {
+    errno.ENOSPC: "Make room on that disk; the work goes on by itself.",
+    errno.EDQUOT: "Make room within the quota; the work goes on by itself.",
+    errno.EROFS: "It is mounted read-only; mount it for writing and the work goes on by itself.",
+    errno.EACCES: "Give the user that scissorsd runs as access; the work goes on by itself.",
+    errno.EPERM: "Give the user that scissorsd runs as access; the work goes on by itself.",
+}
+_TEMPORARY = ".scissorsd-"  # names of unfinished files; they end in .tmp
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def held(doing: str) -> Iterator[None]:
+    """Turn an OSError into a HoldError that says what was being done."""
+    try:
+        yield
+    except OSError as error:
+        raise HoldError(
+            f"cannot {doing}: {error.strerror or error}",
+            _ADVICE.get(error.errno or 0, "It is tried again, less and less often."),
+            outbox_wide=error.errno in _FULL,
+        ) from error
+
+
+class Root:
+    """An inbox or outbox folder, which may be a mount that goes away and comes back."""
+
+    def __init__(self, path: Path, *, require_mount: bool = False) -> None:
+        self.path = path
+        self._mounted = require_mount
+        self._prepared = False
+
+    def why_away(self) -> str:
+        """Say why the folder is not there now, or nothing. Gone is not empty."""
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            return f"{self.path}: {error.strerror or error}"
+        if not stat.S_ISDIR(status.st_mode):
+            return f"{self.path} is not a folder"
+        if os.path.ismount(self.path):
+            self._mounted = True
+        elif self._mounted:
+            return f"{self.path} is a folder, but what is mounted there is gone"
+        return ""
+
+    def prepare(self) -> None:
+        """Make sure that files can be put here: made at first, but not again when it is gone."""
+        if not self._prepared:
+            with held(f"make the folder {self.path}"):
+                self.path.mkdir(parents=True, exist_ok=True)
+        away = self.why_away()
+        if away:
+            raise HoldError(
+                f"the outbox is away: {away}",
+                "Bring it back; the work goes on by itself.",
+                outbox_wide=True,
+            )
+        self._prepared = True
+
+
+# --- looking ---------------------------------------------------------------------------------
+
+
+def scan(
+    root: Path, below: str = "", *, recursive: bool, ignore: Sequence[str]
+) -> Iterator[Sighting]:
+    """Give a sighting of every picture under the inbox, or under one of its folders.
+
+    Symbolic links are not followed; what is not a regular file is passed over. Folders that
+    vanish or cannot be read during the scan are passed over too; the root itself raises OSError.
+    """
+    pending = [below]
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = os.scandir(root / folder)
+        except OSError:
+            if not folder:
+                raise
+            continue
+        with entries:
+            for entry in entries:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                with suppress(OSError):  # gone since it was listed
+                    if entry.is_dir(follow_symlinks=False):
+                        if recursive and not why_ignored(path, ignore):
+                            pending.append(path)
+                    elif is_picture_name(path) and not why_ignored(path, ignore):
+                        sighting = _sighting(path, entry.stat(follow_symlinks=False))
+                        if sighting is not None:
+                            yield sighting
+
+
+def look(root: Path, path: str) -> Sighting | None:
+    """Look at one path; none when no regular file is there."""
+    try:
+        return _sighting(path, (root / path).lstat())
+    except OSError:
+        return None
+
+
+def _sighting(path: str, status: os.stat_result) -> Sighting | None:
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Sighting(path, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+
+
+def read_source(root: Path, source: Sighting, *, limit: int) -> bytes:
+    """Read a settled picture whole.
+
+    Raises SourceChangedError when it is no longer what was sighted, before or after reading,
+    OverLimitsError when it is larger than `limit` bytes.
+    """
+    if source.size > limit:
+        raise OverLimitsError(
+            f"the file has {source.size:,} bytes; the limit is {limit:,}",
+            "Raise 'limits: {file: …}' in the configuration, or make the file smaller.",
+        )
+    with held(f"read {root / source.path}"):
+        try:
+            # O_NONBLOCK: should the file have become a FIFO, opening it must not wait.
+            handle = os.open(root / source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError as error:
+            raise SourceChangedError(f"{root / source.path} is no longer there") from error
+        with open(handle, "rb", closefd=True) as file:  # noqa: PTH123 - opened with flags above
+            _same(root, source, os.fstat(handle))
+            data = file.read()
+            _same(root, source, os.fstat(handle))
+    return data
+
+
+def check_unchanged(root: Path, source: Sighting) -> None:
+    """Raise SourceChangedError unless the file at the path is still the one that was sighted."""
+    with held(f"look at {root / source.path}"):
+        try:
+            status = (root / source.path).lstat()
+        except FileNotFoundError as error:
+            raise SourceChangedError(f"{root / source.path} was taken away") from error
+        _same(root, source, status)
+
+
+def _same(root: Path, source: Sighting, status: os.stat_result) -> None:
+    if _sighting(source.path, status) != source:
+        raise SourceChangedError(f"{root / source.path} has changed since it settled")
+
+
+# --- publishing ------------------------------------------------------------------------------
+
+
+def publish(files: Sequence[tuple[Path, bytes]], *, tag: str) -> None:
+    """Write files so that a reader sees each whole or not at all.
+
+    All are written under temporary names beside their places and synced, and only then renamed.
+    `tag` makes the temporary names this job's own.
+    """
+    written: list[tuple[Path, Path]] = []
+    try:
+        for number, (path, content) in enumerate(files):
+            with held(f"write {path}"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary = path.parent / f"{_TEMPORARY}{tag}-{number}.tmp"
+                written.append((temporary, path))
+                _write_synced(temporary, content)
+        for temporary, path in written:
+            with held(f"publish {path}"):
+                temporary.replace(path)
+        for folder in {path.parent for path, _ in files}:
+            _sync_folder(folder)
+    except BaseException:
+        for temporary, _ in written:
+            with suppress(OSError):
+                temporary.unlink()
+        raise
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some shares cannot sync a folder
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove_temporaries(folders: Sequence[Path], *, tag: str) -> None:
+    """Remove what an interrupted job left under temporary names in these folders."""
+    for folder in set(folders):
+        for path in folder.glob(f"{_TEMPORARY}{tag}-*.tmp"):
+            with suppress(OSError):  # it is only litter; the job that is repeated overwrites it
+                path.unlink()
+
+
+# --- disposing of sources --------------------------------------------------------------------
+
+
+def delete(root: Path, source: Sighting) -> None:
+    """Delete a source, unless it has changed."""
+    check_unchanged(root, source)
+    with held(f"delete {root / source.path}"):
+        (root / source.path).unlink(missing_ok=True)
+
+
+def move(root: Path, source: Sighting, target: Path, *, tag: str) -> None:
+    """Move a source to a path that the job owns, also to another file system.
+
+    A move that was interrupted is finished.
+    """
+    origin = root / source.path
+    with held(f"move {origin} to {target}"):
+        if not os.path.lexists(origin) and target.exists():
+            return
+    check_unchanged(root, source)
+    with held(f"move {origin} to {target}"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            origin.rename(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy_verified(origin, target, tag=tag)
+            check_unchanged(root, source)
+            origin.unlink()
+        _sync_folder(target.parent)
+
+
+def put_back(origin: Path, target: Path) -> None:
+    """Move a file that was set aside back to where it came from."""
+    with held(f"move {origin} to {target}"):
+        try:
+            origin.rename(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy_verified(origin, target, tag="back")
+            origin.unlink()
+
+
+def _copy_verified(origin: Path, target: Path, *, tag: str) -> None:
+    temporary = target.parent / f"{_TEMPORARY}{tag}-moved.tmp"
+    try:
+        with origin.open("rb") as source, temporary.open("wb") as copy:
+            written = _copied(source.read, copy.write)
+            copy.flush()
+            os.fsync(copy.fileno())
+        shutil.copystat(origin, temporary)
+        _verify(temporary, written)
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _verify(copy: Path, expected: bytes) -> None:
+    with copy.open("rb") as file:
+        if _copied(file.read, len) != expected:
+            raise OSError(errno.EIO, "the copy differs from the original")
+
+
+def _copied(read: Callable[[int], bytes], write: Callable[[bytes], int]) -> bytes:
+    """Pass everything from one to the other; give its SHA-256."""
+    digest = hashlib.sha256()
+    while chunk := read(_CHUNK):
+        digest.update(chunk)
+        write(chunk)
+    return digest.digest()
+
+
+def exists(path: Path) -> bool:
+    """Whether anything is at the path, be it a dangling link."""
+    with held(f"look at {path}"):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file of our own, if it is there."""
+    with held(f"remove {path}"):
+        path.unlink(missing_ok=True)
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """Give a path in the folder at which nothing is, the name numbered if need be."""
+    path = folder / name
+    number = 2
+    while exists(path):
+        stem, dot, suffix = name.rpartition(".")
+        path = folder / (f"{stem}-{number}{dot}{suffix}" if dot else f"{name}-{number}")
+        number += 1
+    return path
+
+
+# --- mounts ----------------------------------------------------------------------------------
+
+# File systems on which another machine, or the other side of a hypervisor or of FUSE, can write
+# without this kernel raising an event.
+_REMOTE = {
+    *("cifs", "smb3", "smbfs", "nfs", "nfs4", "afs", "ceph", "glusterfs", "lustre", "beegfs"),
+    *("9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "davfs", "ncpfs", "fakeowner"),
+}
+
+
+def mount_type(path: Path) -> str:
+    """Give the type of the file system that a path lies on, as the kernel calls it ("" unknown)."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    real = os.path.realpath(path)
+    best = ""
+    found = ""
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        point = before.split()[4].encode("utf-8", "surrogateescape").decode("unicode_escape")
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, found = point, after.split()[0]
+    return found
+
+
+def raises_events(file_system: str) -> bool:
+    """Whether native events can be trusted on a file system of this type."""
+    return file_system not in _REMOTE and not file_system.startswith("fuse")

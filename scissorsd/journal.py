@@ -1,0 +1,476 @@
+"""The job journal: the durable record of jobs, in SQLite on a local disk.
+
+A row of `jobs` is one version (size, mtime_ns) of one picture. Its state goes
+
+    begun → (published →) done      published: the outputs are out, the source still in place
+          → failed                  until the file changes, or a person asks for it again
+          → held                    tried again after a pause
+    failed, done → again            a person asked for it
+
+A row of `names` is a path that belongs to a job. Both are written in the transaction that begins
+the job, so that a job repeated after a crash finds its own names and no other job takes them.
+Transactions are synced: what was journalled is still there after a power cut.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from scissorsd.core.rules import Job, PlannedOutput, Rule, name_key
+from scissorsd.core.settling import Sighting
+from scissorsd.errors import JournalError
+
+State = Literal["begun", "published", "done", "failed", "held", "again"]
+
+_ENDED = ("done", "failed")
+Value = str | bytes | int | float
+
+FILE = "jobs.sqlite"
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    inbox BLOB NOT NULL,          -- the watched folder, absolute
+    path BLOB NOT NULL,           -- relative to it; bytes as the file system has them
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,    -- times begun without an orderly end
+    rule TEXT NOT NULL,
+    plan TEXT NOT NULL,           -- the whole rule, to know whether the plan below still holds
+    outbox BLOB NOT NULL,
+    outputs TEXT NOT NULL,        -- JSON: the planned path of each output, in the rule's order
+    moved_to BLOB NOT NULL,       -- where the source goes; empty: nowhere
+    source TEXT NOT NULL,         -- what becomes of the source: keep, move or delete
+    verdict TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    set_aside TEXT NOT NULL DEFAULT '[]',  -- JSON: files written when it failed
+    provider TEXT NOT NULL DEFAULT '',
+    published TEXT NOT NULL DEFAULT '[]',  -- JSON: where the outputs really are
+    begun_at REAL NOT NULL,       -- seconds since the epoch, for people only
+    ended_at REAL NOT NULL DEFAULT 0,
+    UNIQUE (inbox, path, size, mtime_ns)
+);
+CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX jobs_by_end ON jobs (ended_at);
+CREATE TABLE names (
+    key BLOB PRIMARY KEY,         -- an absolute path, folded so that twins are one
+    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX names_by_job ON names (job);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal last knew of a path in an inbox."""
+
+    version: tuple[int, int]
+    state: State
+    removed: bool  # ended, and its source moved or deleted: a file there now is a new one
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the journal, for telling people."""
+
+    id: int
+    inbox: str
+    path: str
+    size: int
+    mtime_ns: int
+    state: State
+    attempts: int
+    rule: str
+    outbox: str
+    verdict: str
+    reason: str
+    set_aside: tuple[str, ...]
+    provider: str
+    published: tuple[str, ...]
+    begun_at: float
+    ended_at: float
+
+    @property
+    def source(self) -> str:
+        """The picture's path as it was dropped."""
+        return str(Path(self.inbox) / self.path)
+
+
+class Journal:
+    """The journal of one state folder. Its methods may be called from any thread."""
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self.path = folder / FILE
+        self._lock = threading.RLock()
+        self._known: dict[str, dict[str, Known]] = {}
+        try:
+            self._db = self._open(read_only=read_only)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(
+                f"the job journal {self.path} cannot be used: {error}",
+                "Look at the disk and the permissions of the state folder.",
+            ) from error
+
+    def _open(self, *, read_only: bool) -> sqlite3.Connection:
+        mode = "ro" if read_only else "rwc"
+        db = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=10,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        db.row_factory = sqlite3.Row
+        if not read_only:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA foreign_keys = ON")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0 and not read_only:
+            db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
+        elif version != _SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(f"its version is {version}, not {_SCHEMA_VERSION}")
+        return db
+
+    def close(self) -> None:
+        """Close the file; nothing else may follow."""
+        with self._lock:
+            self._db.close()
+
+    # --- what is known of a path -------------------------------------------------------------
+
+    def known(self, inbox: Path, path: str) -> Known | None:
+        """Tell what is known of a path, from memory."""
+        with self._lock:
+            return self._known_in(str(inbox)).get(path)
+
+    def reload(self) -> None:
+        """Forget what is held in memory: another process wrote (`scissorsd retry`)."""
+        with self._lock:
+            self._known.clear()
+
+    def changed_elsewhere(self) -> int:
+        """Give a number that changes when another process has written."""
+        with self._lock:
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def _known_in(self, inbox: str) -> dict[str, Known]:
+        if inbox not in self._known:
+            rows = self._db.execute(
+                "SELECT path, size, mtime_ns, state, source FROM jobs WHERE inbox = ?"
+                " ORDER BY begun_at, id",
+                (os.fsencode(inbox),),
+            )
+            self._known[inbox] = {
+                os.fsdecode(row["path"]): Known(
+                    (row["size"], row["mtime_ns"]),
+                    row["state"],
+                    _removed(row),
+                )
+                for row in rows
+            }
+        return self._known[inbox]
+
+    # --- the life of a job -------------------------------------------------------------------
+
+    def planned(self, inbox: Path, outbox: Path, source: Sighting, rule: Rule) -> Job | None:
+        """Give the job as it was planned before, if this version was begun under this same rule.
+
+        One whose outputs are out is given under any rule: only its source is left to dispose of.
+        """
+        with self._locked("read"):
+            row = self._row(inbox, source)
+        if row is None:
+            return None
+        if row["state"] == "published":
+            rule = replace(rule, outputs=(), source=row["source"])
+        elif row["plan"] != repr(rule) or row["outbox"] != os.fsencode(outbox):
+            return None
+        paths = json.loads(row["outputs"])
+        return Job(
+            inbox=str(inbox),
+            source=source,
+            rule=rule,
+            outputs=tuple(map(PlannedOutput, rule.outputs, paths)),
+            moved_to=os.fsdecode(row["moved_to"]),
+            id=row["id"],
+        )
+
+    def owner(self, outbox: Path, name: str) -> tuple[str, str] | None:
+        """Give the (inbox, path) of the picture to which a name in the outbox belongs.
+
+        None when it is nobody's. The name of a picture whose source was moved or deleted belongs
+        to that version for ever: ("", "") stands for it.
+        """
+        with self._locked("read") as db:
+            row = db.execute(
+                "SELECT inbox, path, source, state FROM jobs JOIN names ON job = id WHERE key = ?",
+                (_key(outbox, name),),
+            ).fetchone()
+        if row is None:
+            return None
+        if _removed(row):
+            return "", ""
+        return os.fsdecode(row["inbox"]), os.fsdecode(row["path"])
+
+    def begin(self, inbox: Path, outbox: Path, job: Job) -> Job | None:
+        """Record the job and its names, before any work; none if a name was just taken."""
+        with self._transaction() as db:
+            row = self._row(inbox, job.source)
+            attempts = 1 + (row["attempts"] if row is not None else 0)
+            values: dict[str, Value] = {
+                "state": "begun",
+                "attempts": attempts,
+                "rule": job.rule.name,
+                "plan": repr(job.rule),
+                "outbox": os.fsencode(outbox),
+                "outputs": json.dumps([planned.path for planned in job.outputs]),
+                "moved_to": os.fsencode(job.moved_to),
+                "source": job.rule.source,
+                "begun_at": time.time(),
+            }
+            if row is None:
+                values |= {
+                    "inbox": os.fsencode(inbox),
+                    "path": os.fsencode(job.source.path),
+                    "size": job.source.size,
+                    "mtime_ns": job.source.mtime_ns,
+                }
+                marks = ", ".join("?" * len(values))
+                cursor = db.execute(
+                    f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})",  # noqa: S608 - our own column names
+                    tuple(values.values()),
+                )
+                job = replace(job, id=cursor.lastrowid or 0)
+            else:
+                job = replace(job, id=row["id"])
+                self._update(job.id, **values)
+            if not self._claim(db, outbox, job):
+                db.execute("ROLLBACK")
+                return None
+            self._remember(inbox, job, "begun")
+        return job
+
+    def _claim(self, db: sqlite3.Connection, outbox: Path, job: Job) -> bool:
+        for name in job.names:
+            owner = self.owner(outbox, name)
+            if owner is not None and owner != (job.inbox, job.source.path):
+                mine = db.execute(
+                    "SELECT 1 FROM names WHERE key = ? AND job = ?", (_key(outbox, name), job.id)
+                ).fetchone()
+                if mine is None:
+                    return False
+        db.execute("DELETE FROM names WHERE job = ?", (job.id,))
+        db.executemany(
+            "INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)",
+            [(_key(outbox, name), job.id) for name in job.names],
+        )
+        return True
+
+    def published(
+        self, inbox: Path, job: Job, paths: Sequence[str], *, verdict: str, provider: str
+    ) -> None:
+        """Record that all outputs are out, at these absolute paths; the source still stands."""
+        with self._transaction():
+            self._update(
+                job.id,
+                state="published",
+                published=json.dumps(list(paths)),
+                verdict=verdict,
+                provider=provider,
+                reason="",
+            )
+            self._remember(inbox, job, "published")
+
+    def finish(self, inbox: Path, job: Job) -> None:
+        """Record that nothing is left to do; an earlier version that failed no longer counts."""
+        with self._transaction() as db:
+            self._update(job.id, state="done", attempts=0, reason="", ended_at=time.time())
+            db.execute(
+                "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND source = 'keep'"
+                " AND state != 'done'",
+                (os.fsencode(inbox), os.fsencode(job.source.path), job.id),
+            )
+            self._remember(inbox, job, "done")
+
+    def fail(
+        self, inbox: Path, job: Job, reason: str, set_aside: Sequence[str], *, verdict: str = ""
+    ) -> None:
+        """Record why the picture failed, and the files that tell of it; its names are free."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM names WHERE job = ?", (job.id,))
+            self._update(
+                job.id,
+                state="failed",
+                attempts=0,
+                reason=reason,
+                verdict=verdict,
+                set_aside=json.dumps(list(set_aside)),
+                ended_at=time.time(),
+            )
+            self._remember(inbox, job, "failed")
+
+    def hold(self, inbox: Path, job: Job, reason: str) -> None:
+        """Record why the job waits; a job whose outputs are out stays published."""
+        with self._transaction():
+            row = self._row(inbox, job.source)
+            state: State = "held"
+            if row is not None and row["state"] == "published":
+                state = "published"
+            self._update(job.id, state=state, attempts=0, reason=reason)
+            self._remember(inbox, job, state)
+
+    def withdraw(self, inbox: Path, job: Job) -> None:
+        """Forget a job whose picture was replaced or taken away before anything was published."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+            self._known_in(str(inbox)).pop(job.source.path, None)
+
+    def close_unfinished(self, entry: Entry) -> None:
+        """End a job whose picture is no longer there: its outputs are out, or it never was."""
+        with self._transaction() as db:
+            if entry.state == "published":
+                self._update(entry.id, state="done", attempts=0, ended_at=time.time())
+            else:
+                db.execute("DELETE FROM jobs WHERE id = ?", (entry.id,))
+            self._known.pop(entry.inbox, None)
+
+    def _remember(self, inbox: Path, job: Job, state: State) -> None:
+        removed = job.rule.source != "keep" and state in _ENDED
+        self._known_in(str(inbox))[job.source.path] = Known(job.source.version, state, removed)
+
+    # --- for people --------------------------------------------------------------------------
+
+    def unfinished(self) -> list[Entry]:
+        """Give the jobs that a crash or a stop left begun, published or held."""
+        return self._entries("state IN ('begun', 'published', 'held') ORDER BY begun_at")
+
+    def failures(self) -> list[Entry]:
+        """Give the failed jobs, the latest last."""
+        return self._entries("state = 'failed' ORDER BY ended_at, id")
+
+    def has_failed(self, inbox: Path, path: str) -> bool:
+        """Whether any version of the picture at this path is recorded as failed."""
+        return any(entry.state == "failed" for entry in self.of_source(inbox, path))
+
+    def latest(self, count: int) -> list[Entry]:
+        """Give the jobs that ended last, the latest first."""
+        return self._entries("ended_at > 0 ORDER BY ended_at DESC, id DESC LIMIT ?", count)
+
+    def of_source(self, inbox: Path, path: str) -> list[Entry]:
+        """Give what is recorded of a path in an inbox, the latest first."""
+        return self._entries(
+            "inbox = ? AND path = ? ORDER BY begun_at DESC, id DESC",
+            os.fsencode(inbox),
+            os.fsencode(path),
+        )
+
+    def of_output(self, path: str) -> list[Entry]:
+        """Give the jobs to which a file in an outbox belongs."""
+        return self._entries(
+            "id IN (SELECT job FROM names WHERE key = ?)", _key(Path(), path)
+        ) or self._entries("set_aside LIKE ?", f"%{json.dumps(path)}%")
+
+    def counts(self, inbox: Path) -> dict[str, int]:
+        """Count the jobs of an inbox by state, and the done ones by verdict as `verdict:…`."""
+        with self._locked("read") as db:
+            rows = db.execute(
+                "SELECT state, verdict, count(*) AS n FROM jobs WHERE inbox = ?"
+                " GROUP BY state, verdict",
+                (os.fsencode(inbox),),
+            ).fetchall()
+        counts: dict[str, int] = {}
+        for row in rows:
+            counts[row["state"]] = counts.get(row["state"], 0) + row["n"]
+            if row["state"] == "done" and row["verdict"]:
+                key = f"verdict:{row['verdict']}"
+                counts[key] = counts.get(key, 0) + row["n"]
+        return counts
+
+    def ask_again(self, job_id: int) -> None:
+        """Mark a failed or finished job to be taken again."""
+        with self._transaction():
+            self._update(job_id, state="again", attempts=0, reason="", set_aside="[]")
+            self._known.clear()
+
+    # --- SQL ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def _locked(self, doing: str) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._db
+            except sqlite3.Error as error:
+                raise JournalError(
+                    f"the job journal {self.path} cannot be {doing}: {error}",
+                    "Look at the disk of the state folder; the work goes on by itself.",
+                ) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._locked("written") as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                if db.in_transaction:
+                    db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def _update(self, job_id: int, **values: Value) -> None:
+        columns = ", ".join(f"{name} = ?" for name in values)
+        self._db.execute(
+            f"UPDATE jobs SET {columns} WHERE id = ?",  # noqa: S608 - our own column names
+            (*values.values(), job_id),
+        )
+
+    def _row(self, inbox: Path, source: Sighting) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._db.execute(
+            "SELECT * FROM jobs WHERE inbox = ? AND path = ? AND size = ? AND mtime_ns = ?",
+            (os.fsencode(inbox), os.fsencode(source.path), source.size, source.mtime_ns),
+        ).fetchone()
+        return row
+
+    def _entries(self, where: str, *values: Value) -> list[Entry]:
+        with self._locked("read") as db:
+            rows = db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
+        return [_entry(row) for row in rows]
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(
+        id=row["id"],
+        inbox=os.fsdecode(row["inbox"]),
+        path=os.fsdecode(row["path"]),
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        state=row["state"],
+        attempts=row["attempts"],
+        rule=row["rule"],
+        outbox=os.fsdecode(row["outbox"]),
+        verdict=row["verdict"],
+        reason=row["reason"],
+        set_aside=tuple(json.loads(row["set_aside"])),
+        provider=row["provider"],
+        published=tuple(json.loads(row["published"])),
+        begun_at=row["begun_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def _key(outbox: Path, name: str) -> bytes:
+    return os.fsencode(name_key(str(outbox / name)))
+
+
+def _removed(row: sqlite3.Row) -> bool:
+    return row["state"] in _ENDED and row["source"] != "keep"

@@ -1,0 +1,59 @@
+"""Log lines: for people on a terminal, JSON elsewhere; one event name and fixed keys each."""
+
+import logging
+import sys
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+
+class _Stderr:
+    """Writes to whatever sys.stderr is now, so that a progress bar can stand below the lines."""
+
+    def msg(self, message: str) -> None:
+        stream: TextIO = sys.stderr
+        stream.write(message + "\n")
+        stream.flush()
+
+    log = debug = info = warning = warn = error = critical = exception = fatal = msg
+
+
+def _printable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Show names whose bytes are not UTF-8 so that any terminal and parser can take them."""
+    return {key: printable(value) for key, value in event.items()}
+
+
+def printable(value: Any) -> Any:  # noqa: ANN401 - whatever a log line carries
+    """Escape undecodable bytes in strings, also within lists."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, list | tuple):
+        return [printable(part) for part in value]
+    return value
+
+
+def set_up(*, debug: bool = False, quiet: bool = False) -> None:
+    """Configure structlog for this process; `quiet` leaves only warnings and errors."""
+    terminal = sys.stderr.isatty()
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(pad_event_to=20)
+        if terminal
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    level = logging.WARNING if quiet else logging.DEBUG if debug else logging.INFO
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(
+                fmt="%H:%M:%S" if terminal else "iso", utc=not terminal
+            ),
+            _printable,
+            *([] if terminal else [structlog.processors.format_exc_info]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _Stderr(),
+        cache_logger_on_first_use=False,
+    )

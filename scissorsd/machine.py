@@ -1,0 +1,57 @@
+"""What this machine's CPU can do, and how much of it this process may use."""
+
+import contextlib
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether the CPU computes in bfloat16 itself; emulated, it is far slower than float32."""
+    try:
+        text = cpuinfo.read_text(errors="replace")
+    except OSError:
+        return False
+    flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    return flags is not None and not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags[1].split())
+
+
+def usable_cpus(root: Path = Path("/")) -> int:
+    """Count the CPUs this process may keep busy: its affinity, within the quota of its cgroups."""
+    affinity = len(os.sched_getaffinity(0))
+    quotas = [quota for quota in _quotas(root) if quota > 0]
+    return max(1, min([affinity, *(math.ceil(quota) for quota in quotas)]))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Give every CPU quota above this process, in CPUs (cgroup v2's cpu.max, v1's cfs quota)."""
+    try:
+        memberships = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for membership in memberships:
+        _, controllers, inside = membership.split(":", 2)
+        if not controllers:
+            tree = root / "sys/fs/cgroup"
+        elif "cpu" in controllers.split(","):
+            tree = root / "sys/fs/cgroup" / controllers
+        else:
+            continue
+        # a container may see the host's path, but only its own group, mounted at the top
+        group = tree / inside.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(tree):
+                yield from _quota(folder)
+
+
+def _quota(folder: Path) -> Iterator[float]:
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (folder / "cpu.max").read_text().split()
+        yield int(quota) / int(period)
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (
+            (folder / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period")
+        )
+        yield int(quota) / int(period)

@@ -1,0 +1,143 @@
+"""What goes with a picture besides its pixels: colour profile, resolution, EXIF and XMP.
+
+Whatever is broken in it is left behind, and never costs the picture.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import ExifTags, Image, PngImagePlugin
+
+from scissorsd.core.rules import Format, Output
+
+_Base = ExifTags.Base
+_DESCRIPTIVE_TAGS = frozenset(
+    {
+        _Base.ImageDescription,
+        _Base.Make,
+        _Base.Model,
+        _Base.Software,
+        _Base.DateTime,
+        _Base.Artist,
+        _Base.HostComputer,
+        _Base.Rating,
+        _Base.RatingPercent,
+        _Base.Copyright,
+        _Base.XPTitle,
+        _Base.XPComment,
+        _Base.XPAuthor,
+        _Base.XPKeywords,
+        _Base.XPSubject,
+    }
+)  # what it shows, who made it, when and with what; nothing of how the old file stored it
+_UNTRUE_TAGS = frozenset(
+    {
+        _Base.ExifImageWidth,
+        _Base.ExifImageHeight,
+        ExifTags.IFD.Interop,
+        ExifTags.IFD.MakerNote,  # these two hold offsets into the old file
+    }
+)
+_XMP_ORIENTATION = re.compile(
+    rb"""tiff:Orientation\s?=\s?["'][0-9]["']|<tiff:Orientation>[0-9]</tiff:Orientation>"""
+)
+_CENTIMETRE = 3  # as EXIF numbers its units; 2 is the inch
+_MAX_DPI = 65_535  # what a JPEG can say
+_JPEG_SEGMENT = 65_000  # what does not fit one of a JPEG's segments is left behind
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What goes with a picture besides its pixels; None where it has none.
+
+    `icc` is the profile of the RGB values (None: sRGB), `dpi` horizontal and vertical. `exif` (with
+    the `Exif` prefix of a JPEG) and `xmp` are as they may be written again: without orientation,
+    which is already applied, and without thumbnail and maker's notes.
+    """
+
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+def parse_exif(image: Image.Image) -> Image.Exif:
+    """Return the picture's EXIF tags; none where they are broken."""
+    try:
+        return image.getexif()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - the parser raises anything at broken tags
+        return Image.Exif()
+
+
+def resolution(info: Mapping[Any, Any], exif: Image.Exif) -> tuple[float, float] | None:
+    """Dots per inch across and down, of the format's own field or else of EXIF."""
+    inch = 1.0
+    given: Any = info.get("dpi")
+    if given is None:
+        given = exif.get(_Base.XResolution), exif.get(_Base.YResolution)
+        inch = 2.54 if exif.get(_Base.ResolutionUnit) == _CENTIMETRE else 1.0
+    try:
+        across, down = (float(value) * inch for value in given)
+    except (TypeError, ValueError, ArithmeticError):
+        return None
+    return (across, down) if 0 < across <= _MAX_DPI and 0 < down <= _MAX_DPI else None
+
+
+def kept_exif(exif: Image.Exif) -> bytes | None:
+    """Serialise those tags that are still true of an upright picture of its own."""
+    kept = Image.Exif()
+    try:
+        for tag in _DESCRIPTIVE_TAGS.intersection(exif):
+            kept[tag] = exif[tag]
+        for group in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            tags = exif.get_ifd(group)
+            if true := {tag: tags[tag] for tag in tags.keys() - _UNTRUE_TAGS}:
+                kept[group] = true
+        return kept.tobytes() if len(kept) else None
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - as above, and the writer likewise
+        return None
+
+
+def kept_xmp(info: Mapping[Any, Any]) -> bytes | None:
+    """Return the XMP packet without its orientation."""
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    if isinstance(xmp, str):
+        xmp = xmp.encode(errors="replace")
+    return _XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None
+
+
+def carried(mode: str, output: Output, metadata: Metadata) -> dict[str, Any]:
+    """Pillow's arguments for what goes with pixels of this mode into this output."""
+    keeps = output.metadata == "keep"
+    exif = Image.Exif()
+    if keeps and metadata.exif:
+        exif.load(metadata.exif)
+    options: dict[str, Any] = {}
+    if metadata.icc and mode != "L":  # the profile is of RGB: an error in a grey file
+        options["icc_profile"] = metadata.icc
+    if metadata.dpi and output.format in ("webp", "avif"):  # which have no field for it
+        exif[_Base.XResolution], exif[_Base.YResolution] = metadata.dpi
+        exif[_Base.ResolutionUnit] = 2
+    elif metadata.dpi:
+        options["dpi"] = metadata.dpi
+    if keeps and metadata.xmp:
+        _add_xmp(options, exif, output.format, metadata.xmp)
+    if len(exif) and not (output.format == "jpeg" and len(exif.tobytes()) > _JPEG_SEGMENT):
+        options["exif"] = exif
+    return options
+
+
+def _add_xmp(options: dict[str, Any], exif: Image.Exif, name: Format, xmp: bytes) -> None:
+    if name == "png":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
+    elif name == "tiff":
+        exif[_Base.XMLPacket] = xmp
+    elif name != "jpeg" or len(xmp) < _JPEG_SEGMENT:
+        options["xmp"] = xmp

@@ -1,0 +1,29 @@
+"""systemd's notification socket (sd_notify(3)); without one, nothing happens."""
+
+import os
+import socket
+
+
+def notify(*lines: str) -> None:
+    """Send lines such as "READY=1" to the service manager, if one listens.
+
+    A manager that cannot be reached is no reason to stop cutting, so errors are let go.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        try:
+            sender.connect(address)
+            sender.sendall("\n".join(lines).encode())
+        except OSError:
+            return
+
+
+def watchdog_pause() -> float | None:
+    """Give the seconds between two "WATCHDOG=1" that the manager's limit asks for, or none."""
+    limit = os.environ.get("WATCHDOG_USEC", "")
+    own = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return int(limit) / 1e6 / 3 if limit.isdigit() and own else None

@@ -1,0 +1,399 @@
+"""The straight line of one picture: plan, read, mask, cut, publish, journal, dispose."""
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scissorsd import folders, images
+from scissorsd.config import Inbox, Limits
+from scissorsd.core import cutting, masking
+from scissorsd.core.catalogue import Model
+from scissorsd.core.masking import Judgement
+from scissorsd.core.rules import (
+    FAILED_FOLDER,
+    Job,
+    Output,
+    Rule,
+    Verdict,
+    fit,
+    in_review,
+    plan,
+)
+from scissorsd.core.settling import Sighting
+from scissorsd.errors import (
+    HoldError,
+    JournalError,
+    PictureError,
+    ScissorsError,
+    SessionError,
+    SourceChangedError,
+    TruncatedPictureError,
+    WeightsError,
+)
+from scissorsd.journal import Journal
+
+# What one pixel costs at most while its picture is in hand: the decoded picture and a copy of it
+# in the decoder (3 + 3 bytes), mask, cutout and what is encoded of it.
+BYTES_PER_PIXEL = 20
+STRIKES = 3  # a picture during which the process died this often is not tried again
+
+
+class Inference(Protocol):
+    """What the pipeline needs of `sessions.Sessions`."""
+
+    def run(
+        self, name: str, network_input: NDArray[np.float32], /
+    ) -> tuple[NDArray[np.float32], str]:
+        """Run a network: 1 × 3 × size × size → the raw map (size × size) and the provider."""
+
+
+# --- one picture in memory -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A picture's mask (height × width, 255 for 1) and what is to be said of it."""
+
+    mask: NDArray[np.uint8]
+    judgement: Judgement
+    provider: str
+    infer_s: float
+
+
+def cut_out(picture: images.Picture, model: Model, sessions: Inference) -> Cut:
+    """Find the subject of a picture."""
+    height, width = picture.rgb.shape[:2]
+    network_input = masking.network_input(picture.rgb, picture.alpha, model)
+    began = monotonic()
+    raw, provider = sessions.run(model.name, network_input)
+    infer_s = monotonic() - began
+    raw = masking.without_transparent(raw, picture.alpha)
+    mask = masking.full_size(masking.normalised(raw), picture.alpha, height, width)
+    return Cut(mask, masking.judge(raw), provider, infer_s)
+
+
+def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:
+    """Make one output of a cut picture: the bytes of its file."""
+    rgb, mask = picture.rgb, cut.mask
+    match output.kind:
+        case "cutout":
+            pixels = cutting.cutout(rgb, mask)
+        case "mask":
+            pixels = mask
+        case "flat":
+            height, width = mask.shape
+            colour = images.colour(output.background)
+            behind = colour or images.load_background(
+                Path(output.background), height, width, max_pixels
+            )
+            pixels = cutting.flat(rgb, mask, behind)
+        case "comparison":
+            pixels = cutting.comparison(rgb, mask)
+    return images.encode(pixels, output, picture.metadata)
+
+
+# --- the bench: what every job shares --------------------------------------------------------
+
+
+class MemoryCeiling:
+    """Lets pictures in while they fit together under a ceiling; a larger one goes alone."""
+
+    def __init__(self, ceiling: int) -> None:
+        self.ceiling = ceiling  # bytes
+        self._in_use = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def room_for(self, cost: int) -> Iterator[None]:
+        """Wait until `cost` bytes are free, and hold them."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._in_use == 0 or self._in_use + cost <= self.ceiling)
+            self._in_use += cost
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._in_use -= cost
+                self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the jobs of one daemon share."""
+
+    journal: Journal
+    sessions: Inference
+    catalogue: Mapping[str, Model]
+    limits: Limits
+    memory: MemoryCeiling
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(tz=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A settled picture that falls under a rule, handed to a worker."""
+
+    inbox: Inbox
+    outbox_root: folders.Root
+    source: Sighting
+    rule: Rule
+    settled_at: float  # monotonic
+    attempts: int = 0  # begun before without an orderly end
+    last_look: bool = False  # if it is truncated now, it is taken to stay so
+
+
+# --- what can come of a job ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All outputs are out and the source is disposed of."""
+
+    outputs: tuple[str, ...] = ()
+    verdict: Verdict | None = None  # none: the outputs were out before; only the source was left
+    model: str = ""
+    provider: str = ""
+    width: int = 0
+    height: int = 0
+    infer_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Set aside with its reason."""
+
+    reason: str
+    trace: str = ""  # only for what nobody foresaw
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """To be tried again after a pause."""
+
+    reason: str
+    outbox_wide: bool = False
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The picture was replaced or taken away; what is there now settles anew."""
+
+    reason: str
+
+
+Outcome = Done | Failed | Held | Changed
+
+
+# --- the line --------------------------------------------------------------------------------
+
+
+def process(task: Task, bench: Bench) -> Outcome:
+    """Take one picture along the whole line. Whatever happens, it ends in an outcome."""
+    try:
+        job, is_published = _begin(task, bench)
+    except (HoldError, JournalError) as error:
+        return Held(str(error))
+    try:
+        done = Done() if is_published else _cut_and_publish(task, job, bench)
+        _dispose(task, job, bench)
+        bench.journal.finish(task.inbox.path, job)
+    except Exception as error:  # noqa: BLE001 - no picture stops the daemon
+        return _off_the_line(task, job, bench, error)
+    return done
+
+
+def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
+    """Plan the job and journal it; also whether its outputs are out already."""
+    inbox, outbox = task.inbox.path, task.inbox.outbox
+    before = bench.journal.planned(inbox, outbox, task.source, task.rule)
+    if before is not None:
+        known = bench.journal.known(inbox, task.source.path)
+        if known is not None and known.state == "published":
+            return before, True
+        begun = bench.journal.begin(inbox, outbox, before)
+        if begun is not None:
+            tag = str(begun.id)
+            folders.remove_temporaries([(outbox / name).parent for name in begun.names], tag=tag)
+            return begun, False
+    mine = (str(inbox), task.source.path)
+
+    def taken(name: str) -> bool:
+        owner = bench.journal.owner(outbox, name)
+        return folders.exists(outbox / name) if owner is None else owner != mine
+
+    while True:
+        date = bench.now().astimezone().strftime("%Y-%m-%d")
+        job = plan(str(inbox), task.source, task.rule, date=date, taken=taken)
+        begun = bench.journal.begin(inbox, outbox, job)
+        if begun is not None:
+            return begun, False
+
+
+def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
+    rule, inbox = task.rule, task.inbox
+    if task.attempts >= STRIKES:
+        raise PictureError(
+            f"the program died {task.attempts} times while it worked on this picture",
+            "It is left alone until the file changes, or until 'scissorsd retry' asks for it.",
+        )
+    data = folders.read_source(inbox.path, task.source, limit=bench.limits.file)
+    header = images.read_header(data, max_pixels=bench.limits.pixels)
+    with bench.memory.room_for(header.width * header.height * BYTES_PER_PIXEL + len(data)):
+        picture = images.read(data, max_pixels=bench.limits.pixels)
+        cut = cut_out(picture, bench.catalogue[rule.model], bench.sessions)
+        verdict = cut.judgement.verdict
+        what_then = _what_then(rule, verdict)
+        if what_then == "fail":
+            raise _RefusedError(cut.judgement, rule)
+        files = _render_all(task, job, picture, cut, review=what_then == "review", bench=bench)
+    folders.check_unchanged(inbox.path, task.source)
+    task.outbox_root.prepare()
+    folders.publish(files, tag=str(job.id))
+    paths = tuple(str(path) for path, _ in files)
+    bench.journal.published(inbox.path, job, paths, verdict=verdict, provider=cut.provider)
+    return Done(
+        outputs=paths,
+        verdict=verdict,
+        model=rule.model,
+        provider=cut.provider,
+        width=picture.rgb.shape[1],
+        height=picture.rgb.shape[0],
+        infer_s=cut.infer_s,
+    )
+
+
+class _RefusedError(PictureError):
+    """The rule says that a picture with this verdict fails."""
+
+    def __init__(self, judgement: Judgement, rule: Rule) -> None:
+        super().__init__(
+            judgement.reason, f"The rule {rule.name!r} says that such a picture fails."
+        )
+        self.judgement = judgement
+
+
+def _what_then(rule: Rule, verdict: Verdict) -> str:
+    if verdict == "no_subject":
+        return rule.when_no_subject
+    return rule.when_doubtful if verdict == "doubtful" else "publish"
+
+
+def _render_all(
+    task: Task, job: Job, picture: images.Picture, cut: Cut, *, review: bool, bench: Bench
+) -> list[tuple[Path, bytes]]:
+    outbox = task.inbox.outbox
+    files = []
+    for planned in job.outputs:
+        content = render(picture, cut, planned.output, max_pixels=bench.limits.pixels)
+        files.append((outbox / (in_review(planned.path) if review else planned.path), content))
+    if review:
+        first = files[0][0]
+        note = _note(task, f"A person should look at this: {cut.judgement.reason}.")
+        files.append((first.with_name(fit(first.stem, ".txt")), note))
+    return files
+
+
+def _dispose(task: Task, job: Job, bench: Bench) -> None:
+    if bench.journal.has_failed(task.inbox.path, task.source.path):
+        folders.remove(_reason_file(_failed_place(task)))  # an earlier version's
+    if job.rule.source == "delete":
+        folders.delete(task.inbox.path, task.source)
+    elif job.rule.source == "move":
+        folders.move(
+            task.inbox.path, task.source, task.inbox.outbox / job.moved_to, tag=str(job.id)
+        )
+
+
+# --- the ways off the line -------------------------------------------------------------------
+
+
+def _off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outcome:
+    """Decide what a fault means for the picture: gone, held, or failed."""
+    match error:
+        case SourceChangedError():
+            return _let_go(task, job, bench, error)
+        case TruncatedPictureError() if not task.last_look:
+            return _hold(task, job, bench, Held(str(error), truncated=True))
+        case HoldError() | WeightsError() | SessionError() | JournalError():
+            wide = isinstance(error, HoldError) and error.outbox_wide
+            return _hold(task, job, bench, Held(str(error), outbox_wide=wide))
+        case MemoryError():
+            return _hold(task, job, bench, Held("there was not enough memory for this picture"))
+        case ScissorsError():
+            return _fail(task, job, bench, error)
+    unforeseen = PictureError(
+        f"something unforeseen went wrong: {type(error).__name__}: {error}",
+        "This is a fault of scissorsd; please report it, with the picture if you can.",
+    )
+    outcome = _fail(task, job, bench, unforeseen)
+    trace = "".join(traceback.format_exception(error))
+    return replace(outcome, trace=trace) if isinstance(outcome, Failed) else outcome
+
+
+def _let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Outcome:
+    """End a job whose picture is no longer the one that settled."""
+    try:
+        known = bench.journal.known(task.inbox.path, task.source.path)
+        if known is not None and known.state == "published":
+            bench.journal.finish(task.inbox.path, job)  # its outputs are out; its source is gone
+        else:
+            bench.journal.withdraw(task.inbox.path, job)
+    except JournalError as journal_error:
+        return Held(str(journal_error))
+    return Changed(str(error))
+
+
+def _hold(task: Task, job: Job, bench: Bench, outcome: Held) -> Held:
+    try:
+        bench.journal.hold(task.inbox.path, job, outcome.reason)
+    except JournalError as error:
+        return Held(f"{outcome.reason}; and {error}")
+    return outcome
+
+
+def _fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | Held:
+    """Set a picture aside: its reason and, where the rule disposes of sources, the source."""
+    place = _failed_place(task)
+    tag = str(job.id)
+    try:
+        moves = task.rule.source != "keep"
+        kept = folders.free_name(place.parent, place.name) if moves else place
+        note = _reason_file(kept)
+        folders.publish([(note, _note(task, str(error)))], tag=tag)
+        if moves:
+            folders.move(task.inbox.path, task.source, kept, tag=tag)
+        aside = (str(note), str(kept)) if moves else (str(note),)
+        verdict = error.judgement.verdict if isinstance(error, _RefusedError) else ""
+        bench.journal.fail(task.inbox.path, job, str(error), aside, verdict=verdict)
+    except (HoldError, JournalError, SourceChangedError) as fault:
+        return _hold(task, job, bench, Held(f"{error}\nand it could not be set aside: {fault}"))
+    return Failed(str(error))
+
+
+def _failed_place(task: Task) -> Path:
+    return task.inbox.outbox / FAILED_FOLDER / task.source.path
+
+
+def _reason_file(picture: Path) -> Path:
+    return picture.with_name(fit(picture.name, ".txt"))
+
+
+def _note(task: Task, text: str) -> bytes:
+    lines = (
+        text,
+        "",
+        f"Picture: {task.inbox.path / task.source.path}",
+        f"Rule: {task.rule.name} (inbox {task.inbox.name})",
+        "",
+    )
+    return "\n".join(lines).encode("utf-8", "surrogateescape")

@@ -1,0 +1,277 @@
+"""ONNX Runtime: opening a session on one provider, and knowing what truly came of it."""
+
+import contextlib
+import ctypes
+import importlib
+import importlib.metadata
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scissorsd.core.catalogue import Model
+from scissorsd.errors import SessionError
+from scissorsd.machine import has_bf16, usable_cpus
+from scissorsd.runtime import SILENT, onnxruntime, opening, plain
+
+ProviderName = Literal["cuda", "openvino", "cpu"]
+PROVIDERS: tuple[ProviderName, ...] = ("cuda", "openvino", "cpu")
+GPU_PROVIDERS: tuple[ProviderName, ...] = ("cuda",)
+
+_CUDA = "CUDAExecutionProvider"
+_OPENVINO = "OpenVINOExecutionProvider"
+_CPU = "CPUExecutionProvider"
+_REGISTRATION = "scissorsd.openvino"
+_CUDNN = "cuDNN 9"
+
+# One Relu on one float: tells in a millisecond whether a provider loads at all. The network itself
+# would be loaded onto the CPU in vain first, half a second for u2net.
+_TINY = (
+    b'\x08\x08:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04'
+    b"\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x02\x10\r"
+)
+
+Raw = NDArray[np.float32]
+
+
+class RefusedError(SessionError):
+    """A provider does not open a session; `what` is the reason, half a sentence.
+
+    `passing` tells that it may yet, later in the life of this process.
+    """
+
+    def __init__(self, what: str, *, passing: bool = False) -> None:
+        super().__init__(what)
+        self.passing = passing
+
+
+class Session(Protocol):
+    """A loaded network."""
+
+    @property
+    def provider(self) -> ProviderName:
+        """Where it runs."""
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: `full` (float32), `bf16`, `tf32`."""
+
+    def run(self, network_input: Raw, /) -> Raw:
+        """Take 1 × 3 × S × S, give the first output's S × S map; many threads may call it."""
+
+
+class Opener(Protocol):
+    """Opens a session; raises RefusedError when the provider will not have it."""
+
+    def __call__(
+        self, model: Model, path: Path, provider: ProviderName, *, fast: bool, threads: int
+    ) -> Session:
+        """Open `path` on `provider`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one provider came to when it was tried."""
+
+    provider: ProviderName
+    works: bool
+    seconds: float | None  # of one inference, once warm
+    detail: str  # the precision, or the reason why not
+
+
+@dataclass(frozen=True, slots=True)
+class _OrtSession:
+    provider: ProviderName
+    precision: str
+    ort: Any
+    takes: str
+    gives: str
+
+    def run(self, network_input: Raw, /) -> Raw:
+        (raw,) = self.ort.run([self.gives], {self.takes: network_input})
+        found: Raw = np.asarray(raw, dtype=np.float32)[0, 0]
+        return found
+
+
+def open_session(
+    model: Model, path: Path, provider: ProviderName, *, fast: bool, threads: int
+) -> Session:
+    """Load the model's file on one provider, on `threads` of the CPU's.
+
+    `fast` allows less than float32 where the machine computes it natively. Raises RefusedError
+    with the provider's reason, or SessionError when the file is not the network it should be.
+    """
+    ort = onnxruntime()
+    if provider == "cuda":
+        loaded, precision = _open_cuda(ort, path, fast=fast, threads=threads)
+    elif provider == "openvino":
+        loaded, precision = _open_openvino(ort, path, fast=fast, threads=threads)
+    else:
+        options = _options(ort, threads)
+        # patterns plan one block for all activations: 290 MB more for u2net, and no faster
+        options.enable_mem_pattern = False
+        loaded, precision = _load(ort, str(path), options, [_CPU]), "full"
+    takes, gives = loaded.get_inputs()[0], loaded.get_outputs()[0]
+    wanted = [1, 3, model.input_size, model.input_size]
+    given = list(takes.shape)
+    fits = len(given) == len(wanted) and all(
+        not isinstance(there, int) or there == ours
+        for there, ours in zip(given, wanted, strict=True)
+    )
+    if not fits or len(gives.shape) != len(wanted):
+        raise SessionError(
+            f"The network in {path} takes {' × '.join(map(str, given))} and gives "
+            f"{' × '.join(map(str, gives.shape))}, but the model {model.name} is to take "
+            f"{' × '.join(map(str, wanted))} and to give a map of that size.",
+            "Put the right file there, or correct the model's row in the configuration.",
+        )
+    return _OrtSession(provider, precision, loaded, takes.name, gives.name)
+
+
+def probe(model: Model, path: Path, *, threads: int | None = None) -> list[Probe]:
+    """Open the model on every provider and run one inference, for `doctor`; raises nothing."""
+    count = threads or usable_cpus()
+    flat = np.zeros((1, 3, model.input_size, model.input_size), np.float32)
+    found = []
+    for provider in PROVIDERS:
+        try:
+            session = open_session(
+                model, path, provider, fast=model.fast_is_harmless, threads=count
+            )
+            session.run(flat)
+            began = time.perf_counter()
+            session.run(flat)
+            seconds = time.perf_counter() - began
+            found.append(Probe(provider, works=True, seconds=seconds, detail=session.precision))
+        except Exception as error:  # noqa: BLE001 - whatever a provider throws is its finding
+            found.append(Probe(provider, works=False, seconds=None, detail=plain(error)))
+    return found
+
+
+def _open_cuda(ort: ModuleType, path: Path, *, fast: bool, threads: int) -> tuple[Any, str]:
+    with opening:
+        if _CUDA not in ort.get_available_providers():
+            raise RefusedError(_why_not_built_in())
+        _preload(ort)
+        options = {
+            "use_tf32": "1" if fast else "0",
+            "cudnn_conv_algo_search": "HEURISTIC",  # the default tries all: seconds, and memory
+            "arena_extend_strategy": "kSameAsRequested",  # the default doubles
+        }
+        tiny = _load(ort, _TINY, _options(ort, 1), [(_CUDA, options), _CPU])
+        if _CUDA not in tiny.get_providers():
+            raise RefusedError(_why_no_cuda(ort))
+    loaded = _load(ort, str(path), _options(ort, threads), [(_CUDA, options), _CPU])
+    if loaded.get_providers()[0] != _CUDA:
+        raise RefusedError("CUDA loads, but the session came out on the CPU", passing=True)
+    return loaded, "tf32" if fast else "full"
+
+
+def _open_openvino(ort: ModuleType, path: Path, *, fast: bool, threads: int) -> tuple[Any, str]:
+    place = _openvino_cpu(ort)
+    bf16 = fast and has_bf16()
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
+        "INFERENCE_NUM_THREADS": str(threads),
+    }
+    options = _options(ort, threads)
+    # every node, or none: what it leaves over would run on the CPU provider unnoticed
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    options.add_provider_for_devices([place], {"load_config": json.dumps({"CPU": settings})})
+    loaded = _load(ort, str(path), options, None)
+    if loaded.get_providers()[0] != _OPENVINO:
+        raise RefusedError("OpenVINO loads, but the session came out on the CPU provider")
+    return loaded, "bf16" if bf16 else "full"
+
+
+def _openvino_cpu(ort: ModuleType) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    try:
+        plugin = importlib.import_module("onnxruntime_ep_openvino")
+    except ImportError as error:
+        raise RefusedError("onnxruntime-ep-openvino is not installed") from error
+    with opening:
+        if not hasattr(ort, "register_execution_provider_library"):
+            raise RefusedError(f"onnxruntime {ort.__version__} takes no plug-in providers")
+        try:
+            ort.register_execution_provider_library(_REGISTRATION, plugin.get_library_path())
+        except Exception as error:
+            if "already registered" not in str(error):
+                raise RefusedError(plain(error)) from error
+        for place in ort.get_ep_devices():
+            if place.ep_name == _OPENVINO and place.ep_metadata.get("ov_device") == "CPU":
+                return place
+    raise RefusedError("OpenVINO does not know this machine's CPU")
+
+
+def _options(ort: ModuleType, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    options = ort.SessionOptions()
+    # never left to onnxruntime, which counts CPUs that a container may not use
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = SILENT
+    # idle threads would spin on the CPUs that decode and encode the other pictures
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _load(ort: ModuleType, network: str | bytes, options: Any, providers: Any) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    try:
+        # without enable_fallback=0 it prints, and goes on with the CPU unasked, here and in run()
+        return ort.InferenceSession(network, options, providers=providers, enable_fallback=0)
+    except Exception as error:
+        raise RefusedError(plain(error), passing=True) from error
+
+
+def _preload(ort: ModuleType) -> None:
+    """Let onnxruntime find CUDA in the nvidia wheels; what it prints is found out again later."""
+    if not hasattr(ort, "preload_dlls"):
+        return
+    # shadows print() in that module alone: another thread's output is not touched
+    vars(ort)["print"] = lambda *_words, **_options: None
+    try:
+        with contextlib.suppress(Exception):
+            ort.preload_dlls()
+    finally:
+        del vars(ort)["print"]
+
+
+def _why_not_built_in() -> str:
+    installed = {
+        str(found.metadata["Name"]).lower().replace("_", "-")
+        for found in importlib.metadata.distributions()
+    }
+    if {"onnxruntime", "onnxruntime-gpu"} <= installed:
+        return (
+            "onnxruntime is installed over onnxruntime-gpu and hides its CUDA: "
+            "uninstall both, then install onnxruntime-gpu"
+        )
+    return "this onnxruntime is built without CUDA: onnxruntime-gpu is not installed"
+
+
+def _why_no_cuda(ort: ModuleType) -> str:
+    """Tell what CUDA lacks; only once onnxruntime tried: its library must not be loaded first."""
+    reasons = []
+    if missing := _missing("libcuda.so.1"):
+        reasons.append(f"there is no NVIDIA driver here ({missing})")
+    cuda = "CUDA " + str(getattr(ort, "cuda_version", "") or "").partition(".")[0]
+    library = Path(str(ort.__file__)).parent / "capi" / "libonnxruntime_providers_cuda.so"
+    missing = _missing(str(library)) or _missing("libcudnn.so.9")
+    if missing and not missing.startswith("libcuda.so"):
+        reasons.append(f"{cuda.strip()} or {_CUDNN} is not installed ({missing})")
+    return " and ".join(reasons) or "onnxruntime could not load CUDA, without saying why"
+
+
+def _missing(library: str) -> str:
+    """Give the reason why a shared library does not load, or nothing when it does."""
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        lacking = re.match(r"(\S+): cannot open shared object file: No such file", str(error))
+        return f"{Path(lacking[1]).name} not found" if lacking else str(error)
+    return ""

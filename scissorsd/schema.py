@@ -1,0 +1,358 @@
+"""The schema of the configuration: where each option's type, meaning and example stand, once.
+
+The validation, the annotated sample and the JSON Schema for editors all come from it. What is said
+of a wrong value begins with the value itself: a ValueError's text continues that sentence.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+)
+
+from scissorsd import quantities, texts
+from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
+from scissorsd.core.rules import FORMATS, NAME_FIELDS, Format, Kind, OnVerdict, SourceAction
+
+_ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_DURATION = WithJsonSchema({"type": ["string", "number"]})
+_AMOUNT = WithJsonSchema({"type": ["string", "integer"]})
+
+Text = Annotated[str, AfterValidator(texts.line)]
+Place = Annotated[Path, PlainValidator(texts.place), WithJsonSchema({"type": "string"})]
+Folder = Annotated[str, AfterValidator(texts.folder_in_outbox)]
+Template = Annotated[str, AfterValidator(texts.template)]
+Background = Annotated[str, AfterValidator(texts.background)]
+Globs = Annotated[
+    list[Annotated[str, AfterValidator(texts.glob)]],
+    BeforeValidator(texts.listed),
+    WithJsonSchema(_ONE_OR_MORE),
+]
+Settle = Annotated[
+    float,
+    BeforeValidator(quantities.seconds),
+    AfterValidator(quantities.within("100ms", "1d", quantities.seconds)),
+    _DURATION,
+]
+Rescan = Annotated[
+    float,
+    BeforeValidator(quantities.seconds),
+    AfterValidator(quantities.within("1s", "1d", quantities.seconds)),
+    _DURATION,
+]
+Size = Annotated[
+    int,
+    BeforeValidator(quantities.size),
+    AfterValidator(quantities.within("1KiB", "1024TiB", quantities.size)),
+    _AMOUNT,
+]
+Memory = Annotated[
+    int,
+    BeforeValidator(quantities.size),
+    AfterValidator(quantities.within("64MiB", "1024TiB", quantities.size)),
+    _AMOUNT,
+]
+Count = Annotated[
+    int,
+    BeforeValidator(quantities.count),
+    AfterValidator(quantities.within("1k", "1000G", quantities.count)),
+    _AMOUNT,
+]
+Workers = Annotated[
+    int | None,
+    PlainValidator(texts.workers),
+    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]}),
+]
+Provider = Literal["auto", "cuda", "openvino", "cpu"]
+Providers = Annotated[
+    list[Provider],
+    Field(min_length=1),
+    BeforeValidator(texts.listed),
+    AfterValidator(texts.providers),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(get_args(Provider))},
+                {"type": "array", "items": {"enum": list(get_args(Provider))}, "minItems": 1},
+            ]
+        }
+    ),
+]
+Edges = Annotated[Literal["soft"], BeforeValidator(texts.edges)]
+Sha256 = Annotated[str, AfterValidator(texts.sha256)]
+
+
+class Section(BaseModel):
+    """A group of options: unknown keys are refused, and nothing is guessed from another type."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        defer_build=True,
+    )
+
+
+def section_of(annotation: object) -> type[Section] | None:
+    """Give the section that an option's type is, or is a list or table of."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := section_of(arg))), None)
+
+
+def _written(text: str) -> Any:  # noqa: ANN401 (a default as a user would write it)
+    return text
+
+
+class OutputSection(Section):
+    """One file to make of a picture."""
+
+    kind: Kind = Field(
+        default="cutout",
+        description="cutout: the subject on nothing. mask: the same as a grey picture. flat: the "
+        "subject on a background. comparison: before and after, side by side.",
+    )
+    format: Format | None = Field(
+        default=None,
+        description="The file format. "
+        + "; ".join(f"{kind}: {', '.join(formats)}" for kind, formats in FORMATS.items())
+        + ". The first is the default.",
+        examples=["png"],
+    )
+    folder: Folder = Field(
+        default="",
+        description="A folder inside the outbox, above the mirrored sub-folders.",
+        examples=["masks"],
+    )
+    name: Template | None = Field(
+        default=None,
+        description="The file's name, a template over "
+        + " ".join(f"{{{word}}}" for word in NAME_FIELDS)
+        + ". Default: {stem}, for other kinds than the cutout with the kind after it.",
+        examples=["{stem}-{kind}"],
+    )
+    quality: int = Field(
+        default=90,
+        description="From 1 to 100; for jpeg, webp and avif.",
+        ge=1,
+        le=100,
+        examples=[92],
+    )
+    background: Background = Field(
+        default="white",
+        description="What a flat is laid on: a colour, by name or as '#f4f4f4' (in quotes), or the "
+        "path of a picture.",
+        examples=["white", "#f4f4f4", "paper.jpg"],
+    )
+    metadata: Literal["strip", "keep"] = Field(
+        default="strip",
+        description="keep: what the camera wrote stays in the output, the place where the picture "
+        "was taken too. The colour profile and the resolution always stay.",
+    )
+
+
+class MaskSection(Section):
+    """How the network's map becomes the mask."""
+
+    edges: Edges = Field(default="soft", description="soft: the network's mask, stretched.")
+
+
+class RuleSection(Section):
+    """What to do with the pictures that match it; the first rule that matches wins."""
+
+    name: Text | None = Field(
+        default=None,
+        description="Its name in logs, status and file names. Default: rule 1, rule 2, …",
+        examples=["product shots"],
+    )
+    match: Globs | None = Field(
+        default=None,
+        description="A glob or a list of them, relative to the inbox, in quotes. * and ? stay in a "
+        "folder, ** crosses folders, {a,b} are alternatives, case does not count; without a / it "
+        "is the file's name in any folder. Without match: every picture.",
+        examples=["products/**", ["*.jpg", "*.heic"]],
+    )
+    skip: bool = Field(default=False, description="true: leave these pictures alone.")
+    model: Text = Field(
+        default="u2net",
+        description=f"The network: {', '.join(CATALOGUE)}, or one of your custom_models.",
+        examples=list(CATALOGUE),
+    )
+    mask: MaskSection = Field(
+        default_factory=MaskSection, description="How the network's map becomes the mask."
+    )
+    outputs: list[OutputSection] = Field(
+        default_factory=lambda: [OutputSection()],
+        description="The files to make of each picture. Default: one cutout as PNG.",
+        min_length=1,
+    )
+    when_no_subject: OnVerdict = Field(
+        default="review",
+        description="Where no subject is found. publish: as any other. review: the outputs go "
+        "under review/ in the outbox, with the reason. fail: the picture is set aside.",
+    )
+    when_doubtful: OnVerdict = Field(
+        default="publish", description="Where the mask is unsure of itself; the same three."
+    )
+    source: SourceAction = Field(
+        default="keep",
+        description="What becomes of the picture once its outputs are published. Nothing is moved "
+        "or deleted unless a rule says so.",
+    )
+    move_to: Annotated[str, AfterValidator(texts.destination)] = Field(
+        default="",
+        description="With source: move, the folder; absolute or inside the outbox. Default: "
+        "processed/.",
+        examples=["processed", "/srv/archive"],
+    )
+
+
+class InboxSection(Section):
+    """A watched folder and what becomes of the pictures in it."""
+
+    path: Place = Field(description="The folder to watch.", examples=["/srv/shop/inbox"])
+    outbox: Place = Field(
+        description="The folder for the results; outside every inbox that would take them again.",
+        examples=["/srv/shop/outbox"],
+    )
+    watch: Literal["auto", "events", "polling"] = Field(
+        default="auto",
+        description="auto: events, and polling where path is a network share, which tells no "
+        "events of other machines.",
+    )
+    require_mount: bool = Field(
+        default=False,
+        description="true: path must be a mount; while it is none, the inbox is away, not empty.",
+    )
+    recursive: bool = Field(
+        default=True, description="Sub-folders too; they are mirrored in the outbox."
+    )
+    settle: Settle = Field(
+        default=_written("2s"),
+        description="How long a picture must be unchanged before it is taken.",
+        examples=["500ms", "2s", "5m"],
+    )
+    rescan: Rescan = Field(
+        default=_written("60s"),
+        description="How often the whole folder is looked through; finds what events missed.",
+        examples=["60s", "5m", "1h"],
+    )
+    ignore: Globs = Field(
+        default_factory=list,
+        description="Globs to leave alone, added to the built-in list of temporary names and "
+        "system folders.",
+        examples=[["*.draft.*"]],
+    )
+    rules: list[RuleSection] = Field(
+        default_factory=lambda: [RuleSection(name="everything")],
+        description="The first rule that matches a picture wins; one that matches none is left "
+        "alone. Default: every picture, one cutout as PNG.",
+        min_length=1,
+    )
+
+
+class LimitsSection(Section):
+    """The largest picture that is read; one beyond it fails at once."""
+
+    file: Size = Field(
+        default=_written("512MiB"),
+        description="The size of its file.",
+        examples=["512MiB", "2GB"],
+    )
+    pixels: Count = Field(
+        default=_written("250M"),
+        description="Its width times its height.",
+        examples=["250M"],
+    )
+
+
+class CustomModelSection(Section):
+    """A network of your own: an ONNX file of the U2-Net family."""
+
+    file: Place = Field(
+        description="The ONNX file.", examples=["/srv/models/isnet-general-use.onnx"]
+    )
+    sha256: Sha256 = Field(
+        description="Its SHA-256, 64 hexadecimal digits, as sha256sum FILE prints; a file that "
+        "differs is never used.",
+        examples=["0123456789abcdef" * 4],
+    )
+    size: int = Field(
+        default=320,
+        description="The width and height, in pixels, that the network takes.",
+        ge=16,
+        le=8192,
+        examples=[320, 1024],
+    )
+    mean: list[Annotated[float, Field(ge=-1000, le=1000)]] = Field(
+        default=list(IMAGENET_MEAN),
+        description="What is taken from red, green and blue, which run from 0 to 1.",
+        min_length=3,
+        max_length=3,
+    )
+    std: list[Annotated[float, Field(gt=0, le=1000)]] = Field(
+        default=list(IMAGENET_STD),
+        description="What red, green and blue are then divided by.",
+        min_length=3,
+        max_length=3,
+    )
+
+
+class Configuration(Section):
+    """The configuration of scissorsd: which folders it watches, and what it makes of pictures."""
+
+    state: Place = Field(
+        default=_written("/var/lib/scissorsd"),
+        description="The folder of the job journal; on a local disk.",
+    )
+    models: Place | None = Field(
+        default=None,
+        description="The folder of the model files. Default: $U2NET_HOME, else ~/.u2net, which "
+        "is shared with rembg.",
+        examples=["/var/lib/scissorsd/models"],
+    )
+    providers: Providers = Field(
+        default=_written("auto"),
+        description="Where the networks run: auto (the best that truly works), or a list, tried in "
+        "order.",
+        examples=["auto", ["cuda", "openvino", "cpu"]],
+    )
+    require_gpu: bool = Field(
+        default=False, description="true: refuse to start, or to go on, without a GPU."
+    )
+    precision: Literal["auto", "full", "fast"] = Field(
+        default="auto",
+        description="full: fp32 everywhere. fast: bf16 or fp16 where the machine has it. auto: "
+        "fast for networks whose masks were measured not to change by it.",
+    )
+    workers: Workers = Field(
+        default=_written("auto"),
+        description="How many pictures are worked on at once.",
+        examples=["auto", 4],
+    )
+    memory: Memory = Field(
+        default=_written("2GiB"),
+        description="The ceiling for pictures in flight.",
+        examples=["2GiB"],
+    )
+    limits: LimitsSection = Field(
+        default_factory=LimitsSection,
+        description="The largest picture that is read; one beyond it fails at once.",
+    )
+    custom_models: dict[Text, CustomModelSection] = Field(
+        default_factory=dict, description="Networks of your own, by the name that rules use."
+    )
+    inboxes: dict[Text, InboxSection] = Field(
+        description="The watched folders, by the name they have in logs, status and metrics.",
+        min_length=1,
+    )

@@ -1,0 +1,127 @@
+"""How a daemon stands: its lock on the state folder, and the file that tells other commands.
+
+`status.json` is written at every beat of the control loop; its `beat` is on the machine's
+monotonic clock, so that a daemon that hangs is known by it whatever the wall clock does.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+
+from scissorsd.errors import AlreadyRunningError, ScissorsError
+
+LOCK = "daemon.lock"
+FILE = "status.json"
+FRESH = 20.0  # seconds after which a silent control loop counts as hung
+
+
+@dataclass(frozen=True, slots=True)
+class InboxStanding:
+    """One inbox as `status` shows it."""
+
+    name: str
+    path: str
+    outbox: str
+    mode: str  # "events", "polling", or "" while it is not watched
+    why: str
+    away: str  # why it is not there, or nothing
+    trouble: str  # why its watcher does not work, or nothing
+    settling: int
+    ready: int
+    working: int
+    held: int
+    held_why: str  # the reason of one of them, or of the whole outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A daemon as `status` shows it."""
+
+    pid: int
+    version: str
+    config: str  # the configuration file, or "" without one
+    beat: float  # monotonic
+    started_at: float  # seconds since the epoch
+    stopping: bool
+    providers: dict[str, str]  # model → where it runs and how
+    inboxes: tuple[InboxStanding, ...]
+
+
+@contextmanager
+def lock(state: Path) -> Iterator[None]:
+    """Hold the state folder for this process; AlreadyRunningError names who holds it."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ScissorsError(
+            f"the state folder {state} cannot be used: {error.strerror}",
+            "Give the user that scissorsd runs as write access to it, or set 'state:' elsewhere.",
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise AlreadyRunningError(
+                f"another scissorsd (process {owner}) works on the state folder {state}",
+                "Stop it first, or give this one a state folder of its own.",
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_running(state: Path) -> bool:
+    """Whether a daemon holds the state folder now."""
+    try:
+        handle = os.open(state / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
+def write(state: Path, standing: Standing) -> None:
+    """Put down how the daemon stands; a reader never sees half of it."""
+    temporary = state / f"{FILE}.tmp"
+    temporary.write_text(json.dumps(asdict(standing)))
+    temporary.replace(state / FILE)
+
+
+def read(state: Path) -> Standing | None:
+    """Read how a daemon stands, or last stood; none if nothing was ever put down."""
+    try:
+        values = json.loads((state / FILE).read_text())
+        inboxes = tuple(InboxStanding(**inbox) for inbox in values.pop("inboxes"))
+        return Standing(**values, inboxes=inboxes)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def troubles(state: Path) -> list[str]:
+    """Give every reason for which a daemon on this state folder is not healthy."""
+    if not is_running(state):
+        return [f"no daemon runs on the state folder {state}"]
+    standing = read(state)
+    if standing is None:
+        return ["the daemon has not said yet how it stands"]
+    found = []
+    silent = monotonic() - standing.beat
+    if silent > FRESH:
+        found.append(f"the control loop has been silent for {silent:.0f} s")
+    found += [f"inbox {i.name}: {i.trouble}" for i in standing.inboxes if i.trouble]
+    return found

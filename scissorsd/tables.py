@@ -1,0 +1,89 @@
+"""What the asking commands print for people."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scissorsd import weights
+from scissorsd.core.catalogue import Model
+from scissorsd.doctor import Finding
+from scissorsd.errors import ScissorsError
+from scissorsd.logs import printable
+
+_MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
+
+
+def show_status(told: Mapping[str, Any]) -> None:
+    """Print what `status` tells, as a table for each part."""
+    console = Console(highlight=False, soft_wrap=True)
+    if told["running"]:
+        since = datetime.fromtimestamp(told["started_at"], tz=UTC).astimezone()
+        console.print(f"running since {since:%Y-%m-%d %H:%M:%S} as process {told['pid']}")
+        for model, provider in told["providers"].items():
+            console.print(f"{model} runs on {provider}")
+    else:
+        console.print(f"not running (state folder {escape(told['state'])})")
+    for trouble in told["troubles"] if told["running"] else ():
+        console.print(f"[red]{escape(trouble)}[/]")
+    _show_inboxes(console, told["inboxes"])
+    if told["jobs"]:
+        console.print("\nlast jobs")
+        for job in told["jobs"]:
+            when = datetime.fromtimestamp(job["ended_at"], tz=UTC).astimezone()
+            what = job["verdict"] if job["state"] == "done" else job["reason"].splitlines()[0]
+            line = f"{when:%H:%M:%S}  {job['state']:7} {job['source']}  {what}"
+            console.print(escape(printable(line)))
+
+
+def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> None:
+    inboxes = list(inboxes)
+    table = Table("inbox", "watch", *_COUNTS, box=None, pad_edge=False, header_style="bold")
+    for inbox in inboxes:
+        mode = "[red]away[/]" if inbox["away"] else inbox["watch"] or "-"
+        table.add_row(escape(inbox["name"]), mode, *(str(inbox[key]) for key in _COUNTS))
+    console.print()
+    console.print(table)
+    for inbox in inboxes:
+        name = escape(inbox["name"])
+        unsure = {v: n for v, n in inbox["verdicts"].items() if v != "ok"}
+        if unsure:
+            said = ", ".join(f"{number} {verdict}" for verdict, number in sorted(unsure.items()))
+            console.print(f"{name}: of the done ones, {said}")
+        for key in ("away", "held_why"):
+            if inbox[key]:
+                reason = escape(printable(inbox[key].replace("\n", " ")))
+                console.print(f"{name}: {'held: ' if key == 'held_why' else 'away: '}{reason}")
+
+
+_COUNTS = ("settling", "settled", "working", "done", "failed", "held")
+
+
+def show_models(catalogue: Mapping[str, Model], folder: Path) -> None:
+    """Print the known models and what is there of each."""
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("model", "file", "", box=None, pad_edge=False, header_style="bold")
+    for model in catalogue.values():
+        try:
+            there = "[green]there[/]" if weights.find(model, folder) else "not there"
+        except ScissorsError as error:
+            there = f"[red]{escape(error.what)}[/]"
+        note = "" if model.tested else "  (not tested by this project)"
+        table.add_row(model.name, escape(str(folder / model.file)), there + note)
+    console.print(table)
+
+
+def show_findings(findings: Iterable[Finding]) -> bool:
+    """Print what `doctor` found, as it finds it; true if nothing of it is bad."""
+    console = Console(highlight=False, soft_wrap=True)
+    good = True
+    for finding in findings:
+        console.print(f"{_MARKS[finding.grade]:>4}  {escape(printable(finding.what))}")
+        if finding.advice:
+            console.print(f"      {escape(printable(finding.advice))}")
+        good = good and finding.grade != "bad"
+    return good

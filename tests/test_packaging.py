@@ -1,0 +1,195 @@
+"""What ships around the program: unit, image, Makefile, and what must never be tracked."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scissorsd.errors import EXIT_BAD_CONFIG
+
+ROOT = Path(__file__).parent.parent
+UNIT = ROOT / "systemd" / "scissorsd.service"
+DOCKERFILE = ROOT / "Dockerfile"
+ENTRYPOINT = ROOT / "config" / "container-entrypoint.sh"
+
+LARGEST_TRACKED = 3_000_000  # bytes; the smallest weights are 4.6 MB
+WEIGHTS = {".onnx", ".ort", ".pt", ".pth", ".safetensors", ".whl"}
+# Split, so that this file does not hold what it looks for.
+REGISTRIES = tuple(
+    b".".join(host)
+    for host in (
+        (b"pypi", b"org"),
+        (b"pypi", b"python", b"org"),
+        (b"pythonhosted", b"org"),
+        (b"anaconda", b"org"),
+        (b"npmjs", b"org"),
+        (b"docker", b"io"),
+        (b"ghcr", b"io"),
+        (b"nvcr", b"io"),
+        (b"quay", b"io"),
+    )
+)
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can become someone else"
+)
+
+
+def tool(name: str) -> str:
+    """Find a program beside this interpreter or on the PATH, or skip the test."""
+    here = str(Path(sys.executable).parent)
+    path = shutil.which(name, path=os.pathsep.join((here, os.environ.get("PATH", os.defpath))))
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the checkout, with `env` added to the environment."""
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | env, capture_output=True, text=True, check=False
+    )
+
+
+def tracked() -> list[Path]:
+    """Every file that git tracks, or would track once it is added."""
+    listed = run(tool("git"), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    paths = (ROOT / name for name in listed.stdout.split("\0") if name)
+    return [path for path in paths if path.is_file()]
+
+
+def service() -> dict[str, str]:
+    """Read the unit's [Service] section; of a key given twice, the last."""
+    section = UNIT.read_text().split("[Service]")[1].split("[Install]")[0]
+    lines = (line.partition("=") for line in section.splitlines() if "=" in line)
+    return {key: value for key, _, value in lines if not key.startswith("#")}
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    """Everything in the unit is known to this systemd; only the program's path is not here."""
+    analyze = tool("systemd-analyze")
+    copy = tmp_path / UNIT.name
+    copy.write_text(
+        UNIT.read_text().replace("=/opt/scissorsd/bin/scissorsd ", f"={sys.executable} ")
+    )
+    result = run(analyze, "verify", "--man=no", copy)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_unit_does_not_restart_on_a_bad_configuration() -> None:
+    """The unit's exit status is the one that the program gives."""
+    assert service()["RestartPreventExitStatus"] == str(EXIT_BAD_CONFIG)
+
+
+def test_the_unit_watches_over_the_daemon() -> None:
+    """Readiness, watchdog, reload and restart are all asked for."""
+    section = service()
+    assert section["Type"] == "notify"
+    assert section["Restart"] == "on-failure"
+    assert section["ExecReload"] == "kill -HUP $MAINPID"
+    assert section["WatchdogSec"] == "60s"
+
+
+def test_hadolint_finds_nothing_wrong_with_the_dockerfile() -> None:
+    """The Dockerfile follows the usual advice."""
+    result = run(tool("hadolint"), DOCKERFILE)
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_the_image_is_for_the_cpu_unless_asked_otherwise() -> None:
+    """Both targets are there, and the last one is what a plain `docker build` makes."""
+    stages = [
+        line.split() for line in DOCKERFILE.read_text().splitlines() if line.startswith("FROM")
+    ]
+    assert [words[3] for words in stages] == ["wheel", "base", "gpu", "cpu"]
+
+
+def test_what_the_image_copies_is_not_ignored() -> None:
+    """The allow-list in .dockerignore names what the Dockerfile copies; each exists."""
+    allowed = {
+        line[1:].rstrip("/")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    copies = [
+        line.split()
+        for line in DOCKERFILE.read_text().splitlines()
+        if line.startswith("COPY") and "--from" not in line
+    ]
+    sources = {source for words in copies for source in words[1:-1]}
+    assert sources == allowed
+    assert all((ROOT / source).exists() for source in sources)
+
+
+@pytest.fixture
+def image() -> Iterator[Path]:
+    """Give a folder open to any user, with a `scissorsd` that tells who runs it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copy(ENTRYPOINT, folder / "entrypoint")
+        program = folder / "scissorsd"
+        program.write_text('#!/bin/sh\necho "$(id -u) $(id -g) $(id -G) $(umask) $*"\n')
+        program.chmod(0o755)
+        yield folder
+
+
+def enter(image: Path, *command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Start the entry point, or `command`, where the folder `image` is first on the PATH."""
+    path = f"{image}{os.pathsep}{os.environ['PATH']}"
+    return run(*command, image / "entrypoint", "health", "-c", "a file", PATH=path, **env)
+
+
+@as_root
+def test_the_container_becomes_the_user_that_the_nas_owner_named(image: Path) -> None:
+    """PUID, PGID and UMASK hold, no group of root's is kept, and the arguments pass through."""
+    result = enter(image, PUID="12345", PGID="100", UMASK="002")
+    assert (result.stdout, result.stderr) == ("12345 100 100 0002 health -c a file\n", "")
+
+
+@as_root
+def test_the_container_never_works_as_root_by_default(image: Path) -> None:
+    """Nobody named a user: it is 1000."""
+    assert enter(image).stdout.startswith("1000 1000 ")
+
+
+@as_root
+def test_the_container_runs_as_the_user_that_docker_names(image: Path) -> None:
+    """`docker run --user 4321:100` leaves no root to give up, and PUID then says nothing."""
+    as_user = ("setpriv", "--reuid=4321", "--regid=100", "--clear-groups", "--")
+    assert enter(image, *as_user, PUID="12345").stdout.startswith("4321 100 ")
+
+
+@as_root
+def test_a_user_that_is_no_number_is_refused_in_words(image: Path) -> None:
+    """PUID=anna is a bad configuration, said in one line."""
+    result = enter(image, PUID="anna")
+    assert result.returncode == EXIT_BAD_CONFIG
+    assert "'anna'" in result.stderr
+
+
+def test_make_says_plainly_that_python_is_missing(tmp_path: Path) -> None:
+    """A machine without a suitable Python is told which one is needed."""
+    stamp = tmp_path / ".ready"
+    result = run(tool("make"), "-s", f"VENV={tmp_path}", "PYTHON=no-such-python", stamp)
+    assert result.returncode != 0
+    assert "needs Python 3.11 or newer" in result.stderr
+
+
+def test_no_package_registry_is_named() -> None:
+    """Where packages come from is the machine's own setting."""
+    named = [(path, host) for path in tracked() for host in REGISTRIES if host in path.read_bytes()]
+    assert named == []
+
+
+def test_no_weights_are_tracked() -> None:
+    """Weights are fetched, never committed; nothing else here is as large as they are."""
+    files = tracked()
+    assert [path for path in files if path.suffix in WEIGHTS] == []
+    assert [path for path in files if path.stat().st_size > LARGEST_TRACKED] == []
