@@ -94,8 +94,8 @@ def why(state: State, path: Path) -> Iterator[str]:
     entries = journal.of_source(inbox.path, relative) if journal is not None else []
     sighting = folders.look(inbox.path, relative)
     if sighting is None:
-        yield _why_not_a_file(path)
         yield from (_told(entry) for entry in entries)
+        yield _why_not_a_file(path)
         return
     ignored = _why_not_wanted(inbox, relative)
     if ignored:
@@ -179,7 +179,7 @@ def _why_waiting(state: State, inbox: Inbox, size: int) -> str:
 
 def _told(entry: Entry) -> str:
     when = _moment(entry.ended_at or entry.begun_at)
-    reason = entry.reason.replace("\n", " ")
+    reason = one_line(entry.reason)
     match entry.state:
         case "done":
             fate = ", ".join(entry.published) or "nothing"
@@ -194,12 +194,16 @@ def _told(entry: Entry) -> str:
         case "held":
             return f"It is held since {when} and tried again, less and less often: {reason}"
         case "published":
-            what = f" ({reason})" if reason else ""
-            return f"It was cut on {when}; what is left is to dispose of the source{what}."
+            return f"It was cut on {when}; what is left is to dispose of the source. {reason}".strip()
         case "again":
             return "It was asked for again and will be taken by the daemon."
         case "begun":
             return f"It is being cut under the rule {entry.rule!r}, since {when}."
+
+
+def one_line(reason: str) -> str:
+    """Join what happened and what to do into sentences on one line."""
+    return " ".join(part if part.endswith(".") else part + "." for part in reason.splitlines())
 
 
 def _moment(seconds: float) -> str:

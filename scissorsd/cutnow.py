@@ -1,5 +1,6 @@
 """Cutting at once, without a daemon: the command `cut` and the function `cut_out`."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from scissorsd import folders, images, pipeline, weights
+from scissorsd import folders, images, logs, pipeline, weights
 from scissorsd.core import cutting
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import FORMATS, SUFFIXES, Kind, Output, Verdict
@@ -52,8 +54,18 @@ def cut_out(
     return Cutout(image, cut.mask.astype(np.float32) / np.float32(255), cut.judgement.verdict)
 
 
-@cache
+_opening = threading.Lock()
+
+
 def _sessions() -> Sessions:
+    with _opening:
+        return _one_sessions()
+
+
+@cache
+def _one_sessions() -> Sessions:
+    if not structlog.is_configured():
+        logs.set_up(quiet=True)  # a library says nothing unless something is wrong
     return Sessions(models=CATALOGUE, folder=weights.default_folder())
 
 

@@ -254,13 +254,12 @@ class Daemon:
         desk = self.desks.get(message.inbox)
         if desk is None:
             return  # of an inbox that a reload took away
-        now = monotonic()
         match message:
-            case Heard(path=path):
-                desk.settler.heard(path, now)
-            case Looked(sightings=sightings, missing=missing):
+            case Heard(path=path, at=at):
+                desk.settler.heard(path, at)
+            case Looked(sightings=sightings, missing=missing, at=at):
                 for sighting in sightings:
-                    desk.consider(sighting, now)
+                    desk.consider(sighting, at)
                 for path in missing:
                     desk.settler.gone(path)
             case Scanned(pictures=pictures, seconds=seconds):

@@ -90,7 +90,8 @@ class Document:
         for end, part in enumerate(loc):
             holder = self.at(loc[:end])
             if isinstance(part, str):
-                trail += f".{plain(part)}" if trail else plain(part)
+                word = plain(part) or "''"
+                trail += f".{word}" if trail else word
             elif isinstance(holder, list):
                 trail += f"[{_element(loc[end - 1] if end else '', part, holder)}]"
         return trail

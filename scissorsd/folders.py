@@ -119,6 +119,14 @@ def look(root: Path, path: str) -> Sighting | None:
         return None
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder is at the path, not a link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
 def _sighting(path: str, status: os.stat_result) -> Sighting | None:
     if not stat.S_ISREG(status.st_mode):
         return None

@@ -112,8 +112,8 @@ class _Writer:
         inner = section_of(field.annotation)
         if inner is None:
             return [f"{name}: {_scalar(value)}"]
-        kinds = {dict: self._table, list: self._rows}
-        write = kinds.get(get_origin(field.annotation), self.section)
+        origin = get_origin(field.annotation)
+        write = self._table if origin is dict else self._rows if origin is list else self.section
         return [f"{name}:", *_indented(write(inner, value))]
 
     def _table(self, section: type[Section], rows: dict[str, dict[str, Any]]) -> list[str]:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scissorsd import weights
+from scissorsd.answers import one_line
 from scissorsd.core.catalogue import Model
 from scissorsd.doctor import Finding
 from scissorsd.errors import ScissorsError
@@ -56,7 +57,7 @@ def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> Non
             console.print(f"{name}: of the done ones, {said}")
         for key in ("away", "held_why"):
             if inbox[key]:
-                reason = escape(printable(inbox[key].replace("\n", " ")))
+                reason = escape(printable(one_line(inbox[key])))
                 console.print(f"{name}: {'held: ' if key == 'held_why' else 'away: '}{reason}")
 
 

@@ -113,6 +113,11 @@ def _fallback(error: ErrorDetails, shown: str) -> str:
     return f"{error['msg']} (got {shown})"
 
 
+def _refused(error: ErrorDetails, shown: str) -> str:
+    subject = "" if isinstance(error["input"], list | dict) else f"{shown} "
+    return f"{subject}{error['ctx']['error']}"
+
+
 def _text(error: ErrorDetails, shown: str) -> str:
     if isinstance(error["input"], bool | int | float):
         return f"{shown} is not text to YAML; put it in quotes: '{shown}'"
@@ -159,7 +164,7 @@ SENTENCES: dict[str, Callable[[ErrorDetails, str], str]] = {  # pydantic's error
     "float_type": lambda _, shown: f"expected a number, got {shown}",
     "finite_number": lambda _, shown: f"expected a number, got {shown}",
     "literal_error": _choice,
-    "value_error": lambda error, shown: f"{shown} {error['ctx']['error']}",
+    "value_error": _refused,
     "too_short": _length,
     "too_long": _length,
     "greater_than": _bound("gt", "more than"),

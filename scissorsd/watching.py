@@ -29,14 +29,15 @@ from watchdog.observers.api import BaseObserver
 
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
-from scissorsd.folders import Root, look, mount_type, raises_events, scan
+from scissorsd.folders import Root, is_folder, look, mount_type, raises_events, scan
 
 Mode = Literal["events", "polling"]
 
 # Polling is scanning more often, but never so that more than a tenth of the time goes into it.
 _POLL = 2.0  # seconds
 _SCAN_SHARE = 10
-_BATCH = 500  # sightings put on the queue at once
+_BATCH = 500  # sightings put on the queue at once, at most
+_BATCH_S = 0.1
 _EVENTS = [
     FileCreatedEvent,
     FileModifiedEvent,
@@ -52,6 +53,7 @@ class Heard:
     """Something happened to a file."""
 
     inbox: str
+    at: float  # monotonic
     path: str
 
 
@@ -60,6 +62,7 @@ class Looked:
     """What looks at paths found; `missing` are those at which no file was."""
 
     inbox: str
+    at: float  # monotonic; to a tenth of a second the moment of every one of these looks
     sightings: tuple[Sighting, ...]
     missing: tuple[str, ...] = ()
 
@@ -204,32 +207,41 @@ class InboxWatcher:
         self._next_scan = time.monotonic() + min(_POLL, self.folder.rescan)
 
     def _scan(self, below: str) -> int:
-        count = 0
-        batch: list[Sighting] = []
+        """Tell of every picture in a folder of the inbox; give their number."""
         folder = self.folder
-        for sighting in scan(folder.path, below, recursive=folder.recursive, ignore=folder.ignore):
-            count += 1
-            batch.append(sighting)
-            if len(batch) >= _BATCH:
-                self._tell(Looked(folder.name, tuple(batch)))
-                batch.clear()
-                self.busy_since = time.monotonic()
-        if batch:
-            self._tell(Looked(folder.name, tuple(batch)))
-        return count
+        return self._tell_of(
+            scan(folder.path, below, recursive=folder.recursive, ignore=folder.ignore)
+        )
 
     def _look(self, paths: tuple[str, ...]) -> None:
-        sightings: list[Sighting] = []
         missing: list[str] = []
         for path in paths:
             found = look(self.folder.path, path)
             if found is not None:
-                sightings.append(found)
-            elif self.folder.recursive and (self.folder.path / path).is_dir():
+                self._tell_of([found])
+            elif self.folder.recursive and is_folder(self.folder.path / path):
                 self._scan(path)
             else:
                 missing.append(path)
-        self._tell(Looked(self.folder.name, tuple(sightings), tuple(missing)))
+        self._tell(Looked(self.folder.name, time.monotonic(), (), tuple(missing)))
+
+    def _tell_of(self, sightings: Iterable[Sighting]) -> int:
+        """Pass sightings on, in batches so quick that one moment stands for all of a batch."""
+        count = 0
+        batch: list[Sighting] = []
+        began = 0.0
+        for sighting in sightings:
+            self.busy_since = now = time.monotonic()
+            if batch and (now - began > _BATCH_S or len(batch) >= _BATCH):
+                self._tell(Looked(self.folder.name, began, tuple(batch)))
+                batch.clear()
+            if not batch:
+                began = now  # after the first look of this batch, not before it
+            batch.append(sighting)
+            count += 1
+        if batch:
+            self._tell(Looked(self.folder.name, began, tuple(batch)))
+        return count
 
     # --- the native watch --------------------------------------------------------------------
 
@@ -270,7 +282,7 @@ class InboxWatcher:
         if is_folder:
             self._wishes.put((relative,))
         elif is_picture_name(relative):
-            self._tell(Heard(self.folder.name, relative))
+            self._tell(Heard(self.folder.name, time.monotonic(), relative))
 
 
 def _explain(error: OSError) -> str:

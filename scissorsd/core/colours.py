@@ -32,11 +32,11 @@ def to_rgb(
 ) -> Colours:
     """Bring a decoded picture of any mode to 8-bit RGB and alpha.
 
-    `bits` is the depth that the file declares for one sample; `white_is_zero` matters to greys
-    deeper than 8 bits, which decoders leave as they are. These are scaled, never
-    clipped: 16-bit ones (`I;16`) by the declared depth; `I` and `F` by the first of the full scales
-    65535 (and, for `F`, 1 and 255 before it) that holds every value, else from their least to their
-    greatest value. A profile that is broken, or is for another kind of picture, is left aside.
+    `bits` is the depth that the file declares for one sample. Greys deeper than 8 bits, which
+    decoders leave as they are, are scaled and never clipped: 16-bit ones (`I;16`) by that depth;
+    `I` and `F` by the first of the full scales 65535 (for `F`, 1 and 255 come before it) that holds
+    every value, else from their least to their greatest value. `white_is_zero` concerns only them.
+    A profile that is broken, or is for another kind of picture, is left aside.
     """
     image = _settle_transparency(image, bits)
     alpha = _alpha(image)

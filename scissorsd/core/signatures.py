@@ -74,10 +74,11 @@ def is_hollow(data: bytes) -> bool:
 
 def is_beginning(data: bytes) -> bool:
     """Tell whether so few bytes could still become a picture that is read."""
+    if len(data) >= _RECOGNISABLE:
+        return False
     stems = (*(signature for signature, _ in _SIGNATURES), b"RIFF")
-    return len(data) < _RECOGNISABLE and (
-        any(stem.startswith(data[: len(stem)]) for stem in stems) or data[4:8] == b"ftyp"
-    )
+    in_box = data[:1] == b"\0" and b"ftyp".startswith(data[4:8])
+    return in_box or any(stem.startswith(data[: len(stem)]) for stem in stems)
 
 
 def declared_size(data: bytes, name: PictureFormat) -> tuple[int, int] | None:

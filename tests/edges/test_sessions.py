@@ -1,0 +1,399 @@
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from structlog.testing import capture_logs
+
+from scissorsd import machine, runtime
+from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.errors import HoldError, SessionError, WeightsError
+from scissorsd.providers import PROVIDERS, ProviderName, RefusedError, Session, probe
+from scissorsd.sessions import LONGEST_PAUSE_S, Sessions
+
+Raw = NDArray[np.float32]
+
+INPUT = np.random.default_rng(7).normal(size=(1, 3, 320, 320)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def plain_map(u2netp: Path) -> Raw:
+    """Give what ONNX Runtime makes of INPUT when it is asked in the plainest way."""
+    session = onnxruntime.InferenceSession(str(u2netp), providers=["CPUExecutionProvider"])
+    raw: Raw = session.run(None, {session.get_inputs()[0].name: INPUT})[0][0, 0]
+    return raw
+
+
+class Fake:
+    """A session that answers zeros, or raises what it was told to."""
+
+    precision = "full"
+
+    def __init__(self, provider: ProviderName, troubles: list[Exception | Raw]) -> None:
+        self.provider = provider
+        self.troubles = troubles
+
+    def run(self, network_input: Raw, /) -> Raw:
+        trouble = self.troubles.pop(0) if self.troubles else network_input[0, 0] * 0
+        if isinstance(trouble, Exception):
+            raise trouble
+        return trouble
+
+
+class Seam:
+    """Stands where sessions are opened: per provider, what opening and running come to."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.refusals: dict[str, RefusedError] = {}
+        self.troubles: dict[str, list[Exception | Raw]] = {name: [] for name in PROVIDERS}
+        self.fast: list[bool] = []
+        self.now = 1000.0
+
+    def open(
+        self, _model: Model, _path: Path, provider: ProviderName, *, fast: bool, threads: int
+    ) -> Session:
+        assert threads >= 1
+        self.opened.append(provider)
+        self.fast.append(fast)
+        if provider in self.refusals:
+            raise self.refusals[provider]
+        return Fake(provider, self.troubles[provider])
+
+    def sessions(self, folder: Path, **options: Any) -> Sessions:
+        return Sessions(
+            models=CATALOGUE, folder=folder, opener=self.open, clock=lambda: self.now, **options
+        )
+
+
+def events(logs: Sequence[Any], name: str) -> list[Any]:
+    return [line for line in logs if line["event"] == name]
+
+
+@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+def test_full_precision_is_the_plain_network(
+    provider: ProviderName, models_folder: Path, plain_map: Raw
+) -> None:
+    """In full precision every provider gives the map of a plain CPU session."""
+    if provider == "openvino":
+        pytest.importorskip("onnxruntime_ep_openvino")
+    with capture_logs() as logs:
+        sessions = Sessions(
+            models=CATALOGUE, folder=models_folder, providers=[provider], precision="full"
+        )
+        opening = sessions.open("u2netp")
+        raw, ran = sessions.run("u2netp", INPUT)
+    assert (opening.provider, opening.precision, ran) == (provider, "full", provider)
+    assert (raw.shape, raw.dtype) == ((320, 320), np.float32)
+    assert np.abs(raw - plain_map).max() < 1e-3
+    assert np.abs(raw - plain_map).mean() < 1e-5
+    (opened,) = events(logs, "session.opened")
+    assert {"model", "provider", "precision", "seconds", "threads"} <= opened.keys()
+    assert events(logs, "session.fell_back") == []
+
+
+def test_auto_names_why_not(models_folder: Path) -> None:
+    """Under auto what runs is known, and each better provider's reason is told in words."""
+    with capture_logs() as logs:
+        sessions = Sessions(models=CATALOGUE, folder=models_folder)
+        opening = sessions.open("u2netp")
+        _, ran = sessions.run("u2netp", INPUT)
+    assert opening.asked == ("cuda", "openvino", "cpu")
+    assert sessions.providers_in_use() == {"u2netp": opening}
+    assert ran == opening.provider
+    better = opening.asked[: opening.asked.index(opening.provider)]
+    assert tuple(name for name, _ in opening.refused) == better
+    fallen = [(line["asked"], line["reason"]) for line in events(logs, "session.fell_back")]
+    assert tuple(fallen) == opening.refused
+    for _, reason in opening.refused:
+        assert reason
+        assert "ONNXRuntimeError" not in reason
+    sessions.close()
+    assert sessions.providers_in_use() == {}
+
+
+def test_opened_once(models_folder: Path) -> None:
+    """Many threads that want one model at the same time load it once."""
+    seam = Seam()
+    sessions = seam.sessions(models_folder)
+    threads = [threading.Thread(target=sessions.open, args=("u2netp",)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seam.opened == ["cuda"]
+
+
+def test_a_required_gpu_refuses_to_start(models_folder: Path) -> None:
+    """With require_gpu nothing but a GPU is tried, and its reason is in the error."""
+    seam = Seam()
+    seam.refusals["cuda"] = RefusedError("there is no NVIDIA driver here")
+    sessions = seam.sessions(models_folder, require_gpu=True)
+    with pytest.raises(SessionError, match="there is no NVIDIA driver here"):
+        sessions.open("u2netp")
+    assert seam.opened == ["cuda"]
+    with pytest.raises(SessionError, match="names none"):
+        Sessions(models=CATALOGUE, folder=models_folder, providers=["cpu"], require_gpu=True)
+
+
+def test_a_required_gpu_holds_when_it_fails(models_folder: Path) -> None:
+    """A required GPU that fails in a run holds the picture, and serves again after the pause."""
+    seam = Seam()
+    seam.troubles["cuda"] = [RuntimeError("CUDA failure 2: out of memory")]
+    sessions = seam.sessions(models_folder, require_gpu=True)
+    with pytest.raises(HoldError, match="the GPU cannot be used now: cuda: the memory is full"):
+        sessions.run("u2netp", INPUT)
+    assert sessions.providers_in_use()["u2netp"].provider == ""
+    with pytest.raises(HoldError):
+        sessions.run("u2netp", INPUT)
+    seam.now += 60
+    assert sessions.run("u2netp", INPUT)[1] == "cuda"
+    assert set(seam.opened) == {"cuda"}
+
+
+def test_a_failed_run_falls_back_and_comes_back(models_folder: Path) -> None:
+    """A provider that fails costs a retry, not the picture, and is tried again ever later."""
+    seam = Seam()
+    seam.troubles["cuda"] = [RuntimeError("unspecified launch failure")]
+    sessions = seam.sessions(models_folder)
+    with capture_logs() as logs:
+        assert sessions.run("u2netp", INPUT)[1] == "openvino"
+    (fallen,) = events(logs, "session.fell_back")
+    assert (fallen["asked"], fallen["provider"]) == ("cuda", "openvino")
+    assert fallen["reason"] == "unspecified launch failure"
+    assert sessions.open("u2netp").refused == (("cuda", "unspecified launch failure"),)
+
+    seam.now += 59
+    assert sessions.run("u2netp", INPUT)[1] == "openvino"
+    seam.troubles["cuda"].append(RuntimeError("again"))
+    seam.now += 1
+    assert sessions.run("u2netp", INPUT)[1] == "openvino"
+    seam.now += 119
+    assert sessions.run("u2netp", INPUT)[1] == "openvino"
+    seam.now += 1
+    assert sessions.run("u2netp", INPUT)[1] == "cuda"
+    assert sessions.open("u2netp").refused == ()
+    assert seam.opened == ["cuda", "openvino", "cuda", "openvino", "cuda"]
+
+
+def test_the_pause_has_an_end(models_folder: Path) -> None:
+    """However often it failed, a provider is tried at least once an hour."""
+    seam = Seam()
+    seam.troubles["cuda"] = [RuntimeError("no")]
+    sessions = seam.sessions(models_folder, providers=["cuda"])
+    sessions.run("u2netp", INPUT)
+    seam.refusals["cuda"] = RefusedError("still not", passing=True)
+    for _ in range(10):
+        seam.now += LONGEST_PAUSE_S
+        before = len(seam.opened)
+        assert sessions.run("u2netp", INPUT)[1] == "cpu"
+        assert seam.opened[before:] == ["cuda"]
+    assert sessions.open("u2netp").refused == (("cuda", "still not"),)
+
+
+def test_a_passing_refusal_is_tried_again(models_folder: Path) -> None:
+    """A GPU that was full when the model was opened is tried later; a missing one is not."""
+    seam = Seam()
+    seam.refusals["cuda"] = RefusedError("the memory is full", passing=True)
+    seam.refusals["openvino"] = RefusedError("it is not installed")
+    sessions = seam.sessions(models_folder)
+    assert sessions.run("u2netp", INPUT)[1] == "cpu"
+    seam.refusals.clear()
+    seam.now += 60
+    assert sessions.run("u2netp", INPUT)[1] == "cuda"
+    assert seam.opened == ["cuda", "openvino", "cpu", "cuda"]
+
+
+def test_nonsense_is_a_failure(models_folder: Path) -> None:
+    """A map of NaN is not handed on: the next provider computes it, and the last one's is an error."""
+    nonsense = np.full((320, 320), np.nan, np.float32)
+    seam = Seam()
+    seam.troubles["cuda"] = [nonsense]
+    sessions = seam.sessions(models_folder, providers=["cuda", "cpu"])
+    assert sessions.run("u2netp", INPUT)[1] == "cpu"
+    seam.troubles["cpu"].append(nonsense)
+    with pytest.raises(SessionError, match="holds no numbers"):
+        sessions.run("u2netp", INPUT)
+    assert sessions.run("u2netp", INPUT)[1] == "cpu"
+
+
+def test_no_memory_holds_the_picture(models_folder: Path) -> None:
+    """The last resort out of memory is something that passes."""
+    seam = Seam()
+    seam.troubles["cpu"] = [MemoryError("std::bad_alloc")]
+    sessions = seam.sessions(models_folder, providers=["cpu"])
+    with pytest.raises(HoldError, match="not enough memory"):
+        sessions.run("u2netp", INPUT)
+
+
+def test_threads_meet_one_failure(models_folder: Path) -> None:
+    """Of many threads that meet a failing session, one replaces it and all get their maps."""
+    seam = Seam()
+    seam.troubles["cuda"] = [RuntimeError("lost") for _ in range(8)]
+    sessions = seam.sessions(models_folder)
+    sessions.open("u2netp")
+    ran: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: ran.append(sessions.run("u2netp", INPUT)[1]))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ran == ["openvino"] * 8
+    assert seam.opened == ["cuda", "openvino"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "harmless", "fast"),
+    [("full", True, False), ("fast", False, True), ("auto", True, True), ("auto", False, False)],
+)
+def test_precision(
+    precision: str,
+    harmless: bool,
+    fast: bool,
+    models_folder: Path,  # noqa: FBT001 - parameters
+) -> None:
+    """`auto` is fast only for models whose row says that it was measured harmless."""
+    seam = Seam()
+    row = CATALOGUE["u2netp"]
+    model = Model("own", row.file, row.sha256, fast_is_harmless=harmless)
+    sessions = Sessions(
+        models={"own": model},
+        folder=models_folder,
+        precision=precision,  # type: ignore[arg-type]
+        opener=seam.open,
+    )
+    sessions.open("own")
+    assert seam.fast == [fast]
+
+
+def test_unknown_names(models_folder: Path) -> None:
+    """An unknown model or provider is named, and the known ones with it."""
+    with pytest.raises(SessionError, match="no model named 'u3net'"):
+        Sessions(models=CATALOGUE, folder=models_folder).open("u3net")
+    with pytest.raises(SessionError, match="no provider named 'tpu'"):
+        Sessions(models=CATALOGUE, folder=models_folder, providers=["tpu"])
+    with pytest.raises(ValueError, match="takes 1 × 3 × 320 × 320"):
+        Sessions(models=CATALOGUE, folder=models_folder).run("u2netp", INPUT[:, :, 1:])
+
+
+def test_weights_that_are_not_there(tmp_path: Path) -> None:
+    """A model without its file is a weights error, and is looked for anew the next time."""
+    model = Model("own", str(tmp_path / "own.onnx"), None)
+    sessions = Sessions(models={"own": model}, folder=tmp_path)
+    for _ in range(2):
+        with pytest.raises(WeightsError):
+            sessions.open("own")
+
+
+def test_a_file_that_is_no_network(tmp_path: Path) -> None:
+    """A user's file that is no ONNX network is refused in words by every provider."""
+    (tmp_path / "own.onnx").write_bytes(b"not a network at all")
+    model = Model("own", str(tmp_path / "own.onnx"), None)
+    with pytest.raises(SessionError, match="it is not an ONNX network"):
+        Sessions(models={"own": model}, folder=tmp_path).open("own")
+
+
+def test_a_network_of_another_size(u2netp: Path, tmp_path: Path) -> None:
+    """A custom model whose row tells another input size than its file is refused with both."""
+    model = Model("own", str(u2netp), None, input_size=1024)
+    with pytest.raises(SessionError, match=r"takes 1 × 3 × 320 × 320 .* 1 × 3 × 1024 × 1024"):
+        Sessions(models={"own": model}, folder=tmp_path).open("own")
+
+
+def test_probe_tries_each_provider(u2netp: Path) -> None:
+    """The doctor's probe runs an inference on every provider, and tells the reason where it cannot."""
+    found = {probed.provider: probed for probed in probe(CATALOGUE["u2netp"], u2netp)}
+    assert tuple(found) == PROVIDERS
+    assert found["cpu"].works
+    for probed in found.values():
+        assert probed.detail
+        assert (probed.seconds is not None) == probed.works
+
+
+def test_nothing_on_standard_error(models_folder: Path) -> None:
+    """In a fresh process all providers are tried and used with not a byte on stderr or stdout."""
+    script = (
+        "import sys, logging, structlog, pathlib, numpy as np; "
+        "structlog.configure("
+        "wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)); "
+        "from scissorsd.core.catalogue import CATALOGUE; "
+        "from scissorsd.sessions import Sessions, probe; "
+        "folder = pathlib.Path(sys.argv[1]); "
+        "sessions = Sessions(models=CATALOGUE, folder=folder); "
+        "sessions.run('u2netp', np.zeros((1, 3, 320, 320), np.float32)); "
+        "probe(CATALOGUE['u2netp'], folder / 'u2netp.onnx')"
+    )
+    command = [sys.executable, "-W", "error", "-c", script, str(models_folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_only_the_noise_is_held_back(capfd: pytest.CaptureFixture[str]) -> None:
+    """What others write to the standard error while onnxruntime is imported comes through."""
+    with runtime._held_back():
+        os.write(
+            2, b"\x1b[0;93m2026-01-01 [W:onnxruntime:Default, device_discovery.cc:1] x\x1b[m\n"
+        )
+        os.write(2, b"another thread's line\n")
+        os.write(2, b"\x1b[m\n")
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "another thread's line\nafterwards\n"
+
+
+def test_plain_words() -> None:
+    """What onnxruntime throws is led by words for a person and stripped of its prefix."""
+    error = RuntimeError("[ONNXRuntimeError] : 1 : FAIL : CUDA failure 100: no CUDA-capable …")
+    assert runtime.plain(error).startswith("no NVIDIA GPU is visible here (CUDA failure 100")
+    assert runtime.plain(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "quota"),
+    [
+        ("0::/", {"cpu.max": "100000 100000"}, 1),
+        ("0::/a/b", {"cpu.max": "max 100000", "a/cpu.max": "50000 100000"}, 1),
+        ("0::/gone/from/here", {"cpu.max": "100000 100000"}, 1),
+        ("0::/", {"cpu.max": "max 100000"}, None),
+        (
+            "4:cpu,cpuacct:/x",
+            {
+                "cpu,cpuacct/x/cpu.cfs_quota_us": "90000",
+                "cpu,cpuacct/x/cpu.cfs_period_us": "100000",
+            },
+            1,
+        ),
+        ("4:cpu:/", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ("3:cpuset:/\n0::/", {}, None),
+    ],
+)
+def test_usable_cpus(
+    membership: str, files: dict[str, str], quota: int | None, tmp_path: Path
+) -> None:
+    """The CPUs that may be used are those of the affinity, within every cgroup's quota."""
+    tree = {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
+    for name, text in {"proc/self/cgroup": membership, **tree}.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    assert machine.usable_cpus(tmp_path) == (quota or len(os.sched_getaffinity(0)))
+
+
+@pytest.mark.parametrize(
+    ("flags", "has"),
+    [("fpu avx512f avx512_bf16", True), ("fpu amx_bf16", True), ("fpu avx512f", False)],
+)
+def test_bf16(flags: str, has: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
+    """Bfloat16 is used where the CPU's flags name it."""
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert machine.has_bf16(tmp_path / "cpuinfo") is has
+    assert machine.has_bf16(tmp_path / "nowhere") is False
