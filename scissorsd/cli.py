@@ -167,8 +167,10 @@ def _load(path: Path) -> "Config":
 
 
 def _warn(loaded: "Loaded") -> None:
+    import structlog
+
     for warning in loaded.warnings:
-        click.echo(warning, err=True)
+        structlog.get_logger("scissorsd").warning("config.warning", problem=warning)
 
 
 @cli.command()
@@ -183,7 +185,8 @@ def watch(debug: bool, /, inbox: Path, outbox: Path, **options: Any) -> int:  # 
 
     _set_up_logs(debug=debug)
     config = _from_command_line(inbox, outbox, options)
-    click.echo(f"Watching {inbox}; cutouts appear in {outbox}. Ctrl-C stops.", err=True)
+    if sys.stderr.isatty():
+        click.echo(f"Watching {inbox}; cutouts appear in {outbox}. Ctrl-C stops.", err=True)
     with Bars() as bars:
         return Daemon(config, on_beat=bars.backlog, fetching=bars.fetching).run()
 
@@ -335,7 +338,8 @@ def check(config: Path | None) -> int:
     from scissorsd.config import describe, load
 
     loaded = load(config or Path(DEFAULT_CONFIG))
-    _warn(loaded)
+    for warning in loaded.warnings:
+        click.echo(warning)
     click.echo("ok\n")
     click.echo(describe(loaded.config))
     return EXIT_OK

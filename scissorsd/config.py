@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
-from scissorsd.findings import Document, plain
+from scissorsd.findings import Document, printable
 from scissorsd.folderchecks import check_folders
 from scissorsd.globchecks import check_globs
 from scissorsd.inwords import describe
@@ -30,7 +30,7 @@ _LARGEST_FILE = 2**20  # bytes; far beyond any configuration
 
 def load(path: Path) -> Loaded:
     """Read a configuration file; raises ConfigError with every problem at once."""
-    origin = plain(str(path))
+    origin = printable(str(path))
     try:
         document = read(_text(path, origin), origin)
     except YamlError as error:

@@ -287,6 +287,8 @@ class Daemon:
         A job that takes very long (a share that hangs) no longer counts against the workers, and
         its inbox gets no further job until it has ended.
         """
+        if any(task.attempts for task, _ in self._in_hand.values()):
+            return  # one that may kill the program works alone
         stuck = {task.inbox.name for task, since in self._in_hand.values() if now - since > STUCK}
         busy = sum(now - since <= STUCK for _, since in self._in_hand.values())
         waiting = [desk for desk in self.desks.values() if desk.name not in stuck]
@@ -421,7 +423,7 @@ class Daemon:
                 started_at=self._started_at,
                 stopping=self._stopping,
                 providers={
-                    name: f"{opening.provider} ({opening.precision})"
+                    name: f"{opening.provider or 'no GPU that works'} ({opening.precision})"
                     for name, opening in openings.items()
                 },
                 inboxes=inboxes,

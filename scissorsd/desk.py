@@ -146,17 +146,20 @@ class Desk:
         """
         if self.paused is not None and now < self.paused.until:
             return None
-        for path, (settled_at, sighting) in self.ready.items():
-            if path in self.working or (path in self.suspects and not alone):
-                continue
+        while path := self._first_ready(alone=alone):
+            settled_at, sighting = self.ready.pop(path)
             rule = choose(self.inbox.rules, path)  # anew: a reload may have changed the rules
-            del self.ready[path]
-            if rule is None or rule.skip:
-                return self.next_task(now, alone=alone)
-            task = self._task(sighting, rule, settled_at)
-            self.working[path] = task
-            return task
+            if rule is not None and not rule.skip:
+                task = self._task(sighting, rule, settled_at)
+                self.working[path] = task
+                return task
         return None
+
+    def _first_ready(self, *, alone: bool) -> str | None:
+        return next(
+            (p for p in self.ready if p not in self.working and (alone or p not in self.suspects)),
+            None,
+        )
 
     def _task(self, sighting: Sighting, rule: Rule, settled_at: float) -> Task:
         hold = self.held.get(sighting.path)

@@ -109,9 +109,14 @@ def _element(key: str | int, index: int, holder: list[object]) -> str:
     return str(index + 1)
 
 
+def printable(text: str) -> str:
+    """Escape what does not print, so that the text stays in one line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def plain(text: str) -> str:
     """Make a text fit to stand in one line: no control characters, not too long."""
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    line = printable(text)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 

@@ -12,7 +12,7 @@ from scissorsd.validation import Validated
 _REGEX = re.compile(
     r"^\^|\$$|\\[.dwsDSWbB()\[\]+]|\.\*\\|\.\+|\(\?|\([^()]*\|[^()]*\)|\.\*[A-Za-z]*\$"
 )
-_HIDDEN = re.compile(r"(^|/)\.\*(?=.)")  # also a glob for hidden files; in `ignore` it often is
+_HIDDEN = re.compile(r"(^|/)\.\*")  # also a glob for hidden files; in `ignore` it often is
 _REWRITES = (  # regular expression → glob, in order
     (r"^\^|\$$|\(\?[a-z:]+\)?", ""),
     (r"\.[*+]\??", "*"),
@@ -83,7 +83,7 @@ def _shadowed(validated: Validated, name: str, inbox: InboxSection) -> Iterator[
         patterns = rule.match or ["**"]
         takers = [_taker(pattern, taken) for pattern in patterns]
         if all(takers):
-            taker = " and ".join(dict.fromkeys(takers))
+            taker = " and ".join(dict.fromkeys(t for t in taken.values() if t in takers))
             verb = "" if " and " in taker else "s"
             what = f"this rule can never match: {taker} take{verb} all before it"
             place = (*loc, "match") if rule.match else loc

@@ -1,5 +1,6 @@
 """A configuration in plain words, for `scissorsd check`."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Output, Rule
@@ -29,9 +30,9 @@ def describe(config: Config) -> str:
 def _inbox(inbox: Inbox) -> Iterator[str]:
     below = " and its sub-folders" if inbox.recursive else ", not its sub-folders"
     yield f"{inbox.name}: watches {inbox.path}{below}; results go to {inbox.outbox}"
-    if not inbox.path.is_dir():
+    if not os.path.isdir(inbox.path):  # noqa: PTH112 (Path's raises where it may not look)
         yield "  the inbox is not there now: it counts as away until it is"
-    elif inbox.require_mount and not inbox.path.is_mount():
+    elif inbox.require_mount and not os.path.ismount(inbox.path):
         yield "  the inbox is not mounted now: it counts as away until it is"
     yield (
         f"  watched {_WATCHED[inbox.watch]}, looked through every {said_seconds(inbox.rescan)}; "

@@ -71,7 +71,7 @@ class Opener(Protocol):
     """Opens a session; raises RefusedError when the provider will not have it."""
 
     def __call__(
-        self, model: Model, path: Path, provider: ProviderName, *, fast: bool, threads: int
+        self, model: Model, path: Path, provider: ProviderName, /, *, fast: bool, threads: int
     ) -> Session:
         """Open `path` on `provider`."""
 

@@ -1,7 +1,7 @@
 """The annotated sample and the JSON Schema for editors, both from the schema.
 
-`python -m scissorsd.sample` writes them anew into `config/`. In the sample a comment begins with
-`# `, and an option that is not in use with `#` alone, so that taking that sign away sets it.
+`python -m scissorsd.sample` writes them anew into `config/`. In the sample an option
+that is not in use stands behind a `#`, so that taking that sign away sets it.
 """
 
 import json
@@ -31,7 +31,7 @@ _HEADER = f"""\
 # The configuration of scissorsd, with every option. Look at what it does before you start it:
 #   scissorsd check -c scissorsd.yaml
 #
-# Options that are not set here stand behind a # with no space after it. Durations: 500ms 2s 5m 1h
+# An option that is not in use stands behind a #, with what it would be. Durations: 500ms 2s 5m 1h
 # (a bare number is seconds). Sizes: 512MiB 2GB. Counts: 250M. ~ is the home folder; a relative
 # path begins at the folder of this file. Written by `python -m scissorsd.sample` from the schema.
 """

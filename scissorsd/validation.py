@@ -14,6 +14,7 @@ from scissorsd.schema import Configuration, Section, section_of
 
 _LISTS_OF_SECTIONS = ("rules", "outputs")
 _ROUNDS = 10  # taking the broken parts out can uncover others, a few levels deep
+_SYNONYMS = {"gpu": "cuda"}  # which is spelled like cpu
 _NO_VALUE = "has no value; leave it out, or put what begins with # in quotes"
 
 
@@ -137,7 +138,8 @@ def _unknown(error: ErrorDetails, _: str) -> str:
 
 def _choice(error: ErrorDetails, shown: str) -> str:
     expected = str(error["ctx"]["expected"]).replace("'", "")
-    hint = meant(shown.strip("'"), expected.replace(" or ", ", ").split(", "))
+    word = shown.strip("'")
+    hint = meant(_SYNONYMS.get(word, word), expected.replace(" or ", ", ").split(", "))
     return f"{shown} is not known here{hint}; use {expected}"
 
 

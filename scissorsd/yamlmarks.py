@@ -33,6 +33,7 @@ _SENTENCES = (  # part of PyYAML's message → ours; the first that fits
     ("while scanning a double-quoted scalar", "an odd backslash in double quotes; use single ones"),
     ("expected ',' or", "a bracket or brace that is not closed, or a missing comma"),
     ("expected <block end>", "the indentation does not fit the lines above"),
+    ("expected '<document start>'", "what stands above is no key with a value"),
     ("expected a single document", "a second document ('---') in the same file"),
     ("special characters are not allowed", "a character that cannot stand in a text file"),
     ("while scanning a tag", "a value that begins with ! must be in quotes"),

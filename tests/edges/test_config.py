@@ -86,7 +86,8 @@ def test_each_kind_has_its_own_default_format() -> None:
 def test_a_network_of_ones_own_joins_the_catalogue() -> None:
     """A custom model has its file, its hash and its input size, and rules may use it."""
     text = (
-        f"custom_models: {{mine: {{file: m.onnx, sha256: {'AB' * 32}, size: 1024, std: [1, 1, 1]}}}}\n"
+        "custom_models:\n"
+        f"  mine: {{file: m.onnx, sha256: {'AB' * 32}, size: 1024, std: [1, 1, 1]}}\n"
         "inboxes: {a: {path: /in, outbox: /out, rules: [{model: mine}]}}"
     )
     model = loaded(text).config.catalogue["mine"]
@@ -144,14 +145,17 @@ def test_what_each_inbox_will_do_is_said_in_words() -> None:
         {"match": "c/**", "skip": True},
     ]
     said = describe(one_inbox(rules=rules, recursive=False, ignore="*.x.*", settle="500ms"))
+    first = (
+        "1. shots: pictures matching a/** or b/** are cut with u2net; out come a flat JPEG on "
+        "white in f/ and a mask PNG with the camera's metadata; the source is moved to "
+        "processed/; a picture without a subject goes to review/; one with a doubtful mask is set"
+    )
     for words in (
         "in: watches /in, not its sub-folders; results go to /out",
         "not there now",
         "has not changed for 500ms",
         "ignored: *.x.*, and temporary files",
-        "1. shots: pictures matching a/** or b/** are cut with u2net; out come a flat JPEG on "
-        "white in f/ and a mask PNG with the camera's metadata; the source is moved to "
-        "processed/; a picture without a subject goes to review/; one with a doubtful mask is set",
+        first,
         "2. rule 2: pictures matching c/** are left alone",
         "pictures that match no rule are left alone",
         "beyond 512MiB or 250M pixels",

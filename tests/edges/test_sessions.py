@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -41,6 +41,7 @@ class Fake:
         self.troubles = troubles
 
     def run(self, network_input: Raw, /) -> Raw:
+        """Give zeros, or the next trouble."""
         trouble = self.troubles.pop(0) if self.troubles else network_input[0, 0] * 0
         if isinstance(trouble, Exception):
             raise trouble
@@ -58,8 +59,9 @@ class Seam:
         self.now = 1000.0
 
     def open(
-        self, _model: Model, _path: Path, provider: ProviderName, *, fast: bool, threads: int
+        self, _model: Model, _path: Path, provider: ProviderName, /, *, fast: bool, threads: int
     ) -> Session:
+        """Open what it was told to, and note it."""
         assert threads >= 1
         self.opened.append(provider)
         self.fast.append(fast)
@@ -67,13 +69,26 @@ class Seam:
             raise self.refusals[provider]
         return Fake(provider, self.troubles[provider])
 
-    def sessions(self, folder: Path, **options: Any) -> Sessions:
+    def sessions(
+        self,
+        folder: Path,
+        *,
+        providers: Sequence[str] | Literal["auto"] = "auto",
+        require_gpu: bool = False,
+    ) -> Sessions:
+        """Give a registry that opens here and reads this clock."""
         return Sessions(
-            models=CATALOGUE, folder=folder, opener=self.open, clock=lambda: self.now, **options
+            models=CATALOGUE,
+            folder=folder,
+            providers=providers,
+            require_gpu=require_gpu,
+            opener=self.open,
+            clock=lambda: self.now,
         )
 
 
 def events(logs: Sequence[Any], name: str) -> list[Any]:
+    """Give the log lines of one event."""
     return [line for line in logs if line["event"] == name]
 
 
@@ -91,7 +106,8 @@ def test_full_precision_is_the_plain_network(
         opening = sessions.open("u2netp")
         raw, ran = sessions.run("u2netp", INPUT)
     assert (opening.provider, opening.precision, ran) == (provider, "full", provider)
-    assert (raw.shape, raw.dtype) == ((320, 320), np.float32)
+    assert raw.shape == (320, 320)
+    assert raw.dtype == np.float32
     assert np.abs(raw - plain_map).max() < 1e-3
     assert np.abs(raw - plain_map).mean() < 1e-5
     (opened,) = events(logs, "session.opened")
@@ -212,7 +228,7 @@ def test_a_passing_refusal_is_tried_again(models_folder: Path) -> None:
 
 
 def test_nonsense_is_a_failure(models_folder: Path) -> None:
-    """A map of NaN is not handed on: the next provider computes it, and the last one's is an error."""
+    """A map of NaN is not handed on: the next provider computes it; the last one's is an error."""
     nonsense = np.full((320, 320), np.nan, np.float32)
     seam = Seam()
     seam.troubles["cuda"] = [nonsense]
@@ -257,10 +273,10 @@ def test_threads_meet_one_failure(models_folder: Path) -> None:
     [("full", True, False), ("fast", False, True), ("auto", True, True), ("auto", False, False)],
 )
 def test_precision(
-    precision: str,
-    harmless: bool,
-    fast: bool,
-    models_folder: Path,  # noqa: FBT001 - parameters
+    precision: Literal["auto", "full", "fast"],
+    harmless: bool,  # noqa: FBT001 - parameters of the test
+    fast: bool,  # noqa: FBT001
+    models_folder: Path,
 ) -> None:
     """`auto` is fast only for models whose row says that it was measured harmless."""
     seam = Seam()
@@ -269,7 +285,7 @@ def test_precision(
     sessions = Sessions(
         models={"own": model},
         folder=models_folder,
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,
         opener=seam.open,
     )
     sessions.open("own")
@@ -311,7 +327,7 @@ def test_a_network_of_another_size(u2netp: Path, tmp_path: Path) -> None:
 
 
 def test_probe_tries_each_provider(u2netp: Path) -> None:
-    """The doctor's probe runs an inference on every provider, and tells the reason where it cannot."""
+    """The doctor's probe runs an inference on every provider, or tells the reason why not."""
     found = {probed.provider: probed for probed in probe(CATALOGUE["u2netp"], u2netp)}
     assert tuple(found) == PROVIDERS
     assert found["cpu"].works
