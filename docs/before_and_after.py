@@ -1,7 +1,4 @@
-"""Draw a picture and let scissorsd cut it: makes docs/before-and-after.jpg for the README.
-
-    python docs/before_and_after.py
-"""
+"""Draw a picture and let scissorsd cut it: makes docs/before-and-after.jpg for the README."""
 
 from pathlib import Path
 

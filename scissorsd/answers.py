@@ -194,7 +194,8 @@ def _told(entry: Entry) -> str:
         case "held":
             return f"It is held since {when} and tried again, less and less often: {reason}"
         case "published":
-            return f"It was cut on {when}; what is left is to dispose of the source. {reason}".strip()
+            left = "what is left is to dispose of the source"
+            return f"It was cut on {when}; {left}. {reason}".strip()
         case "again":
             return "It was asked for again and will be taken by the daemon."
         case "begun":

@@ -54,11 +54,13 @@ CREATE TABLE jobs (
     set_aside TEXT NOT NULL DEFAULT '[]',  -- JSON: files written when it failed
     provider TEXT NOT NULL DEFAULT '',
     published TEXT NOT NULL DEFAULT '[]',  -- JSON: where the outputs really are
+    turn INTEGER NOT NULL,        -- jobs count up as they begin: a clock may be set back
     begun_at REAL NOT NULL,       -- seconds since the epoch, for people only
     ended_at REAL NOT NULL DEFAULT 0,
     UNIQUE (inbox, path, size, mtime_ns)
 );
 CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX jobs_by_turn ON jobs (turn);
 CREATE INDEX jobs_by_end ON jobs (ended_at);
 CREATE TABLE names (
     key BLOB PRIMARY KEY,         -- an absolute path, folded so that twins are one
@@ -128,16 +130,11 @@ class Journal:
             isolation_level=None,
             check_same_thread=False,
         )
-        db.row_factory = sqlite3.Row
-        if not read_only:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA foreign_keys = ON")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0 and not read_only:
-            db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
-        elif version != _SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(f"its version is {version}, not {_SCHEMA_VERSION}")
+        try:
+            _prepare(db, read_only=read_only)
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def close(self) -> None:
@@ -149,7 +146,7 @@ class Journal:
 
     def known(self, inbox: Path, path: str) -> Known | None:
         """Tell what is known of a path, from memory."""
-        with self._lock:
+        with self._locked("read"):
             return self._known_in(str(inbox)).get(path)
 
     def reload(self) -> None:
@@ -159,25 +156,29 @@ class Journal:
 
     def changed_elsewhere(self) -> int:
         """Give a number that changes when another process has written."""
-        with self._lock:
-            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        with self._locked("read") as db:
+            return int(db.execute("PRAGMA data_version").fetchone()[0])
 
     def _known_in(self, inbox: str) -> dict[str, Known]:
         if inbox not in self._known:
             rows = self._db.execute(
                 "SELECT path, size, mtime_ns, state, source FROM jobs WHERE inbox = ?"
-                " ORDER BY begun_at, id",
+                " ORDER BY turn",
                 (os.fsencode(inbox),),
             )
-            self._known[inbox] = {
-                os.fsdecode(row["path"]): Known(
-                    (row["size"], row["mtime_ns"]),
-                    row["state"],
-                    _removed(row),
-                )
-                for row in rows
-            }
+            self._known[inbox] = {os.fsdecode(row["path"]): _known(row) for row in rows}
         return self._known[inbox]
+
+    def _recall(self, inbox: str, path: str) -> None:
+        """Know of a path what an earlier version left, its latest being struck out."""
+        row = self._db.execute(
+            "SELECT * FROM jobs WHERE inbox = ? AND path = ? ORDER BY turn DESC LIMIT 1",
+            (os.fsencode(inbox), os.fsencode(path)),
+        ).fetchone()
+        if row is None:
+            self._known_in(inbox).pop(path, None)
+        else:
+            self._known_in(inbox)[path] = _known(row)
 
     # --- the life of a job -------------------------------------------------------------------
 
@@ -226,6 +227,7 @@ class Journal:
         with self._transaction() as db:
             row = self._row(inbox, job.source)
             attempts = 1 + (row["attempts"] if row is not None else 0)
+            (turn,) = db.execute("SELECT 1 + ifnull(max(turn), 0) FROM jobs").fetchone()
             values: dict[str, Value] = {
                 "state": "begun",
                 "attempts": attempts,
@@ -235,6 +237,7 @@ class Journal:
                 "outputs": json.dumps([planned.path for planned in job.outputs]),
                 "moved_to": os.fsencode(job.moved_to),
                 "source": job.rule.source,
+                "turn": turn,
                 "begun_at": time.time(),
             }
             if row is None:
@@ -269,8 +272,11 @@ class Journal:
                 if mine is None:
                     return False
         db.execute("DELETE FROM names WHERE job = ?", (job.id,))
+        # What an earlier version has published stays its own until this one has published too:
+        # if this one fails or is withdrawn, the picture must not lose its names.
         db.executemany(
-            "INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)",
+            "INSERT INTO names (key, job) VALUES (?, ?) ON CONFLICT (key) DO UPDATE"
+            " SET job = excluded.job WHERE (SELECT state FROM jobs WHERE id = job) != 'done'",
             [(_key(outbox, name), job.id) for name in job.names],
         )
         return True
@@ -279,7 +285,12 @@ class Journal:
         self, inbox: Path, job: Job, paths: Sequence[str], *, verdict: str, provider: str
     ) -> None:
         """Record that all outputs are out, at these absolute paths; the source still stands."""
-        with self._transaction():
+        with self._transaction() as db:
+            (outbox,) = db.execute("SELECT outbox FROM jobs WHERE id = ?", (job.id,)).fetchone()
+            db.executemany(
+                "INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)",
+                [(_key(Path(os.fsdecode(outbox)), name), job.id) for name in job.names],
+            )
             self._update(
                 job.id,
                 state="published",
@@ -304,14 +315,21 @@ class Journal:
     def fail(
         self, inbox: Path, job: Job, reason: str, set_aside: Sequence[str], *, verdict: str = ""
     ) -> None:
-        """Record why the picture failed, and the files that tell of it; its names are free."""
+        """Record why the picture failed, and the files that tell of it.
+
+        Its names are free, unless something of it was published.
+        """
         with self._transaction() as db:
-            db.execute("DELETE FROM names WHERE job = ?", (job.id,))
+            db.execute(
+                "DELETE FROM names WHERE job = ?"
+                " AND (SELECT published FROM jobs WHERE id = job) = '[]'",
+                (job.id,),
+            )
             self._update(
                 job.id,
                 state="failed",
                 attempts=0,
-                reason=reason,
+                reason=_storable(reason),
                 verdict=verdict,
                 set_aside=json.dumps(list(set_aside)),
                 ended_at=time.time(),
@@ -325,14 +343,14 @@ class Journal:
             state: State = "held"
             if row is not None and row["state"] == "published":
                 state = "published"
-            self._update(job.id, state=state, attempts=0, reason=reason)
+            self._update(job.id, state=state, attempts=0, reason=_storable(reason))
             self._remember(inbox, job, state)
 
     def withdraw(self, inbox: Path, job: Job) -> None:
         """Forget a job whose picture was replaced or taken away before anything was published."""
         with self._transaction() as db:
             db.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
-            self._known_in(str(inbox)).pop(job.source.path, None)
+            self._recall(str(inbox), job.source.path)
 
     def close_unfinished(self, entry: Entry) -> None:
         """End a job whose picture is no longer there: its outputs are out, or it never was."""
@@ -341,7 +359,7 @@ class Journal:
                 self._update(entry.id, state="done", attempts=0, ended_at=time.time())
             else:
                 db.execute("DELETE FROM jobs WHERE id = ?", (entry.id,))
-            self._known.pop(entry.inbox, None)
+            self._recall(entry.inbox, entry.path)
 
     def _remember(self, inbox: Path, job: Job, state: State) -> None:
         removed = job.rule.source != "keep" and state in _ENDED
@@ -351,7 +369,7 @@ class Journal:
 
     def unfinished(self) -> list[Entry]:
         """Give the jobs that a crash or a stop left begun, published or held."""
-        return self._entries("state IN ('begun', 'published', 'held') ORDER BY begun_at")
+        return self._entries("state IN ('begun', 'published', 'held') ORDER BY turn")
 
     def failures(self) -> list[Entry]:
         """Give the failed jobs, the latest last."""
@@ -368,7 +386,7 @@ class Journal:
     def of_source(self, inbox: Path, path: str) -> list[Entry]:
         """Give what is recorded of a path in an inbox, the latest first."""
         return self._entries(
-            "inbox = ? AND path = ? ORDER BY begun_at DESC, id DESC",
+            "inbox = ? AND path = ? ORDER BY turn DESC",
             os.fsencode(inbox),
             os.fsencode(path),
         )
@@ -377,7 +395,7 @@ class Journal:
         """Give the jobs to which a file in an outbox belongs."""
         return self._entries(
             "id IN (SELECT job FROM names WHERE key = ?)", _key(Path(), path)
-        ) or self._entries("set_aside LIKE ?", f"%{json.dumps(path)}%")
+        ) or self._entries("instr(set_aside, ?)", json.dumps(path))
 
     def counts(self, inbox: Path) -> dict[str, int]:
         """Count the jobs of an inbox by state, and the done ones by verdict as `verdict:…`."""
@@ -423,6 +441,7 @@ class Journal:
                 if db.in_transaction:
                     db.execute("COMMIT")
             except BaseException:
+                self._known.clear()  # it may hold what is now not written
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
@@ -445,6 +464,28 @@ class Journal:
         with self._locked("read") as db:
             rows = db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
         return [_entry(row) for row in rows]
+
+
+def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
+    db.row_factory = sqlite3.Row
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == 0 and not read_only:
+        db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
+    elif version != _SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"its version is {version}, not {_SCHEMA_VERSION}")
+
+
+def _known(row: sqlite3.Row) -> Known:
+    return Known((row["size"], row["mtime_ns"]), row["state"], _removed(row))
+
+
+def _storable(text: str) -> str:
+    """Make a text that quotes a name which is not UTF-8 fit for a TEXT column."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _entry(row: sqlite3.Row) -> Entry:

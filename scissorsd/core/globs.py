@@ -2,21 +2,30 @@
 
 `{a,b}` are alternatives. A pattern without "/" is matched against the name at any depth; one that
 ends in "/" means everything in that folder. Case does not count: cameras and phones write `.JPG`.
+Nor does it count how a letter is composed: a Mac may write `ü` as two characters.
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|[{},]|.", re.DOTALL)
+_TOKEN = re.compile(
+    r"(?<![^/{,])\*\*/"  # whole folders, any number of them, none too
+    r"|\*\*|\*|\?"
+    r"|\[!?\]?[^\]]*\]"
+    r"|[{},]|.",
+    re.DOTALL,
+)
 
 
 def matches(pattern: str, path: str) -> bool:
     """Whether a path ("/" between folders, relative) falls under the pattern."""
-    return _compiled(pattern).fullmatch(path) is not None
+    return _compiled(pattern).fullmatch(unicodedata.normalize("NFC", path)) is not None
 
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
+    pattern = unicodedata.normalize("NFC", pattern)
     if pattern.endswith("/"):
         pattern += "**"
     regex = "".join(_translated(pattern))
@@ -50,5 +59,13 @@ _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 def _literal_or_class(piece: str) -> str:
     if len(piece) == 1:
         return re.escape(piece)
-    body = re.sub(r"([\\\[&~|^])", r"\\\1", piece[1:-1])
-    return f"[^/{body[1:]}]" if body.startswith("!") else f"[{body}]"
+    body = piece[1:-1]
+    if body in {"", "!"}:
+        return re.escape(piece)
+    negation = "^" if body.startswith("!") else ""
+    ranges = re.findall(r"(.)-(.)|(.)", body.removeprefix("!"), re.DOTALL)
+    members = (
+        re.escape(one) if one else f"{re.escape(first)}-{re.escape(last)}"
+        for first, last, one in ranges
+    )
+    return f"(?!/)[{negation}{''.join(members)}]"

@@ -1,6 +1,7 @@
 """Names that are never pictures to cut: leavings of file systems, shares and half-done copies."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from scissorsd.core.globs import matches
@@ -21,23 +22,34 @@ BUILT_IN = (
 )
 
 
+_ANY_BUILT_IN = "{" + ",".join(BUILT_IN) + "}"  # one match per name: a scan asks very often
+
+
 def why_ignored(path: str, patterns: Iterable[str]) -> str:
     """Say why a path (a file's or a folder's, relative to the inbox) is left alone, or nothing.
 
     Its parents are judged too: what lies in an ignored folder is ignored.
     """
-    parts = PurePosixPath(path).parts
-    for depth, name in enumerate(parts, start=1):
-        if name.startswith("."):
-            return f"the name {name!r} begins with a dot"
-        built_in = next((pattern for pattern in BUILT_IN if matches(pattern, name)), None)
-        if built_in is not None:
-            return f"the name {name!r} is of a kind that is never a picture to cut ({built_in})"
-        above = "/".join(parts[:depth])
-        own = next((pattern for pattern in patterns if matches(pattern, above)), None)
-        if own is not None:
-            return f"{above!r} matches {own!r} in the inbox's 'ignore'"
-    return ""
+    patterns = tuple(patterns)
+    return _why_folder_ignored(path.rpartition("/")[0], patterns) or _why_itself(path, patterns)
+
+
+@lru_cache(maxsize=1024)  # the next picture mostly lies in the same folder
+def _why_folder_ignored(folder: str, patterns: tuple[str, ...]) -> str:
+    parts = PurePosixPath(folder).parts
+    above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    return next(filter(None, (_why_itself(path, patterns) for path in above)), "")
+
+
+def _why_itself(path: str, patterns: tuple[str, ...]) -> str:
+    name = path.rpartition("/")[2]
+    if name.startswith("."):
+        return f"the name {name!r} begins with a dot"
+    if matches(_ANY_BUILT_IN, name):
+        built_in = next(pattern for pattern in BUILT_IN if matches(pattern, name))
+        return f"the name {name!r} is of a kind that is never a picture to cut ({built_in})"
+    own = next((pattern for pattern in patterns if matches(pattern, path)), None)
+    return "" if own is None else f"{path!r} matches {own!r} in the inbox's 'ignore'"
 
 
 def is_picture_name(path: str) -> bool:

@@ -58,11 +58,10 @@ def network_input(
     What is transparent in the picture is shown to the network as white.
     """
     side = (model.input_size, model.input_size)
-    small = _resized(rgb, side)
+    values = _resized(rgb, side).astype(np.float32)
     if alpha is not None:
-        cover = _resized(alpha, side).astype(np.float32)[..., None] / 255
-        small = (small * cover + 255 * (1 - cover)).astype(np.uint8)
-    values = small.astype(np.float32)
+        cover = _resized(alpha, side).astype(np.float32)[..., None] / np.float32(255)
+        values = values * cover + np.float32(255) * (1 - cover)
     values /= max(float(values.max()), 1.0)
     values -= np.asarray(model.mean, np.float32)
     values /= np.asarray(model.std, np.float32)

@@ -169,8 +169,9 @@ def _output_path(
     name = template.format(**{key: _harmless(value) for key, value in values.items()})
     suffixes = SUFFIXES[output.format]
     suffix = next((s for s in suffixes if name.lower().endswith(s)), "")
-    inner, _, body = (name[: -len(suffix)] if suffix else name).rpartition("/")
-    return _joined(output.folder, _parent(source), inner, fit(body, suffix or suffixes[0]))
+    *folders, body = (name[: -len(suffix)] if suffix else name).split("/")
+    inner = (fit(_harmless(folder), "") for folder in folders)
+    return _joined(output.folder, _parent(source), *inner, fit(body, suffix or suffixes[0]))
 
 
 def _destination(rule: Rule, source: str, variant: str) -> str:
@@ -187,7 +188,8 @@ def _parent(path: str) -> str:
 
 def _joined(*parts: str) -> str:
     """Join without letting pathlib fold a name that is only dots."""
-    return "/".join(part.rstrip("/") for part in parts if part)
+    first, *rest = (part for part in parts if part)
+    return "/".join([first.rstrip("/"), *(part.strip("/") for part in rest)])
 
 
 def _harmless(value: str) -> str:
@@ -199,6 +201,8 @@ def fit(body: str, suffix: str) -> str:
     """Join a name so that it fits in NAME_LIMIT bytes; a body cut short ends in its hash."""
     if len(_encoded(body + suffix)) <= NAME_LIMIT:
         return body + suffix
+    if len(_encoded(suffix)) > NAME_LIMIT // 2:  # an extension in name only
+        body, suffix = body + suffix, ""
     end = "~" + hashlib.sha256(_encoded(body)).hexdigest()[:8] + suffix
     while len(_encoded(body + end)) > NAME_LIMIT:
         body = body[:-1]
@@ -207,7 +211,8 @@ def fit(body: str, suffix: str) -> str:
 
 def name_key(path: str) -> str:
     """Give what two paths share when some file system would take them for one name."""
-    return unicodedata.normalize("NFC", path).casefold()
+    folded = unicodedata.normalize("NFC", path).casefold()
+    return unicodedata.normalize("NFC", folded)  # folding can take a letter apart again
 
 
 def _encoded(text: str) -> bytes:

@@ -45,9 +45,7 @@ class Settler:
     def __init__(self, quiet: float) -> None:
         self.quiet = quiet
         self._candidates: dict[str, _Candidate] = {}
-        self._agenda: list[
-            tuple[float, str]
-        ] = []  # (when to look, path); stale entries are skipped
+        self._agenda: list[tuple[float, str]] = []  # a heap; stale entries are skipped
 
     def __len__(self) -> int:
         return len(self._candidates)
@@ -60,24 +58,29 @@ class Settler:
         known = self._candidates.get(path)
         if known is None:
             self._appoint(path, _Candidate(sighting=None, quiet_since=now), now)
-        else:
-            known.quiet_since = now  # the look already appointed finds this and appoints the next
+            return
+        known.quiet_since = max(known.quiet_since, now)  # the next look finds this and waits on
+        if known.look_at > now + self.quiet:  # an empty file's, far away
+            self._appoint(path, known, now + self.quiet)
 
     def saw(self, sighting: Sighting, now: float) -> bool:
         """Note what a look saw; true when the file has settled (and is then forgotten here)."""
         known = self._candidates.get(sighting.path)
         if known is None or known.sighting != sighting:
-            self._appoint(sighting.path, _Candidate(sighting, quiet_since=now), now + self.quiet)
+            quiet_since = max(now, known.quiet_since) if known else now  # an event may be younger
+            changed = _Candidate(sighting, quiet_since)
+            self._appoint(sighting.path, changed, quiet_since + self.quiet)
             return False
-        waited = now - known.quiet_since
-        if sighting.size == 0:
+        settles_at = known.quiet_since + self.quiet
+        if now < settles_at:
+            self._appoint(sighting.path, known, settles_at)
+        elif sighting.size == 0:
+            waited = now - known.quiet_since
             self._appoint(sighting.path, known, now + min(max(self.quiet, waited), LONGEST_PAUSE))
-            return False
-        if waited < self.quiet:
-            self._appoint(sighting.path, known, known.quiet_since + self.quiet)
-            return False
-        del self._candidates[sighting.path]
-        return True
+        else:
+            del self._candidates[sighting.path]
+            return True
+        return False
 
     def gone(self, path: str) -> None:
         """Note that a look found nothing at this path, or nothing of interest."""
@@ -86,17 +89,20 @@ class Settler:
     def due(self, now: float) -> list[str]:
         """Give the paths whose next look has come; a look that brings no answer is due again."""
         paths = []
-        while self._agenda and self._agenda[0][0] <= now:
-            when, path = heapq.heappop(self._agenda)
-            known = self._candidates.get(path)
-            if known is not None and known.look_at == when:
-                self._appoint(path, known, now + LONGEST_PAUSE)
-                paths.append(path)
+        while (next_look := self.next_look()) is not None and next_look <= now:
+            _, path = heapq.heappop(self._agenda)
+            self._appoint(path, self._candidates[path], now + LONGEST_PAUSE)
+            paths.append(path)
         return paths
 
     def next_look(self) -> float | None:
         """When `due` next has something to give, or none."""
-        return self._agenda[0][0] if self._agenda else None
+        while self._agenda:
+            when, path = self._agenda[0]
+            if path in self._candidates and self._candidates[path].look_at == when:
+                return when
+            heapq.heappop(self._agenda)
+        return None
 
     def _appoint(self, path: str, candidate: _Candidate, look_at: float) -> None:
         self._candidates[path] = candidate

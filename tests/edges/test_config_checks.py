@@ -6,8 +6,7 @@ from threading import Event
 
 import pytest
 
-from scissorsd import folderchecks
-from scissorsd.config import from_values
+from scissorsd.config import folderchecks, from_values
 from scissorsd.errors import ConfigError
 
 

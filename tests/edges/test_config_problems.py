@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scissorsd.config import Loaded, describe, from_values, load
-from scissorsd.errors import ConfigError
-from scissorsd.schema import (
+from scissorsd.config.schema import (
     Configuration,
     CustomModelSection,
     InboxSection,
     OutputSection,
     RuleSection,
 )
-from scissorsd.validation import SENTENCES
+from scissorsd.config.validation import SENTENCES
+from scissorsd.errors import ConfigError
 
 EIGHT_MISTAKES = """\
 workers: many

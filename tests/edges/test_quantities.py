@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scissorsd import quantities
+from scissorsd.config import quantities
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from scissorsd import sample
-from scissorsd.config import load
-from scissorsd.schema import Configuration, Section, section_of
+from scissorsd.config import load, sample
+from scissorsd.config.schema import Configuration, Section, section_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 FILES = sorted(CONFIG.glob("*.yaml"))
 
 
 def test_both_files_are_up_to_date() -> None:
-    """What is in config/ is what the schema gives now; else run python -m scissorsd.sample."""
+    """What is in config/ is what the schema gives now (python -m scissorsd.config.sample)."""
     assert (CONFIG / sample.SAMPLE).read_text(encoding="utf-8") == sample.sample()
     assert (CONFIG / sample.SCHEMA).read_text(encoding="utf-8") == sample.json_schema()
 

@@ -17,7 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from scissorsd import quantities, texts
+from scissorsd.config import quantities, texts
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
 from scissorsd.core.rules import FORMATS, NAME_FIELDS, Format, Kind, OnVerdict, SourceAction
 
@@ -31,7 +31,7 @@ Folder = Annotated[str, AfterValidator(texts.folder_in_outbox)]
 Template = Annotated[str, AfterValidator(texts.template)]
 Background = Annotated[str, AfterValidator(texts.background)]
 Globs = Annotated[
-    list[Annotated[str, AfterValidator(texts.glob)]],
+    list[Text],
     BeforeValidator(texts.listed),
     WithJsonSchema(_ONE_OR_MORE),
 ]

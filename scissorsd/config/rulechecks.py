@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from scissorsd.config.findings import Finding, Loc, meant, quoted
+from scissorsd.config.schema import Configuration, OutputSection, RuleSection
+from scissorsd.config.validation import Validated
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import FORMATS, SUFFIXES, Format, name_key
-from scissorsd.findings import Finding, Loc, meant, quoted
-from scissorsd.schema import Configuration, OutputSection, RuleSection
-from scissorsd.validation import Validated
 
 _WITH_QUALITY = {"jpeg", "webp", "avif"}
 _OF_A_SKIP = {"name", "match", "skip"}

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationInfo
 from pydantic_core import PydanticKnownError
 
+from scissorsd.config.findings import meant
 from scissorsd.core.rules import NAME_FIELDS
-from scissorsd.findings import meant
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _MOST_WORKERS = 256
@@ -20,7 +20,7 @@ _OPAQUE = 255
 
 
 def line(text: str) -> str:
-    """Check a name: one line, not empty."""
+    """Check a name or a glob: one line, not empty."""
     if not text.strip():
         raise ValueError("is empty")
     if not text.isprintable():
@@ -74,11 +74,6 @@ def _inside(text: str) -> str:
         raise ValueError("leaves the outbox")
     folder = PurePosixPath(text).as_posix()
     return "" if folder == "." else folder
-
-
-def glob(text: str) -> str:
-    """Check a glob: one line, not empty."""
-    return line(text)
 
 
 def template(text: str) -> str:

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator, Sequence
 
+from scissorsd.config.quantities import said_count, said_seconds, said_size
+from scissorsd.config.settings import Config, Inbox
 from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Output, Rule
-from scissorsd.quantities import said_count, said_seconds, said_size
-from scissorsd.settings import Config, Inbox
 
 _WATCHED = {
     "auto": "by events, or by polling where it is a network share",

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from itertools import takewhile
 
+from scissorsd.config.findings import Finding, quoted
+from scissorsd.config.schema import InboxSection, RuleSection
+from scissorsd.config.validation import Validated
 from scissorsd.core.ignoring import PICTURE_SUFFIXES, why_ignored
-from scissorsd.findings import Finding, quoted
-from scissorsd.schema import InboxSection, RuleSection
-from scissorsd.validation import Validated
 
 _REGEX = re.compile(
     r"^\^|\$$|\\[.dwsDSWbB()\[\]+]|\.\*\\|\.\+|\(\?|\([^()]*\|[^()]*\)|\.\*[A-Za-z]*\$"

@@ -9,7 +9,7 @@ import re
 
 import yaml
 
-from scissorsd.findings import Document, Finding, Loc, Mark, quoted
+from scissorsd.config.findings import Document, Finding, Loc, Mark, quoted
 
 _PREFIX = "tag:yaml.org,2002:"
 _TRUE = {"true", "yes", "on"}

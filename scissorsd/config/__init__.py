@@ -4,24 +4,24 @@ import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
-from scissorsd.core.catalogue import CATALOGUE, Model
-from scissorsd.core.rules import MaskOptions, Output, Rule
-from scissorsd.errors import ConfigError
-from scissorsd.findings import Document, printable
-from scissorsd.folderchecks import check_folders
-from scissorsd.globchecks import check_globs
-from scissorsd.inwords import describe
-from scissorsd.rulechecks import check_rules, format_of
-from scissorsd.schema import (
+from scissorsd.config.findings import Document, printable
+from scissorsd.config.folderchecks import check_folders
+from scissorsd.config.globchecks import check_globs
+from scissorsd.config.inwords import describe
+from scissorsd.config.rulechecks import check_rules, format_of
+from scissorsd.config.schema import (
     Configuration,
     CustomModelSection,
     InboxSection,
     OutputSection,
     RuleSection,
 )
-from scissorsd.settings import Config, Inbox, Limits, Loaded
-from scissorsd.validation import validate
-from scissorsd.yamlmarks import YamlError, read
+from scissorsd.config.settings import Config, Inbox, Limits, Loaded
+from scissorsd.config.validation import validate
+from scissorsd.config.yamlmarks import YamlError, read
+from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.core.rules import MaskOptions, Output, Rule
+from scissorsd.errors import ConfigError
 
 __all__ = ["Config", "Inbox", "Limits", "Loaded", "describe", "from_values", "load"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from scissorsd.findings import Document, Finding, Loc, meant, quoted
-from scissorsd.schema import Configuration, Section, section_of
+from scissorsd.config.findings import Document, Finding, Loc, meant, quoted
+from scissorsd.config.schema import Configuration, Section, section_of
 
 _LISTS_OF_SECTIONS = ("rules", "outputs")
 _ROUNDS = 10  # taking the broken parts out can uncover others, a few levels deep

@@ -1,6 +1,6 @@
 """The annotated sample and the JSON Schema for editors, both from the schema.
 
-`python -m scissorsd.sample` writes them anew into `config/`. In the sample an option
+`python -m scissorsd.config.sample` writes them anew into `config/`. In the sample an option
 that is not in use stands behind a `#`, so that taking that sign away sets it.
 """
 
@@ -15,9 +15,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from scissorsd.schema import Configuration, Section, section_of
+from scissorsd.config.schema import Configuration, Section, section_of
 
-FOLDER = Path(__file__).resolve().parent.parent / "config"
+FOLDER = Path(__file__).resolve().parents[2] / "config"
 SAMPLE = "scissorsd.yaml"
 SCHEMA = "scissorsd.schema.json"
 _WIDTH = 96
@@ -33,7 +33,7 @@ _HEADER = f"""\
 #
 # An option that is not in use stands behind a #, with what it would be. Durations: 500ms 2s 5m 1h
 # (a bare number is seconds). Sizes: 512MiB 2GB. Counts: 250M. ~ is the home folder; a relative
-# path begins at the folder of this file. Written by `python -m scissorsd.sample` from the schema.
+# path begins at the folder of this file. `python -m scissorsd.config.sample` writes this file anew.
 """
 _IN_USE: dict[str, Any] = {
     "state": "/var/lib/scissorsd",

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
+from scissorsd.config.findings import Finding
+from scissorsd.config.schema import Configuration, InboxSection
+from scissorsd.config.validation import Validated
 from scissorsd.core.ignoring import why_ignored
 from scissorsd.core.rules import PROCESSED_FOLDER
-from scissorsd.findings import Finding
-from scissorsd.schema import Configuration, InboxSection
-from scissorsd.validation import Validated
 
 _PATIENCE = 2.0  # seconds; a share that hangs must not keep the daemon from starting
 _PROBES = ("any.name", "any/any.name")
