@@ -184,7 +184,8 @@ def _told(entry: Entry) -> str:
         case "done":
             fate = ", ".join(entry.published) or "nothing"
             verdict = f", verdict {entry.verdict}" if entry.verdict else ""
-            return f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}."
+            moved = f" The picture itself is now {entry.moved_to}." if entry.moved_to else ""
+            return f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}.{moved}"
         case "failed":
             aside = f" See {entry.set_aside[0]}." if entry.set_aside else ""
             return (

@@ -9,7 +9,7 @@ from PIL import Image
 
 from scissorsd.core.rules import Format, Output
 from scissorsd.errors import OverLimitsError, PictureError
-from scissorsd.metadata import Metadata, carried
+from scissorsd.metadata import Metadata, carried, exif_for, with_exif
 
 _LONGEST_SIDES: dict[Format, int] = {"webp": 16383, "jpeg": 65500, "avif": 32768}
 _FINE = 90  # from this quality on colour is kept at full resolution: edges of a cutout show it
@@ -37,6 +37,9 @@ def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> byt
             f"the result cannot be written as {output.format} ({error})",
             "Choose another format for this output, such as png.",
         ) from error
+    exif = exif_for(output, metadata)
+    if output.format == "tiff" and len(exif):
+        return with_exif(buffer.getvalue(), exif)
     return buffer.getvalue()
 
 

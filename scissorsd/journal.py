@@ -97,6 +97,7 @@ class Entry:
     set_aside: tuple[str, ...]
     provider: str
     published: tuple[str, ...]
+    moved_to: str  # where the source went or is to go, absolute; empty: nowhere
     begun_at: float
     ended_at: float
 
@@ -504,6 +505,8 @@ def _entry(row: sqlite3.Row) -> Entry:
         set_aside=tuple(json.loads(row["set_aside"])),
         provider=row["provider"],
         published=tuple(json.loads(row["published"])),
+        moved_to=os.fsdecode(row["moved_to"])
+        and str(Path(os.fsdecode(row["outbox"])) / os.fsdecode(row["moved_to"])),
         begun_at=row["begun_at"],
         ended_at=row["ended_at"],
     )

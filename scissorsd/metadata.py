@@ -4,6 +4,7 @@ Whatever is broken in it is left behind, and never costs the picture.
 """
 
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ _UNTRUE_TAGS = frozenset(
 _XMP_ORIENTATION = re.compile(
     rb"""tiff:Orientation\s?=\s?["'][0-9]["']|<tiff:Orientation>[0-9]</tiff:Orientation>"""
 )
+_WITHOUT_RESOLUTION: tuple[Format, ...] = ("webp", "avif")  # it goes into their EXIF
 _CENTIMETRE = 3  # as EXIF numbers its units; 2 is the inch
 _MAX_DPI = 65_535  # what a JPEG can say
 _JPEG_SEGMENT = 65_000  # what does not fit one of a JPEG's segments is left behind
@@ -113,31 +115,63 @@ def kept_xmp(info: Mapping[Any, Any]) -> bytes | None:
 
 
 def carried(mode: str, output: Output, metadata: Metadata) -> dict[str, Any]:
-    """Pillow's arguments for what goes with pixels of this mode into this output."""
-    keeps = output.metadata == "keep"
-    exif = Image.Exif()
-    if keeps and metadata.exif:
-        exif.load(metadata.exif)
+    """Pillow's arguments for what goes with pixels of this mode; a TIFF's EXIF is added later."""
     options: dict[str, Any] = {}
     if metadata.icc and mode != "L":  # the profile is of RGB: an error in a grey file
         options["icc_profile"] = metadata.icc
-    if metadata.dpi and output.format in ("webp", "avif"):  # which have no field for it
-        exif[_Base.XResolution], exif[_Base.YResolution] = metadata.dpi
-        exif[_Base.ResolutionUnit] = 2
-    elif metadata.dpi:
+    if metadata.dpi and output.format not in _WITHOUT_RESOLUTION:
         options["dpi"] = metadata.dpi
-    if keeps and metadata.xmp:
-        _add_xmp(options, exif, output.format, metadata.xmp)
-    if len(exif) and not (output.format == "jpeg" and len(exif.tobytes()) > _JPEG_SEGMENT):
+    if output.metadata == "keep" and metadata.xmp:
+        options |= _xmp_option(output.format, metadata.xmp)
+    exif = exif_for(output, metadata)
+    too_long = output.format == "jpeg" and len(exif.tobytes()) > _JPEG_SEGMENT
+    if len(exif) and not too_long and output.format != "tiff":
         options["exif"] = exif
     return options
 
 
-def _add_xmp(options: dict[str, Any], exif: Image.Exif, name: Format, xmp: bytes) -> None:
+def exif_for(output: Output, metadata: Metadata) -> Image.Exif:
+    """Return the EXIF tags that this output is to have."""
+    exif = Image.Exif()
+    if output.metadata == "keep" and metadata.exif:
+        exif.load(metadata.exif)
+    if metadata.dpi and output.format in _WITHOUT_RESOLUTION:
+        exif[_Base.XResolution], exif[_Base.YResolution] = metadata.dpi
+        exif[_Base.ResolutionUnit] = 2
+    if output.metadata == "keep" and metadata.xmp and output.format == "tiff":
+        exif[_Base.XMLPacket] = metadata.xmp
+    return exif
+
+
+def with_exif(tiff: bytes, exif: Image.Exif) -> bytes:
+    """Add EXIF tags to a TIFF of one page, which Pillow does not do where it is compressed.
+
+    The tags are written behind the file, and behind them a new directory of old and new entries.
+    """
+    order = "<" if tiff.startswith(b"II") else ">"
+    exif.endian = order
+    tiff += bytes(len(tiff) % 2)
+    added = exif.tobytes(len(tiff))[len(b"Exif\0\0") + 8 :]
+    (at,) = struct.unpack_from(order + "I", tiff, 4)
+    entries = sorted(
+        _entries(tiff[at:], order) | _entries(added, order),
+        key=lambda entry: struct.unpack_from(order + "H", entry),
+    )
+    body = tiff + added + bytes(len(added) % 2)
+    directory = struct.pack(order + "H", len(entries)) + b"".join(entries) + bytes(4)
+    return body[:4] + struct.pack(order + "I", len(body)) + body[8:] + directory
+
+
+def _entries(directory: bytes, order: str) -> set[bytes]:
+    (count,) = struct.unpack_from(order + "H", directory)
+    return {directory[at : at + 12] for at in range(2, 2 + 12 * count, 12)}
+
+
+def _xmp_option(name: Format, xmp: bytes) -> dict[str, Any]:
     if name == "png":
-        options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
-    elif name == "tiff":
-        exif[_Base.XMLPacket] = xmp
-    elif name != "jpeg" or len(xmp) < _JPEG_SEGMENT:
-        options["xmp"] = xmp
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
+        return {"pnginfo": text}
+    if name == "tiff" or (name == "jpeg" and len(xmp) > _JPEG_SEGMENT):
+        return {}
+    return {"xmp": xmp}

@@ -19,9 +19,14 @@ from scissorsd.logs import printable
 _MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
 
 
+def _console() -> Console:
+    wide = Console(highlight=False, soft_wrap=True)
+    return wide if wide.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+
+
 def show_status(told: Mapping[str, Any]) -> None:
     """Print what `status` tells, as a table for each part."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _console()
     if told["running"]:
         since = datetime.fromtimestamp(told["started_at"], tz=UTC).astimezone()
         console.print(f"running since {since:%Y-%m-%d %H:%M:%S} as process {told['pid']}")
@@ -66,7 +71,7 @@ _COUNTS = ("settling", "settled", "working", "done", "failed", "held")
 
 def show_models(catalogue: Mapping[str, Model], folder: Path) -> None:
     """Print the known models and what is there of each."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _console()
     table = Table("model", "file", "", box=None, pad_edge=False, header_style="bold")
     for model in catalogue.values():
         try:
@@ -80,7 +85,7 @@ def show_models(catalogue: Mapping[str, Model], folder: Path) -> None:
 
 def show_findings(findings: Iterable[Finding]) -> bool:
     """Print what `doctor` found, as it finds it; true if nothing of it is bad."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = _console()
     good = True
     for finding in findings:
         console.print(f"{_MARKS[finding.grade]:>4}  {escape(printable(finding.what))}")

@@ -40,14 +40,14 @@ def flat(
     Each value is rounded to the nearest.
     """
     result = np.empty_like(rgb)
-    if isinstance(background, np.ndarray):
-        result[:] = background
-    else:
-        result[:] = np.array(background, np.uint8)
     for top in range(0, len(rgb), _BAND):
         band = slice(top, top + _BAND)
-        under = Image.fromarray(result[band])
-        under.paste(Image.fromarray(rgb[band]), mask=Image.fromarray(mask[band]))
+        over, mask_band = Image.fromarray(rgb[band]), Image.fromarray(mask[band])
+        if isinstance(background, tuple):
+            under = Image.new("RGB", over.size, background)
+        else:
+            under = Image.fromarray(background[band])
+        under.paste(over, mask=mask_band)
         result[band] = np.asarray(under)
     return result
 
@@ -68,7 +68,7 @@ def comparison(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.ui
 
 def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     image = Image.fromarray(pixels)
-    return np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    return np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
 
 
 def _checkerboard(width: int, height: int) -> NDArray[np.uint8]:

@@ -51,6 +51,7 @@ def phone_picture() -> images.Picture:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     exif[ExifTags.Base.Make] = "Phone"
+    exif[ExifTags.Base.XPTitle] = "Kürbis".encode("utf-16-le")
     exif[ExifTags.Base.XResolution] = exif[ExifTags.Base.YResolution] = 300
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.LensModel] = "Wide 1.8"
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = b"secret serial"
@@ -126,6 +127,7 @@ def test_metadata_is_kept_where_the_rule_says_so(name: Format) -> None:
     image = opened(data)
     exif = image.getexif()
     assert exif[ExifTags.Base.Make] == "Phone"
+    assert exif[ExifTags.Base.XPTitle] == "Kürbis".encode("utf-16-le")
     assert exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.LensModel] == "Wide 1.8"
     assert exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] == (48.0, 8.0, 13.0)
     assert exif.get(ExifTags.Base.Orientation, 1) == 1
@@ -249,5 +251,5 @@ def test_a_missing_background_holds(tmp_path: Path, content: bytes | None) -> No
     path = tmp_path / "beach.jpg"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(HoldError, match="background picture .*beach.jpg cannot be read"):
+    with pytest.raises(HoldError, match=r"background picture .*beach\.jpg cannot be read"):
         images.load_background(path, 8, 8, LIMIT)
