@@ -14,6 +14,7 @@ from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.errors import UsageError
 from scissorsd.journal import FILE, Entry, Journal
+from scissorsd.logs import one_line
 from scissorsd.states import State
 
 LAST_JOBS = 10
@@ -201,11 +202,6 @@ def _told(entry: Entry) -> str:
             return "It was asked for again and will be taken by the daemon."
         case "begun":
             return f"It is being cut under the rule {entry.rule!r}, since {when}."
-
-
-def one_line(reason: str) -> str:
-    """Join what happened and what to do into sentences on one line."""
-    return " ".join(part if part.endswith(".") else part + "." for part in reason.splitlines())
 
 
 def _moment(seconds: float) -> str:

@@ -22,6 +22,7 @@ from scissorsd.config import Config, Inbox
 from scissorsd.desk import Desk
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError
 from scissorsd.journal import Journal
+from scissorsd.logs import one_line
 from scissorsd.notify import notify, watchdog_pause
 from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, Outcome, Task
 from scissorsd.sessions import Sessions, usable_cpus
@@ -497,7 +498,7 @@ def _tell(ended: Ended) -> None:
                 total_s=round(ended.total_s, 3),
             )
         case Failed():
-            said.error("job.failed", why=outcome.reason)
+            said.error("job.failed", why=one_line(outcome.reason))
             if outcome.trace:
                 said.error("job.unforeseen", trace=outcome.trace)
         case Changed():

@@ -13,6 +13,7 @@ from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
 from scissorsd.folders import Root
 from scissorsd.journal import Entry, Journal
+from scissorsd.logs import one_line
 from scissorsd.pipeline import Held, Task
 from scissorsd.watching import Watched
 
@@ -205,7 +206,7 @@ class Desk:
         said = outcome.reason.replace(path, "…")
         if now - self.told.get(said, -TELL_AGAIN) >= TELL_AGAIN:
             self.told[said] = now
-            log.warning("job.held", inbox=self.name, source=path, why=outcome.reason)
+            log.warning("job.held", inbox=self.name, source=path, why=one_line(outcome.reason))
 
     def _rest(self, reason: str, now: float) -> None:
         """Let the whole outbox rest; each time for longer, until a picture gets through."""

@@ -33,11 +33,16 @@ def printable(value: Any) -> Any:  # noqa: ANN401 - whatever a log line carries
     return value
 
 
+def one_line(reason: str) -> str:
+    """Join what happened and what to do into sentences on one line."""
+    return " ".join(part if part.endswith(".") else part + "." for part in reason.splitlines())
+
+
 def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     """Configure structlog for this process; `quiet` leaves only warnings and errors."""
     terminal = sys.stderr.isatty()
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer(pad_event_to=20)
+        structlog.dev.ConsoleRenderer(pad_event_to=16, sort_keys=False)
         if terminal
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

@@ -10,11 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from scissorsd import weights
-from scissorsd.answers import one_line
 from scissorsd.core.catalogue import Model
 from scissorsd.doctor import Finding
 from scissorsd.errors import ScissorsError
-from scissorsd.logs import printable
+from scissorsd.logs import one_line, printable
 
 _MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
 
