@@ -1,6 +1,6 @@
 # docker build -t scissorsd .                       the cpu target: onnxruntime and OpenVINO, no CUDA
 # docker build -t scissorsd:gpu --target gpu .      with CUDA 13 and cuDNN 9; the host needs only NVIDIA's driver
-#   --build-arg WEIGHTS="u2net u2netp"              bakes these weights in; without, they are fetched into /models
+#   --build-arg WEIGHTS=u2net                       bakes these weights in; without, they are fetched into /models
 # docs/container.md tells how it is run.
 
 ARG PYTHON=3.12

@@ -11,17 +11,22 @@ if [ "$(id -u)" = 0 ] && [ "${PUID:-1000}" != 0 ]; then
     case $uid$gid in
         *[!0-9]*) echo "scissorsd: PUID and PGID are numbers (see: id), not '$uid' and '$gid'" >&2; exit 78 ;;
     esac
-    # What only scissorsd uses may be given away; inbox and outbox are the owner's own affair.
-    for dir in /state /models; do
-        if [ -d "$dir" ] && [ "$(stat -c %u "$dir")" = 0 ]; then chown "$uid:$gid" "$dir" 2>/dev/null || true; fi
-    done
+    # The state is scissorsd's own, and so is a models folder that the engine has just made. All else belongs to others.
+    if [ -d /state ] && [ "$(stat -c %u:%g /state)" != "$uid:$gid" ]; then
+        chown -R "$uid:$gid" /state 2>/dev/null || true
+    fi
+    if [ -d /models ] && [ "$(stat -c %u /models)" = 0 ] && [ -z "$(ls -A /models)" ]; then
+        chown "$uid:$gid" /models 2>/dev/null || true
+    fi
     exec setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs -- "$0" "$@"
 fi
 
 if [ "${1:-}" = run ]; then
-    for dir in /inbox /outbox /state /models; do
-        [ ! -d "$dir" ] || [ -w "$dir" ] ||
-            echo "scissorsd: $dir is not writable for user $(id -u):$(id -g), who runs here; it belongs to $(stat -c %u:%g "$dir")" >&2
+    for dir in /outbox /state; do
+        if [ -d "$dir" ] && ! [ -w "$dir" ]; then
+            echo "scissorsd: $dir belongs to $(stat -c %u:%g "$dir"), and is not writable for $(id -u):$(id -g), who runs here." \
+                "Set PUID and PGID (or --user) to its owner." >&2
+        fi
     done
 fi
 exec scissorsd "$@"

@@ -113,6 +113,9 @@ class Daemon:
         with standing.lock(self.config.state):
             self._listen_to_signals()
             self.journal = Journal(self.config.state)
+            if standing.watch_for_crashes(self.config.state):
+                log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
+                self.journal.blame_crash(pipeline.CRASH - 1)
             try:
                 self._start()
                 self._loop()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from scissorsd import faults
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
@@ -32,6 +33,7 @@ _CHUNK = 1 << 20
 def held(doing: str) -> Iterator[None]:
     """Turn an OSError into a HoldError that says what was being done."""
     try:
+        faults.at(doing.partition(" ")[0])  # "read", "write", "publish", "move", …
         yield
     except OSError as error:
         raise HoldError(

@@ -55,7 +55,6 @@ from scissorsd.errors import (
 from scissorsd.metadata import Metadata, kept_exif, kept_xmp, parse_exif, resolution
 
 __all__ = [
-    "PICTURE_SUFFIXES",
     "Header",
     "Metadata",
     "Picture",
@@ -65,13 +64,6 @@ __all__ = [
     "read",
     "read_header",
 ]
-
-PICTURE_SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
-        *(".avif", ".heic", ".heif", ".hif"),
-    )
-)
 
 Image.MAX_IMAGE_PIXELS = None  # `_open` checks before every decoder, against the user's own limit
 logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what matters comes as an exception

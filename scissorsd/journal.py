@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from scissorsd import faults
 from scissorsd.core.rules import Job, PlannedOutput, Rule, name_key
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import JournalError
@@ -225,7 +226,7 @@ class Journal:
 
     def begin(self, inbox: Path, outbox: Path, job: Job) -> Job | None:
         """Record the job and its names, before any work; none if a name was just taken."""
-        with self._transaction() as db:
+        with self._transaction("begin") as db:
             row = self._row(inbox, job.source)
             attempts = 1 + (row["attempts"] if row is not None else 0)
             (turn,) = db.execute("SELECT 1 + ifnull(max(turn), 0) FROM jobs").fetchone()
@@ -286,7 +287,7 @@ class Journal:
         self, inbox: Path, job: Job, paths: Sequence[str], *, verdict: str, provider: str
     ) -> None:
         """Record that all outputs are out, at these absolute paths; the source still stands."""
-        with self._transaction() as db:
+        with self._transaction("published") as db:
             (outbox,) = db.execute("SELECT outbox FROM jobs WHERE id = ?", (job.id,)).fetchone()
             db.executemany(
                 "INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)",
@@ -304,7 +305,7 @@ class Journal:
 
     def finish(self, inbox: Path, job: Job) -> None:
         """Record that nothing is left to do; an earlier version that failed no longer counts."""
-        with self._transaction() as db:
+        with self._transaction("finish") as db:
             self._update(job.id, state="done", attempts=0, reason="", ended_at=time.time())
             db.execute(
                 "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND source = 'keep'"
@@ -320,7 +321,7 @@ class Journal:
 
         Its names are free, unless something of it was published.
         """
-        with self._transaction() as db:
+        with self._transaction("fail") as db:
             db.execute(
                 "DELETE FROM names WHERE job = ?"
                 " AND (SELECT published FROM jobs WHERE id = job) = '[]'",
@@ -339,7 +340,7 @@ class Journal:
 
     def hold(self, inbox: Path, job: Job, reason: str) -> None:
         """Record why the job waits; a job whose outputs are out stays published."""
-        with self._transaction():
+        with self._transaction("hold"):
             row = self._row(inbox, job.source)
             state: State = "held"
             if row is not None and row["state"] == "published":
@@ -347,15 +348,20 @@ class Journal:
             self._update(job.id, state=state, attempts=0, reason=_storable(reason))
             self._remember(inbox, job, state)
 
+    def blame_crash(self, points: int) -> None:
+        """Count a crash of the program against the pictures that were in hand, as so many times."""
+        with self._transaction("blame_crash") as db:
+            db.execute("UPDATE jobs SET attempts = attempts + ? WHERE state = 'begun'", (points,))
+
     def withdraw(self, inbox: Path, job: Job) -> None:
         """Forget a job whose picture was replaced or taken away before anything was published."""
-        with self._transaction() as db:
+        with self._transaction("withdraw") as db:
             db.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
             self._recall(str(inbox), job.source.path)
 
     def close_unfinished(self, entry: Entry) -> None:
         """End a job whose picture is no longer there: its outputs are out, or it never was."""
-        with self._transaction() as db:
+        with self._transaction("close_unfinished") as db:
             if entry.state == "published":
                 self._update(entry.id, state="done", attempts=0, ended_at=time.time())
             else:
@@ -416,7 +422,7 @@ class Journal:
 
     def ask_again(self, job_id: int) -> None:
         """Mark a failed or finished job to be taken again."""
-        with self._transaction():
+        with self._transaction("ask_again"):
             self._update(job_id, state="again", attempts=0, reason="", set_aside="[]")
             self._known.clear()
 
@@ -434,7 +440,8 @@ class Journal:
                 ) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, step: str) -> Iterator[sqlite3.Connection]:
+        faults.at(f"journal.{step}")
         with self._locked("written") as db:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -446,6 +453,7 @@ class Journal:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+        faults.at(f"journal.{step}.done")
 
     def _update(self, job_id: int, **values: Value) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)

@@ -3,6 +3,8 @@
 import os
 import socket
 
+_PATIENCE = 1.0  # seconds; a manager that has stopped reading must not hold the daemon up
+
 
 def notify(*lines: str) -> None:
     """Send lines such as "READY=1" to the service manager, if one listens.
@@ -15,6 +17,7 @@ def notify(*lines: str) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        sender.settimeout(_PATIENCE)
         try:
             sender.connect(address)
             sender.sendall("\n".join(lines).encode())

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scissorsd import folders, images
+from scissorsd import faults, folders, images
 from scissorsd.config import Inbox, Limits
 from scissorsd.core import cutting, masking
 from scissorsd.core.catalogue import Model
@@ -44,7 +44,10 @@ from scissorsd.journal import Journal
 # What one pixel costs at most while its picture is in hand: the decoded picture and a copy of it
 # in the decoder (3 + 3 bytes), mask, cutout and what is encoded of it.
 BYTES_PER_PIXEL = 20
-STRIKES = 3  # a picture during which the process died this often is not tried again
+# A picture in hand when the program died is a suspect, and is tried again alone. A crash (a signal
+# such as SIGSEGV) counts for three deaths, since a kill or a power cut says little of the picture.
+CRASH = 3
+DEATHS = 9  # a picture that was in hand at so many is not tried again: three crashes
 
 
 class Inference(Protocol):
@@ -93,7 +96,7 @@ def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int
             height, width = mask.shape
             colour = images.colour(output.background)
             behind = colour or images.load_background(
-                Path(output.background), height, width, max_pixels
+                Path(output.background), height, width, max_pixels, picture.metadata.icc
             )
             pixels = cutting.flat(rgb, mask, behind)
         case "comparison":
@@ -233,7 +236,8 @@ def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
 
     while True:
         date = bench.now().astimezone().strftime("%Y-%m-%d")
-        job = plan(str(inbox), task.source, task.rule, date=date, taken=taken)
+        job = plan(task.inbox.name, task.source, task.rule, date=date, taken=taken)
+        job = replace(job, inbox=str(inbox))  # templates take its name, the journal its path
         begun = bench.journal.begin(inbox, outbox, job)
         if begun is not None:
             return begun, False
@@ -241,14 +245,15 @@ def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
 
 def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
     rule, inbox = task.rule, task.inbox
-    if task.attempts >= STRIKES:
+    if task.attempts >= DEATHS:
         raise PictureError(
-            f"the program died {task.attempts} times while it worked on this picture",
+            "the program died again and again while it worked on this picture",
             "It is left alone until the file changes, or until 'scissorsd retry' asks for it.",
         )
     data = folders.read_source(inbox.path, task.source, limit=bench.limits.file)
     header = images.read_header(data, max_pixels=bench.limits.pixels)
     with bench.memory.room_for(header.width * header.height * BYTES_PER_PIXEL + len(data)):
+        faults.at("decode")
         picture = images.read(data, max_pixels=bench.limits.pixels)
         cut = cut_out(picture, bench.catalogue[rule.model], bench.sessions)
         verdict = cut.judgement.verdict

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import structlog
 
-from scissorsd import weights
+from scissorsd import faults, weights
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import HoldError, SessionError
 from scissorsd.machine import usable_cpus

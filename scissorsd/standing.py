@@ -4,6 +4,7 @@
 monotonic clock, so that a daemon that hangs is known by it whatever the wall clock does.
 """
 
+import faulthandler
 import fcntl
 import json
 import os
@@ -17,6 +18,7 @@ from scissorsd.errors import AlreadyRunningError, ScissorsError
 
 LOCK = "daemon.lock"
 FILE = "status.json"
+CRASH = "crash.txt"
 FRESH = 20.0  # seconds after which a silent control loop counts as hung
 
 
@@ -77,6 +79,21 @@ def lock(state: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def watch_for_crashes(state: Path) -> bool:
+    """Let a crash of this process leave a trace, and tell whether the last one left one.
+
+    A crash is a fatal signal of the process's own making (SIGSEGV, SIGBUS, SIGABRT, …), as a
+    decoder may cause; being killed leaves no trace.
+    """
+    trace = state / CRASH
+    crashed = trace.exists() and trace.stat().st_size > 0
+    if crashed:
+        trace.replace(state / f"{CRASH}.last")
+    # Kept open for the life of the process: faulthandler writes to its descriptor.
+    faulthandler.enable(trace.open("w"))
+    return crashed
 
 
 def is_running(state: Path) -> bool:

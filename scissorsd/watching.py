@@ -183,9 +183,9 @@ class InboxWatcher:
             self._be_away(away)
             return
         self._away = ""
-        self._keep_watching()
         began = time.monotonic()
         try:
+            self._keep_watching()
             count = self._scan("")
         except OSError as error:
             self._be_away(f"{self.folder.path}: {error.strerror or error}")

@@ -210,9 +210,15 @@ def fit(body: str, suffix: str) -> str:
 
 
 def name_key(path: str) -> str:
-    """Give what two paths share when some file system would take them for one name."""
-    folded = unicodedata.normalize("NFC", path).casefold()
-    return unicodedata.normalize("NFC", folded)  # folding can take a letter apart again
+    """Give what two paths share when some file system would take them for one name.
+
+    Unicode's canonical caseless match (The Unicode Standard, 3.13, definition D145).
+    """
+    return _decomposed(_decomposed(path).casefold())
+
+
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
 
 
 def _encoded(text: str) -> bytes:

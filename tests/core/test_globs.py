@@ -26,7 +26,7 @@ from scissorsd.core.globs import matches
         ("shot[!0-9].jpg", "shotx.jpg"),
         ("[]x].jpg", "].jpg"),
         ("[a&&b||c~~d].jpg", "&.jpg"),
-        ("[a--].jpg", "-.jpg"),
+        ("[+--].jpg", "-.jpg"),
         ("[[]x].jpg", "[x].jpg"),
         ("(1)+$^.jpg", "(1)+$^.jpg"),
         ("a[1.jpg", "a[1.jpg"),

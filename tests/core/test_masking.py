@@ -1,0 +1,220 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from scissorsd.core import masking
+from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
+
+MODEL = CATALOGUE["u2netp"]
+SIDE = MODEL.input_size
+
+Pixels = NDArray[np.uint8]
+Values = NDArray[np.float32]
+
+
+def noise(*shape: int) -> Pixels:
+    """Draw the same random values each time."""
+    return np.random.default_rng(5).integers(0, 256, shape, np.uint8)
+
+
+def gradient(height: int, width: int) -> Pixels:
+    """Draw a smooth picture, as photographs mostly are."""
+    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    return np.stack([200 * x, 200 * y, 100 * (x + y)], axis=-1).astype(np.uint8)
+
+
+def plain_input(rgb: Pixels) -> Values:
+    """Prepare a picture for the network in the plainest way."""
+    small = Image.fromarray(rgb).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    values = np.asarray(small, np.float64)
+    values = (values / values.max() - IMAGENET_MEAN) / IMAGENET_STD
+    return values.transpose(2, 0, 1)[None].astype(np.float32)
+
+
+# --- network input ---------------------------------------------------------------------------
+
+
+def test_input_is_the_plain_formula() -> None:
+    """A picture of web size becomes what the authors' formula makes of it."""
+    rgb = noise(480, 640, 3)
+    ours = masking.network_input(rgb, None, MODEL)
+    assert ours.shape == (1, 3, SIDE, SIDE)
+    assert ours.dtype == np.float32
+    assert ours.flags.c_contiguous
+    np.testing.assert_allclose(ours, plain_input(rgb), atol=1e-5)
+
+
+def test_large_pictures_are_shrunk_in_two_steps() -> None:
+    """Reducing a large picture cheaply first changes its input by less than one step of 255."""
+    rgb = gradient(3000, 4000)
+    difference = np.abs(masking.network_input(rgb, None, MODEL) - plain_input(rgb))
+    assert difference.mean() < 1 / 255 / min(IMAGENET_STD)
+
+
+def test_divided_by_its_own_maximum() -> None:
+    """A dark picture is shown to the network as a bright one: 100 and 200 look the same."""
+    ours = [masking.network_input(np.full((9, 9, 3), v, np.uint8), None, MODEL) for v in (100, 200)]
+    np.testing.assert_array_equal(ours[0], ours[1])
+
+
+def test_a_black_picture() -> None:
+    """A picture that is black throughout gives plain numbers, not a division by zero."""
+    ours = masking.network_input(np.zeros((9, 9, 3), np.uint8), None, MODEL)
+    np.testing.assert_allclose(ours[0, :, 0, 0], -np.divide(IMAGENET_MEAN, IMAGENET_STD), rtol=1e-5)
+
+
+def test_a_models_own_numbers() -> None:
+    """Size, mean and deviation come from the model's row."""
+    model = replace(MODEL, input_size=64, mean=(0.5, 0.5, 0.5), std=(1.0, 1.0, 1.0))
+    ours = masking.network_input(np.full((9, 9, 3), 255, np.uint8), None, model)
+    assert ours.shape == (1, 3, 64, 64)
+    np.testing.assert_allclose(ours, 0.5)
+
+
+def test_transparent_is_shown_as_white() -> None:
+    """What hides under alpha 0 is not shown to the network; half of it is half white."""
+    rgb = np.zeros((20, 20, 3), np.uint8)
+    white = masking.network_input(np.full((20, 20, 3), 255, np.uint8), None, MODEL)
+    hidden = masking.network_input(rgb, np.zeros((20, 20), np.uint8), MODEL)
+    np.testing.assert_allclose(hidden, white, atol=1e-5)
+    alpha = np.zeros((20, 20), np.uint8)
+    alpha[:, :10] = 51
+    half = masking.network_input(rgb, alpha, MODEL)[0, :, SIDE // 2, 0]
+    np.testing.assert_allclose(half, (0.8 - np.array(IMAGENET_MEAN)) / IMAGENET_STD, rtol=1e-4)
+
+
+def test_opaque_alpha_changes_nothing() -> None:
+    """A picture with an alpha channel that hides nothing is seen as the picture without it."""
+    rgb = noise(50, 40, 3)
+    opaque = np.full((50, 40), 255, np.uint8)
+    np.testing.assert_allclose(
+        masking.network_input(rgb, opaque, MODEL), masking.network_input(rgb, None, MODEL), atol=1e-5
+    )
+
+
+SIZES = st.one_of(st.integers(1, 40), st.sampled_from([319, 320, 321, 1500]))
+
+
+@given(height=SIZES, width=SIZES, with_alpha=st.booleans())
+def test_pictures_of_any_shape(height: int, width: int, *, with_alpha: bool) -> None:
+    """A picture of any shape, a line of single pixels too, goes in and its mask fits it."""
+    rgb, alpha = noise(height, width, 3), noise(height, width) if with_alpha else None
+    ours = masking.network_input(rgb, alpha, MODEL)
+    assert ours.shape == (1, 3, SIDE, SIDE)
+    assert np.isfinite(ours).all()
+    raw = masking.without_transparent(np.full((SIDE, SIDE), 0.5, np.float32), alpha)
+    assert raw.shape == (SIDE, SIDE)
+    mask = masking.full_size(raw, alpha, height, width)
+    assert mask.shape == (height, width)
+    assert mask.dtype == np.uint8
+
+
+def test_arguments_are_left_alone() -> None:
+    """Nothing is computed in place: pictures are read-only, and the caller goes on with its own."""
+    rgb, alpha = noise(30, 30, 3), noise(30, 30)
+    raw = np.random.default_rng(1).random((SIDE, SIDE), np.float32)
+    for array in (rgb, alpha, raw):
+        array.flags.writeable = False
+    masking.network_input(rgb, alpha, MODEL)
+    masking.without_transparent(raw, alpha)
+    masking.judge(raw)
+    masking.full_size(masking.normalised(raw), alpha, 30, 30)
+
+
+# --- verdict ---------------------------------------------------------------------------------
+
+
+def raw_map(*, subject: float, unsure: float, peak: float = 1.0) -> Values:
+    """Make a raw map of which a share is subject and a share undecided."""
+    raw = np.zeros(SIDE * SIDE, np.float32)
+    subject_ends = round(subject * raw.size)
+    raw[:subject_ends] = peak
+    raw[subject_ends : subject_ends + round(unsure * raw.size)] = 0.3
+    return raw.reshape(SIDE, SIDE)
+
+
+@pytest.mark.parametrize(
+    ("raw", "verdict"),
+    [
+        (raw_map(subject=0.3, unsure=0.05), "ok"),
+        (raw_map(subject=1.0, unsure=0.0), "ok"),
+        (raw_map(subject=0.1, unsure=0.2), "doubtful"),
+        (raw_map(subject=0.0, unsure=0.0), "no_subject"),
+        (raw_map(subject=0.0, unsure=0.9), "no_subject"),
+        (raw_map(subject=0.3, unsure=0.0, peak=0.89), "no_subject"),
+        (raw_map(subject=0.004, unsure=0.0), "no_subject"),
+        (raw_map(subject=0.006, unsure=0.0), "ok"),
+    ],
+)
+def test_verdicts(raw: Values, verdict: str) -> None:
+    """A sure subject is ok, more doubt than subject is doubtful, too little of one is none."""
+    judgement = masking.judge(raw)
+    assert judgement.verdict == verdict
+
+
+@given(st.floats(0, 1, width=32), st.floats(0, 1, width=32))
+def test_shares_are_shares(low: float, high: float) -> None:
+    """The numbers behind a verdict are shares of the frame, whatever the map."""
+    judgement = masking.judge(np.array([[low, high], [high, low]], np.float32))
+    assert judgement.peak == max(low, high)
+    assert 0 <= judgement.subject_share <= 1
+    assert 0 <= judgement.unsure_share <= 1
+
+
+def test_reasons_have_numbers() -> None:
+    """Each verdict is explained in a sentence with its numbers."""
+    reasons = {
+        masking.judge(raw_map(subject=subject, unsure=unsure)).reason
+        for subject, unsure in [(0.25, 0.05), (0.125, 0.5), (0.0, 0.5)]
+    }
+    assert len(reasons) == 3
+    assert any("25.0% of the frame taken for subject, 5.0% undecided" in r for r in reasons)
+
+
+# --- raw map → mask --------------------------------------------------------------------------
+
+
+def test_normalised_to_its_own_extremes() -> None:
+    """The least of the map becomes 0, the most 1, and the rest keeps its proportions."""
+    raw = np.array([[0.2, 0.4], [0.6, 0.3]], np.float32)
+    np.testing.assert_allclose(masking.normalised(raw), [[0, 0.5], [1, 0.25]], atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_a_flat_map_has_no_subject(value: float) -> None:
+    """A map that says the same everywhere becomes an empty mask, not a division by zero."""
+    assert not masking.normalised(np.full((SIDE, SIDE), value, np.float32)).any()
+
+
+def test_transparent_is_never_subject() -> None:
+    """What is transparent in the picture is taken out of the raw map, before it is judged."""
+    raw = np.ones((SIDE, SIDE), np.float32)
+    alpha = np.zeros((100, 200), np.uint8)
+    alpha[:, 100:] = 255
+    covered = masking.without_transparent(raw, alpha)
+    assert not covered[:, : SIDE // 2 - 4].any()
+    assert (covered[:, SIDE // 2 + 4 :] == 1).all()
+    assert masking.judge(masking.without_transparent(raw, alpha * 0)).verdict == "no_subject"
+    assert masking.without_transparent(raw, None) is raw
+
+
+def test_stretched_to_the_picture() -> None:
+    """The mask is stretched linearly, as a float one would be, to within a step of 255."""
+    mask = np.random.default_rng(2).random((SIDE, SIDE), np.float32)
+    ours = masking.full_size(mask, None, 700, 500).astype(np.float64)
+    plain = Image.fromarray(mask).resize((500, 700), Image.Resampling.BILINEAR)
+    assert np.abs(ours - 255 * np.asarray(plain, np.float64)).max() <= 1.5
+
+
+def test_alpha_is_multiplied_in() -> None:
+    """The picture's own alpha bounds the mask: the product, rounded, at every pair of values."""
+    alpha = np.arange(256, dtype=np.uint8)[None, :].repeat(256, axis=0)
+    for value in (0, 1, 127, 128, 254, 255):
+        mask = np.full((SIDE, SIDE), value / 255, np.float32)
+        ours = masking.full_size(mask, alpha, 256, 256)
+        np.testing.assert_array_equal(ours, np.rint(alpha.astype(np.float64) * value / 255))

@@ -1,0 +1,472 @@
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scissorsd import journal as journals
+from scissorsd.core.rules import Job, Output, Rule, SourceAction, plan
+from scissorsd.core.settling import Sighting
+from scissorsd.errors import JournalError
+from scissorsd.journal import Journal
+
+INBOX, OUTBOX = Path("/srv/shop/inbox"), Path("/srv/shop/outbox")
+NOT_UTF8 = os.fsdecode(b"caf\xe9/\xff.jpg")
+KEEP = Rule("all", outputs=(Output(), Output("mask")))
+MOVE = Rule("all", source="move")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """Open a new journal."""
+    opened = Journal(tmp_path)
+    yield opened
+    opened.close()
+
+
+def reopened(journal: Journal) -> Journal:
+    """Die without a word, and start again: another connection finds what was written."""
+    journal.close()
+    journal.__init__(journal.path.parent)  # type: ignore[misc] # so that the fixture closes it
+    return journal
+
+
+def picture(path: str = "a.jpg", version: int = 1) -> Sighting:
+    """Give a version of a picture."""
+    return Sighting(path, size=100, mtime_ns=version, inode=1, device=1)
+
+
+def planned(
+    journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path = INBOX
+) -> Job:
+    """Plan a job as the pipeline does; nothing else lies in the outbox."""
+
+    def taken(name: str) -> bool:
+        return journal.owner(OUTBOX, name) not in {None, (str(inbox), source.path)}
+
+    return plan(str(inbox), source, rule, date="", taken=taken)
+
+
+def begun(journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path = INBOX) -> Job:
+    """Plan a job and begin it."""
+    job = journal.begin(inbox, OUTBOX, planned(journal, source, rule, inbox))
+    assert job is not None
+    return job
+
+
+def publish(journal: Journal, job: Job, inbox: Path = INBOX) -> None:
+    """Say that a job's outputs are out."""
+    paths = [str(OUTBOX / output.path) for output in job.outputs]
+    journal.published(inbox, job, paths, verdict="ok", provider="cpu")
+
+
+def done(journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path = INBOX) -> Job:
+    """Take a picture all the way."""
+    job = begun(journal, source, rule, inbox)
+    publish(journal, job, inbox)
+    journal.finish(inbox, job)
+    return job
+
+
+def names(job: Job) -> list[str]:
+    """Give the planned paths of a job's outputs."""
+    return [output.path for output in job.outputs]
+
+
+def state_of(journal: Journal, path: str = "a.jpg") -> str | None:
+    """Tell what the journal holds of a path in memory, having seen that the disk says the same."""
+    known = journal.known(INBOX, path)
+    journal.reload()
+    assert journal.known(INBOX, path) == known
+    return known and known.state
+
+
+# --- the life of a job -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["a.jpg", NOT_UTF8, "it's \"100%\"\n.jpg", "Å/é.jpg"])
+def test_a_whole_life(journal: Journal, path: str) -> None:
+    """A picture of any name is begun, published and done, and known as such after a restart."""
+    source = picture(path)
+    assert journal.known(INBOX, path) is None
+    job = begun(journal, source, MOVE)
+    assert state_of(journal, path) == "begun"
+    publish(journal, job)
+    assert state_of(journal, path) == "published"
+    journal.finish(INBOX, job)
+    known = reopened(journal).known(INBOX, path)
+    assert known == journals.Known(source.version, "done", removed=True)
+    (entry,) = journal.of_source(INBOX, path)
+    assert (entry.path, entry.source) == (path, str(INBOX / path))
+    assert entry.published == tuple(str(OUTBOX / name) for name in names(job))
+    assert (entry.verdict, entry.provider, entry.attempts) == ("ok", "cpu", 0)
+
+
+def test_a_crash_keeps_the_plan(journal: Journal) -> None:
+    """After a crash in the middle the same names are planned again, and the attempt is counted."""
+    done(journal, picture("a.png"))
+    job = begun(journal, picture())
+    assert names(job) == ["a-jpg.png", "a-jpg-mask.png"]
+    again = reopened(journal).planned(INBOX, OUTBOX, picture(), KEEP)
+    assert again == job
+    (entry,) = journal.unfinished()
+    assert (entry.state, entry.attempts) == ("begun", 1)
+    assert journal.begin(INBOX, OUTBOX, again) == job
+    assert journal.unfinished()[0].attempts == 2
+
+
+def test_a_crash_with_a_name_that_is_not_utf8(journal: Journal) -> None:
+    """The plan of a picture whose name is not UTF-8 survives as well, byte for byte."""
+    job = begun(journal, picture(NOT_UTF8), MOVE)
+    again = reopened(journal).planned(INBOX, OUTBOX, picture(NOT_UTF8), MOVE)
+    assert again == job
+    assert os.fsencode(again.moved_to) == b"processed/caf\xe9/\xff.jpg"
+
+
+def test_another_plan_is_made_anew(journal: Journal) -> None:
+    """A plan holds for this version under this rule in this outbox only."""
+    begun(journal, picture())
+    assert journal.planned(INBOX, OUTBOX, picture(version=2), KEEP) is None
+    assert journal.planned(INBOX, OUTBOX, picture(), MOVE) is None
+    assert journal.planned(INBOX, Path("/elsewhere"), picture(), KEEP) is None
+    assert journal.planned(Path("/elsewhere"), OUTBOX, picture(), KEEP) is None
+
+
+def test_published_is_only_finished(journal: Journal) -> None:
+    """What was published before a crash is not cut again: only its source is left, as planned."""
+    job = begun(journal, picture(), MOVE)
+    publish(journal, job)
+    left = reopened(journal).planned(INBOX, OUTBOX, picture(), KEEP)  # a reload changed the rule
+    assert left is not None
+    assert (left.outputs, left.moved_to, left.rule.source) == ((), "processed/a.jpg", "move")
+    journal.finish(INBOX, left)
+    assert state_of(journal) == "done"
+    assert journal.of_source(INBOX, "a.jpg")[0].published == (str(OUTBOX / "a.png"),)
+
+
+def test_a_hold(journal: Journal) -> None:
+    """A held job waits with its reason and loses neither its names nor a strike."""
+    job = begun(journal, picture())
+    journal.hold(INBOX, job, "the disk is full")
+    assert state_of(journal) == "held"
+    (entry,) = journal.unfinished()
+    assert (entry.reason, entry.attempts) == ("the disk is full", 0)
+    assert journal.owner(OUTBOX, "a.png") == (str(INBOX), "a.jpg")
+
+
+def test_a_hold_after_publishing(journal: Journal) -> None:
+    """A job whose source cannot be disposed of stays published: it must not be cut again."""
+    job = begun(journal, picture(), MOVE)
+    publish(journal, job)
+    journal.hold(INBOX, job, "the source is busy")
+    assert state_of(journal) == "published"
+
+
+def test_reasons_that_quote_a_name(journal: Journal) -> None:
+    """A reason may quote a name that is not UTF-8; it is recorded all the same."""
+    job = begun(journal, picture(NOT_UTF8))
+    journal.hold(INBOX, job, f"{NOT_UTF8} is busy")
+    assert journal.unfinished()[0].reason == r"caf\udce9/\udcff.jpg is busy"
+    journal.fail(INBOX, job, f"{NOT_UTF8} is broken", [f"/out/{NOT_UTF8}.txt"])
+    (entry,) = journal.failures()
+    assert "broken" in entry.reason
+    assert entry.set_aside == (f"/out/{NOT_UTF8}.txt",)
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", ["a.png", "A.JPEG", "a.jpeg"])
+def test_two_jobs_want_one_name(journal: Journal, other: str) -> None:
+    """Two pictures planned at the same moment for one name: the second is told, and steps aside."""
+    first, second = planned(journal, picture()), planned(journal, picture(other))
+    assert journal.begin(INBOX, OUTBOX, first) is not None
+    assert journal.begin(INBOX, OUTBOX, second) is None
+    assert journal.known(INBOX, other) is None
+    assert journal.of_source(INBOX, other) == []
+    both = names(first) + names(begun(journal, picture(other)))
+    assert len({name.casefold() for name in both}) == 4
+
+
+def test_two_inboxes_share_an_outbox(journal: Journal) -> None:
+    """The same path in two inboxes is two pictures."""
+    other = Path("/srv/studio")
+    done(journal, picture())
+    job = done(journal, picture(), inbox=other)
+    assert names(job) == ["a-jpg.png", "a-jpg-mask.png"]
+    assert journal.owner(OUTBOX, "a.png") == (str(INBOX), "a.jpg")
+    assert journal.owner(OUTBOX, "a-jpg.png") == (str(other), "a.jpg")
+
+
+def test_threads_that_want_one_name(journal: Journal) -> None:
+    """Of eight workers that begin at once with the same names, exactly one gets them."""
+    jobs = [planned(journal, picture(f"a.{suffix}")) for suffix in "abcdefgh"]
+    won: list[Job | None] = []
+    threads = [
+        threading.Thread(target=lambda job=job: won.append(journal.begin(INBOX, OUTBOX, job)))  # type: ignore[misc]
+        for job in jobs
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == len(jobs)
+    assert sum(job is not None for job in won) == 1
+
+
+def test_a_new_version_reuses_its_names(journal: Journal) -> None:
+    """A picture that is kept and replaced overwrites its own outputs, and only those."""
+    done(journal, picture("a.png"))
+    first = done(journal, picture())
+    second = done(journal, picture(version=2))
+    assert names(second) == names(first) == ["a-jpg.png", "a-jpg-mask.png"]
+    (entry,) = journal.of_output(str(OUTBOX / "a-jpg.png"))
+    assert entry.mtime_ns == 2
+    assert journal.of_output(str(OUTBOX / "a.png"))[0].path == "a.png"
+
+
+@pytest.mark.parametrize("end", ["withdraw", "fail", "close"])
+def test_a_version_that_comes_to_nothing(journal: Journal, end: str) -> None:
+    """A version that fails or is replaced at once does not cost the picture its names."""
+    first = done(journal, picture())
+    second = begun(journal, picture(version=2))
+    if end == "withdraw":
+        journal.withdraw(INBOX, second)
+    elif end == "fail":
+        journal.fail(INBOX, second, "broken", [])
+    else:
+        journal.close_unfinished(reopened(journal).unfinished()[0])
+    assert state_of(journal) == ("failed" if end == "fail" else "done")
+    assert journal.owner(OUTBOX, "a.png") == (str(INBOX), "a.jpg")
+    assert names(done(journal, picture(version=3))) == names(first)
+
+
+@pytest.mark.parametrize("source", ["move", "delete"])
+def test_sources_that_are_gone_keep_their_names(journal: Journal, source: SourceAction) -> None:
+    """Where sources are moved or deleted, a new picture of the same name never overwrites."""
+    rule = Rule("all", source=source)
+    jobs = [done(journal, picture(version=version), rule) for version in (1, 2, 3)]
+    assert [names(job) for job in jobs] == [["a.png"], ["a-jpg.png"], ["a-2.png"]]
+    assert len({job.moved_to for job in jobs}) == (3 if source == "move" else 1)
+    assert reopened(journal).owner(OUTBOX, "a.png") == ("", "")
+    same = begun(journal, picture(version=4), rule)
+    assert names(same) == ["a-3.png"]
+
+
+def test_a_dropped_name_again(journal: Journal) -> None:
+    """The very same version dropped again after its source was moved finds its own names."""
+    job = done(journal, picture(), MOVE)
+    before = journal.planned(INBOX, OUTBOX, picture(), MOVE)
+    assert before == job
+    assert journal.begin(INBOX, OUTBOX, before) == job
+
+
+def test_failing_frees_the_names(journal: Journal) -> None:
+    """A picture that failed keeps no name from another, and is known as failed."""
+    job = begun(journal, picture())
+    journal.fail(INBOX, job, "damaged", ["/srv/shop/outbox/failed/a.jpg.txt"], verdict="doubtful")
+    assert state_of(journal) == "failed"
+    assert journal.owner(OUTBOX, "a.png") is None
+    assert names(begun(journal, picture("a.png"))) == ["a.png", "a-mask.png"]
+    (entry,) = journal.failures()
+    assert (entry.reason, entry.verdict) == ("damaged", "doubtful")
+    assert journal.has_failed(INBOX, "a.jpg")
+    assert not journal.has_failed(INBOX, "a.png")
+
+
+def test_failing_after_publishing_keeps_them(journal: Journal) -> None:
+    """What is already out in the outbox still belongs to its picture, though the job failed."""
+    job = begun(journal, picture())
+    publish(journal, job)
+    journal.fail(INBOX, job, "unforeseen", [])
+    assert journal.owner(OUTBOX, "a.png") == (str(INBOX), "a.jpg")
+
+
+def test_taken_again_after_failing(journal: Journal) -> None:
+    """A failed picture begins again under new names if its own were taken meanwhile."""
+    failed = begun(journal, picture())
+    journal.fail(INBOX, failed, "damaged", [])
+    done(journal, picture("a.png"))
+    journal.ask_again(failed.id)
+    assert state_of(journal) == "again"
+    before = journal.planned(INBOX, OUTBOX, picture(), KEEP)
+    assert before is not None
+    assert journal.begin(INBOX, OUTBOX, before) is None
+    assert state_of(journal) == "again"
+    assert names(begun(journal, picture())) == ["a-jpg.png", "a-jpg-mask.png"]
+
+
+def test_a_success_clears_earlier_failures(journal: Journal) -> None:
+    """When a picture was replaced by a good one, the failure of the bad one no longer counts."""
+    journal.fail(INBOX, begun(journal, picture()), "damaged", [])
+    done(journal, picture(version=2))
+    assert journal.failures() == []
+    assert journal.counts(INBOX) == {"done": 1, "verdict:ok": 1}
+
+
+def test_a_failed_source_that_was_moved_still_counts(journal: Journal) -> None:
+    """A failure whose source lies set aside stays on record when a good picture comes."""
+    journal.fail(INBOX, begun(journal, picture(), MOVE), "damaged", ["/x/a.jpg"])
+    done(journal, picture(version=2), MOVE)
+    assert [entry.mtime_ns for entry in journal.failures()] == [1]
+
+
+# --- what is known ---------------------------------------------------------------------------
+
+
+def test_a_clock_that_is_set_back(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The latest version is the one begun last, even if the clock was set back before it."""
+    monkeypatch.setattr(journals.time, "time", lambda: 2e9)
+    done(journal, picture(version=1))
+    monkeypatch.setattr(journals.time, "time", lambda: 1e9)
+    done(journal, picture(version=2))
+    known = reopened(journal).known(INBOX, "a.jpg")
+    assert known is not None
+    assert known.version == (100, 2)
+    assert [entry.mtime_ns for entry in journal.of_source(INBOX, "a.jpg")] == [2, 1]
+
+
+def test_an_old_version_put_back(journal: Journal) -> None:
+    """A version that was cut, replaced and put back is cut again: the outbox shows another."""
+    done(journal, picture(version=1))
+    done(journal, picture(version=2))
+    known = journal.known(INBOX, "a.jpg")
+    assert known is not None
+    assert known.version != picture(version=1).version
+    done(journal, picture(version=1))
+    known = reopened(journal).known(INBOX, "a.jpg")
+    assert known is not None
+    assert known.version == picture(version=1).version
+
+
+def test_leftovers_are_closed(journal: Journal) -> None:
+    """What the last run left, and is no longer there, ends: done if it was published, else gone."""
+    publish(journal, begun(journal, picture("out.jpg"), MOVE))
+    begun(journal, picture("begun.jpg"))
+    journal.hold(INBOX, begun(journal, picture("held.jpg")), "busy")
+    left = reopened(journal).unfinished()
+    assert [entry.path for entry in left] == ["out.jpg", "begun.jpg", "held.jpg"]
+    for entry in left:
+        journal.close_unfinished(entry)
+    assert journal.unfinished() == []
+    assert [state_of(journal, entry.path) for entry in left] == ["done", None, None]
+    assert journal.owner(OUTBOX, "begun.png") is None
+
+
+def test_who_owns_a_file(journal: Journal) -> None:
+    """An output, and a file that tells of a failure, lead back to their picture, no other does."""
+    done(journal, picture("IMG_1.jpg"))
+    aside = str(OUTBOX / "failed" / "IMG_2.jpg.txt")
+    journal.fail(INBOX, begun(journal, picture("IMG_2.jpg")), "damaged", [aside])
+    assert [e.path for e in journal.of_output(str(OUTBOX / "IMG_1-mask.png"))] == ["IMG_1.jpg"]
+    assert [e.path for e in journal.of_output(aside)] == ["IMG_2.jpg"]
+    for stranger in (aside.replace("_", "x"), aside.removesuffix(".txt"), "%", "/"):
+        assert journal.of_output(stranger) == []
+
+
+def test_the_latest(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs that ended last are given, the latest first; what has not ended is not."""
+    clock = iter(range(1000, 2000))
+    monkeypatch.setattr(journals.time, "time", lambda: float(next(clock)))
+    for number in range(4):
+        done(journal, picture(f"{number}.jpg"))
+    begun(journal, picture("begun.jpg"))
+    assert [entry.path for entry in journal.latest(2)] == ["3.jpg", "2.jpg"]
+
+
+# --- beside another process ------------------------------------------------------------------
+
+
+def test_reading_beside_a_writer(journal: Journal) -> None:
+    """`status` reads while the daemon writes, sees what is committed, and can write nothing."""
+    reader = Journal(journal.path.parent, read_only=True)
+    assert reader.counts(INBOX) == {}
+    job = done(journal, picture())
+    assert reader.counts(INBOX) == {"done": 1, "verdict:ok": 1}
+    with pytest.raises(JournalError, match="cannot be written"):
+        reader.ask_again(job.id)
+    reader.close()
+
+
+def test_reading_after_the_writer(journal: Journal) -> None:
+    """`status` reads what a daemon that has ended left."""
+    done(journal, picture())
+    journal.close()
+    reader = Journal(journal.path.parent, read_only=True)
+    assert [entry.path for entry in reader.latest(5)] == ["a.jpg"]
+    reader.close()
+
+
+def test_told_of_another_writer(journal: Journal) -> None:
+    """The daemon learns that `retry` wrote, and then finds the picture asked for again."""
+    failed = begun(journal, picture())
+    journal.fail(INBOX, failed, "damaged", [])
+    before = journal.changed_elsewhere()
+    assert journal.changed_elsewhere() == before
+    other = Journal(journal.path.parent)
+    other.ask_again(failed.id)
+    other.close()
+    assert journal.changed_elsewhere() != before
+    journal.reload()
+    assert state_of(journal) == "again"
+
+
+# --- faults ----------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_opened(tmp_path: Path) -> None:
+    """A journal that is missing, damaged or of another version is refused in words."""
+    with pytest.raises(JournalError, match="cannot be used"):
+        Journal(tmp_path / "nowhere", read_only=True)
+    (tmp_path / journals.FILE).write_bytes(b"not a database" * 100)
+    with pytest.raises(JournalError, match="not a database"):
+        Journal(tmp_path)
+    (tmp_path / journals.FILE).unlink()
+    with sqlite3.connect(tmp_path / journals.FILE) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(JournalError, match="version is 99"):
+        Journal(tmp_path)
+
+
+def test_what_is_not_written_is_not_remembered(journal: Journal) -> None:
+    """A write that comes to nothing, on a full disk, leaves memory as the disk is."""
+    job = begun(journal, picture())
+    publish(journal, job)
+    journal._db.execute(
+        "CREATE TEMP TRIGGER full AFTER UPDATE ON jobs BEGIN SELECT raise(FAIL, 'full'); END"
+    )
+    with pytest.raises(JournalError, match="full"):
+        journal.finish(INBOX, job)
+    assert state_of(journal) == "published"
+    journal._db.execute("DROP TRIGGER full")
+    journal.finish(INBOX, job)
+    assert state_of(journal) == "done"
+
+
+def test_a_commit_that_fails(journal: Journal) -> None:
+    """Memory is put right even when it is the commit itself that fails."""
+    job = begun(journal, picture())
+    publish(journal, job)
+    journal._db.execute("PRAGMA defer_foreign_keys = ON")
+    with pytest.raises(JournalError), journal._transaction() as db:
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        db.execute("INSERT INTO names (key, job) VALUES (x'00', 999)")
+        journal._remember(INBOX, job, "done")
+    assert state_of(journal) == "published"
+
+
+def test_faults_come_as_our_own_errors(journal: Journal) -> None:
+    """A disk that fails under a look-up raises JournalError too, so that the loop can go on."""
+    journal.close()
+    for use in (
+        lambda: journal.known(INBOX, "a.jpg"),
+        journal.changed_elsewhere,
+        lambda: journal.owner(OUTBOX, "a.png"),
+        journal.unfinished,
+        lambda: journal.begin(INBOX, OUTBOX, plan("", picture(), KEEP, date="", taken=bool)),
+    ):
+        with pytest.raises(JournalError, match="closed"):
+            use()

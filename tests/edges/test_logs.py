@@ -1,0 +1,112 @@
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from scissorsd import logs
+
+UNDECODABLE = os.fsdecode(b"caf\xe9.jpg")
+
+
+class Terminal(io.StringIO):
+    """A standard error that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+Stderr = pytest.CaptureFixture[str]
+
+
+def told(capsys: Stderr) -> list[dict[str, object]]:
+    """Read what was logged since it was last read: one JSON object to a line."""
+    said = capsys.readouterr().err
+    said.encode("utf-8")  # whatever is logged can be written to any UTF-8 stream
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_json_lines(capsys: Stderr) -> None:
+    """Away from a terminal a log line is one JSON object with event, level, UTC time and keys."""
+    logs.set_up()
+    structlog.get_logger().info("job.finished", source="a.jpg", outputs=("a.png",), total_s=0.5)
+    (line,) = told(capsys)
+    assert str(line.pop("timestamp")).endswith("Z")
+    assert line == {
+        "event": "job.finished",
+        "level": "info",
+        "source": "a.jpg",
+        "outputs": ["a.png"],
+        "total_s": 0.5,
+    }
+
+
+def test_names_keep_their_letters(capsys: Stderr) -> None:
+    """Names in any script stay readable, and a line break in a name does not break the line."""
+    logs.set_up()
+    structlog.get_logger().info("picture.settled", source="Äpfel 🍏\n.jpg")
+    said = capsys.readouterr().err
+    assert "Äpfel 🍏" in said
+    assert [json.loads(line)["source"] for line in said.splitlines()] == ["Äpfel 🍏\n.jpg"]
+
+
+def test_undecodable_names(capsys: Stderr) -> None:
+    """Bytes that are not UTF-8 are shown escaped, also in lists."""
+    logs.set_up()
+    structlog.get_logger().info("job.finished", source=UNDECODABLE, outputs=[UNDECODABLE])
+    (line,) = told(capsys)
+    assert line["source"] == r"caf\xe9.jpg"
+    assert line["outputs"] == [r"caf\xe9.jpg"]
+
+
+def test_exceptions_stay_on_the_line(capsys: Stderr) -> None:
+    """A traceback is part of its JSON line."""
+    logs.set_up()
+    try:
+        int(UNDECODABLE)
+    except ValueError:
+        structlog.get_logger().exception("it.broke")
+    (line,) = told(capsys)
+    assert "ValueError" in str(line["exception"])
+
+
+@pytest.mark.parametrize(
+    ("debug", "quiet", "events"),
+    [
+        (False, False, ["two", "three", "four"]),
+        (True, False, ["one", "two", "three", "four"]),
+        (False, True, ["three", "four"]),
+    ],
+)
+def test_levels(capsys: Stderr, *, debug: bool, quiet: bool, events: list[str]) -> None:
+    """Debug logs more, quiet only what is wrong."""
+    logs.set_up(debug=debug, quiet=quiet)
+    log = structlog.get_logger()
+    log.debug("one")
+    log.info("two")
+    log.warning("three")
+    log.error("four")
+    assert [line["event"] for line in told(capsys)] == events
+
+
+def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a line is for people: no JSON, and undecodable names do not break it."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    logs.set_up()
+    structlog.get_logger().warning("inbox.away", inbox="shop", why=UNDECODABLE)
+    said = terminal.getvalue()
+    said.encode("utf-8")
+    assert "inbox.away" in said
+    assert not said.startswith("{")
+    assert r"caf\xe9" in said.replace(r"\\", "\\")

@@ -1,0 +1,619 @@
+import io
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from scissorsd import folders, pipeline
+from scissorsd.config import Config, Inbox, from_values
+from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.masking import Judgement
+from scissorsd.errors import HoldError, SessionError
+from scissorsd.journal import Entry, Journal
+from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, MemoryCeiling, Outcome, Task
+from scissorsd.sessions import Sessions
+
+SIZE = (96, 72)
+
+
+def subject(colour: str = "firebrick") -> Image.Image:
+    """Draw something that u2netp is sure of: a ball on a light ground."""
+    picture = Image.new("RGB", SIZE, "whitesmoke")
+    ImageDraw.Draw(picture).ellipse((26, 10, 70, 62), fill=colour)
+    return picture
+
+
+def encoded(picture: Image.Image, name: str = "JPEG") -> bytes:
+    """Encode a picture."""
+    buffer = io.BytesIO()
+    picture.save(buffer, name)
+    return buffer.getvalue()
+
+
+SUBJECT = encoded(subject())
+OTHER = encoded(subject("navy"), "PNG")
+NOTHING = encoded(Image.new("RGB", SIZE, "gray"))
+
+
+class Counting:
+    """Real sessions; counts what they run, and does something first if asked to."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self.runs = 0
+        self.first: Callable[[], None] = lambda: None
+
+    def run(
+        self, name: str, network_input: NDArray[np.float32], /
+    ) -> tuple[NDArray[np.float32], str]:
+        """Run the real network."""
+        self.runs += 1
+        self.first()
+        return self._sessions.run(name, network_input)
+
+
+@pytest.fixture(scope="module")
+def sessions(models_folder: Path) -> Sessions:
+    """Open real sessions on the CPU."""
+    return Sessions(models=CATALOGUE, folder=models_folder, providers=("cpu",), require_gpu=False)
+
+
+class Shop:
+    """One inbox with its outbox, journal and bench, and the line that works on it."""
+
+    def __init__(self, folder: Path, journal: Journal, sessions: Sessions) -> None:
+        self.folder = folder
+        self.inbox = folder / "inbox"
+        self.outbox = folder / "outbox"
+        self.inbox.mkdir()
+        self.journal = journal
+        self.sessions = Counting(sessions)
+        self.root = folders.Root(self.outbox)
+        self.bench = Bench(
+            journal=journal,
+            sessions=self.sessions,
+            catalogue=CATALOGUE,
+            limits=self.config().limits,
+            memory=MemoryCeiling(1 << 30),
+            now=lambda: datetime(2026, 5, 4, 12, tzinfo=UTC),
+        )
+
+    def config(self, **rule: object) -> Config:
+        """Give a configuration with one inbox and one rule."""
+        rules = [{"name": "all", "model": "u2netp", **rule}]
+        inbox = {"path": str(self.inbox), "outbox": str(self.outbox), "rules": rules}
+        values = {"state": str(self.folder / "state"), "inboxes": {"shop": inbox}}
+        return from_values(values, base=self.folder).config
+
+    def put(self, name: str, content: bytes = SUBJECT) -> Path:
+        """Put a picture into the inbox."""
+        path = self.inbox / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def task(
+        self,
+        name: str,
+        *,
+        attempts: int = 0,
+        last_look: bool = False,
+        rule: Mapping[str, object] = MappingProxyType({}),
+    ) -> Task:
+        """Hand a picture that is there to a worker, under a rule."""
+        inbox: Inbox = self.config(**rule).inboxes[0]
+        source = folders.look(self.inbox, name)
+        assert source is not None
+        return Task(
+            inbox=inbox,
+            outbox_root=self.root,
+            source=source,
+            rule=inbox.rules[0],
+            settled_at=time.monotonic(),
+            attempts=attempts,
+            last_look=last_look,
+        )
+
+    def cut(self, name: str, **rule: object) -> Outcome:
+        """Take a picture that is there along the line, under a rule."""
+        return pipeline.process(self.task(name, rule=rule), self.bench)
+
+    def out(self) -> list[str]:
+        """Give every file in the outbox, temporaries too."""
+        files = (path for path in self.outbox.rglob("*") if not path.is_dir())
+        return sorted(str(path.relative_to(self.outbox)) for path in files)
+
+    def entry(self, name: str) -> Entry:
+        """Give what the journal says of a picture's latest version."""
+        return self.journal.of_source(self.inbox, name)[0]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, sessions: Sessions) -> Iterator[Shop]:
+    """Open a shop."""
+    (tmp_path / "state").mkdir()
+    journal = Journal(tmp_path / "state")
+    yield Shop(tmp_path, journal, sessions)
+    journal.close()
+
+
+# --- on the line -----------------------------------------------------------------------------
+
+
+def test_a_picture_comes_out_cut(shop: Shop) -> None:
+    """A picture becomes a cutout whose subject is opaque and whose ground is not; it says all."""
+    shop.put("one/a.jpg")
+    done = shop.cut("one/a.jpg")
+    assert isinstance(done, Done)
+    assert done.outputs == (str(shop.outbox / "one" / "a.png"),)
+    assert (done.verdict, done.model, done.provider) == ("ok", "u2netp", "cpu")
+    assert (done.width, done.height) == SIZE
+    with Image.open(done.outputs[0]) as cutout:
+        assert (cutout.format, cutout.mode, cutout.size) == ("PNG", "RGBA", SIZE)
+        assert cutout.getpixel((48, 36))[3] > 240  # type: ignore[index]
+        assert cutout.getpixel((3, 3))[3] < 15  # type: ignore[index]
+    assert (shop.inbox / "one" / "a.jpg").read_bytes() == SUBJECT
+    entry = shop.entry("one/a.jpg")
+    assert (entry.state, entry.verdict, entry.provider) == ("done", "ok", "cpu")
+    assert entry.published == done.outputs
+
+
+def test_every_kind_of_output(shop: Shop) -> None:
+    """All outputs of a rule appear, in their folders, with their names and formats."""
+    shop.put("a b.jpg")
+    outputs = [
+        {"kind": "cutout", "format": "webp"},
+        {"kind": "mask", "folder": "masks"},
+        {"kind": "flat", "background": "#00ff00", "name": "{date}/{stem}-{rule}-{inbox}"},
+        {"kind": "comparison", "format": "png"},
+    ]
+    assert isinstance(shop.cut("a b.jpg", outputs=outputs), Done)
+    assert shop.out() == [
+        "2026-05-04/a b-all-shop.jpg",
+        "a b-comparison.png",
+        "a b.webp",
+        "masks/a b-mask.png",
+    ]
+    with Image.open(shop.outbox / "masks" / "a b-mask.png") as mask:
+        assert (mask.mode, mask.size) == ("L", SIZE)
+    with Image.open(shop.outbox / "2026-05-04" / "a b-all-shop.jpg") as flat:
+        red, green, blue = flat.convert("RGB").getpixel((3, 3))  # type: ignore[misc]
+        assert green > 200
+        assert max(red, blue) < 60
+
+
+def test_two_pictures_that_want_one_name(shop: Shop) -> None:
+    """`a.jpg` and `a.png` both come out, each under a name that stays its own."""
+    shop.put("a.jpg")
+    shop.put("a.png", OTHER)
+    first, second = shop.cut("a.jpg"), shop.cut("a.png")
+    assert isinstance(first, Done)
+    assert isinstance(second, Done)
+    assert shop.out() == ["a-png.png", "a.png"]
+    with Image.open(shop.outbox / "a-png.png") as cutout:
+        assert cutout.getpixel((48, 36))[2] > 100  # type: ignore[index]
+
+
+def test_names_that_differ_in_case_only(shop: Shop) -> None:
+    """`A.jpg` and `a.jpg` do not share an output, which some shares would make one file."""
+    shop.put("A.jpg")
+    shop.put("a.jpg")
+    shop.cut("A.jpg")
+    shop.cut("a.jpg")
+    assert shop.out() == ["A.png", "a-jpg.png"]
+
+
+def test_a_file_of_somebody_else_is_not_overwritten(shop: Shop) -> None:
+    """A file that is in the outbox already, and not ours, stays as it is."""
+    shop.put("a.jpg")
+    shop.outbox.mkdir()
+    (shop.outbox / "a.png").write_bytes(b"mine")
+    shop.cut("a.jpg")
+    assert shop.out() == ["a-jpg.png", "a.png"]
+    assert (shop.outbox / "a.png").read_bytes() == b"mine"
+
+
+def test_a_new_version_takes_its_old_name(shop: Shop) -> None:
+    """A picture that is changed and cut again overwrites its own output."""
+    shop.put("a.jpg")
+    shop.cut("a.jpg")
+    before = (shop.outbox / "a.png").read_bytes()
+    shop.put("a.jpg", encoded(subject("navy")))
+    shop.cut("a.jpg")
+    assert shop.out() == ["a.png"]
+    assert (shop.outbox / "a.png").read_bytes() != before
+
+
+def test_source_move(shop: Shop) -> None:
+    """With source: move, the picture itself goes to processed/, sub-folders mirrored."""
+    shop.put("one/a.jpg")
+    assert isinstance(shop.cut("one/a.jpg", source="move"), Done)
+    assert shop.out() == ["one/a.png", "processed/one/a.jpg"]
+    assert (shop.outbox / "processed" / "one" / "a.jpg").read_bytes() == SUBJECT
+    assert not (shop.inbox / "one" / "a.jpg").exists()
+
+
+def test_source_move_to_a_folder_elsewhere(shop: Shop) -> None:
+    """With move_to, the picture goes where the rule says."""
+    shop.put("a.jpg")
+    shop.cut("a.jpg", source="move", move_to=str(shop.folder / "archive"))
+    assert (shop.folder / "archive" / "a.jpg").read_bytes() == SUBJECT
+    assert shop.out() == ["a.png"]
+
+
+def test_the_same_name_again_and_again(shop: Shop) -> None:
+    """Where sources are moved, every picture of a recurring name is kept, and its cutout too."""
+    for colour in ("firebrick", "navy", "green"):
+        shop.put("a.jpg", encoded(subject(colour)))
+        assert isinstance(shop.cut("a.jpg", source="move"), Done)
+    assert shop.out() == [
+        "a-2.png",
+        "a-jpg.png",
+        "a.png",
+        "processed/a-2.jpg",
+        "processed/a-jpg.jpg",
+        "processed/a.jpg",
+    ]
+
+
+def test_source_delete(shop: Shop) -> None:
+    """With source: delete, the picture goes only after its cutout is out."""
+    path = shop.put("a.jpg")
+    shop.sessions.first = lambda: _is_there(path)
+    assert isinstance(shop.cut("a.jpg", source="delete"), Done)
+    assert not path.exists()
+    assert shop.out() == ["a.png"]
+
+
+def _is_there(path: Path) -> None:
+    assert path.exists()
+
+
+def test_a_name_that_is_not_utf8(shop: Shop) -> None:
+    """A picture whose name is no UTF-8 comes out under the same bytes."""
+    name = os.fsdecode(b"caf\xe9.jpg")
+    shop.put(name)
+    assert isinstance(shop.cut(name, source="move"), Done)
+    assert shop.out() == [os.fsdecode(b"caf\xe9.png"), f"processed/{name}"]
+
+
+def test_the_longest_name(shop: Shop) -> None:
+    """A picture whose name has 255 bytes comes out, with its mask under a name cut to fit."""
+    name = "x" * 251 + ".jpg"
+    shop.put(name)
+    done = shop.cut(name, outputs=[{"kind": "cutout"}, {"kind": "mask"}], source="move")
+    assert isinstance(done, Done)
+    assert len(shop.out()) == 3
+    assert max(len(Path(path).name) for path in shop.out()) == 255
+
+
+# --- what the mask says of itself ------------------------------------------------------------
+
+
+def test_no_subject_goes_to_review(shop: Shop) -> None:
+    """Where no subject is found, the outputs go under review/ with the reason beside them."""
+    shop.put("one/grey.jpg", NOTHING)
+    done = shop.cut("one/grey.jpg")
+    assert isinstance(done, Done)
+    assert done.verdict == "no_subject"
+    assert shop.out() == ["review/one/grey.png", "review/one/grey.txt"]
+    note = (shop.outbox / "review" / "one" / "grey.txt").read_text()
+    assert "no clear subject" in note
+    assert str(shop.inbox / "one" / "grey.jpg") in note
+
+
+def test_no_subject_may_be_published(shop: Shop) -> None:
+    """With when_no_subject: publish, it comes out as any other."""
+    shop.put("grey.jpg", NOTHING)
+    assert isinstance(shop.cut("grey.jpg", when_no_subject="publish"), Done)
+    assert shop.out() == ["grey.png"]
+
+
+def test_no_subject_may_fail(shop: Shop) -> None:
+    """With when_no_subject: fail, the picture is set aside; the reason names the rule."""
+    shop.put("grey.jpg", NOTHING)
+    failed = shop.cut("grey.jpg", when_no_subject="fail")
+    assert isinstance(failed, Failed)
+    assert "'all'" in failed.reason
+    assert shop.out() == ["failed/grey.jpg.txt"]
+    assert shop.entry("grey.jpg").verdict == "no_subject"
+
+
+@pytest.mark.parametrize(
+    ("option", "out"),
+    [
+        ("publish", ["a.png"]),
+        ("review", ["review/a.png", "review/a.txt"]),
+        ("fail", ["failed/a.jpg.txt"]),
+    ],
+)
+def test_doubtful(shop: Shop, monkeypatch: pytest.MonkeyPatch, option: str, out: list[str]) -> None:
+    """A doubtful mask takes the way that when_doubtful says."""
+    doubt = Judgement("doubtful", 1.0, 0.1, 0.4)
+    monkeypatch.setattr("scissorsd.pipeline.masking.judge", lambda _: doubt)
+    shop.put("a.jpg")
+    shop.cut("a.jpg", when_doubtful=option)
+    assert shop.out() == out
+    assert shop.entry("a.jpg").verdict == "doubtful"
+
+
+# --- failing ---------------------------------------------------------------------------------
+
+
+def test_failed_keeps_the_source_in_place(shop: Shop) -> None:
+    """What is no picture fails; under keep the file stays and only its reason is set aside."""
+    shop.put("one/a.jpg", b"this is not a picture at all")
+    failed = shop.cut("one/a.jpg")
+    assert isinstance(failed, Failed)
+    assert shop.out() == ["failed/one/a.jpg.txt"]
+    note = (shop.outbox / "failed" / "one" / "a.jpg.txt").read_text()
+    assert note.startswith(failed.reason)
+    assert str(shop.inbox / "one" / "a.jpg") in note
+    assert (shop.inbox / "one" / "a.jpg").exists()
+    assert shop.entry("one/a.jpg").state == "failed"
+
+
+@pytest.mark.parametrize("source", ["move", "delete"])
+def test_failed_source_is_set_aside_and_never_deleted(shop: Shop, source: str) -> None:
+    """Under move and delete a failed picture goes to failed/ with its reason, and is not lost."""
+    shop.put("a.jpg", b"not a picture, one")
+    shop.cut("a.jpg", source=source)
+    shop.put("a.jpg", b"not a picture, two")
+    shop.cut("a.jpg", source=source)
+    assert shop.out() == [
+        "failed/a-2.jpg",
+        "failed/a-2.jpg.txt",
+        "failed/a.jpg",
+        "failed/a.jpg.txt",
+    ]
+    assert (shop.outbox / "failed" / "a.jpg").read_bytes() == b"not a picture, one"
+    assert not (shop.inbox / "a.jpg").exists()
+
+
+def test_success_clears_an_earlier_failure(shop: Shop) -> None:
+    """When a failed picture is replaced by a good one, its old reason goes."""
+    shop.put("a.jpg", b"not a picture")
+    shop.cut("a.jpg")
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg"), Done)
+    assert shop.out() == ["a.png"]
+
+
+def test_truncated_is_held_until_the_last_look(shop: Shop) -> None:
+    """A picture whose end is missing is held, and fails only at the last look."""
+    shop.put("a.jpg", SUBJECT[: len(SUBJECT) // 2])
+    held = shop.cut("a.jpg")
+    assert isinstance(held, Held)
+    assert held.truncated
+    assert shop.out() == []
+    assert shop.entry("a.jpg").state == "held"
+    failed = pipeline.process(shop.task("a.jpg", last_look=True), shop.bench)
+    assert isinstance(failed, Failed)
+    assert shop.out() == ["failed/a.jpg.txt"]
+
+
+def test_over_the_limits(shop: Shop) -> None:
+    """A picture over the pixel limit fails from its header, without being decoded or run."""
+    shop.bench = replace(shop.bench, limits=replace(shop.bench.limits, pixels=1000))
+    shop.put("a.jpg")
+    failed = shop.cut("a.jpg")
+    assert isinstance(failed, Failed)
+    assert "limit" in failed.reason
+    assert shop.sessions.runs == 0
+
+
+def test_three_strikes(shop: Shop) -> None:
+    """A picture during which the program died three times is set aside without being opened."""
+    shop.put("a.jpg")
+    failed = pipeline.process(shop.task("a.jpg", attempts=3), shop.bench)
+    assert isinstance(failed, Failed)
+    assert "died 3 times" in failed.reason
+    assert shop.sessions.runs == 0
+
+
+def test_unforeseen(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that nobody foresaw fails the picture with its trace and raises nothing."""
+
+    def stumble(*_: object, **__: object) -> bytes:
+        raise RuntimeError("who would have thought")
+
+    monkeypatch.setattr("scissorsd.pipeline.render", stumble)
+    shop.put("a.jpg")
+    failed = shop.cut("a.jpg")
+    assert isinstance(failed, Failed)
+    assert "RuntimeError: who would have thought" in failed.reason
+    assert "stumble" in failed.trace
+    assert shop.out() == ["failed/a.jpg.txt"]
+    assert shop.entry("a.jpg").state == "failed"
+
+
+# --- holding ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault", [SessionError("the GPU is lost"), MemoryError(), HoldError("the share is busy")]
+)
+def test_what_should_pass_is_held(shop: Shop, fault: Exception) -> None:
+    """A lost GPU, a want of memory or a busy share hold a picture, and it comes out later."""
+
+    def refuse() -> None:
+        raise fault
+
+    shop.sessions.first = refuse
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg"), Held)
+    assert shop.entry("a.jpg").state == "held"
+    assert shop.out() == []
+    shop.sessions.first = lambda: None
+    assert isinstance(shop.cut("a.jpg"), Done)
+    assert shop.out() == ["a.png"]
+
+
+def test_full_disk_holds_the_whole_outbox(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full outbox holds the picture, says so for all of its kind, and leaves no litter."""
+
+    def full(_: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    shop.put("a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr("scissorsd.folders.os.fsync", full)
+        held = shop.cut("a.jpg", source="delete")
+    assert isinstance(held, Held)
+    assert held.outbox_wide
+    assert "Make room" in held.reason
+    assert shop.out() == []
+    assert (shop.inbox / "a.jpg").exists()
+    assert isinstance(shop.cut("a.jpg", source="delete"), Done)
+
+
+def test_outbox_that_went_away(shop: Shop) -> None:
+    """An outbox that was there and is gone holds everything; it is not made anew."""
+    shop.put("a.jpg")
+    shop.put("b.jpg")
+    shop.cut("a.jpg")
+    shop.outbox.rename(shop.folder / "unplugged")
+    held = shop.cut("b.jpg")
+    assert isinstance(held, Held)
+    assert held.outbox_wide
+    assert not shop.outbox.exists()
+
+
+# --- what changes during the work ------------------------------------------------------------
+
+
+def test_replaced_while_being_cut(shop: Shop) -> None:
+    """A picture that is replaced while it is cut is not published; the new one can be cut."""
+    path = shop.put("a.jpg")
+
+    def replaced() -> None:
+        shop.put("new", encoded(subject("navy"))).rename(path)
+
+    shop.sessions.first = replaced
+    assert isinstance(shop.cut("a.jpg", source="delete"), Changed)
+    assert shop.out() == []
+    assert path.exists()
+    shop.sessions.first = lambda: None
+    assert isinstance(shop.cut("a.jpg", source="delete"), Done)
+    assert shop.out() == ["a.png"]
+
+
+def test_taken_away_while_being_cut(shop: Shop) -> None:
+    """A picture that is taken away while it is cut leaves nothing behind, in folders or journal."""
+    path = shop.put("a.jpg")
+    shop.sessions.first = path.unlink
+    assert isinstance(shop.cut("a.jpg"), Changed)
+    assert shop.out() == []
+    assert shop.journal.of_source(shop.inbox, "a.jpg") == []
+
+
+@pytest.mark.parametrize("source", ["move", "delete"])
+def test_replaced_after_publishing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """A picture put in place just before the old one is disposed of is not disposed of."""
+    path = shop.put("a.jpg")
+    honest = shop.journal.published
+
+    def published(*args: object, **options: object) -> None:
+        honest(*args, **options)  # type: ignore[arg-type]
+        shop.put("new", OTHER).rename(path)
+
+    monkeypatch.setattr(shop.journal, "published", published)
+    assert isinstance(shop.cut("a.jpg", source=source), Changed)
+    assert path.read_bytes() == OTHER
+    assert shop.out() == ["a.png"]
+    assert shop.entry("a.jpg").state == "done"
+
+
+# --- interrupted -----------------------------------------------------------------------------
+
+
+class PowerCutError(BaseException):
+    """The process dies here."""
+
+
+def test_published_but_not_disposed_of(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After dying between publishing and disposing, the source is disposed of without a new cut."""
+    path = shop.put("a.jpg")
+    task = shop.task("a.jpg", rule={"source": "move"})
+
+    def die(*_: object, **__: object) -> None:
+        raise PowerCutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scissorsd.pipeline.folders.move", die)
+        with pytest.raises(PowerCutError):
+            pipeline.process(task, shop.bench)
+    assert path.exists()
+    before = (shop.outbox / "a.png").stat()
+    shop.journal.reload()
+    done = pipeline.process(task, shop.bench)
+    assert done == Done()
+    assert shop.sessions.runs == 1
+    assert (shop.outbox / "a.png").stat().st_mtime_ns == before.st_mtime_ns
+    assert shop.out() == ["a.png", "processed/a.jpg"]
+    assert not path.exists()
+
+
+def test_died_while_publishing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After dying in the middle of publishing, the job is repeated under its own names."""
+    shop.put("a.jpg")
+    task = shop.task("a.jpg", rule={"outputs": [{"kind": "cutout"}, {"kind": "mask"}]})
+    honest = Path.replace
+
+    def die(path: Path, target: Path) -> Path:
+        if target.name == "a-mask.png":
+            raise PowerCutError
+        return honest(path, target)
+
+    def survive(_: Path, **__: object) -> None:
+        return None
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", die)
+        patch.setattr(Path, "unlink", survive)  # a process that died removes nothing
+        with pytest.raises(PowerCutError):
+            pipeline.process(task, shop.bench)
+    assert len(shop.out()) == 2, "one output and one temporary"
+    shop.journal.reload()
+    assert isinstance(pipeline.process(task, shop.bench), Done)
+    assert shop.out() == ["a-mask.png", "a.png"]
+
+
+def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that cannot be disposed of is held as published and never cut again."""
+
+    def denied(*_: object, **__: object) -> None:
+        raise HoldError("cannot move it: Permission denied")
+
+    shop.put("a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr("scissorsd.pipeline.folders.move", denied)
+        for _ in range(3):
+            assert isinstance(shop.cut("a.jpg", source="move"), Held)
+    assert shop.entry("a.jpg").state == "published"
+    assert shop.sessions.runs == 1
+    assert isinstance(shop.cut("a.jpg", source="move"), Done)
+    assert shop.out() == ["a.png", "processed/a.jpg"]
+
+
+# --- memory ----------------------------------------------------------------------------------
+
+
+def test_memory_ceiling() -> None:
+    """What does not fit waits; what is larger than the ceiling goes alone."""
+    ceiling = MemoryCeiling(100)
+    with ceiling.room_for(60), ceiling.room_for(40):
+        pass
+    with ceiling.room_for(1000):
+        pass
+    assert ceiling._in_use == 0
