@@ -65,7 +65,9 @@ def status(state: State) -> dict[str, object]:
         "config": stands.config if stands is not None else "",
         "started_at": stands.started_at if stands is not None and running else None,
         "silent_s": round(monotonic() - stands.beat, 1) if stands is not None and running else None,
-        "providers": stands.providers if stands is not None and running else {},
+        "providers": [asdict(p) for p in stands.providers]
+        if stands is not None and running
+        else [],
         "inboxes": inboxes,
         "jobs": [_plain(entry) for entry in journal.latest(LAST_JOBS)] if journal else [],
     }

@@ -416,7 +416,6 @@ class Daemon:
 
     def _put_down_standing(self, now: float) -> None:
         inboxes = tuple(self._inbox_standing(desk, now) for desk in self.desks.values())
-        openings = self.sessions.providers_in_use()
         standing.write(
             self.config.state,
             standing.Standing(
@@ -426,10 +425,16 @@ class Daemon:
                 beat=now,
                 started_at=self._started_at,
                 stopping=self._stopping,
-                providers={
-                    name: f"{opening.provider or 'no GPU that works'} ({opening.precision})"
-                    for name, opening in openings.items()
-                },
+                providers=tuple(
+                    standing.ProviderStanding(
+                        model=opening.model,
+                        provider=opening.provider,
+                        precision=opening.precision,
+                        asked=opening.asked,
+                        refused=dict(opening.refused),
+                    )
+                    for opening in self.sessions.providers_in_use().values()
+                ),
                 inboxes=inboxes,
             ),
         )

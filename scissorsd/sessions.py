@@ -320,6 +320,7 @@ def _order(
 
 
 def _run(session: Session, network_input: Raw) -> Raw:
+    faults.at(f"infer.{session.provider}")
     raw = session.run(network_input)
     if not np.isfinite(raw).all():
         raise _NotNumbersError("it gave a map that holds no numbers")

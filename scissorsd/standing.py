@@ -41,6 +41,17 @@ class InboxStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderStanding:
+    """Where one model runs as `status` shows it."""
+
+    model: str
+    provider: str  # "" while a required GPU cannot be used
+    precision: str
+    asked: tuple[str, ...]  # in order
+    refused: dict[str, str]  # provider → why it is not used
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A daemon as `status` shows it."""
 
@@ -50,7 +61,7 @@ class Standing:
     beat: float  # monotonic
     started_at: float  # seconds since the epoch
     stopping: bool
-    providers: dict[str, str]  # model → where it runs and how
+    providers: tuple[ProviderStanding, ...]
     inboxes: tuple[InboxStanding, ...]
 
 
@@ -124,7 +135,8 @@ def read(state: Path) -> Standing | None:
     try:
         values = json.loads((state / FILE).read_text())
         inboxes = tuple(InboxStanding(**inbox) for inbox in values.pop("inboxes"))
-        return Standing(**values, inboxes=inboxes)
+        providers = tuple(ProviderStanding(**model) for model in values.pop("providers"))
+        return Standing(**values, providers=providers, inboxes=inboxes)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

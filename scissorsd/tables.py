@@ -29,8 +29,11 @@ def show_status(told: Mapping[str, Any]) -> None:
     if told["running"]:
         since = datetime.fromtimestamp(told["started_at"], tz=UTC).astimezone()
         console.print(f"running since {since:%Y-%m-%d %H:%M:%S} as process {told['pid']}")
-        for model, provider in told["providers"].items():
-            console.print(f"{model} runs on {provider}")
+        for model in told["providers"]:
+            where = model["provider"] or "nothing: a GPU is required"
+            console.print(f"{model['model']} runs on {where} (precision {model['precision']})")
+            for provider, why in model["refused"].items():
+                console.print(escape(f"  not on {provider}: {one_line(why)}"))
     else:
         console.print(f"not running (state folder {escape(told['state'])})")
     for trouble in told["troubles"] if told["running"] else ():

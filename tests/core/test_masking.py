@@ -24,7 +24,7 @@ def noise(*shape: int) -> Pixels:
 
 def gradient(height: int, width: int) -> Pixels:
     """Draw a smooth picture, as photographs mostly are."""
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     return np.stack([200 * x, 200 * y, 100 * (x + y)], axis=-1).astype(np.uint8)
 
 
@@ -93,7 +93,9 @@ def test_opaque_alpha_changes_nothing() -> None:
     rgb = noise(50, 40, 3)
     opaque = np.full((50, 40), 255, np.uint8)
     np.testing.assert_allclose(
-        masking.network_input(rgb, opaque, MODEL), masking.network_input(rgb, None, MODEL), atol=1e-5
+        masking.network_input(rgb, opaque, MODEL),
+        masking.network_input(rgb, None, MODEL),
+        atol=1e-5,
     )
 
 

@@ -84,7 +84,10 @@ def test_no_rule() -> None:
         (Output("comparison", "jpeg", folder="compare/x/"), "compare/x/may/a-comparison.jpg"),
         (Output("flat", "jpeg", name="{stem}.JPEG"), "may/a.jpeg"),
         (Output(name="{stem}.jpg"), "may/a.jpg.png"),
-        (Output(name="{inbox}/{rule}/{date}-{kind}-{stem}-{ext}"), "may/shop/all/2024-05-17-cutout-a-JPG.png"),
+        (
+            Output(name="{inbox}/{rule}/{date}-{kind}-{stem}-{ext}"),
+            "may/shop/all/2024-05-17-cutout-a-JPG.png",
+        ),
     ],
 )
 def test_default_names_and_templates(output: Output, path: str) -> None:
@@ -291,5 +294,3 @@ def test_each_kind_has_its_own_default_name(kind: Kind) -> None:
     rule = Rule("r", outputs=(Output(kind),))
     (path,) = output_paths(planned("a.jpg", rule))
     assert path == ("a.png" if kind == "cutout" else f"a-{kind}.png")
-
-

@@ -1,7 +1,8 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,16 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-def reopened(journal: Journal) -> Journal:
-    """Die without a word, and start again: another connection finds what was written."""
-    journal.close()
-    journal.__init__(journal.path.parent)  # type: ignore[misc] # so that the fixture closes it
-    return journal
+@pytest.fixture
+def restarted(journal: Journal) -> Iterator[Callable[[], Journal]]:
+    """Die without a word and start again: another connection finds only what was written."""
+    with ExitStack() as to_close:
+
+        def restart() -> Journal:
+            journal.close()
+            return to_close.enter_context(closing(Journal(journal.path.parent)))
+
+        yield restart
 
 
 def picture(path: str = "a.jpg", version: int = 1) -> Sighting:
@@ -38,9 +44,7 @@ def picture(path: str = "a.jpg", version: int = 1) -> Sighting:
     return Sighting(path, size=100, mtime_ns=version, inode=1, device=1)
 
 
-def planned(
-    journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path = INBOX
-) -> Job:
+def planned(journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path = INBOX) -> Job:
     """Plan a job as the pipeline does; nothing else lies in the outbox."""
 
     def taken(name: str) -> bool:
@@ -86,8 +90,8 @@ def state_of(journal: Journal, path: str = "a.jpg") -> str | None:
 # --- the life of a job -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["a.jpg", NOT_UTF8, "it's \"100%\"\n.jpg", "Å/é.jpg"])
-def test_a_whole_life(journal: Journal, path: str) -> None:
+@pytest.mark.parametrize("path", ["a.jpg", NOT_UTF8, 'it\'s "100%"\n.jpg', "Å/é.jpg"])
+def test_a_whole_life(journal: Journal, restarted: Callable[[], Journal], path: str) -> None:
     """A picture of any name is begun, published and done, and known as such after a restart."""
     source = picture(path)
     assert journal.known(INBOX, path) is None
@@ -96,7 +100,8 @@ def test_a_whole_life(journal: Journal, path: str) -> None:
     publish(journal, job)
     assert state_of(journal, path) == "published"
     journal.finish(INBOX, job)
-    known = reopened(journal).known(INBOX, path)
+    journal = restarted()
+    known = journal.known(INBOX, path)
     assert known == journals.Known(source.version, "done", removed=True)
     (entry,) = journal.of_source(INBOX, path)
     assert (entry.path, entry.source) == (path, str(INBOX / path))
@@ -104,12 +109,13 @@ def test_a_whole_life(journal: Journal, path: str) -> None:
     assert (entry.verdict, entry.provider, entry.attempts) == ("ok", "cpu", 0)
 
 
-def test_a_crash_keeps_the_plan(journal: Journal) -> None:
+def test_a_crash_keeps_the_plan(journal: Journal, restarted: Callable[[], Journal]) -> None:
     """After a crash in the middle the same names are planned again, and the attempt is counted."""
     done(journal, picture("a.png"))
     job = begun(journal, picture())
     assert names(job) == ["a-jpg.png", "a-jpg-mask.png"]
-    again = reopened(journal).planned(INBOX, OUTBOX, picture(), KEEP)
+    journal = restarted()
+    again = journal.planned(INBOX, OUTBOX, picture(), KEEP)
     assert again == job
     (entry,) = journal.unfinished()
     assert (entry.state, entry.attempts) == ("begun", 1)
@@ -117,10 +123,12 @@ def test_a_crash_keeps_the_plan(journal: Journal) -> None:
     assert journal.unfinished()[0].attempts == 2
 
 
-def test_a_crash_with_a_name_that_is_not_utf8(journal: Journal) -> None:
+def test_a_crash_with_a_name_that_is_not_utf8(
+    journal: Journal, restarted: Callable[[], Journal]
+) -> None:
     """The plan of a picture whose name is not UTF-8 survives as well, byte for byte."""
     job = begun(journal, picture(NOT_UTF8), MOVE)
-    again = reopened(journal).planned(INBOX, OUTBOX, picture(NOT_UTF8), MOVE)
+    again = restarted().planned(INBOX, OUTBOX, picture(NOT_UTF8), MOVE)
     assert again == job
     assert os.fsencode(again.moved_to) == b"processed/caf\xe9/\xff.jpg"
 
@@ -134,11 +142,12 @@ def test_another_plan_is_made_anew(journal: Journal) -> None:
     assert journal.planned(Path("/elsewhere"), OUTBOX, picture(), KEEP) is None
 
 
-def test_published_is_only_finished(journal: Journal) -> None:
+def test_published_is_only_finished(journal: Journal, restarted: Callable[[], Journal]) -> None:
     """What was published before a crash is not cut again: only its source is left, as planned."""
     job = begun(journal, picture(), MOVE)
     publish(journal, job)
-    left = reopened(journal).planned(INBOX, OUTBOX, picture(), KEEP)  # a reload changed the rule
+    journal = restarted()
+    left = journal.planned(INBOX, OUTBOX, picture(), KEEP)  # a reload changed the rule
     assert left is not None
     assert (left.outputs, left.moved_to, left.rule.source) == ((), "processed/a.jpg", "move")
     journal.finish(INBOX, left)
@@ -228,7 +237,9 @@ def test_a_new_version_reuses_its_names(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("end", ["withdraw", "fail", "close"])
-def test_a_version_that_comes_to_nothing(journal: Journal, end: str) -> None:
+def test_a_version_that_comes_to_nothing(
+    journal: Journal, restarted: Callable[[], Journal], end: str
+) -> None:
     """A version that fails or is replaced at once does not cost the picture its names."""
     first = done(journal, picture())
     second = begun(journal, picture(version=2))
@@ -237,20 +248,24 @@ def test_a_version_that_comes_to_nothing(journal: Journal, end: str) -> None:
     elif end == "fail":
         journal.fail(INBOX, second, "broken", [])
     else:
-        journal.close_unfinished(reopened(journal).unfinished()[0])
+        journal = restarted()
+        journal.close_unfinished(journal.unfinished()[0])
     assert state_of(journal) == ("failed" if end == "fail" else "done")
     assert journal.owner(OUTBOX, "a.png") == (str(INBOX), "a.jpg")
     assert names(done(journal, picture(version=3))) == names(first)
 
 
 @pytest.mark.parametrize("source", ["move", "delete"])
-def test_sources_that_are_gone_keep_their_names(journal: Journal, source: SourceAction) -> None:
+def test_sources_that_are_gone_keep_their_names(
+    journal: Journal, restarted: Callable[[], Journal], source: SourceAction
+) -> None:
     """Where sources are moved or deleted, a new picture of the same name never overwrites."""
     rule = Rule("all", source=source)
     jobs = [done(journal, picture(version=version), rule) for version in (1, 2, 3)]
     assert [names(job) for job in jobs] == [["a.png"], ["a-jpg.png"], ["a-2.png"]]
     assert len({job.moved_to for job in jobs}) == (3 if source == "move" else 1)
-    assert reopened(journal).owner(OUTBOX, "a.png") == ("", "")
+    journal = restarted()
+    assert journal.owner(OUTBOX, "a.png") == ("", "")
     same = begun(journal, picture(version=4), rule)
     assert names(same) == ["a-3.png"]
 
@@ -316,19 +331,22 @@ def test_a_failed_source_that_was_moved_still_counts(journal: Journal) -> None:
 # --- what is known ---------------------------------------------------------------------------
 
 
-def test_a_clock_that_is_set_back(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_is_set_back(
+    journal: Journal, restarted: Callable[[], Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The latest version is the one begun last, even if the clock was set back before it."""
     monkeypatch.setattr(journals.time, "time", lambda: 2e9)
     done(journal, picture(version=1))
     monkeypatch.setattr(journals.time, "time", lambda: 1e9)
     done(journal, picture(version=2))
-    known = reopened(journal).known(INBOX, "a.jpg")
+    journal = restarted()
+    known = journal.known(INBOX, "a.jpg")
     assert known is not None
     assert known.version == (100, 2)
     assert [entry.mtime_ns for entry in journal.of_source(INBOX, "a.jpg")] == [2, 1]
 
 
-def test_an_old_version_put_back(journal: Journal) -> None:
+def test_an_old_version_put_back(journal: Journal, restarted: Callable[[], Journal]) -> None:
     """A version that was cut, replaced and put back is cut again: the outbox shows another."""
     done(journal, picture(version=1))
     done(journal, picture(version=2))
@@ -336,17 +354,18 @@ def test_an_old_version_put_back(journal: Journal) -> None:
     assert known is not None
     assert known.version != picture(version=1).version
     done(journal, picture(version=1))
-    known = reopened(journal).known(INBOX, "a.jpg")
+    known = restarted().known(INBOX, "a.jpg")
     assert known is not None
     assert known.version == picture(version=1).version
 
 
-def test_leftovers_are_closed(journal: Journal) -> None:
+def test_leftovers_are_closed(journal: Journal, restarted: Callable[[], Journal]) -> None:
     """What the last run left, and is no longer there, ends: done if it was published, else gone."""
     publish(journal, begun(journal, picture("out.jpg"), MOVE))
     begun(journal, picture("begun.jpg"))
     journal.hold(INBOX, begun(journal, picture("held.jpg")), "busy")
-    left = reopened(journal).unfinished()
+    journal = restarted()
+    left = journal.unfinished()
     assert [entry.path for entry in left] == ["out.jpg", "begun.jpg", "held.jpg"]
     for entry in left:
         journal.close_unfinished(entry)
@@ -450,8 +469,7 @@ def test_a_commit_that_fails(journal: Journal) -> None:
     """Memory is put right even when it is the commit itself that fails."""
     job = begun(journal, picture())
     publish(journal, job)
-    journal._db.execute("PRAGMA defer_foreign_keys = ON")
-    with pytest.raises(JournalError), journal._transaction() as db:
+    with pytest.raises(JournalError), journal._transaction("finish") as db:
         db.execute("PRAGMA defer_foreign_keys = ON")
         db.execute("INSERT INTO names (key, job) VALUES (x'00', 999)")
         journal._remember(INBOX, job, "done")
@@ -460,13 +478,14 @@ def test_a_commit_that_fails(journal: Journal) -> None:
 
 def test_faults_come_as_our_own_errors(journal: Journal) -> None:
     """A disk that fails under a look-up raises JournalError too, so that the loop can go on."""
+    job = planned(journal, picture())
     journal.close()
     for use in (
         lambda: journal.known(INBOX, "a.jpg"),
         journal.changed_elsewhere,
         lambda: journal.owner(OUTBOX, "a.png"),
         journal.unfinished,
-        lambda: journal.begin(INBOX, OUTBOX, plan("", picture(), KEEP, date="", taken=bool)),
+        lambda: journal.begin(INBOX, OUTBOX, job),
     ):
         with pytest.raises(JournalError, match="closed"):
             use()

@@ -1,5 +1,6 @@
 import io
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -610,10 +611,28 @@ def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch
 
 
 def test_memory_ceiling() -> None:
-    """What does not fit waits; what is larger than the ceiling goes alone."""
+    """What fits goes in at once; what does not waits until there is room for it."""
     ceiling = MemoryCeiling(100)
-    with ceiling.room_for(60), ceiling.room_for(40):
-        pass
+    order = []
+
+    def large() -> None:
+        with ceiling.room_for(60):
+            order.append("large")
+
+    waiting = threading.Thread(target=large)
+    with ceiling.room_for(30), ceiling.room_for(30):
+        waiting.start()
+        while not ceiling._changed._waiters:  # type: ignore[attr-defined]
+            time.sleep(0.001)
+        order.append("small")
+    waiting.join(30)
+    assert order == ["small", "large"]
+
+
+def test_larger_than_the_ceiling() -> None:
+    """A picture that alone is over the ceiling is let in when nothing else is in hand."""
+    ceiling = MemoryCeiling(100)
     with ceiling.room_for(1000):
         pass
-    assert ceiling._in_use == 0
+    with ceiling.room_for(100):
+        pass

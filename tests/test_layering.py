@@ -1,0 +1,233 @@
+"""The house has floors, and imports point down only; see `FLOORS` for which room is where."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+import scissorsd
+
+HOUSE = Path(scissorsd.__file__).parent
+
+# From the cellar up. A room is a module or, as a whole, a package. A room imports from the floors
+# below its own; from its own floor only what BESIDE allows.
+FLOORS = (
+    {"errors"},
+    {"core"},
+    {"faults"},  # on purpose, in tests, and so at hand on every floor above
+    {
+        *("config", "downloads", "weights", "machine", "runtime", "providers", "sessions"),
+        *("metadata", "encoding", "images", "folders", "journal", "watching", "notify", "logs"),
+        *("standing",),
+    },
+    {"pipeline"},
+    {"desk"},
+    {"daemon"},
+    {"cutnow", "states", "answers", "doctor", "progress", "tables"},  # what the commands do
+    {"", "cli"},  # "" is the package itself: `from scissorsd import …`
+    {"__main__"},
+)
+
+# Where one room plainly builds on another of its floor; one way.
+BESIDE = frozenset(
+    {
+        ("weights", "downloads"),
+        ("providers", "machine"),
+        ("providers", "runtime"),
+        ("sessions", "machine"),
+        ("sessions", "runtime"),
+        ("sessions", "providers"),
+        ("sessions", "weights"),
+        ("encoding", "metadata"),
+        ("images", "metadata"),
+        ("images", "encoding"),
+        ("watching", "folders"),
+        ("answers", "states"),
+        ("tables", "doctor"),
+    }
+)
+
+# A library that is met in one place can be replaced there.
+HOMES = MappingProxyType(
+    {
+        "sqlite3": {"journal"},
+        "watchdog": {"watching"},
+        "yaml": {"config"},
+        "pydantic": {"config"},
+        "onnxruntime": {"runtime", "doctor"},
+        "click": {"cli"},
+        "rich": {"cli", "progress", "tables"},
+        "PIL": {"core", "config", "images", "encoding", "metadata", "cutnow"},
+    }
+)
+
+IMPURE = {
+    *("os", "time", "threading", "logging", "yaml", "onnxruntime", "watchdog"),
+    *("io.open", "pathlib.Path", "shutil", "socket", "sqlite3", "structlog", "subprocess"),
+    *("tempfile", "random", "asyncio", "concurrent", "multiprocessing", "queue"),
+}
+
+VERSION = "scissorsd.__version__"  # a word, not a room
+
+
+@dataclass(frozen=True)
+class Import:
+    """That one module imports another; modules have dotted names."""
+
+    by: str
+    of: str
+    line: int
+    always: bool  # as soon as the module itself is imported
+
+
+def modules() -> dict[str, Path]:
+    """Give every module of ours, by its dotted name."""
+    found = {}
+    for path in sorted(HOUSE.rglob("*.py")):
+        parts = path.relative_to(HOUSE.parent).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+TREES = {name: ast.parse(path.read_bytes()) for name, path in MODULES.items()}
+
+
+def imports_of(name: str) -> Iterator[Import]:
+    """Give every import that stands in a module, in functions and for type checking too."""
+    tree = TREES[name]
+    at_once = {node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
+            isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        ):
+            at_once -= set(ast.walk(node))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(name, alias.name, node.lineno, node in at_once)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}:{node.lineno}: imports are written in full"
+            for alias in node.names:
+                yield Import(name, f"{node.module}.{alias.name}", node.lineno, node in at_once)
+
+
+IMPORTS = [found for name in MODULES for found in imports_of(name)]
+
+
+def module_of(dotted: str) -> str | None:
+    """Give the module of ours that an import names, or whose word it names; none for others'."""
+    while dotted not in MODULES:
+        dotted, _, _ = dotted.rpartition(".")
+        if not dotted:
+            return None
+    return dotted
+
+
+def room_of(module: str) -> str:
+    """Give the room in which a module lies."""
+    return module.removeprefix("scissorsd").removeprefix(".").partition(".")[0]
+
+
+def ours() -> Iterator[tuple[Import, str, str]]:
+    """Give each import of ours from another room, with the two rooms: who imports, and what."""
+    for found in IMPORTS:
+        module = module_of(found.of)
+        if module is not None and found.of != VERSION:
+            by, of = room_of(found.by), room_of(module)
+            if by != of:
+                yield found, by, of
+
+
+def floor(room: str) -> int:
+    """Give the number of a room's floor."""
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def test_every_room_has_a_floor() -> None:
+    """A new room is given its floor in this test, and one that is pulled down leaves it."""
+    assert {room_of(module) for module in MODULES} == set().union(*FLOORS)
+
+
+def test_imports_point_down() -> None:
+    """No room imports from a floor above its own, nor from beside it without leave."""
+    wrong = [
+        f"{found.by}:{found.line}: {by} imports {of}"
+        for found, by, of in ours()
+        if floor(of) >= floor(by) and (by, of) not in BESIDE
+    ]
+    assert wrong == []
+
+
+def test_every_leave_is_used() -> None:
+    """What may be imported from beside is imported; leave that nobody needs is struck out."""
+    assert {(by, of) for _, by, of in ours()} >= BESIDE
+
+
+def test_no_circles() -> None:
+    """No module needs, to be imported, one that needs it; within a package neither."""
+    graph: dict[str, set[str]] = {name: set() for name in MODULES}
+    for found in IMPORTS:
+        module = module_of(found.of)
+        if found.always and module is not None and module != found.by and found.of != VERSION:
+            graph[found.by].add(module)
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_libraries_are_at_home(library: str) -> None:
+    """A library is imported only in the rooms that are there to deal with it."""
+    users = {room_of(found.by) for found in IMPORTS if found.of.split(".")[0] == library}
+    assert users <= HOMES[library]
+
+
+CORE = [module for module in MODULES if room_of(module) == "core"]
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_imports_nothing_impure(module: str) -> None:
+    """The core knows no disk, clock, thread, log or network."""
+    named = {found.of for found in IMPORTS if found.by == module}
+    impure = {of for of in named if of in IMPURE or of.split(".")[0] in IMPURE}
+    assert impure == set()
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_opens_and_saves_nothing(module: str) -> None:
+    """The core calls neither `open` nor a picture's `open` and `save`."""
+    calls = [ast.unparse(n.func) for n in ast.walk(TREES[module]) if isinstance(n, ast.Call)]
+    assert [c for c in calls if c.split(".")[-1] in {"open", "save", "now", "today"}] == []
+
+
+def test_errors_import_nothing() -> None:
+    """The tree of errors stands on nothing at all."""
+    assert [found for found in IMPORTS if found.by == "scissorsd.errors"] == []
+
+
+HEAVY = ("numpy", "PIL", "onnxruntime", "pydantic", "yaml", "watchdog", "structlog", "rich")
+ASK_FOR_HELP = """
+import sys
+sys.argv = ["scissorsd", *{arguments}]
+from scissorsd.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("HEAVY:", *(name for name in {heavy} if name in sys.modules))
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
+def test_help_is_light(arguments: list[str]) -> None:
+    """Asking for help loads none of the heavy libraries."""
+    script = ASK_FOR_HELP.format(arguments=arguments, heavy=HEAVY)
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said.stdout.splitlines()[-1].strip() == "HEAVY:"
