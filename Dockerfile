@@ -18,8 +18,9 @@ FROM python:${PYTHON}-slim-bookworm AS base
 LABEL org.opencontainers.image.title="scissorsd" \
       org.opencontainers.image.description="Cuts the background out of the photographs dropped into a folder" \
       org.opencontainers.image.licenses="MIT"
-# HOME is for what pip and CUDA cache, whoever the user is.
+# HOME is for what pip and CUDA cache, whoever the user is; without the next, onnxruntime tells its makers of every session.
 ENV HOME=/state \
+    ORT_DISABLE_TELEMETRY=1 \
     U2NET_HOME=/models \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \

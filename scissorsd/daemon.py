@@ -17,10 +17,10 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, pipeline, standing
+from scissorsd import __version__, journal, pipeline, standing
 from scissorsd.config import Config, Inbox
 from scissorsd.desk import Desk
-from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError
+from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
 from scissorsd.journal import Journal
 from scissorsd.logs import one_line
 from scissorsd.notify import notify, watchdog_pause
@@ -103,6 +103,7 @@ class Daemon:
         self._watchers: dict[str, InboxWatcher] = {}
         self._queue: queue.SimpleQueue[Message | Ended] = queue.SimpleQueue()
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by id: what, since when
+        self._journal_lost = False
         self._stopping = False
         self._reload_wanted = False
         self._started_at = time.time()
@@ -112,7 +113,7 @@ class Daemon:
         """Start, loop until told to stop (or until nothing is left), stop."""
         with standing.lock(self.config.state):
             self._listen_to_signals()
-            self.journal = Journal(self.config.state)
+            self._open_journal()
             if standing.watch_for_crashes(self.config.state):
                 log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
                 self.journal.blame_crash(pipeline.CRASH - 1)
@@ -123,6 +124,15 @@ class Daemon:
                 self._stop()
                 self.journal.close()
         return EXIT_SOME_FAILED if self.once and self.left_over() else EXIT_OK
+
+    def _open_journal(self) -> None:
+        try:
+            self.journal = Journal(self.config.state)
+        except JournalDamagedError as error:
+            aside = journal.set_aside(self.config.state)
+            log.error("journal.set_aside", why=error.what, now=str(aside))  # noqa: TRY400 - said
+            self._journal_lost = True
+            self.journal = Journal(self.config.state)
 
     def backlog(self) -> int:
         """Pictures that are known of and not ended."""
@@ -169,7 +179,13 @@ class Daemon:
 
     def _open(self, inbox: Inbox) -> None:
         looks = ONCE_LOOKS if self.once else LOOKS
-        self.desks[inbox.name] = Desk.open(inbox, self.journal, looks=looks, again=self._again)
+        self.desks[inbox.name] = Desk.open(
+            inbox,
+            self.journal,
+            looks=looks,
+            again=self._again,
+            journal_lost=self._journal_lost,
+        )
         self._watch(inbox)
 
     def _watch(self, inbox: Inbox) -> None:
@@ -352,7 +368,9 @@ class Daemon:
         return not dead
 
     def _heed_other_processes(self) -> None:
-        """Notice that `scissorsd retry` has written to the journal."""
+        """Notice that `scissorsd retry` has written to the journal, or that it got damaged."""
+        if self.journal.damaged is not None:
+            raise self.journal.damaged
         version = self.journal.changed_elsewhere()
         if version != self._journal_version:
             self._journal_version = version

@@ -61,15 +61,28 @@ class Desk:
     scans: int = 0
     paused: Hold | None = None  # the whole outbox waits
     again: set[str] | None = None  # cut anew what was cut before, but not these: done in this run
+    journal_lost: bool = False
+    old: set[str] = field(default_factory=set)  # there at start, when the journal was lost
     told: dict[str, float] = field(default_factory=dict)  # what was said of holds, and when
 
     @classmethod
-    def open(cls, inbox: Inbox, journal: Journal, *, looks: int, again: bool) -> "Desk":
+    def open(
+        cls, inbox: Inbox, journal: Journal, *, looks: int, again: bool, journal_lost: bool
+    ) -> "Desk":
         """Open the desk of an inbox, with what the last run left unfinished."""
         left = {e.path: e for e in journal.unfinished() if e.inbox == str(inbox.path)}
         root, settler = Root(inbox.outbox), Settler(inbox.settle)
         done = set[str]() if again else None
-        return cls(inbox, journal, root, settler, looks, unfinished=left, again=done)
+        return cls(
+            inbox,
+            journal,
+            root,
+            settler,
+            looks,
+            unfinished=left,
+            again=done,
+            journal_lost=journal_lost,
+        )
 
     def change(self, inbox: Inbox) -> None:
         """Take over the inbox's new options; what is in hand finishes under the old ones."""
@@ -92,6 +105,8 @@ class Desk:
     def consider(self, sighting: Sighting, now: float) -> None:
         """Decide what a sighting means: known, not ours, to be waited for, or settled."""
         path = sighting.path
+        if self.journal_lost and not self.scans:
+            self.old.add(path)
         self._meet_unfinished(sighting)
         if self._is_known(sighting) or self._is_in_hand(sighting):
             self.settler.gone(path)
@@ -171,6 +186,7 @@ class Desk:
             rule=rule,
             settled_at=settled_at,
             attempts=self.suspects.get(sighting.path, 0),
+            journal_lost=sighting.path in self.old,
             last_look=hold is not None and hold.looks >= self.looks - 1,
         )
 

@@ -13,6 +13,7 @@ ScissorsError                  every error that is meant for a person
 ├── WeightsError               a model file cannot be had
 ├── SessionError               no provider can open, or go on with, a session
 ├── JournalError               the job journal cannot be used
+│   └── JournalDamagedError        its file is not what was written to it
 └── AlreadyRunningError        another process works on this state folder
 """
 
@@ -98,6 +99,10 @@ class SessionError(ScissorsError):
 
 class JournalError(ScissorsError):
     """The job journal cannot be opened or written."""
+
+
+class JournalDamagedError(JournalError):
+    """The job journal's file is not what was written to it."""
 
 
 class AlreadyRunningError(ScissorsError):

@@ -313,6 +313,12 @@ def exists(path: Path) -> bool:
     return True
 
 
+def is_newer(path: Path, source: Sighting) -> bool:
+    """Whether a file with something in it is at the path, no older than the source."""
+    found = look(path.parent, path.name)
+    return found is not None and found.size > 0 and found.mtime_ns >= source.mtime_ns
+
+
 def remove(path: Path) -> None:
     """Remove a file of our own, if it is there."""
     with held(f"remove {path}"):

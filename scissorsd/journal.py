@@ -20,13 +20,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
 from scissorsd import faults
 from scissorsd.core.rules import Job, PlannedOutput, Rule, name_key
 from scissorsd.core.settling import Sighting
-from scissorsd.errors import JournalError
+from scissorsd.errors import JournalDamagedError, JournalError
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
 
@@ -115,9 +116,14 @@ class Journal:
         self.path = folder / FILE
         self._lock = threading.RLock()
         self._known: dict[str, dict[str, Known]] = {}
+        self.damaged: JournalDamagedError | None = None  # found while it was in use
         try:
             self._db = self._open(read_only=read_only)
         except (sqlite3.Error, OSError) as error:
+            if _is_damage(error):
+                raise JournalDamagedError(
+                    f"the job journal {self.path} is damaged: {error}"
+                ) from error
             raise JournalError(
                 f"the job journal {self.path} cannot be used: {error}",
                 "Look at the disk and the permissions of the state folder.",
@@ -434,6 +440,11 @@ class Journal:
             try:
                 yield self._db
             except sqlite3.Error as error:
+                if _is_damage(error):
+                    self.damaged = JournalDamagedError(
+                        f"the job journal {self.path} is damaged: {error}",
+                        "Start scissorsd again: it sets the file aside and goes on.",
+                    )
                 raise JournalError(
                     f"the job journal {self.path} cannot be {doing}: {error}",
                     "Look at the disk of the state folder; the work goes on by itself.",
@@ -478,6 +489,9 @@ class Journal:
 def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
     db.row_factory = sqlite3.Row
     if not read_only:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
@@ -485,7 +499,7 @@ def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
     if version == 0 and not read_only:
         db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
     elif version != _SCHEMA_VERSION:
-        raise sqlite3.DatabaseError(f"its version is {version}, not {_SCHEMA_VERSION}")
+        raise sqlite3.OperationalError(f"its version is {version}, not {_SCHEMA_VERSION}")
 
 
 def _known(row: sqlite3.Row) -> Known:
@@ -522,6 +536,24 @@ def _entry(row: sqlite3.Row) -> Entry:
 
 def _key(outbox: Path, name: str) -> bytes:
     return os.fsencode(name_key(str(outbox / name)))
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a damaged journal out of the way, and say where it is now."""
+    names = (f"{FILE}.damaged-{number}" for number in count(1))
+    aside = next(folder / name for name in names if not (folder / name).exists())
+    for end in ("", "-wal", "-shm"):
+        part = folder / f"{FILE}{end}"
+        if part.exists():
+            part.replace(aside.with_name(f"{aside.name}{end}"))
+    return aside
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether SQLite complains of the file's content, not of the disk or its permissions."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.OperationalError
+    )
 
 
 def _removed(row: sqlite3.Row) -> bool:

@@ -151,6 +151,7 @@ class Task:
     rule: Rule
     settled_at: float  # monotonic
     attempts: int = 0  # begun before without an orderly end
+    journal_lost: bool = False  # and the picture was there before: its outputs may be out
     last_look: bool = False  # if it is truncated now, it is taken to stay so
 
 
@@ -219,15 +220,20 @@ def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
     """Plan the job and journal it; also whether its outputs are out already."""
     inbox, outbox = task.inbox.path, task.inbox.outbox
     before = bench.journal.planned(inbox, outbox, task.source, task.rule)
-    if before is not None:
-        known = bench.journal.known(inbox, task.source.path)
-        if known is not None and known.state == "published":
-            return before, True
+    known = bench.journal.known(inbox, task.source.path)
+    state = known.state if known is not None else ""
+    if before is not None and state == "published":
+        return before, True
+    if before is not None and state not in {"failed", "again"}:  # these gave up their names
         begun = bench.journal.begin(inbox, outbox, before)
         if begun is not None:
             tag = str(begun.id)
             folders.remove_temporaries([(outbox / name).parent for name in begun.names], tag=tag)
             return begun, False
+    if task.journal_lost:
+        found = _find_done(task, bench)
+        if found is not None:
+            return found, True
     mine = (str(inbox), task.source.path)
 
     def taken(name: str) -> bool:
@@ -241,6 +247,26 @@ def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
         begun = bench.journal.begin(inbox, outbox, job)
         if begun is not None:
             return begun, False
+
+
+def _find_done(task: Task, bench: Bench) -> Job | None:
+    """After the journal was lost: take a picture for cut if all its outputs are there to see."""
+    inbox, outbox = task.inbox.path, task.inbox.outbox
+    date = bench.now().astimezone().strftime("%Y-%m-%d")
+
+    def taken(name: str) -> bool:
+        return bench.journal.owner(outbox, name) is not None
+
+    job = plan(task.inbox.name, task.source, task.rule, date=date, taken=taken)
+    for review in (False, True):
+        paths = [in_review(p.path) if review else p.path for p in job.outputs]
+        if all(folders.is_newer(outbox / path, task.source) for path in paths):
+            begun = bench.journal.begin(inbox, outbox, replace(job, inbox=str(inbox)))
+            if begun is not None:
+                absolute = [str(outbox / path) for path in paths]
+                bench.journal.published(inbox, begun, absolute, verdict="", provider="")
+            return begun
+    return None
 
 
 def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:

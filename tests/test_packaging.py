@@ -96,6 +96,12 @@ def test_the_unit_watches_over_the_daemon() -> None:
     assert section["WatchdogSec"] == "60s"
 
 
+def test_onnxruntime_tells_nobody_of_the_pictures() -> None:
+    """Its telemetry is off from the first moment, in the service and in the image."""
+    assert service()["Environment"] == "ORT_DISABLE_TELEMETRY=1"
+    assert "ORT_DISABLE_TELEMETRY=1" in DOCKERFILE.read_text()
+
+
 def test_hadolint_finds_nothing_wrong_with_the_dockerfile() -> None:
     """The Dockerfile follows the usual advice."""
     result = run(tool("hadolint"), DOCKERFILE)

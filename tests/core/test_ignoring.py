@@ -2,13 +2,47 @@ import pytest
 
 from scissorsd.core.ignoring import BUILT_IN, is_picture_name, why_ignored
 
-LEAVINGS = """
-    @eaDir @SynoEAStream #recycle #snapshot .@__thumb .AppleDouble ._a.jpg __MACOSX .Trashes
-    .Trash-1000 .Spotlight-V100 .TemporaryItems .DS_Store Thumbs.db thumbs.db desktop.ini
-    $RECYCLE.BIN lost+found .stfolder .stversions .sync ~$a.jpg a.jpg~ a.jpg.part a.partial
-    a.crdownload a.jpg.download a.filepart a.uploading a.!qB a.tmp .~tmp~ ~syncthing~a.jpg
-    .syncthing.a.jpg.tmp .nfs000012 .fuse_hidden0001 .goutputstream-X .rsync-tmp .a.jpg.Xy12zQ
-""".split()
+LEAVINGS = [
+    "@eaDir",
+    "@SynoEAStream",
+    "#recycle",
+    "#snapshot",
+    ".@__thumb",
+    ".AppleDouble",
+    "._a.jpg",
+    "__MACOSX",
+    ".Trashes",
+    ".Trash-1000",
+    ".Spotlight-V100",
+    ".TemporaryItems",
+    ".DS_Store",
+    "Thumbs.db",
+    "thumbs.db",
+    "desktop.ini",
+    "$RECYCLE.BIN",
+    "lost+found",
+    ".stfolder",
+    ".stversions",
+    ".sync",
+    "~$a.jpg",
+    "a.jpg~",
+    "a.jpg.part",
+    "a.partial",
+    "a.crdownload",
+    "a.jpg.download",
+    "a.filepart",
+    "a.uploading",
+    "a.!qB",
+    "a.tmp",
+    ".~tmp~",
+    "~syncthing~a.jpg",
+    ".syncthing.a.jpg.tmp",
+    ".nfs000012",
+    ".fuse_hidden0001",
+    ".goutputstream-X",
+    ".rsync-tmp",
+    ".a.jpg.Xy12zQ",
+]
 
 
 @pytest.mark.parametrize("name", [*LEAVINGS, "System Volume Information"])

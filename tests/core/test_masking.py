@@ -33,7 +33,7 @@ def plain_input(rgb: Pixels) -> Values:
     small = Image.fromarray(rgb).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     values = np.asarray(small, np.float64)
     values = (values / values.max() - IMAGENET_MEAN) / IMAGENET_STD
-    return values.transpose(2, 0, 1)[None].astype(np.float32)
+    return np.asarray(values.transpose(2, 0, 1)[None], np.float32)
 
 
 # --- network input ---------------------------------------------------------------------------

@@ -234,8 +234,12 @@ TWINS = st.lists(
 def test_no_two_pictures_share_a_name(sources: list[str], rule: Rule) -> None:
     """Different pictures never get the same name, nor twins of it by case or composed letters."""
     taken: set[str] = set()
+
+    def is_taken(name: str) -> bool:
+        return name_key(name) in taken
+
     for source in sources:
-        job = planned(source, rule, lambda name: name_key(name) in taken)
+        job = planned(source, rule, is_taken)
         keys = {name_key(name) for name in job.names}
         assert keys.isdisjoint(taken)
         taken |= keys

@@ -33,14 +33,18 @@ def test_one_look_is_never_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"size": 101}, {"mtime_ns": 2}, {"inode": 8}, {"device": 2}],
+    "changed",
+    [
+        replace(PICTURE, size=101),
+        replace(PICTURE, mtime_ns=2),
+        replace(PICTURE, inode=8),
+        replace(PICTURE, device=2),
+    ],
 )
-def test_any_change_begins_anew(change: dict[str, int]) -> None:
+def test_any_change_begins_anew(changed: Sighting) -> None:
     """A new size, time, inode or device each mean that the file is not the one seen before."""
     settler = Settler(QUIET)
     settler.saw(PICTURE, 0.0)
-    changed = replace(PICTURE, **change)
     assert not settler.saw(changed, 2.0)
     assert not settler.saw(changed, 3.9)
     assert settler.saw(changed, 4.0)
@@ -214,7 +218,7 @@ class AnInbox(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_forgotten(self) -> None:
-        """What is neither settled nor gone is still known, and a look at it is appointed."""
+        """Know what is neither settled nor gone, and have a look at it appointed."""
         assert len(self.settler) == len(self.waiting)
         assert all(path in self.settler for path in self.waiting)
         next_look = self.settler.next_look()

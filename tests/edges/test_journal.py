@@ -1,8 +1,10 @@
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -84,7 +86,7 @@ def state_of(journal: Journal, path: str = "a.jpg") -> str | None:
     known = journal.known(INBOX, path)
     journal.reload()
     assert journal.known(INBOX, path) == known
-    return known and known.state
+    return None if known is None else known.state
 
 
 # --- the life of a job -----------------------------------------------------------------------
@@ -214,7 +216,7 @@ def test_threads_that_want_one_name(journal: Journal) -> None:
     jobs = [planned(journal, picture(f"a.{suffix}")) for suffix in "abcdefgh"]
     won: list[Job | None] = []
     threads = [
-        threading.Thread(target=lambda job=job: won.append(journal.begin(INBOX, OUTBOX, job)))  # type: ignore[misc]
+        threading.Thread(target=lambda job=job: won.append(journal.begin(INBOX, OUTBOX, job)))
         for job in jobs
     ]
     for thread in threads:
@@ -335,9 +337,9 @@ def test_a_clock_that_is_set_back(
     journal: Journal, restarted: Callable[[], Journal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The latest version is the one begun last, even if the clock was set back before it."""
-    monkeypatch.setattr(journals.time, "time", lambda: 2e9)
+    monkeypatch.setattr(time, "time", lambda: 2e9)
     done(journal, picture(version=1))
-    monkeypatch.setattr(journals.time, "time", lambda: 1e9)
+    monkeypatch.setattr(time, "time", lambda: 1e9)
     done(journal, picture(version=2))
     journal = restarted()
     known = journal.known(INBOX, "a.jpg")
@@ -387,8 +389,8 @@ def test_who_owns_a_file(journal: Journal) -> None:
 
 def test_the_latest(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """The jobs that ended last are given, the latest first; what has not ended is not."""
-    clock = iter(range(1000, 2000))
-    monkeypatch.setattr(journals.time, "time", lambda: float(next(clock)))
+    clock = count(1000)
+    monkeypatch.setattr(time, "time", lambda: float(next(clock)))
     for number in range(4):
         done(journal, picture(f"{number}.jpg"))
     begun(journal, picture("begun.jpg"))
@@ -469,10 +471,12 @@ def test_a_commit_that_fails(journal: Journal) -> None:
     """Memory is put right even when it is the commit itself that fails."""
     job = begun(journal, picture())
     publish(journal, job)
-    with pytest.raises(JournalError), journal._transaction("finish") as db:
-        db.execute("PRAGMA defer_foreign_keys = ON")
-        db.execute("INSERT INTO names (key, job) VALUES (x'00', 999)")
-        journal._remember(INBOX, job, "done")
+    journal._db.executescript("""
+        CREATE TABLE aside (job INTEGER REFERENCES jobs DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER orphan AFTER UPDATE ON jobs BEGIN INSERT INTO aside VALUES (999); END;
+    """)
+    with pytest.raises(JournalError, match="FOREIGN KEY"):
+        journal.finish(INBOX, job)
     assert state_of(journal) == "published"
 
 

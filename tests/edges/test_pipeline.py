@@ -412,9 +412,9 @@ def test_over_the_limits(shop: Shop) -> None:
 
 
 def test_three_strikes(shop: Shop) -> None:
-    """A picture during which the program died three times is set aside without being opened."""
+    """A picture during which the program crashed three times is set aside unopened."""
     shop.put("a.jpg")
-    failed = pipeline.process(shop.task("a.jpg", attempts=3), shop.bench)
+    failed = pipeline.process(shop.task("a.jpg", attempts=3 * pipeline.CRASH), shop.bench)
     assert isinstance(failed, Failed)
     assert "died 3 times" in failed.reason
     assert shop.sessions.runs == 0
