@@ -1,4 +1,4 @@
-"""How far are our masks from the authors', and what does reduced precision change?
+"""Measure how far our masks are from a plain reference, and what reduced precision changes.
 
 For scikit-image's packaged photographs (they come with its wheel) this prints, as Markdown, mean
 absolute errors over all pixels, for masks in [0, 1]:
@@ -17,6 +17,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
@@ -26,7 +27,7 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image
 
-from scissorsd import weights
+from scissorsd import logs, weights
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD, Model
 from scissorsd.errors import ScissorsError
 from scissorsd.images import Picture, read
@@ -57,16 +58,19 @@ class Column:
     figures: tuple[float, ...]
 
 
-def main() -> int:
-    """Print the table."""
+def main() -> None:
+    """Print the table, and below it what could not be measured here."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, default=weights.default_folder())
     folder = parser.parse_args().models
+    logs.set_up(quiet=True)
     pictures = photographs()
-    columns = [column for name in MODELS for column in measured(name, folder, pictures)]
+    found = [one for name in MODELS for one in measured(name, folder, pictures)]
     print_machine()
-    print_table([*pictures], columns)
-    return 0
+    print_table([*pictures], [one for one in found if isinstance(one, Column)])
+    for remark in found:
+        if isinstance(remark, str):
+            print(f"\n{remark}")
 
 
 def photographs() -> dict[str, Picture]:
@@ -80,19 +84,19 @@ def photographs() -> dict[str, Picture]:
     }
 
 
-def measured(name: str, folder: Path, pictures: dict[str, Picture]) -> Iterator[Column]:
-    """Measure one model on each provider that opens it."""
+def measured(name: str, folder: Path, pictures: dict[str, Picture]) -> Iterator[Column | str]:
+    """Measure one model on each provider that opens it; a sentence where nothing can be."""
     model = CATALOGUE[name]
     plain = reference(weights.locate(model, folder), pictures)
     for provider in PROVIDERS:
         full, opening = ours(model, folder, provider, "full", pictures)
         if opening.provider != provider:
-            say(f"{name} on {provider}: not here ({dict(opening.refused).get(provider)})")
+            yield f"{name} does not run on {provider} here: {dict(opening.refused).get(provider)}."
             continue
         yield Column(f"{name} {provider} full ↔ reference", errors(full, plain))
         fast, opening = ours(model, folder, provider, "fast", pictures)
         if opening.precision == "full":
-            say(f"{name} on {provider}: `fast` is `full` on this machine")
+            yield f"{name} on {provider}: `fast` is the same as `full` on this machine."
         else:
             yield Column(f"{name} {provider} {opening.precision} ↔ full", errors(fast, full))
 
@@ -145,7 +149,7 @@ def print_machine() -> None:
     native = "computes bf16 natively" if has_bf16() else "does not compute bf16 natively"
     print(
         f"{cpu_name()}, {usable_cpus()} cores ({native}); Python {platform.python_version()}, "
-        f"onnxruntime {onnxruntime.__version__}, scikit-image {skimage.__version__}; "
+        f"onnxruntime {onnxruntime.get_version_string()}, scikit-image {version('scikit-image')}; "
         "mean absolute error of masks in [0, 1]:\n"
     )
 
@@ -170,13 +174,8 @@ def print_table(names: list[str], columns: list[Column]) -> None:
         print(f"| {name} |", " | ".join(f"{figure:.4f}" for figure in figures), "|")
 
 
-def say(text: str) -> None:
-    """Say on the side what the table cannot."""
-    print(text, file=sys.stderr)
-
-
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        main()
     except ScissorsError as error:
         sys.exit(str(error))

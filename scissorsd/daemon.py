@@ -510,6 +510,8 @@ def _tell(ended: Ended) -> None:
     task, outcome = ended.task, ended.outcome
     said = log.bind(inbox=task.inbox.name, rule=task.rule.name, source=task.source.path)
     match outcome:
+        case Done(verdict=None):
+            said.info("job.closed", why="its outputs were out already")
         case Done():
             said.info(
                 "job.finished",

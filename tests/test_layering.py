@@ -228,6 +228,11 @@ def test_help_is_light(arguments: list[str]) -> None:
     """Asking for help loads none of the heavy libraries."""
     script = ASK_FOR_HELP.format(arguments=arguments, heavy=HEAVY)
     said = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=HOUSE.parent,
     )
     assert said.stdout.splitlines()[-1].strip() == "HEAVY:"

@@ -82,7 +82,7 @@ class Daemon:
                     assert isinstance(line["event"], str)
                     self.lines.append(line)
                 except (ValueError, KeyError, TypeError):
-                    self.noise.append(text)
+                    self.noise.append(text.rstrip("\n"))
                 self._came.notify_all()
         with self._came:
             self._ended = True
