@@ -12,9 +12,9 @@ from scissorsd import folders, standing
 from scissorsd.config import Inbox
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
-from scissorsd.errors import UsageError
+from scissorsd.errors import ScissorsError, UsageError
 from scissorsd.journal import FILE, Entry, Journal
-from scissorsd.logs import one_line
+from scissorsd.logs import one_line, printable
 from scissorsd.states import State
 
 LAST_JOBS = 10
@@ -221,7 +221,12 @@ def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]
     try:
         entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
         for entry in entries:
-            yield _again(journal, entry)
+            try:
+                yield printable(_again(journal, entry))
+            except ScissorsError as error:
+                if not failed:
+                    raise
+                yield printable(one_line(str(error)))  # the others are taken all the same
     finally:
         journal.close()
 

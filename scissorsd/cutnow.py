@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from scissorsd import folders, images, logs, pipeline, weights
 from scissorsd.core import cutting
 from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.colours import to_rgb
 from scissorsd.core.rules import FORMATS, SUFFIXES, Kind, Output, Verdict
 from scissorsd.errors import PictureError, ScissorsError, UsageError
 from scissorsd.sessions import Sessions
@@ -76,10 +77,11 @@ def _picture(
         given = Image.fromarray(given)
     if isinstance(given, Image.Image):
         upright = ImageOps.exif_transpose(given)
-        pixels = np.asarray(upright.convert("RGBA"))
-        alpha = pixels[..., 3] if upright.has_transparency_data else None
-        icc = upright.info.get("icc_profile") if upright.mode in {"RGB", "RGBA"} else None
-        return images.Picture(pixels[..., :3], alpha, images.Metadata(icc, None, None, None))
+        bits = 16 if upright.mode.startswith("I;16") else 8
+        colours = to_rgb(upright, upright.info.get("icc_profile"), bits)
+        alpha = None if colours.alpha is None else np.asarray(colours.alpha)
+        metadata = images.Metadata(colours.profile, None, None, None)
+        return images.Picture(np.asarray(colours.rgb), alpha, metadata)
     data = given if isinstance(given, bytes) else _bytes(Path(given))
     return images.read(data, max_pixels=MAX_PIXELS)
 
@@ -126,7 +128,7 @@ def cut_all(
                 for path, output in zip(targets, outputs, strict=True)
             ]
             folders.publish(files, tag="cut")
-            said = [str(path) for path in targets]
+            said = [logs.printable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":
                 said[0] += f"   ({cut.judgement.reason})"
             yield picture, said

@@ -335,8 +335,10 @@ def _render_all(
 
 
 def _dispose(task: Task, job: Job, bench: Bench) -> None:
-    if bench.journal.has_failed(task.inbox.path, task.source.path):
-        folders.remove(_reason_file(_failed_place(task)))  # an earlier version's
+    for entry in bench.journal.of_source(task.inbox.path, task.source.path):
+        if entry.state == "failed" and len(entry.set_aside) == 1:
+            # an earlier version's reason; where that version was set aside too, both stay
+            folders.remove(Path(entry.set_aside[0]))
     if job.rule.source == "delete":
         folders.delete(task.inbox.path, task.source)
     elif job.rule.source == "move":

@@ -48,6 +48,7 @@ def onnxruntime() -> ModuleType:
 
     Raises SessionError when it cannot be loaded.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell its makers of each session
     with opening, _held_back():
         try:
             ort = importlib.import_module("onnxruntime")
@@ -57,6 +58,7 @@ def onnxruntime() -> ModuleType:
                 "Install it again: `pip install --force-reinstall onnxruntime-gpu` "
                 "(or onnxruntime, where there is no GPU).",
             ) from error
+        ort.disable_telemetry_events()
         ort.set_default_logger_severity(SILENT)
         return ort
 

@@ -57,7 +57,7 @@ def wait_for(wanted: Callable[[], Answer]) -> Answer:
     while not (answer := wanted()):
         if time.monotonic() > deadline:
             pytest.fail("it never came to be")
-        time.sleep(0.02)
+        time.sleep(0.005)
     return answer
 
 
@@ -165,6 +165,7 @@ class Workplace:
             "U2NET_HOME": str(models),
             "PYTHONPATH": str(Path(scissorsd.__file__).parent.parent),
             "LANG": "C.UTF-8",
+            "PYTHONIOENCODING": "utf-8:strict",  # as where the language is not C
         }
         self.inbox.mkdir()
         (folder / "home").mkdir()

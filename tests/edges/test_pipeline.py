@@ -388,6 +388,15 @@ def test_success_clears_an_earlier_failure(shop: Shop) -> None:
     assert shop.out() == ["a.png"]
 
 
+def test_what_was_set_aside_keeps_its_reason(shop: Shop) -> None:
+    """When a good picture comes after one that was set aside, that one's reason stays with it."""
+    shop.put("a.jpg", b"not a picture")
+    shop.cut("a.jpg", source="move")
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg", source="move"), Done)
+    assert shop.out() == ["a.png", "failed/a.jpg", "failed/a.jpg.txt", "processed/a.jpg"]
+
+
 def test_truncated_is_held_until_the_last_look(shop: Shop) -> None:
     """A picture whose end is missing is held, and fails only at the last look."""
     shop.put("a.jpg", SUBJECT[: len(SUBJECT) // 2])
@@ -416,7 +425,7 @@ def test_three_strikes(shop: Shop) -> None:
     shop.put("a.jpg")
     failed = pipeline.process(shop.task("a.jpg", attempts=3 * pipeline.CRASH), shop.bench)
     assert isinstance(failed, Failed)
-    assert "died 3 times" in failed.reason
+    assert "died again and again" in failed.reason
     assert shop.sessions.runs == 0
 
 

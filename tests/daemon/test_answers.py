@@ -1,0 +1,256 @@
+"""What `status`, `health`, `why` and `retry` answer about a real daemon."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scissorsd import standing
+
+from .driver import Workplace, picture, wait_for
+
+# --- status and health -----------------------------------------------------------------------
+
+
+def status(place: Workplace) -> dict[str, Any]:
+    """Ask for the status, as a program does."""
+    told: dict[str, Any] = json.loads(place.ask("status", "--json"))
+    return told
+
+
+def test_status(place: Workplace) -> None:
+    """`status` tells mode, counts, provider and last jobs of a daemon, and counts without one."""
+    place.put("a.jpg")
+    place.put("bad.jpg", b"not a picture")
+    daemon = place.start()
+    daemon.finished("a.jpg")
+    daemon.wait("job.failed")
+    wait_for(lambda: status(place)["providers"] and status(place)["inboxes"][0]["watch"])
+    told = status(place)
+    assert told["running"]
+    assert told["healthy"]
+    assert told["pid"] == daemon.process.pid
+    assert told["config"] == str(place.config)
+    (model,) = told["providers"]
+    assert (model["model"], model["provider"], model["precision"]) == ("u2netp", "cpu", "full")
+    (shop,) = told["inboxes"]
+    assert (shop["name"], shop["path"]) == ("shop", str(place.inbox))
+    assert (shop["watch"], shop["done"], shop["failed"]) == ("events", 1, 1)
+    assert shop["verdicts"] == {"ok": 1}
+    assert {(job["path"], job["state"]) for job in told["jobs"]} == {
+        ("a.jpg", "done"),
+        ("bad.jpg", "failed"),
+    }
+    for_people = place.ask("status")
+    assert "shop" in for_people
+    assert "events" in for_people
+    daemon.stop()
+    told = status(place)
+    assert (told["running"], told["pid"]) == (False, None)
+    assert (told["inboxes"][0]["done"], told["inboxes"][0]["failed"]) == (1, 1)
+
+
+def test_status_of_an_inbox_that_is_away(place: Workplace) -> None:
+    """An inbox that is not there is told of as away, with the reason; the daemon is healthy."""
+    place.inbox.rmdir()
+    daemon = place.start()
+    daemon.wait("inbox.away")
+    wait_for(lambda: status(place)["inboxes"][0]["away"])
+    told = status(place)
+    assert told["inboxes"][0]["away"] == f"{place.inbox}: No such file or directory"
+    assert told["healthy"]
+    daemon.stop()
+
+
+def test_health(place: Workplace) -> None:
+    """`health` is 1 with a reason without a daemon, 0 with one, and 1 again when it was killed."""
+
+    def health() -> tuple[int, str]:
+        answer = place.run("health", "-c", place.config)
+        return answer.returncode, answer.stdout.strip()
+
+    none = (1, f"no daemon runs on the state folder {place.state}")
+    assert health() == none
+    daemon = place.start()
+    wait_for(lambda: health() == (0, ""))
+    daemon.kill()
+    assert health() == none
+
+
+def test_a_daemon_that_hangs(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon whose control loop stands still is not healthy, and is again when it goes on."""
+    daemon = place.start()
+    wait_for(lambda: not standing.troubles(place.state))
+    daemon.send(signal.SIGSTOP)
+    with monkeypatch.context() as patch:
+        patch.setattr(standing, "FRESH", 0.5)
+        (trouble,) = wait_for(lambda: standing.troubles(place.state))
+    assert trouble.startswith("the control loop has been silent for")
+    daemon.send(signal.SIGCONT)
+    wait_for(lambda: not standing.troubles(place.state))
+    daemon.stop()
+
+
+# --- why -------------------------------------------------------------------------------------
+
+
+def test_why(place: Workplace) -> None:
+    """`why` says of every kind of file why it was cut, failed, is held or left alone."""
+    rules: list[dict[str, object]] = [
+        {"name": "drafts", "match": "drafts/**", "skip": True},
+        {"name": "photos", "match": ["*.jpg", "*.png"]},
+    ]
+    place.configure(*rules, ignore=["*.wip.*"])
+    content = picture("half.png")
+    place.put("good.jpg")
+    place.put("bad.jpg", b"not a picture")
+    place.put("half.png", content[: len(content) // 2])
+    place.put("drafts/draft.jpg")
+    place.put("a.wip.jpg")
+    place.put("other.webp")
+    (place.inbox / "up.jpg.part").write_bytes(b"some")
+    (place.inbox / "empty.jpg").touch()
+    (place.inbox / "notes.txt").touch()
+    (place.inbox / "link.jpg").symlink_to(place.inbox / "good.jpg")
+    daemon = place.start()
+    daemon.finished("good.jpg")
+    daemon.wait("job.failed", source="bad.jpg")
+    daemon.wait("job.held", source="half.png")
+
+    def why(path: Path) -> str:
+        return place.ask("why", path)
+
+    expected = {
+        "good.jpg": ("It was cut on", "'photos'", "verdict ok", str(place.outbox / "good.png")),
+        "bad.jpg": ("It failed on", "scissorsd retry", str(place.outbox / "failed/bad.jpg.txt")),
+        "half.png": ("tried again, less and less often",),
+        "drafts/draft.jpg": ("'drafts'", "skip: true"),
+        "a.wip.jpg": ("It is ignored", "'*.wip.*'"),
+        "other.webp": ("no rule of the inbox 'shop' matches",),
+        "up.jpg.part": ("It is ignored", "*.part"),
+        "empty.jpg": ("'photos'", "It is empty"),
+        "notes.txt": ("does not end as a picture's does",),
+        "link.jpg": ("symbolic link",),
+        "drafts": ("is a folder",),
+        "nothing.jpg": ("There is no file",),
+    }
+    for name, parts in expected.items():
+        said = why(place.inbox / name)
+        assert all(part in said for part in parts), f"{name}: {said}"
+    said = why(place.outbox / "good.png")
+    assert f"belongs to {place.inbox / 'good.jpg'}" in said
+    said = why(place.outbox / "failed" / "bad.jpg.txt")
+    assert f"belongs to {place.inbox / 'bad.jpg'}" in said
+    assert "lies in no inbox" in why(place.folder / "elsewhere.jpg")
+    daemon.stop()
+    (place.inbox / "later.jpg").write_bytes(picture())
+    assert "when a daemon runs" in why(place.inbox / "later.jpg")
+
+
+def test_why_of_a_picture_that_was_moved(place: Workplace) -> None:
+    """Of a picture that was cut and moved away, `why` tells what became of it, at both places."""
+    place.configure({"name": "all", "source": "move"})
+    place.put("a.jpg")
+    daemon = place.start()
+    daemon.finished("a.jpg")
+    daemon.stop()
+    said = place.ask("why", place.inbox / "a.jpg")
+    assert "It was cut on" in said
+    assert "There is no file" in said
+    assert "belongs to" in place.ask("why", place.outbox / "processed" / "a.jpg")
+
+
+# --- retry -----------------------------------------------------------------------------------
+
+
+def test_retry(place: Workplace) -> None:
+    """A failed picture that is kept in place is taken again by the daemon when asked for."""
+    place.put("a.jpg")
+    text = place.config.read_text()
+    place.config.write_text(text + "limits: {file: 1KiB}\n")
+    daemon = place.start()
+    daemon.wait("job.failed", source="a.jpg")
+    note = place.outbox / "failed" / "a.jpg.txt"
+    assert "limit" in note.read_text()
+    place.config.write_text(text)
+    daemon.send(signal.SIGHUP)
+    daemon.wait("config.reloaded")
+    assert place.ask("retry", place.inbox / "a.jpg") == (
+        f"{place.inbox / 'a.jpg'} will be taken again.\n"
+    )
+    daemon.finished("a.jpg")
+    daemon.stop()
+    assert place.files() == ["a.png"]
+    assert [entry.state for entry in place.entries()] == ["done"]
+
+
+def test_retry_of_moved_pictures(place: Workplace) -> None:
+    """Failed pictures that were set aside go back into the inbox and come out at the next start."""
+    place.configure({"name": "all", "source": "move"})
+    text = place.config.read_text()
+    place.config.write_text(text + "limits: {file: 1KiB}\n")
+    place.put("one/a.jpg")
+    place.put("b.jpg")
+    daemon = place.start()
+    daemon.wait("job.failed", times=2)
+    daemon.stop()
+    assert place.files() == [
+        "failed/b.jpg",
+        "failed/b.jpg.txt",
+        "failed/one/a.jpg",
+        "failed/one/a.jpg.txt",
+    ]
+    place.config.write_text(text)
+    said = place.ask("retry", "--failed")
+    assert f"{place.inbox / 'b.jpg'} will be taken again." in said
+    assert "No daemon runs now" in said
+    assert place.files() == []
+    again = place.start()
+    again.finished("one/a.jpg", "b.jpg")
+    again.stop()
+    assert place.files() == ["b.png", "one/a.png", "processed/b.jpg", "processed/one/a.jpg"]
+
+
+def test_retry_where_one_cannot_be_put_back(place: Workplace) -> None:
+    """Where a new file has taken the place of one that failed, the others are taken again."""
+    place.configure({"name": "all", "source": "move"})
+    names = [os.fsdecode(b"caf\xe9.jpg"), "b.jpg", "c.jpg"]
+    for name in names:
+        place.put(name, b"not a picture")
+    daemon = place.start()
+    daemon.wait("job.failed", times=3)
+    daemon.stop()
+    place.put("b.jpg")
+    said = place.ask("retry", "--failed").splitlines()
+    assert f"{place.inbox / 'b.jpg'} cannot be put back: a file of that name is there." in said
+    assert rf"{place.inbox}/caf\xe9.jpg will be taken again." in said
+    assert place.files(place.inbox) == sorted(names)
+    assert place.files() == ["failed/b.jpg", "failed/b.jpg.txt"]
+
+
+def test_retry_by_the_place_where_it_was_set_aside(place: Workplace) -> None:
+    """A failed picture can be named by its path in failed/ too."""
+    place.configure({"name": "all", "source": "move"})
+    place.put("a.jpg", b"not a picture")
+    daemon = place.start()
+    daemon.wait("job.failed")
+    place.ask("retry", place.outbox / "failed" / "a.jpg")
+    daemon.wait("job.failed", times=2)
+    daemon.stop()
+    assert place.files() == ["failed/a.jpg", "failed/a.jpg.txt"]
+
+
+def test_retry_of_what_did_not_fail(place: Workplace) -> None:
+    """What did not fail cannot be retried; without anything failed, `--failed` says so."""
+    place.put("a.jpg")
+    daemon = place.start()
+    daemon.finished("a.jpg")
+    daemon.stop()
+    answer = place.run("retry", place.inbox / "a.jpg", "-c", place.config)
+    assert answer.returncode == 2
+    assert "is not a picture that failed" in answer.stderr
+    assert place.ask("retry", "--failed") == "No picture has failed.\n"
+    assert place.run("retry", "-c", place.config).returncode == 2
