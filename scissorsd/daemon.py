@@ -17,7 +17,7 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, journal, pipeline, standing
+from scissorsd import __version__, faults, journal, pipeline, standing
 from scissorsd.config import Config, Inbox
 from scissorsd.desk import Desk
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
@@ -28,6 +28,7 @@ from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, Outcome, Task
 from scissorsd.sessions import Sessions, usable_cpus
 from scissorsd.watching import (
     Away,
+    EventsLost,
     Heard,
     InboxWatcher,
     Looked,
@@ -41,9 +42,9 @@ from scissorsd.weights import Progress
 log = structlog.get_logger("scissorsd")
 
 BEAT = 1.0  # seconds between two rounds of the loop when nothing happens
-STUCK = 10.0  # seconds in one job before its worker no longer counts as busy
-STALLED = 30.0  # seconds in one step before a watcher counts as stalled
-STOP_LIMIT = 60.0  # seconds that a stop waits for the work in hand
+STUCK = faults.seconds("STUCK", 10.0)  # seconds in one job before its worker no longer counts as busy
+STALLED = faults.seconds("STALLED", 30.0)  # seconds in one step before a watcher counts as stalled
+STOP_LIMIT = faults.seconds("STOP_LIMIT", 60.0)  # seconds that a stop waits for the work in hand
 LOOKS = 7  # a truncated picture is looked at this often before it counts as failed
 ONCE_LOOKS = 2  # the same under `once`
 ONCE_HOLDS = 3  # `once` does not wait longer for what is held this often
@@ -186,6 +187,9 @@ class Daemon:
             again=self._again,
             journal_lost=self._journal_lost,
         )
+        for task, _ in self._in_hand.values():  # under another name, before a reload
+            if task.inbox.path == inbox.path:
+                self.desks[inbox.name].adopt(task)
         self._watch(inbox)
 
     def _watch(self, inbox: Inbox) -> None:
@@ -285,6 +289,8 @@ class Daemon:
             case Scanned(pictures=pictures, seconds=seconds):
                 desk.scanned()
                 log.debug("inbox.scanned", inbox=desk.name, pictures=pictures, seconds=seconds)
+            case EventsLost(why=why):
+                log.warning("inbox.events_lost", inbox=desk.name, why=why, now="it is scanned")
             case Watched() | Away():
                 _note_watch(desk, message)
 
@@ -340,7 +346,7 @@ class Daemon:
     def _take_ended(self, ended: Ended) -> None:
         task, outcome = ended.task, ended.outcome
         self._in_hand.pop(id(task), None)
-        desk = self.desks.get(task.inbox.name)
+        desk = next((d for d in self.desks.values() if d.inbox.path == task.inbox.path), None)
         if desk is not None:
             desk.ended(task, held=isinstance(outcome, Held))
             if isinstance(outcome, Held):

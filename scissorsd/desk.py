@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from scissorsd import faults
 from scissorsd.config import Inbox
 from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
@@ -19,9 +20,10 @@ from scissorsd.watching import Watched
 
 log = structlog.get_logger("scissorsd")
 
-FIRST_PAUSE = 2.0  # seconds; the pauses of what is held double from here
-LONGEST_PAUSE = 300.0
-TELL_AGAIN = 600.0  # seconds before a hold that lasts is logged again
+# Seconds; the pauses of what is held double from the first on.
+FIRST_PAUSE = faults.seconds("FIRST_PAUSE", 2.0)
+LONGEST_PAUSE = faults.seconds("LONGEST_PAUSE", 300.0)
+TELL_AGAIN = faults.seconds("TELL_AGAIN", 600.0)  # seconds before a hold that lasts is logged again
 
 
 @dataclass(slots=True)
@@ -39,7 +41,7 @@ _NOTHING = Sighting("", 0, 0, 0, 0)
 
 
 def _pause(first: float, times: int) -> float:
-    return float(min(first * 2**times, LONGEST_PAUSE))
+    return float(min(first * 2 ** min(times, 16), LONGEST_PAUSE))
 
 
 @dataclass(slots=True)
@@ -90,6 +92,11 @@ class Desk:
             self.outbox_root = Root(inbox.outbox)
         self.inbox = inbox
         self.settler.quiet = inbox.settle
+
+    def adopt(self, task: Task) -> None:
+        """Take over a picture that is in hand already, so that it is not taken again."""
+        self.working[task.source.path] = task
+        self.unfinished.pop(task.source.path, None)
 
     @property
     def name(self) -> str:
@@ -169,6 +176,7 @@ class Desk:
                 task = self._task(sighting, rule, settled_at)
                 self.working[path] = task
                 return task
+            self.held.pop(path, None)
         return None
 
     def _first_ready(self, *, alone: bool) -> str | None:

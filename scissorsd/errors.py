@@ -81,12 +81,16 @@ class SourceChangedError(ScissorsError):
 class HoldError(ScissorsError):
     """Something that should pass; the work is tried again after a pause.
 
-    `outbox_wide` tells that every job of the same outbox would meet it (a full disk).
+    `outbox_wide` tells that every job of the same outbox would meet it (a full disk). `kind` is
+    what it has in common with the same trouble of other pictures.
     """
 
-    def __init__(self, what: str, advice: str = "", *, outbox_wide: bool = False) -> None:
+    def __init__(
+        self, what: str, advice: str = "", *, outbox_wide: bool = False, kind: str = ""
+    ) -> None:
         super().__init__(what, advice)
         self.outbox_wide = outbox_wide
+        self.kind = kind or what
 
 
 class WeightsError(ScissorsError):

@@ -2,11 +2,18 @@
 
 Off unless the environment variable SCISSORSD_FAULTS is set when the program starts, and then free
 but for one comparison. It holds, separated by commas, `place=what`, `place=what@N` (from the Nth
-time on, else the first) and `…*K` (K times, else once; `*` alone: for ever). `what` is the name of
-an errno ("EBUSY": that OSError is raised), "kill" or "segv" (the process gets that signal), or
-"raise" (an exception that nobody foresees). For example:
+time on, else the first) and `…*K` (K times, else once; `*` alone: for ever). `place:NAME` is the
+place only where it is about the file of that name. `what` is the name of an errno ("EBUSY": that
+OSError is raised), "kill" or "segv" (the process gets that signal), "raise" (an exception that
+nobody foresees), or "hang" (nothing more happens there). For example:
 
-    SCISSORSD_FAULTS="publish.rename=kill@2,read=EBUSY*3"
+    SCISSORSD_FAULTS="publish.done=kill@2,read=EBUSY*3,decode:bad.jpg=segv*"
+
+For the tests alone as well: SCISSORSD_SECONDS shortens what the program waits for, so that a test
+need not wait as long as a person would. It holds, separated by commas, `NAME=seconds`, by the
+names of the constants that are defined with `seconds`. For example:
+
+    SCISSORSD_SECONDS="FIRST_PAUSE=0.05,STALLED=1"
 """
 
 import errno
@@ -16,7 +23,9 @@ import signal
 import threading
 from dataclasses import dataclass
 
-_FORM = re.compile(r"(?P<place>[\w.]+)=(?P<what>\w+)(?:@(?P<first>\d+))?(?P<times>\*\d*)?")
+_FORM = re.compile(
+    r"(?P<place>[\w.]+(?::[^=,]+)?)=(?P<what>\w+)(?:@(?P<first>\d+))?(?P<times>\*\d*)?"
+)
 _FOR_EVER = 10**9
 _SIGNALS = {"kill": signal.SIGKILL, "segv": signal.SIGSEGV}
 
@@ -42,15 +51,21 @@ def _planned(text: str) -> dict[str, _Fault]:
     return plan
 
 
+def seconds(name: str, usual: float) -> float:
+    """Give a constant of the program, which a test may shorten."""
+    found = re.search(rf"\b{name}=([\d.]+)", os.environ.get("SCISSORSD_SECONDS", ""))
+    return float(found[1]) if found else usual
+
+
 _plan = _planned(os.environ.get("SCISSORSD_FAULTS", ""))
 _lock = threading.Lock()
 
 
-def at(place: str) -> None:
-    """Let the fault that is planned for this place happen, if one is."""
+def at(place: str, path: str = "") -> None:
+    """Let the fault that is planned for this place, or for it and this file, happen, if one is."""
     if not _plan:
         return
-    fault = _plan.get(place)
+    fault = _plan.get(place) or _plan.get(f"{place}:{path.rpartition('/')[2]}")
     if fault is None:
         return
     with _lock:
@@ -64,6 +79,8 @@ def _happen(place: str, what: str) -> None:
     if what in _SIGNALS:
         os.kill(os.getpid(), _SIGNALS[what])
         threading.Event().wait()  # the signal may reach another thread first
+    if what == "hang":
+        threading.Event().wait()
     if what == "raise":
         raise UnforeseenError(f"a fault was planned at {place}")
     number = getattr(errno, what)

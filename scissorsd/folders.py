@@ -11,13 +11,15 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from scissorsd import faults
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {*_NO_ROOM, errno.EROFS}
 _ADVICE = {
     errno.ENOSPC: "Make room on that disk; the work goes on by itself.",
     errno.EDQUOT: "Make room within the quota; the work goes on by itself.",
@@ -25,6 +27,8 @@ _ADVICE = {
     errno.EACCES: "Give the user that scissorsd runs as access; the work goes on by itself.",
     errno.EPERM: "Give the user that scissorsd runs as access; the work goes on by itself.",
 }
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+_INTO_OUTBOX = {"make", "write", "publish"}
 _TEMPORARY = ".scissorsd-"  # names of unfinished files; they end in .tmp
 _CHUNK = 1 << 20
 
@@ -32,14 +36,19 @@ _CHUNK = 1 << 20
 @contextmanager
 def held(doing: str) -> Iterator[None]:
     """Turn an OSError into a HoldError that says what was being done."""
+    verb = doing.partition(" ")[0]  # "read", "write", "publish", "move", …
     try:
-        faults.at(doing.partition(" ")[0])  # "read", "write", "publish", "move", …
+        faults.at(verb, doing)
         yield
+        faults.at(f"{verb}.done", doing)
     except OSError as error:
+        reason = error.strerror or str(error)
+        full = error.errno in _FULL and verb in _INTO_OUTBOX
         raise HoldError(
-            f"cannot {doing}: {error.strerror or error}",
+            f"cannot {doing}: {reason}",
             _ADVICE.get(error.errno or 0, "It is tried again, less and less often."),
-            outbox_wide=error.errno in _FULL,
+            outbox_wide=full or (verb == "move" and error.errno in _NO_ROOM),
+            kind=f"{verb}: {reason}",
         ) from error
 
 
@@ -76,49 +85,93 @@ class Root:
                 f"the outbox is away: {away}",
                 "Bring it back; the work goes on by itself.",
                 outbox_wide=True,
+                kind="the outbox is away",
             )
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            self._deny()
         self._prepared = True
+
+    def _deny(self) -> NoReturn:
+        """Hold everything: asked before the work, lest every picture is cut in vain."""
+        read_only = os.statvfs(self.path).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
+        raise HoldError(
+            f"cannot write to the outbox {self.path}: {os.strerror(number)}",
+            _ADVICE[number],
+            outbox_wide=True,
+            kind="the outbox cannot be written to",
+        )
+
+    def must_be_there(self) -> None:
+        """Raise HoldError while the inbox is away."""
+        away = self.why_away()
+        if away:
+            raise HoldError(
+                f"the inbox is away: {away}",
+                "Bring it back; the work goes on by itself.",
+                kind="the inbox is away",
+            )
 
 
 # --- looking ---------------------------------------------------------------------------------
 
 
 def scan(
-    root: Path, below: str = "", *, recursive: bool, ignore: Sequence[str]
+    root: Path,
+    below: str = "",
+    *,
+    recursive: bool,
+    ignore: Sequence[str],
+    unseen: Callable[[str, OSError], None] = lambda _, __: None,
 ) -> Iterator[Sighting]:
     """Give a sighting of every picture under the inbox, or under one of its folders.
 
-    Symbolic links are not followed; what is not a regular file is passed over. Folders that
-    vanish or cannot be read during the scan are passed over too; the root itself raises OSError.
+    Symbolic links are not followed; what is not a regular file is passed over, and so is what
+    vanishes during the scan. Of what is there and cannot be looked at, `unseen` is told, with its
+    path from the inbox; the root itself raises OSError.
     """
     pending = [below]
     while pending:
         folder = pending.pop()
         try:
-            entries = os.scandir(root / folder)
-        except OSError:
+            faults.at("scan.folder" if folder else "scan")
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    path = f"{folder}/{entry.name}" if folder else entry.name
+                    try:
+                        if entry.is_dir(follow_symlinks=False):
+                            if recursive and not why_ignored(path, ignore):
+                                pending.append(path)
+                            continue
+                        if not is_picture_name(path) or why_ignored(path, ignore):
+                            continue
+                        faults.at("scan.picture")
+                        sighting = _sighting(path, entry.stat(follow_symlinks=False))
+                    except OSError as error:
+                        _pass_over(path, error, unseen)
+                        continue
+                    if sighting is not None:
+                        yield sighting
+        except OSError as error:
             if not folder:
                 raise
-            continue
-        with entries:
-            for entry in entries:
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                with suppress(OSError):  # gone since it was listed
-                    if entry.is_dir(follow_symlinks=False):
-                        if recursive and not why_ignored(path, ignore):
-                            pending.append(path)
-                    elif is_picture_name(path) and not why_ignored(path, ignore):
-                        sighting = _sighting(path, entry.stat(follow_symlinks=False))
-                        if sighting is not None:
-                            yield sighting
+            _pass_over(folder, error, unseen)
+
+
+def _pass_over(path: str, error: OSError, unseen: Callable[[str, OSError], None]) -> None:
+    if error.errno not in _NOT_THERE:
+        unseen(path, error)
 
 
 def look(root: Path, path: str) -> Sighting | None:
-    """Look at one path; none when no regular file is there."""
+    """Look at one path; none when no regular file is there. OSError: that cannot be told."""
     try:
+        faults.at("sight")
         return _sighting(path, (root / path).lstat())
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise
 
 
 def is_folder(path: Path) -> bool:
@@ -207,6 +260,7 @@ def _write_synced(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
         file.flush()
+        faults.at("write.unsynced")
         os.fsync(file.fileno())
 
 
@@ -235,6 +289,7 @@ def delete(root: Path, source: Sighting) -> None:
     check_unchanged(root, source)
     with held(f"delete {root / source.path}"):
         (root / source.path).unlink(missing_ok=True)
+        _sync_folder((root / source.path).parent)
 
 
 def move(root: Path, source: Sighting, target: Path, *, tag: str) -> None:
@@ -256,8 +311,11 @@ def move(root: Path, source: Sighting, target: Path, *, tag: str) -> None:
                 raise
             _copy_verified(origin, target, tag=tag)
             check_unchanged(root, source)
+            faults.at("move.copied")
             origin.unlink()
-        _sync_folder(target.parent)
+        faults.at("move.unsynced")
+        for folder in {target.parent, origin.parent}:
+            _sync_folder(folder)
 
 
 def put_back(origin: Path, target: Path) -> None:
@@ -278,8 +336,10 @@ def _copy_verified(origin: Path, target: Path, *, tag: str) -> None:
         with origin.open("rb") as source, temporary.open("wb") as copy:
             written = _copied(source.read, copy.write)
             copy.flush()
+            faults.at("move.unverified")
             os.fsync(copy.fileno())
-        shutil.copystat(origin, temporary)
+        with suppress(OSError):  # times and modes are nice to have, and some shares refuse them
+            shutil.copystat(origin, temporary)
         _verify(temporary, written)
         temporary.replace(target)
     except BaseException:
@@ -289,6 +349,7 @@ def _copy_verified(origin: Path, target: Path, *, tag: str) -> None:
 
 
 def _verify(copy: Path, expected: bytes) -> None:
+    faults.at("move.verify")
     with copy.open("rb") as file:
         if _copied(file.read, len) != expected:
             raise OSError(errno.EIO, "the copy differs from the original")
@@ -315,8 +376,18 @@ def exists(path: Path) -> bool:
 
 def is_newer(path: Path, source: Sighting) -> bool:
     """Whether a file with something in it is at the path, no older than the source."""
-    found = look(path.parent, path.name)
+    with held(f"look at {path}"):
+        found = look(path.parent, path.name)
     return found is not None and found.size > 0 and found.mtime_ns >= source.mtime_ns
+
+
+def content(path: Path) -> bytes:
+    """Give what is in a small file of our own; nothing if it is not there."""
+    with held(f"read {path}"):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return b""
 
 
 def remove(path: Path) -> None:

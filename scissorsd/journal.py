@@ -388,10 +388,6 @@ class Journal:
         """Give the failed jobs, the latest last."""
         return self._entries("state = 'failed' ORDER BY ended_at, id")
 
-    def has_failed(self, inbox: Path, path: str) -> bool:
-        """Whether any version of the picture at this path is recorded as failed."""
-        return any(entry.state == "failed" for entry in self.of_source(inbox, path))
-
     def latest(self, count: int) -> list[Entry]:
         """Give the jobs that ended last, the latest first."""
         return self._entries("ended_at > 0 ORDER BY ended_at DESC, id DESC LIMIT ?", count)

@@ -1,5 +1,6 @@
 """The straight line of one picture: plan, read, mask, cut, publish, journal, dispose."""
 
+import os
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -146,6 +147,7 @@ class Task:
     """A settled picture that falls under a rule, handed to a worker."""
 
     inbox: Inbox
+    inbox_root: folders.Root
     outbox_root: folders.Root
     source: Sighting
     rule: Rule
@@ -186,6 +188,7 @@ class Held:
     reason: str
     outbox_wide: bool = False
     truncated: bool = False
+    kind: str = ""  # what the reason has in common with other pictures'
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ def process(task: Task, bench: Bench) -> Outcome:
     try:
         job, is_published = _begin(task, bench)
     except (HoldError, JournalError) as error:
-        return Held(str(error))
+        return _held(error)
     try:
         done = Done() if is_published else _cut_and_publish(task, job, bench)
         _dispose(task, job, bench)
@@ -222,8 +225,9 @@ def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
     before = bench.journal.planned(inbox, outbox, task.source, task.rule)
     known = bench.journal.known(inbox, task.source.path)
     state = known.state if known is not None else ""
-    if before is not None and state == "published":
+    if before is not None and not before.outputs:
         return before, True
+    task.outbox_root.prepare()  # before names are planned: away, all of them would seem free
     if before is not None and state not in {"failed", "again"}:  # these gave up their names
         begun = bench.journal.begin(inbox, outbox, before)
         if begun is not None:
@@ -279,7 +283,7 @@ def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
     data = folders.read_source(inbox.path, task.source, limit=bench.limits.file)
     header = images.read_header(data, max_pixels=bench.limits.pixels)
     with bench.memory.room_for(header.width * header.height * BYTES_PER_PIXEL + len(data)):
-        faults.at("decode")
+        faults.at("decode", task.source.path)
         picture = images.read(data, max_pixels=bench.limits.pixels)
         cut = cut_out(picture, bench.catalogue[rule.model], bench.sessions)
         verdict = cut.judgement.verdict
@@ -330,18 +334,18 @@ def _render_all(
     if review:
         first = files[0][0]
         note = _note(task, f"A person should look at this: {cut.judgement.reason}.")
-        files.append((first.with_name(fit(first.stem, ".txt")), note))
+        files.append((_reason_file(first), note))
     return files
 
 
 def _dispose(task: Task, job: Job, bench: Bench) -> None:
-    for entry in bench.journal.of_source(task.inbox.path, task.source.path):
-        if entry.state == "failed" and len(entry.set_aside) == 1:
-            # an earlier version's reason; where that version was set aside too, both stay
-            folders.remove(Path(entry.set_aside[0]))
+    for note in _reason_files(task, bench):
+        folders.remove(Path(note))
     if job.rule.source == "delete":
         folders.delete(task.inbox.path, task.source)
     elif job.rule.source == "move":
+        task.inbox_root.must_be_there()  # gone is not moved
+        task.outbox_root.prepare()
         folders.move(
             task.inbox.path, task.source, task.inbox.outbox / job.moved_to, tag=str(job.id)
         )
@@ -354,12 +358,16 @@ def _off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outco
     """Decide what a fault means for the picture: gone, held, or failed."""
     match error:
         case SourceChangedError():
+            try:
+                task.inbox_root.must_be_there()
+            except HoldError as away:
+                return _hold(task, job, bench, _held(away))
             return _let_go(task, job, bench, error)
         case TruncatedPictureError() if not task.last_look:
-            return _hold(task, job, bench, Held(str(error), truncated=True))
+            held = Held(str(error), truncated=True, kind="truncated")
+            return _hold(task, job, bench, held)
         case HoldError() | WeightsError() | SessionError() | JournalError():
-            wide = isinstance(error, HoldError) and error.outbox_wide
-            return _hold(task, job, bench, Held(str(error), outbox_wide=wide))
+            return _hold(task, job, bench, _held(error))
         case MemoryError():
             return _hold(task, job, bench, Held("there was not enough memory for this picture"))
         case ScissorsError():
@@ -373,6 +381,12 @@ def _off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outco
     return replace(outcome, trace=trace) if isinstance(outcome, Failed) else outcome
 
 
+def _held(error: ScissorsError) -> Held:
+    if isinstance(error, HoldError):
+        return Held(str(error), outbox_wide=error.outbox_wide, kind=error.kind)
+    return Held(str(error), kind=type(error).__name__)
+
+
 def _let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Outcome:
     """End a job whose picture is no longer the one that settled."""
     try:
@@ -382,7 +396,7 @@ def _let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Ou
         else:
             bench.journal.withdraw(task.inbox.path, job)
     except JournalError as journal_error:
-        return Held(str(journal_error))
+        return _held(journal_error)
     return Changed(str(error))
 
 
@@ -390,7 +404,7 @@ def _hold(task: Task, job: Job, bench: Bench, outcome: Held) -> Held:
     try:
         bench.journal.hold(task.inbox.path, job, outcome.reason)
     except JournalError as error:
-        return Held(f"{outcome.reason}; and {error}")
+        return replace(outcome, reason=f"{outcome.reason}; and {error}")
     return outcome
 
 
@@ -399,9 +413,13 @@ def _fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | 
     place = _failed_place(task)
     tag = str(job.id)
     try:
+        task.outbox_root.prepare()
         moves = task.rule.source != "keep"
         kept = folders.free_name(place.parent, place.name) if moves else place
         note = _reason_file(kept)
+        said = folders.content(note)
+        if said and _picture_line(task) not in said.splitlines():  # another inbox's
+            note = folders.free_name(note.parent, note.name)
         folders.publish([(note, _note(task, str(error)))], tag=tag)
         if moves:
             folders.move(task.inbox.path, task.source, kept, tag=tag)
@@ -409,7 +427,8 @@ def _fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | 
         verdict = error.judgement.verdict if isinstance(error, _RefusedError) else ""
         bench.journal.fail(task.inbox.path, job, str(error), aside, verdict=verdict)
     except (HoldError, JournalError, SourceChangedError) as fault:
-        return _hold(task, job, bench, Held(f"{error}\nand it could not be set aside: {fault}"))
+        reason = f"{error}\nand it could not be set aside: {fault}"
+        return _hold(task, job, bench, replace(_held(fault), reason=reason))
     return Failed(str(error))
 
 
@@ -421,12 +440,17 @@ def _reason_file(picture: Path) -> Path:
     return picture.with_name(fit(picture.name, ".txt"))
 
 
+def _reason_files(task: Task, bench: Bench) -> list[str]:
+    """Give the reasons of earlier versions that failed where they are; they hold no more."""
+    entries = bench.journal.of_source(task.inbox.path, task.source.path)
+    return [e.set_aside[0] for e in entries if e.state == "failed" and len(e.set_aside) == 1]
+
+
 def _note(task: Task, text: str) -> bytes:
-    lines = (
-        text,
-        "",
-        f"Picture: {task.inbox.path / task.source.path}",
-        f"Rule: {task.rule.name} (inbox {task.inbox.name})",
-        "",
-    )
-    return "\n".join(lines).encode("utf-8", "surrogateescape")
+    rule = f"Rule: {task.rule.name} (inbox {task.inbox.name})"
+    return b"\n".join([os.fsencode(text), b"", _picture_line(task), os.fsencode(rule), b""])
+
+
+def _picture_line(task: Task) -> bytes:
+    """Give the line of a reason file that tells whose it is."""
+    return b"Picture: " + os.fsencode(repr(str(task.inbox.path / task.source.path))[1:-1])

@@ -5,8 +5,12 @@ looking at single files, keeping the native watch alive), and only puts values o
 queue. A share that hangs, hangs its own thread and nothing else.
 """
 
+import ctypes
+import errno
+import logging
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -31,11 +35,14 @@ from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
 from scissorsd.folders import Root, is_folder, look, mount_type, raises_events, scan
 
+logging.getLogger("watchdog").addHandler(logging.NullHandler())  # else it writes on stderr
+
 Mode = Literal["events", "polling"]
 
 # Polling is scanning more often, but never so that more than a tenth of the time goes into it.
 _POLL = 2.0  # seconds
 _SCAN_SHARE = 10
+_TRY_EVENTS_AGAIN = 60.0  # seconds of polling before native events are tried anew
 _BATCH = 500  # sightings put on the queue at once, at most
 _BATCH_S = 0.1
 _EVENTS = [
@@ -93,7 +100,15 @@ class Away:
     why: str
 
 
-Message = Heard | Looked | Scanned | Watched | Away
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """The kernel or watchdog dropped events; a scan follows at once."""
+
+    inbox: str
+    why: str
+
+
+Message = Heard | Looked | Scanned | Watched | Away | EventsLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +133,11 @@ class InboxWatcher:
         self._tell = tell
         self._wishes: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._scan_wanted = threading.Event()  # and on the queue: many wishes are one
         self._root = Root(folder.path, require_mount=folder.require_mount)
         self._native: _NativeWatch | None = None
+        self._refused = ""  # why native events were not to be had
+        self._refused_until = 0.0
         self._watched: Watched | None = None
         self._away = ""
         self._next_scan = 0.0
@@ -137,7 +155,9 @@ class InboxWatcher:
 
     def scan_soon(self) -> None:
         """Ask for a scan of the whole inbox."""
-        self._wishes.put(())
+        if not self._scan_wanted.is_set():
+            self._scan_wanted.set()
+            self._wishes.put(())
 
     def stop(self) -> None:
         """Ask the thread to end; it does so after the step it is in."""
@@ -158,8 +178,7 @@ class InboxWatcher:
                 self.busy_since = None
                 self._wait()
         finally:
-            if self._native is not None:
-                self._native.stop()
+            self._end_native()
 
     def _wait(self) -> None:
         """Wait for wishes until the next scan is due, and grant them."""
@@ -178,6 +197,7 @@ class InboxWatcher:
             self.busy_since = None
 
     def _step(self) -> None:
+        self._scan_wanted.clear()
         away = self._root.why_away()
         if away:
             self._be_away(away)
@@ -201,9 +221,8 @@ class InboxWatcher:
             self._tell(Away(self.folder.name, why))
         self._away = why
         self._watched = None
-        if self._native is not None:
-            self._native.stop()
-            self._native = None
+        self._refused = ""
+        self._end_native()
         self._next_scan = time.monotonic() + min(_POLL, self.folder.rescan)
 
     def _scan(self, below: str) -> int:
@@ -221,6 +240,8 @@ class InboxWatcher:
                 self._tell_of([found])
             elif self.folder.recursive and is_folder(self.folder.path / path):
                 self._scan(path)
+                if self._native is not None and _refused_watch(self.folder.path):
+                    self._next_scan = 0.0  # and there it turns to polling
             else:
                 missing.append(path)
         self._tell(Looked(self.folder.name, time.monotonic(), (), tuple(missing)))
@@ -249,18 +270,43 @@ class InboxWatcher:
         """See that a native watch is alive where one makes sense; else say why polling does."""
         mode, why = self._mode()
         if mode == "events":
-            if self._native is not None and not self._native.works():
-                self._native.stop()
-                self._native = None
-            if self._native is None:
-                try:
-                    self._native = _NativeWatch(self.folder, self._hear)
-                except OSError as error:
-                    mode, why = "polling", _explain(error)
+            self._refused = self._why_no_events()
+            if self._refused:
+                mode, why = "polling", self._refused
         watched = Watched(self.folder.name, mode, why)
         if watched != self._watched:
             self._tell(watched)
         self._watched = watched
+
+    def _why_no_events(self) -> str:
+        """Begin the native watch if need be; say why it cannot be had, or nothing."""
+        if self._native is not None and not self._native.works():
+            self._end_native()
+        if self._native is None:
+            if self._refused and time.monotonic() < self._refused_until:
+                return self._refused
+            self._refused_until = time.monotonic() + _TRY_EVENTS_AGAIN
+            try:
+                self._native = _NativeWatch(self.folder, self._hear, self._lost)
+            except OSError as error:
+                return _explain(error)
+        refused = _refused_watch(self.folder.path) if self.folder.recursive else None
+        if refused is None:
+            return ""
+        self._end_native()  # watchdog passes over the folders that it may not watch
+        self._refused_until = time.monotonic() + _TRY_EVENTS_AGAIN
+        return _explain(refused)
+
+    def _end_native(self) -> None:
+        if self._native is not None:
+            self._native.stop()
+            self._native = None
+
+    def _lost(self, why: str) -> None:
+        """Hear that events were lost; called on watchdog's threads."""
+        if not self._scan_wanted.is_set():
+            self._tell(EventsLost(self.folder.name, why))
+            self.scan_soon()
 
     def _mode(self) -> tuple[Mode, str]:
         wanted = self.folder.watch
@@ -286,16 +332,56 @@ class InboxWatcher:
 
 
 def _explain(error: OSError) -> str:
+    limit = "max_user_instances" if error.errno == errno.EMFILE else "max_user_watches"
     return (
-        f"native events are not to be had ({error.strerror or error}); "
-        "if it is the limit of inotify watches, raise fs.inotify.max_user_watches"
+        f"native events are not to be had ({error.strerror or error}); if it is the limit of "
+        f"inotify, raise it (sysctl fs.inotify.{limit})"
     )
+
+
+_IN_DELETE_SELF = 0x400
+
+
+def _refused_watch(path: Path) -> OSError | None:
+    """Try to watch one folder more than is watched; give the error if that is refused.
+
+    watchdog says nothing of the sub-folders that it could not watch.
+    """
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = libc.inotify_init1(os.O_CLOEXEC)
+    if handle < 0:
+        return None  # there is one instance too few, which says nothing of watches
+    try:
+        if libc.inotify_add_watch(handle, os.fsencode(path), _IN_DELETE_SELF) >= 0:
+            return None
+        number = ctypes.get_errno()
+        return OSError(number, os.strerror(number)) if number == errno.ENOSPC else None
+    finally:
+        os.close(handle)
+
+
+class _Remarks(logging.Handler):
+    """Hears from watchdog's log that events were lost, which it tells nowhere else."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._tell_of = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage()
+        if "overflow" in said or "rebuild" in said:
+            self._tell_of(said)
 
 
 class _NativeWatch:
     """watchdog on one folder; it only passes on what it hears."""
 
-    def __init__(self, folder: WatchedFolder, hear: Callable[..., None]) -> None:
+    def __init__(
+        self, folder: WatchedFolder, hear: Callable[..., None], lost: Callable[[str], None]
+    ) -> None:
+        self._remarks = _Remarks(lost)
         self._root = folder.path
         self._identity = _identity(folder.path)
         self._observer: BaseObserver = Observer()
@@ -303,6 +389,7 @@ class _NativeWatch:
             _Handler(hear), str(folder.path), recursive=folder.recursive, event_filter=_EVENTS
         )
         self._observer.start()
+        logging.getLogger("watchdog").addHandler(self._remarks)
 
     def works(self) -> bool:
         """Whether all its threads live and it still watches the folder that is there now.
@@ -319,6 +406,7 @@ class _NativeWatch:
         )
 
     def stop(self) -> None:
+        logging.getLogger("watchdog").removeHandler(self._remarks)
         self._observer.stop()
 
 

@@ -289,8 +289,6 @@ def test_failing_frees_the_names(journal: Journal) -> None:
     assert names(begun(journal, picture("a.png"))) == ["a.png", "a-mask.png"]
     (entry,) = journal.failures()
     assert (entry.reason, entry.verdict) == ("damaged", "doubtful")
-    assert journal.has_failed(INBOX, "a.jpg")
-    assert not journal.has_failed(INBOX, "a.png")
 
 
 def test_failing_after_publishing_keeps_them(journal: Journal) -> None:

@@ -114,6 +114,7 @@ class Shop:
         source = folders.look(self.inbox, name)
         assert source is not None
         return Task(
+            inbox_root=folders.Root(self.inbox),
             inbox=inbox,
             outbox_root=self.root,
             source=source,
@@ -305,8 +306,8 @@ def test_no_subject_goes_to_review(shop: Shop) -> None:
     done = shop.cut("one/grey.jpg")
     assert isinstance(done, Done)
     assert done.verdict == "no_subject"
-    assert shop.out() == ["review/one/grey.png", "review/one/grey.txt"]
-    note = (shop.outbox / "review" / "one" / "grey.txt").read_text()
+    assert shop.out() == ["review/one/grey.png", "review/one/grey.png.txt"]
+    note = (shop.outbox / "review" / "one" / "grey.png.txt").read_text()
     assert "no clear subject" in note
     assert str(shop.inbox / "one" / "grey.jpg") in note
 
@@ -332,7 +333,7 @@ def test_no_subject_may_fail(shop: Shop) -> None:
     ("option", "out"),
     [
         ("publish", ["a.png"]),
-        ("review", ["review/a.png", "review/a.txt"]),
+        ("review", ["review/a.png", "review/a.png.txt"]),
         ("fail", ["failed/a.jpg.txt"]),
     ],
 )
