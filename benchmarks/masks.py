@@ -9,7 +9,7 @@ absolute errors over all pixels, for masks in [0, 1]:
   own extremes, stretched bilinearly as floats;
 - of `precision: fast` to `full`.
 
-Run it as `python benchmarks/masks.py [--models FOLDER]`.
+Run it as `python benchmarks/masks.py [--models FOLDER] [--emulate-bf16]`.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
+from unittest import mock
 
 import numpy as np
 import onnxruntime
@@ -62,11 +63,20 @@ def main() -> None:
     """Print the table, and below it what could not be measured here."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, default=weights.default_folder())
-    folder = parser.parse_args().models
+    parser.add_argument(
+        "--emulate-bf16",
+        action="store_true",
+        help="compute bf16 on a CPU that has none of its own: slow, but the same arithmetic",
+    )
+    arguments = parser.parse_args()
+    folder = arguments.models
+    native = has_bf16()
+    if arguments.emulate_bf16:
+        mock.patch("scissorsd.providers.has_bf16", return_value=True).start()
     logs.set_up(quiet=True)
     pictures = photographs()
     found = [one for name in MODELS for one in measured(name, folder, pictures)]
-    print_machine()
+    print_machine(native=native, emulated=arguments.emulate_bf16 and not native)
     print_table([*pictures], [one for one in found if isinstance(one, Column)])
     for remark in found:
         if isinstance(remark, str):
@@ -144,11 +154,12 @@ def errors(masks: list[Mask], others: list[Mask]) -> tuple[float, ...]:
     return tuple(float(np.abs(mask - other).mean()) for mask, other in pairs)
 
 
-def print_machine() -> None:
+def print_machine(*, native: bool, emulated: bool) -> None:
     """Say where the figures come from."""
-    native = "computes bf16 natively" if has_bf16() else "does not compute bf16 natively"
+    has = "computes bf16 natively" if native else "does not compute bf16 natively"
+    has += "; emulated" if emulated else ""
     print(
-        f"{cpu_name()}, {usable_cpus()} cores ({native}); Python {platform.python_version()}, "
+        f"{cpu_name()}, {usable_cpus()} cores ({has}); Python {platform.python_version()}, "
         f"onnxruntime {onnxruntime.get_version_string()}, scikit-image {version('scikit-image')}; "
         "mean absolute error of masks in [0, 1]:\n"
     )
