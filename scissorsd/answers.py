@@ -47,6 +47,7 @@ def status(state: State) -> dict[str, object]:
                 "working": now.working if now else 0,
                 "held": now.held if now else counts.get("held", 0) + counts.get("published", 0),
                 "held_why": now.held_why if now else "",
+                "unseen": now.unseen if now else "",
                 "done": counts.get("done", 0),
                 "failed": counts.get("failed", 0),
                 "verdicts": {
@@ -95,7 +96,17 @@ def why(state: State, path: Path) -> Iterator[str]:
         return
     inbox, relative = place
     entries = journal.of_source(inbox.path, relative) if journal is not None else []
-    sighting = folders.look(inbox.path, relative)
+    hindrance = _why_not_to_be_seen(state, inbox)
+    if hindrance:  # a share that hangs would hang us too, and gone is not empty
+        yield from (_told(entry) for entry in entries)
+        yield hindrance
+        return
+    try:
+        sighting = folders.look(inbox.path, relative)
+    except OSError as error:
+        yield from (_told(entry) for entry in entries)
+        yield f"{path} cannot be looked at ({error.strerror})."
+        return
     if sighting is None:
         yield from (_told(entry) for entry in entries)
         yield _why_not_a_file(path)
@@ -116,9 +127,10 @@ def why(state: State, path: Path) -> Iterator[str]:
 
 
 def _in_inbox(state: State, path: Path) -> tuple[Inbox, str] | None:
-    for inbox in state.config.inboxes:
-        for candidate in (path, Path(os.path.realpath(path.parent)) / path.name):
-            for root in (inbox.path, Path(os.path.realpath(inbox.path))):
+    for real in (False, True):  # first without a look at the folders: one may hang
+        candidate = Path(os.path.realpath(path.parent)) / path.name if real else path
+        for inbox in state.config.inboxes:
+            for root in (inbox.path, Path(os.path.realpath(inbox.path)) if real else inbox.path):
                 if candidate != root and candidate.is_relative_to(root):
                     return inbox, str(candidate.relative_to(root))
     return None
@@ -168,16 +180,27 @@ def _why_waiting(state: State, inbox: Inbox, size: int) -> str:
         return "It will be taken when a daemon runs; none does now."
     stands = standing.read(state.folder)
     live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
-    if live is not None and live.away:
-        return f"It waits, because the inbox is away: {live.away}."
     if live is not None and live.trouble:
         return f"It waits, because of a trouble: {live.trouble}."
+    if live is not None and live.paused:
+        return f"It waits, because the outbox rests: {one_line(live.paused)}"
     if size == 0:
         return "It is empty; it is looked at again until something is in it."
     return (
         f"It waits until it has not changed for {inbox.settle:g} s, and for its turn; it is seen "
         f"at the latest by the next scan (every {inbox.rescan:g} s)."
     )
+
+
+def _why_not_to_be_seen(state: State, inbox: Inbox) -> str:
+    """Say why nothing in the inbox can be looked at now, or nothing."""
+    stands = standing.read(state.folder) if standing.is_running(state.folder) else None
+    live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
+    if live is not None and live.away:
+        return f"The inbox {inbox.name!r} is away: {live.away}. It goes on by itself."
+    if live is not None and live.silent:
+        return f"The inbox {inbox.name!r} does not answer: {live.silent}. It goes on by itself."
+    return ""
 
 
 def _told(entry: Entry) -> str:
@@ -238,6 +261,12 @@ def _failed(state: State, journal: Journal, path: Path) -> Entry:
     else:
         found = journal.of_source(place[0].path, place[1])
     entry = next((entry for entry in found if entry.state == "failed"), None)
+    waiting = next((entry for entry in found if entry.state in {"held", "published"}), None)
+    if entry is None and waiting is not None:
+        raise UsageError(
+            f"{path} did not fail: it is held, and tried again without being asked",
+            one_line(waiting.reason),
+        )
     if entry is None:
         raise UsageError(
             f"{path} is not a picture that failed", f"Ask 'scissorsd why {path}' how it stands."

@@ -17,12 +17,12 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, journal, pipeline, standing
+from scissorsd import __version__, faults, folders, journal, pipeline, standing
 from scissorsd.config import Config, Inbox
-from scissorsd.desk import Desk
+from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
 from scissorsd.journal import Journal
-from scissorsd.logs import one_line
+from scissorsd.logs import Seldom, one_line
 from scissorsd.notify import notify, watchdog_pause
 from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, Outcome, Task
 from scissorsd.sessions import Sessions, usable_cpus
@@ -42,15 +42,25 @@ from scissorsd.weights import Progress
 log = structlog.get_logger("scissorsd")
 
 BEAT = 1.0  # seconds between two rounds of the loop when nothing happens
-STUCK = faults.seconds("STUCK", 10.0)  # seconds in one job before its worker no longer counts as busy
-STALLED = faults.seconds("STALLED", 30.0)  # seconds in one step before a watcher counts as stalled
-STOP_LIMIT = faults.seconds("STOP_LIMIT", 60.0)  # seconds that a stop waits for the work in hand
+# Seconds: in one job before its worker no longer counts as busy, in one step before a watcher
+# counts as stalled, and that a stop waits for the work in hand.
+STUCK = faults.seconds("STUCK", 10.0)
+STALLED = faults.seconds("STALLED", 30.0)
+STOP_LIMIT = faults.seconds("STOP_LIMIT", 60.0)
+LINES = 100  # so many equal failures are told of within desk.TELL_AGAIN
 LOOKS = 7  # a truncated picture is looked at this often before it counts as failed
+CLEAR_UP_LIMIT = 5.0  # seconds that a start waits for litter to be removed
 ONCE_LOOKS = 2  # the same under `once`
 ONCE_HOLDS = 3  # `once` does not wait longer for what is held this often
 
+TWICE = 0.5  # seconds; sooner, a second signal is the first one, passed on by make or a shell
+
 # What a reload does not change: it is in use by what is in hand.
 _FIXED = ("state", "models", "providers", "require_gpu", "precision", "memory")
+
+
+class _StoppedError(Exception):
+    """Told to stop while weights were being fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +112,14 @@ class Daemon:
         self._on_beat = on_beat
         self._load_anew = load_anew
         self._watchers: dict[str, InboxWatcher] = {}
-        self._queue: queue.SimpleQueue[Message | Ended] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Message | Ended | None] = queue.SimpleQueue()
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by id: what, since when
         self._journal_lost = False
+        self._said = Seldom(LINES + 1, TELL_AGAIN)
+        self._deaths: dict[str, tuple[int, float]] = {}  # of watchers: how many, no new one until
+        self._said_of_standing = Seldom(1, TELL_AGAIN)
         self._stopping = False
+        self._told_to_stop_at = 0.0
         self._reload_wanted = False
         self._started_at = time.time()
         self._workers = config.workers or max(2, usable_cpus())
@@ -115,12 +129,16 @@ class Daemon:
         with standing.lock(self.config.state):
             self._listen_to_signals()
             self._open_journal()
-            if standing.watch_for_crashes(self.config.state):
+            crashed = standing.watch_for_crashes(self.config.state)
+            if crashed:
                 log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
-                self.journal.blame_crash(pipeline.CRASH - 1)
+            self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
+            self._clear_up()
             try:
                 self._start()
                 self._loop()
+            except _StoppedError:
+                log.info("weights.left", what="told to stop while fetching; it goes on next time")
             finally:
                 self._stop()
                 self.journal.close()
@@ -132,8 +150,20 @@ class Daemon:
         except JournalDamagedError as error:
             aside = journal.set_aside(self.config.state)
             log.error("journal.set_aside", why=error.what, now=str(aside))  # noqa: TRY400 - said
-            self._journal_lost = True
             self.journal = Journal(self.config.state)
+        self._journal_lost = journal.is_lost(self.config.state)
+
+    def _clear_up(self) -> None:
+        """Remove what jobs that were cut short left under temporary names, before any goes on."""
+        litter = self.journal.cut_short()
+
+        def clear_up() -> None:
+            for job_id, places in litter:
+                folders.remove_temporaries(places, tag=str(job_id))
+
+        sweeper = threading.Thread(target=clear_up, name="clear up", daemon=True)
+        sweeper.start()
+        sweeper.join(CLEAR_UP_LIMIT)  # a share that hangs must not keep the others waiting
 
     def backlog(self) -> int:
         """Pictures that are known of and not ended."""
@@ -163,7 +193,7 @@ class Daemon:
             providers="auto" if "auto" in config.providers else config.providers,
             require_gpu=config.require_gpu,
             precision=config.precision,
-            progress=self._fetching,
+            progress=self._fetch_unless_stopping,
         )
         self.bench = Bench(
             journal=self.journal,
@@ -177,6 +207,12 @@ class Daemon:
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
         log.info("daemon.ready", inboxes=list(self.desks), workers=self._workers)
+
+    def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
+        if self._stopping:
+            raise _StoppedError
+        if self._fetching is not None:
+            self._fetching(done, total, source)
 
     def _open(self, inbox: Inbox) -> None:
         looks = ONCE_LOOKS if self.once else LOOKS
@@ -202,7 +238,8 @@ class Daemon:
             rescan=inbox.rescan,
             ignore=inbox.ignore,
         )
-        self._watchers[inbox.name] = InboxWatcher(folder, self._queue.put)
+        root = self.desks[inbox.name].inbox_root
+        self._watchers[inbox.name] = InboxWatcher(folder, self._queue.put, root)
         self._watchers[inbox.name].start()
 
     def _listen_to_signals(self) -> None:
@@ -212,12 +249,15 @@ class Daemon:
             signal.signal(signal.SIGHUP, self._on_reload_signal)
 
     def _on_stop_signal(self, number: int, _: FrameType | None) -> None:
-        if self._stopping:  # told a second time: leave at once, which is as safe as being killed
-            os._exit(128 + number)
-        self._stopping = True
+        if self._stopping and monotonic() - self._told_to_stop_at > TWICE:
+            os._exit(128 + number)  # told a second time: leave, which is as safe as being killed
+        if not self._stopping:
+            self._stopping, self._told_to_stop_at = True, monotonic()
+            self._queue.put(None)  # wakes the loop; a SimpleQueue takes it within a handler too
 
     def _on_reload_signal(self, _: int, __: FrameType | None) -> None:
         self._reload_wanted = True
+        self._queue.put(None)
 
     def _stop(self) -> None:
         """Finish the work in hand, within a bound; hand out nothing more."""
@@ -225,6 +265,7 @@ class Daemon:
         notify("STOPPING=1", f"STATUS=finishing {len(self._in_hand)} pictures")
         for watcher in self._watchers.values():
             watcher.stop()
+        log.info("daemon.stopping", in_hand=len(self._in_hand))
         deadline = monotonic() + STOP_LIMIT
         while self._in_hand and monotonic() < deadline:
             self._take_messages(BEAT)
@@ -242,6 +283,7 @@ class Daemon:
             for desk in self.desks.values():
                 self._watchers[desk.name].look(desk.settler.due(now))
                 desk.release(now)
+                desk.remind(now)
             self._hand_out(now)
             self._heed_other_processes()
             self._heed_reload()
@@ -251,6 +293,7 @@ class Daemon:
                 next_ping = now + (watchdog_pause() or BEAT)
             if now >= next_standing:
                 self._put_down_standing(now)
+                self._note_recovery()
                 next_standing = now + BEAT
             if self._on_beat is not None:
                 self._on_beat(self)
@@ -271,7 +314,9 @@ class Daemon:
         except queue.Empty:
             return
 
-    def _take(self, message: Message | Ended) -> None:
+    def _take(self, message: Message | Ended | None) -> None:
+        if message is None:
+            return  # only to wake the loop
         if isinstance(message, Ended):
             self._take_ended(message)
             return
@@ -287,12 +332,12 @@ class Daemon:
                 for path in missing:
                     desk.settler.gone(path)
             case Scanned(pictures=pictures, seconds=seconds):
-                desk.scanned()
+                desk.scanned(message, monotonic())
                 log.debug("inbox.scanned", inbox=desk.name, pictures=pictures, seconds=seconds)
             case EventsLost(why=why):
                 log.warning("inbox.events_lost", inbox=desk.name, why=why, now="it is scanned")
             case Watched() | Away():
-                _note_watch(desk, message)
+                desk.note_watch(message, monotonic())
 
     def _nothing_left(self) -> bool:
         return all(
@@ -313,14 +358,15 @@ class Daemon:
         A job that takes very long (a share that hangs) no longer counts against the workers, and
         its inbox gets no further job until it has ended.
         """
-        if any(task.attempts for task, _ in self._in_hand.values()):
+        at_work = [task for task, since in self._in_hand.values() if now - since <= STUCK]
+        if any(task.attempts for task in at_work):
             return  # one that may kill the program works alone
         stuck = {task.inbox.name for task, since in self._in_hand.values() if now - since > STUCK}
-        busy = sum(now - since <= STUCK for _, since in self._in_hand.values())
+        busy = len(at_work)
         waiting = [desk for desk in self.desks.values() if desk.name not in stuck]
         while waiting and busy < self._workers:
             for desk in list(waiting):
-                task = desk.next_task(now, alone=not self._in_hand)
+                task = desk.next_task(now, alone=not busy)
                 if task is None:
                     waiting.remove(desk)
                     continue
@@ -348,10 +394,9 @@ class Daemon:
         self._in_hand.pop(id(task), None)
         desk = next((d for d in self.desks.values() if d.inbox.path == task.inbox.path), None)
         if desk is not None:
-            desk.ended(task, held=isinstance(outcome, Held))
-            if isinstance(outcome, Held):
-                desk.hold(task, outcome, monotonic())
-        _tell(ended)
+            desk.ended(task, outcome, monotonic())
+        if not isinstance(outcome, Failed) or self._may_tell(task, outcome):
+            _tell(ended)
         match outcome:
             case Done(verdict=verdict):
                 self.totals.done += 1
@@ -359,17 +404,36 @@ class Daemon:
                     self.totals.verdicts[verdict] = self.totals.verdicts.get(verdict, 0) + 1
             case Failed(reason=reason):
                 self.totals.failed += 1
-                self.totals.failures.append((str(task.inbox.path / task.source.path), reason))
+                if self.once:  # for its last word; a daemon would gather them for ever
+                    self.totals.failures.append((str(task.inbox.path / task.source.path), reason))
             case Changed() if desk is not None:
                 self._watchers[desk.name].look((task.source.path,))
+
+    def _may_tell(self, task: Task, failed: Failed) -> bool:
+        """Whether the line of a failure is written; ten thousand equal ones must not fill a disk.
+
+        The reason of each is in its note and in the journal.
+        """
+        reason = failed.reason.replace(task.source.path, "…")
+        left = self._said.left(f"{task.inbox.name}: {reason}", monotonic())
+        if left == 1:
+            why = "so many failed for this reason that their lines are left out for a while"
+            log.warning("job.failed_many", inbox=task.inbox.name, why=why, reason=one_line(reason))
+        return left > 1
 
     # --- supervision -------------------------------------------------------------------------
 
     def _supervise(self) -> bool:
         """See that every watcher lives; start anew one that died. False if one was dead."""
         dead = [name for name, watcher in self._watchers.items() if not watcher.is_alive()]
+        now = monotonic()
         for name in dead:
-            log.error("inbox.watcher_died", inbox=name, what="it is started anew")
+            times, until = self._deaths.get(name, (0, 0.0))
+            if now < until:
+                continue
+            trace = self._watchers[name].died_of
+            log.error("inbox.watcher_died", inbox=name, what="it is started anew", trace=trace)
+            self._deaths[name] = times + 1, now + pause(FIRST_PAUSE, times)
             self._watch(self.desks[name].inbox)
         return not dead
 
@@ -436,31 +500,40 @@ class Daemon:
         self._watchers.pop(inbox.name).stop()
         self._watch(inbox)
 
+    def _note_recovery(self) -> None:
+        if self._journal_lost and all(desk.recovered() for desk in self.desks.values()):
+            self._journal_lost = False
+            journal.recovered(self.config.state)
+
     # --- telling -----------------------------------------------------------------------------
 
     def _put_down_standing(self, now: float) -> None:
+        try:
+            standing.write(self.config.state, self._standing(now))
+        except OSError as error:  # its disk is full, say; the work goes on
+            if self._said_of_standing.left("unwritten", now):
+                log.warning("status.unwritten", why=error.strerror or str(error))
+
+    def _standing(self, now: float) -> standing.Standing:
         inboxes = tuple(self._inbox_standing(desk, now) for desk in self.desks.values())
-        standing.write(
-            self.config.state,
-            standing.Standing(
-                pid=os.getpid(),
-                version=__version__,
-                config=self._origin,
-                beat=now,
-                started_at=self._started_at,
-                stopping=self._stopping,
-                providers=tuple(
-                    standing.ProviderStanding(
-                        model=opening.model,
-                        provider=opening.provider,
-                        precision=opening.precision,
-                        asked=opening.asked,
-                        refused=dict(opening.refused),
-                    )
-                    for opening in self.sessions.providers_in_use().values()
-                ),
-                inboxes=inboxes,
+        return standing.Standing(
+            pid=os.getpid(),
+            version=__version__,
+            config=self._origin,
+            beat=now,
+            started_at=self._started_at,
+            stopping=self._stopping,
+            providers=tuple(
+                standing.ProviderStanding(
+                    model=opening.model,
+                    provider=opening.provider,
+                    precision=opening.precision,
+                    asked=opening.asked,
+                    refused=dict(opening.refused),
+                )
+                for opening in self.sessions.providers_in_use().values()
             ),
+            inboxes=inboxes,
         )
 
     def _inbox_standing(self, desk: Desk, now: float) -> standing.InboxStanding:
@@ -473,20 +546,28 @@ class Daemon:
             why=desk.watched.why if desk.watched is not None else "",
             away=desk.away,
             trouble=self._trouble(desk, now),
+            silent=self._silence(desk, now),
             settling=len(desk.settler),
             ready=len(desk.ready),
             working=len(desk.working),
             held=len(desk.held),
             held_why=next((hold.reason for hold in holds if hold is not None), ""),
+            paused=desk.paused.reason if desk.paused is not None else "",
+            unseen=desk.unseen,
         )
 
+    def _silence(self, desk: Desk, now: float) -> str:
+        since = self._watchers[desk.name].busy_since
+        if since is None or now - since <= STALLED:
+            return ""
+        return f"{desk.inbox.path} has not answered for {now - since:.0f} s"
+
     def _trouble(self, desk: Desk, now: float) -> str:
-        watcher = self._watchers[desk.name]
-        since = watcher.busy_since
-        if not watcher.is_alive():
+        if not self._watchers[desk.name].is_alive():
             return "its watcher died"
-        if since is not None and now - since > STALLED:
-            return f"{desk.inbox.path} has not answered for {now - since:.0f} s"
+        silence = self._silence(desk, now)
+        if silence:
+            return silence
         for task, given in self._in_hand.values():
             if task.inbox.name == desk.name and now - given > STALLED:
                 return f"{task.source.path} has been in hand for {now - given:.0f} s"
@@ -497,18 +578,6 @@ def models_of(config: Config) -> set[str]:
     """Give the names of the models that the rules use."""
     rules = [rule for inbox in config.inboxes for rule in inbox.rules]
     return {rule.model for rule in rules if not rule.skip}
-
-
-def _note_watch(desk: Desk, message: Watched | Away) -> None:
-    path = str(desk.inbox.path)
-    if isinstance(message, Away):
-        desk.away = message.why
-        log.warning("inbox.away", inbox=desk.name, path=path, why=message.why)
-        return
-    if desk.away:
-        log.info("inbox.back", inbox=desk.name, path=path)
-    desk.away, desk.watched = "", message
-    log.info("inbox.watched", inbox=desk.name, path=path, mode=message.mode, why=message.why)
 
 
 def _tell(ended: Ended) -> None:

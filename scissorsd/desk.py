@@ -4,6 +4,7 @@ Only the control loop touches a desk, and a desk touches no share: it decides wh
 what to hand to a worker, and what to try again when. Times are seconds on a monotonic clock.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -12,18 +13,20 @@ from scissorsd import faults
 from scissorsd.config import Inbox
 from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
+from scissorsd.errors import JournalError
 from scissorsd.folders import Root
 from scissorsd.journal import Entry, Journal
-from scissorsd.logs import one_line
-from scissorsd.pipeline import Held, Task
-from scissorsd.watching import Watched
+from scissorsd.logs import Seldom, one_line
+from scissorsd.pipeline import Changed, Held, Outcome, Task
+from scissorsd.watching import Away, Scanned, Watched
 
 log = structlog.get_logger("scissorsd")
 
 # Seconds; the pauses of what is held double from the first on.
 FIRST_PAUSE = faults.seconds("FIRST_PAUSE", 2.0)
 LONGEST_PAUSE = faults.seconds("LONGEST_PAUSE", 300.0)
-TELL_AGAIN = faults.seconds("TELL_AGAIN", 600.0)  # seconds before a hold that lasts is logged again
+FLAPS = 20  # so often is told within that time that an inbox went away or came back
+TELL_AGAIN = faults.seconds("TELL_AGAIN", 600.0)  # before what lasts is logged again
 
 
 @dataclass(slots=True)
@@ -35,13 +38,19 @@ class Hold:
     until: float
     times: int = 0
     looks: int = 0  # how often it was found truncated
+    outbox_wide: bool = False
 
 
 _NOTHING = Sighting("", 0, 0, 0, 0)
 
 
-def _pause(first: float, times: int) -> float:
+def pause(first: float, times: int) -> float:
+    """Give the seconds to wait after so many times in vain."""
     return float(min(first * 2 ** min(times, 16), LONGEST_PAUSE))
+
+
+def _root_of(inbox: Inbox) -> Root:
+    return Root(inbox.path, require_mount=inbox.require_mount)
 
 
 @dataclass(slots=True)
@@ -50,6 +59,7 @@ class Desk:
 
     inbox: Inbox
     journal: Journal
+    inbox_root: Root
     outbox_root: Root
     settler: Settler
     looks: int  # a truncated picture is looked at this often before it counts as failed
@@ -60,12 +70,15 @@ class Desk:
     suspects: dict[str, int] = field(default_factory=dict)  # in hand when the program died
     watched: Watched | None = None
     away: str = ""
+    unseen: str = ""  # what of the inbox the last scan could not look at
     scans: int = 0
     paused: Hold | None = None  # the whole outbox waits
     again: set[str] | None = None  # cut anew what was cut before, but not these: done in this run
     journal_lost: bool = False
     old: set[str] = field(default_factory=set)  # there at start, when the journal was lost
-    told: dict[str, float] = field(default_factory=dict)  # what was said of holds, and when
+    said: Seldom = field(default_factory=lambda: Seldom(1, TELL_AGAIN))
+    changes: Seldom = field(default_factory=lambda: Seldom(FLAPS, TELL_AGAIN))
+    away_told_at: float = 0.0
 
     @classmethod
     def open(
@@ -73,13 +86,13 @@ class Desk:
     ) -> "Desk":
         """Open the desk of an inbox, with what the last run left unfinished."""
         left = {e.path: e for e in journal.unfinished() if e.inbox == str(inbox.path)}
-        root, settler = Root(inbox.outbox), Settler(inbox.settle)
         done = set[str]() if again else None
         return cls(
             inbox,
             journal,
-            root,
-            settler,
+            _root_of(inbox),
+            Root(inbox.outbox),
+            Settler(inbox.settle),
             looks,
             unfinished=left,
             again=done,
@@ -90,6 +103,8 @@ class Desk:
         """Take over the inbox's new options; what is in hand finishes under the old ones."""
         if inbox.outbox != self.inbox.outbox:
             self.outbox_root = Root(inbox.outbox)
+        if inbox.require_mount != self.inbox.require_mount:
+            self.inbox_root = _root_of(inbox)
         self.inbox = inbox
         self.settler.quiet = inbox.settle
 
@@ -148,16 +163,35 @@ class Desk:
         if entry is None:
             return
         if (entry.size, entry.mtime_ns) != sighting.version:
-            self.journal.close_unfinished(entry)
-        elif entry.state == "begun":
+            if not self._close(entry):
+                self.unfinished[sighting.path] = entry
+        elif entry.attempts and entry.state != "published":
             self.suspects[sighting.path] = entry.attempts
 
-    def scanned(self) -> None:
-        """Note that a whole scan has ended; what it did not find is no longer there."""
-        self.scans += 1
-        for entry in self.unfinished.values():
+    def _close(self, entry: Entry) -> bool:
+        try:
             self.journal.close_unfinished(entry)
-        self.unfinished.clear()
+        except JournalError as error:  # a later scan closes it
+            log.warning(
+                "job.unclosed", inbox=self.name, source=entry.path, why=one_line(str(error))
+            )
+            return False
+        return True
+
+    def scanned(self, scan: Scanned, now: float) -> None:
+        """Note that a whole scan has ended; what it did not find is no longer there.
+
+        Unless it could not look everywhere: then what it did not find may still be there.
+        """
+        self.scans += 1
+        self.unseen = scan.unseen_why
+        if scan.unseen:
+            more = scan.unseen - 1
+            self.unseen += f" (and {more} more)" if more else ""
+            if self.said.left(f"unseen: {scan.unseen_why.rpartition(': ')[2]}", now):
+                log.warning("inbox.unseen", inbox=self.name, why=self.unseen)
+            return
+        self.unfinished = {p: e for p, e in self.unfinished.items() if not self._close(e)}
 
     # --- handing out -------------------------------------------------------------------------
 
@@ -165,14 +199,15 @@ class Desk:
         """Give the next picture for a worker, or none.
 
         One that was in hand when the program died is only given when nothing else is in hand, so
-        that the culprit is known if it dies again.
+        that the culprit is known if it dies again; and last, so that the others come out.
         """
-        if self.paused is not None and now < self.paused.until:
+        if self.away or (self.paused is not None and now < self.paused.until):
             return None
         while path := self._first_ready(alone=alone):
             settled_at, sighting = self.ready.pop(path)
             rule = choose(self.inbox.rules, path)  # anew: a reload may have changed the rules
-            if rule is not None and not rule.skip:
+            # It may be known by now: cut while the share came back under another device number.
+            if rule is not None and not rule.skip and not self._is_known(sighting):
                 task = self._task(sighting, rule, settled_at)
                 self.working[path] = task
                 return task
@@ -180,15 +215,17 @@ class Desk:
         return None
 
     def _first_ready(self, *, alone: bool) -> str | None:
-        return next(
-            (p for p in self.ready if p not in self.working and (alone or p not in self.suspects)),
-            None,
-        )
+        waiting = (path for path in self.ready if path not in self.working)
+        path = next((path for path in waiting if path not in self.suspects), None)
+        if path is None and alone:
+            path = next((path for path in self.ready if path not in self.working), None)
+        return path
 
     def _task(self, sighting: Sighting, rule: Rule, settled_at: float) -> Task:
         hold = self.held.get(sighting.path)
         return Task(
             inbox=self.inbox,
+            inbox_root=self.inbox_root,
             outbox_root=self.outbox_root,
             source=sighting,
             rule=rule,
@@ -200,46 +237,96 @@ class Desk:
 
     # --- holding -----------------------------------------------------------------------------
 
-    def ended(self, task: Task, *, held: bool) -> None:
+    def ended(self, task: Task, outcome: Outcome, now: float) -> None:
         """Note that a worker has put the picture down, for good or for now."""
         path = task.source.path
         self.working.pop(path, None)
         self.suspects.pop(path, None)
         if self.again is not None:
             self.again.add(path)
-        if not held:
-            self.paused = None
+        if isinstance(outcome, Held):
+            self._hold(task, outcome, now)
+        else:
+            if not isinstance(outcome, Changed):
+                self._wake(now)
+            self.old.discard(path)
             hold = self.held.get(path)
             if hold is not None and hold.source == task.source:
                 del self.held[path]
 
-    def hold(self, task: Task, outcome: Held, now: float) -> None:
+    def _hold(self, task: Task, outcome: Held, now: float) -> None:
         """Put a picture aside until later; each time for longer."""
         path = task.source.path
         hold = self.held.get(path)
         if hold is None or hold.source != task.source:
             hold = Hold(task.source, outcome.reason, now)
         first = self.inbox.settle if outcome.truncated else FIRST_PAUSE
-        hold.until = now + _pause(first, hold.times)
+        hold.until = now + pause(first, hold.times)
         hold.times += 1
         hold.looks += outcome.truncated
         hold.reason = outcome.reason
+        hold.outbox_wide = outcome.outbox_wide
         self.held[path] = hold
         if outcome.outbox_wide:
             self._rest(outcome.reason, now)
-        said = outcome.reason.replace(path, "…")
-        if now - self.told.get(said, -TELL_AGAIN) >= TELL_AGAIN:
-            self.told[said] = now
-            log.warning("job.held", inbox=self.name, source=path, why=one_line(outcome.reason))
+        if self.said.left(f"held: {outcome.kind or outcome.reason}", now):
+            log.warning(
+                "job.held",
+                inbox=self.name,
+                source=path,
+                why=one_line(outcome.reason),
+                held=len(self.held),
+            )
 
     def _rest(self, reason: str, now: float) -> None:
         """Let the whole outbox rest; each time for longer, until a picture gets through."""
         if self.paused is None:
             self.paused = Hold(_NOTHING, reason, now)
         if now >= self.paused.until:
-            self.paused.until = now + _pause(FIRST_PAUSE, self.paused.times)
+            self.paused.until = now + pause(FIRST_PAUSE, self.paused.times)
             self.paused.times += 1
         self.paused.reason = reason
+
+    def _wake(self, now: float) -> None:
+        """Go on with what waited for the outbox: something has got through."""
+        if self.paused is not None:
+            self.paused = None
+            self._shorten([hold for hold in self.held.values() if hold.outbox_wide], now)
+
+    @staticmethod
+    def _shorten(holds: Iterable[Hold], now: float) -> None:
+        for hold in holds:
+            if hold.until < float("inf"):  # it is not being tried already
+                hold.until = min(hold.until, now)
+
+    def recovered(self) -> bool:
+        """Whether all is known again that was there when the journal was lost."""
+        in_hand = self.ready.keys() | self.working.keys() | self.held.keys()
+        settling = any(path in self.settler for path in self.old)
+        return bool(self.scans) and not settling and self.old.isdisjoint(in_hand)
+
+    def note_watch(self, message: Watched | Away, now: float) -> None:
+        """Note how the inbox is watched from now on, or that it is away."""
+        if isinstance(message, Away):
+            self.away, self.away_told_at = message.why, float("-inf")
+            self.remind(now)
+            return
+        said = log.bind(inbox=self.name, path=str(self.inbox.path))
+        if self.away:
+            if self.changes.left("back", now):
+                said.info("inbox.back")
+            self._shorten(self.held.values(), now)
+        self.away, self.watched = "", message
+        if self.changes.left("watched", now):
+            said.info("inbox.watched", mode=message.mode, why=message.why)
+
+    def remind(self, now: float) -> None:
+        """Say that the inbox is away: once, then rarely."""
+        if self.away and now - self.away_told_at >= TELL_AGAIN:
+            self.away_told_at = now
+            if self.changes.left("away", now):
+                path = str(self.inbox.path)
+                log.warning("inbox.away", inbox=self.name, path=path, why=self.away)
 
     def release(self, now: float) -> None:
         """Make ready again what has been held for long enough."""

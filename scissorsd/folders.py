@@ -8,13 +8,14 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 from scissorsd import faults
 from scissorsd.core.ignoring import is_picture_name, why_ignored
+from scissorsd.core.rules import fit
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
 
@@ -185,7 +186,11 @@ def is_folder(path: Path) -> bool:
 def _sighting(path: str, status: os.stat_result) -> Sighting | None:
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Sighting(path, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+    mtime_ns = (status.st_mtime_ns + _HALF) % (2 * _HALF) - _HALF
+    return Sighting(path, status.st_size, mtime_ns, status.st_ino, status.st_dev)
+
+
+_HALF = 1 << 63  # nanoseconds: a time after the year 2262 is folded, to fit in the job journal
 
 
 def read_source(root: Path, source: Sighting, *, limit: int) -> bytes:
@@ -203,13 +208,20 @@ def read_source(root: Path, source: Sighting, *, limit: int) -> bytes:
         try:
             # O_NONBLOCK: should the file have become a FIFO, opening it must not wait.
             handle = os.open(root / source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except FileNotFoundError as error:
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
             raise SourceChangedError(f"{root / source.path} is no longer there") from error
         with open(handle, "rb", closefd=True) as file:  # noqa: PTH123 - opened with flags above
             _same(root, source, os.fstat(handle))
             data = file.read()
             _same(root, source, os.fstat(handle))
     return data
+
+
+# What opening it says when something else has taken a picture's place: nothing, a file where its
+# folder was, a symbolic link, a socket or a device.
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV}
 
 
 def check_unchanged(root: Path, source: Sighting) -> None:
@@ -396,13 +408,14 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def free_name(folder: Path, name: str) -> Path:
-    """Give a path in the folder at which nothing is, the name numbered if need be."""
+def free_name(folder: Path, name: str, others: Collection[Path] = ()) -> Path:
+    """Give a path in the folder, but none of `others`, at which nothing is; numbered if need be."""
     path = folder / name
     number = 2
-    while exists(path):
+    while path in others or exists(path):
         stem, dot, suffix = name.rpartition(".")
-        path = folder / (f"{stem}-{number}{dot}{suffix}" if dot else f"{name}-{number}")
+        end = dot + suffix if dot else ""
+        path = folder / fit(f"{stem if dot else name}-{number}", end)
         number += 1
     return path
 

@@ -25,16 +25,18 @@ from pathlib import Path
 from typing import Literal
 
 from scissorsd import faults
-from scissorsd.core.rules import Job, PlannedOutput, Rule, name_key
+from scissorsd.core.rules import FAILED_FOLDER, Job, PlannedOutput, Rule, in_review, name_key
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import JournalDamagedError, JournalError
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
 
 _ENDED = ("done", "failed")
+_DIED = "scissorsd ended while it worked on this picture; it is taken again, alone"
 Value = str | bytes | int | float
 
 FILE = "jobs.sqlite"
+LOST = f"{FILE}.lost"  # stands from when a journal was set aside until all is known again
 _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -130,6 +132,8 @@ class Journal:
             ) from error
 
     def _open(self, *, read_only: bool) -> sqlite3.Connection:
+        if not read_only and self.path.exists() and not self.path.stat().st_size:
+            raise sqlite3.DatabaseError("it is empty")  # SQLite would take it for a new one
         mode = "ro" if read_only else "rwc"
         db = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode={mode}",
@@ -342,7 +346,40 @@ class Journal:
                 set_aside=json.dumps(list(set_aside)),
                 ended_at=time.time(),
             )
+            # A file that is replaced again and again by what cannot be cut is one failure.
+            db.execute(
+                "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND state = 'failed'"
+                " AND source = 'keep' AND published = '[]' AND set_aside = ?",
+                (
+                    os.fsencode(inbox),
+                    os.fsencode(job.source.path),
+                    job.id,
+                    json.dumps(list(set_aside)),
+                ),
+            )
             self._remember(inbox, job, "failed")
+
+    def setting_aside(self, job: Job, reason: str, places: Sequence[str]) -> bool:
+        """Record, before it is done, where a failed picture is set aside; false if others go there.
+
+        A repeated job finds the same places again.
+        """
+        with self._transaction("setting_aside") as db:
+            elsewhere = db.execute(
+                "SELECT set_aside FROM jobs WHERE state IN ('begun', 'held') AND id != ?"
+                " AND set_aside != '[]'",
+                (job.id,),
+            ).fetchall()
+            if any(not set(places).isdisjoint(json.loads(row[0])) for row in elsewhere):
+                return False
+            self._update(job.id, reason=_storable(reason), set_aside=json.dumps(list(places)))
+        return True
+
+    def set_aside_at(self, job: Job) -> tuple[str, ...]:
+        """Give where the failed picture is, or is being, set aside; nothing if it is not."""
+        with self._locked("read") as db:
+            row = db.execute("SELECT set_aside FROM jobs WHERE id = ?", (job.id,)).fetchone()
+        return tuple(json.loads(row["set_aside"]))
 
     def hold(self, inbox: Path, job: Job, reason: str) -> None:
         """Record why the job waits; a job whose outputs are out stays published."""
@@ -354,10 +391,27 @@ class Journal:
             self._update(job.id, state=state, attempts=0, reason=_storable(reason))
             self._remember(inbox, job, state)
 
-    def blame_crash(self, points: int) -> None:
-        """Count a crash of the program against the pictures that were in hand, as so many times."""
-        with self._transaction("blame_crash") as db:
-            db.execute("UPDATE jobs SET attempts = attempts + ? WHERE state = 'begun'", (points,))
+    def blame(self, points: int) -> None:
+        """Hold the pictures that were in hand when the last run died, as suspects.
+
+        Its death counts for `points` more than the one time that they were begun. What is held is
+        not in hand: a suspect that is not begun again has no part in the next death.
+        """
+        with self._transaction("blame") as db:
+            db.execute(
+                "UPDATE jobs SET state = 'held', attempts = attempts + ?,"
+                " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END WHERE state = 'begun'",
+                (points, _DIED),
+            )
+            self._known.clear()
+
+    def cut_short(self) -> list[tuple[int, list[Path]]]:
+        """Give the jobs that were cut short, and the folders in which each may have left litter."""
+        with self._locked("read") as db:
+            rows = db.execute(
+                "SELECT * FROM jobs WHERE state IN ('begun', 'published', 'held') AND attempts > 0"
+            ).fetchall()
+        return [(row["id"], _folders_of(row)) for row in rows]
 
     def withdraw(self, inbox: Path, job: Job) -> None:
         """Forget a job whose picture was replaced or taken away before anything was published."""
@@ -370,6 +424,8 @@ class Journal:
         with self._transaction("close_unfinished") as db:
             if entry.state == "published":
                 self._update(entry.id, state="done", attempts=0, ended_at=time.time())
+            elif entry.set_aside and entry.attempts:  # it died while it set the picture aside
+                self._update(entry.id, state="failed", attempts=0, ended_at=time.time())
             else:
                 db.execute("DELETE FROM jobs WHERE id = ?", (entry.id,))
             self._recall(entry.inbox, entry.path)
@@ -530,12 +586,22 @@ def _entry(row: sqlite3.Row) -> Entry:
     )
 
 
+def _folders_of(row: sqlite3.Row) -> list[Path]:
+    outbox = Path(os.fsdecode(row["outbox"]))
+    outputs = json.loads(row["outputs"])
+    names = [*outputs, *map(in_review, outputs), f"{FAILED_FOLDER}/{os.fsdecode(row['path'])}"]
+    if row["moved_to"]:
+        names.append(os.fsdecode(row["moved_to"]))
+    return [(outbox / name).parent for name in names]
+
+
 def _key(outbox: Path, name: str) -> bytes:
     return os.fsencode(name_key(str(outbox / name)))
 
 
 def set_aside(folder: Path) -> Path:
     """Move a damaged journal out of the way, and say where it is now."""
+    (folder / LOST).touch()
     names = (f"{FILE}.damaged-{number}" for number in count(1))
     aside = next(folder / name for name in names if not (folder / name).exists())
     for end in ("", "-wal", "-shm"):
@@ -543,6 +609,16 @@ def set_aside(folder: Path) -> Path:
         if part.exists():
             part.replace(aside.with_name(f"{aside.name}{end}"))
     return aside
+
+
+def is_lost(folder: Path) -> bool:
+    """Whether a journal was set aside, and what had been there before is not all known again."""
+    return (folder / LOST).exists()
+
+
+def recovered(folder: Path) -> None:
+    """Note that all that had been there when the journal was set aside is known again."""
+    (folder / LOST).unlink(missing_ok=True)
 
 
 def _is_damage(error: Exception) -> bool:

@@ -46,9 +46,10 @@ from scissorsd.journal import Journal
 # in the decoder (3 + 3 bytes), mask, cutout and what is encoded of it.
 BYTES_PER_PIXEL = 20
 # A picture in hand when the program died is a suspect, and is tried again alone. A crash (a signal
-# such as SIGSEGV) counts for three deaths, since a kill or a power cut says little of the picture.
-CRASH = 3
-DEATHS = 9  # a picture that was in hand at so many is not tried again: three crashes
+# such as SIGSEGV) counts for a hundred deaths, since a kill or a power cut says little of the
+# picture: only one that has the program killed every time, for want of memory, comes so far.
+CRASH = 100
+DEATHS = 3 * CRASH  # a picture that was in hand at so many is not tried again
 
 
 class Inference(Protocol):
@@ -358,10 +359,6 @@ def _off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outco
     """Decide what a fault means for the picture: gone, held, or failed."""
     match error:
         case SourceChangedError():
-            try:
-                task.inbox_root.must_be_there()
-            except HoldError as away:
-                return _hold(task, job, bench, _held(away))
             return _let_go(task, job, bench, error)
         case TruncatedPictureError() if not task.last_look:
             held = Held(str(error), truncated=True, kind="truncated")
@@ -388,13 +385,16 @@ def _held(error: ScissorsError) -> Held:
 
 
 def _let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Outcome:
-    """End a job whose picture is no longer the one that settled."""
+    """End a job whose picture is no longer the one that settled; unless the inbox is away."""
     try:
+        task.inbox_root.must_be_there()
         known = bench.journal.known(task.inbox.path, task.source.path)
         if known is not None and known.state == "published":
             bench.journal.finish(task.inbox.path, job)  # its outputs are out; its source is gone
         else:
             bench.journal.withdraw(task.inbox.path, job)
+    except HoldError as away:
+        return _hold(task, job, bench, _held(away))
     except JournalError as journal_error:
         return _held(journal_error)
     return Changed(str(error))
@@ -410,26 +410,42 @@ def _hold(task: Task, job: Job, bench: Bench, outcome: Held) -> Held:
 
 def _fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | Held:
     """Set a picture aside: its reason and, where the rule disposes of sources, the source."""
-    place = _failed_place(task)
     tag = str(job.id)
     try:
         task.outbox_root.prepare()
-        moves = task.rule.source != "keep"
-        kept = folders.free_name(place.parent, place.name) if moves else place
-        note = _reason_file(kept)
-        said = folders.content(note)
-        if said and _picture_line(task) not in said.splitlines():  # another inbox's
-            note = folders.free_name(note.parent, note.name)
-        folders.publish([(note, _note(task, str(error)))], tag=tag)
-        if moves:
-            folders.move(task.inbox.path, task.source, kept, tag=tag)
-        aside = (str(note), str(kept)) if moves else (str(note),)
+        aside = _set_aside_at(task, job, bench, str(error))
+        folders.publish([(Path(aside[0]), _note(task, str(error)))], tag=tag)
+        for kept in aside[1:]:
+            folders.move(task.inbox.path, task.source, Path(kept), tag=tag)
         verdict = error.judgement.verdict if isinstance(error, _RefusedError) else ""
         bench.journal.fail(task.inbox.path, job, str(error), aside, verdict=verdict)
     except (HoldError, JournalError, SourceChangedError) as fault:
         reason = f"{error}\nand it could not be set aside: {fault}"
         return _hold(task, job, bench, replace(_held(fault), reason=reason))
     return Failed(str(error))
+
+
+def _set_aside_at(task: Task, job: Job, bench: Bench, reason: str) -> tuple[str, ...]:
+    """Choose and journal where the reason goes and, if it goes too, the source.
+
+    Once chosen it stays, so that a repeated job does not set the picture aside twice.
+    """
+    aside = bench.journal.set_aside_at(job)
+    moves = task.rule.source != "keep"
+    if len(aside) == 1 + moves:
+        return aside
+    place = _failed_place(task)
+    others: set[Path] = set()  # chosen by others at this moment
+    while True:
+        kept = folders.free_name(place.parent, place.name, others) if moves else place
+        note = _reason_file(kept)
+        said = folders.content(note)
+        if note in others or (said and _picture_line(task) not in said.splitlines()):
+            note = folders.free_name(note.parent, note.name, others)  # that is another inbox's
+        aside = (str(note), str(kept)) if moves else (str(note),)
+        if bench.journal.setting_aside(job, reason, aside):
+            return aside
+        others |= {note, kept}
 
 
 def _failed_place(task: Task) -> Path:

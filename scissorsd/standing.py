@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 from scissorsd.errors import AlreadyRunningError, ScissorsError
 
 LOCK = "daemon.lock"
 FILE = "status.json"
 CRASH = "crash.txt"
+_PATIENCE = 0.5  # seconds
 FRESH = 20.0  # seconds after which a silent control loop counts as hung
 
 
@@ -33,11 +34,14 @@ class InboxStanding:
     why: str
     away: str  # why it is not there, or nothing
     trouble: str  # why its watcher does not work, or nothing
+    silent: str  # for how long the folder has not answered, or nothing; a part of the trouble
     settling: int
     ready: int
     working: int
     held: int
     held_why: str  # the reason of one of them, or of the whole outbox
+    paused: str  # why the whole outbox rests, or nothing
+    unseen: str  # what of the inbox could not be looked at, or nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def lock(state: Path) -> Iterator[None]:
         ) from error
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_patiently(handle)
         except OSError as error:
             owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
             raise AlreadyRunningError(
@@ -90,6 +94,20 @@ def lock(state: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _lock_patiently(handle: int) -> None:
+    """Take the lock; who only asks whether a daemon runs (`is_running`) holds it for a moment."""
+    deadline = monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if monotonic() > deadline:
+                raise
+            sleep(_PATIENCE / 20)
+        else:
+            return
 
 
 def watch_for_crashes(state: Path) -> bool:

@@ -62,12 +62,13 @@ def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> Non
         if unsure:
             said = ", ".join(f"{number} {verdict}" for verdict, number in sorted(unsure.items()))
             console.print(f"{name}: of the done ones, {said}")
-        for key in ("away", "held_why"):
+        for key, said in _REASONS.items():
             if inbox[key]:
                 reason = escape(printable(one_line(inbox[key])))
-                console.print(f"{name}: {'held: ' if key == 'held_why' else 'away: '}{reason}")
+                console.print(f"{name}: {said}: {reason}")
 
 
+_REASONS = {"away": "away", "held_why": "held", "unseen": "cannot be looked at"}
 _COUNTS = ("settling", "settled", "working", "done", "failed", "held")
 
 

@@ -13,6 +13,7 @@ import queue
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from scissorsd import faults
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
 from scissorsd.folders import Root, is_folder, look, mount_type, raises_events, scan
@@ -43,6 +45,7 @@ Mode = Literal["events", "polling"]
 _POLL = 2.0  # seconds
 _SCAN_SHARE = 10
 _TRY_EVENTS_AGAIN = 60.0  # seconds of polling before native events are tried anew
+_MOST_WISHES = 1000
 _BATCH = 500  # sightings put on the queue at once, at most
 _BATCH_S = 0.1
 _EVENTS = [
@@ -81,6 +84,8 @@ class Scanned:
     inbox: str
     pictures: int
     seconds: float
+    unseen: int = 0  # files and folders that are there and could not be looked at
+    unseen_why: str = ""  # the first of them, with its reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +132,17 @@ class WatchedFolder:
 class InboxWatcher:
     """The watching thread of one inbox. Start it once; ask it to look; stop it once."""
 
-    def __init__(self, folder: WatchedFolder, tell: Callable[[Message], None]) -> None:
+    def __init__(
+        self, folder: WatchedFolder, tell: Callable[[Message], None], root: Root | None = None
+    ) -> None:
         self.folder = folder
         self.busy_since: float | None = None  # monotonic; touched by every step it takes
+        self.died_of = ""  # the traceback
         self._tell = tell
         self._wishes: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._scan_wanted = threading.Event()  # and on the queue: many wishes are one
-        self._root = Root(folder.path, require_mount=folder.require_mount)
+        self._root = root or Root(folder.path, require_mount=folder.require_mount)
         self._native: _NativeWatch | None = None
         self._refused = ""  # why native events were not to be had
         self._refused_until = 0.0
@@ -148,9 +156,12 @@ class InboxWatcher:
         self._thread.start()
 
     def look(self, paths: Iterable[str]) -> None:
-        """Ask for a look at these paths, if there are any."""
+        """Ask for a look at these paths, if there are any.
+
+        While a share hangs, wishes do not pile up: the scan that follows sees all.
+        """
         wish = tuple(paths)
-        if wish:
+        if wish and self._wishes.qsize() < _MOST_WISHES:
             self._wishes.put(wish)
 
     def scan_soon(self) -> None:
@@ -177,6 +188,8 @@ class InboxWatcher:
                 self._step()
                 self.busy_since = None
                 self._wait()
+        except Exception:  # noqa: BLE001 - told of by the daemon, which starts another
+            self.died_of = traceback.format_exc()
         finally:
             self._end_native()
 
@@ -204,14 +217,17 @@ class InboxWatcher:
             return
         self._away = ""
         began = time.monotonic()
+        unseen: list[str] = []
         try:
             self._keep_watching()
-            count = self._scan("")
+            count = self._scan(
+                "", lambda path, error: unseen.append(f"{path}: {error.strerror or error}")
+            )
         except OSError as error:
             self._be_away(f"{self.folder.path}: {error.strerror or error}")
             return
         seconds = time.monotonic() - began
-        self._tell(Scanned(self.folder.name, count, seconds))
+        self._tell(Scanned(self.folder.name, count, seconds, len(unseen), "".join(unseen[:1])))
         polling = self._native is None
         pause = max(_POLL, seconds * _SCAN_SHARE) if polling else self.folder.rescan
         self._next_scan = time.monotonic() + min(pause, self.folder.rescan)
@@ -225,17 +241,21 @@ class InboxWatcher:
         self._end_native()
         self._next_scan = time.monotonic() + min(_POLL, self.folder.rescan)
 
-    def _scan(self, below: str) -> int:
+    def _scan(self, below: str, unseen: Callable[[str, OSError], None] = lambda _, __: None) -> int:
         """Tell of every picture in a folder of the inbox; give their number."""
         folder = self.folder
-        return self._tell_of(
-            scan(folder.path, below, recursive=folder.recursive, ignore=folder.ignore)
+        found = scan(
+            folder.path, below, recursive=folder.recursive, ignore=folder.ignore, unseen=unseen
         )
+        return self._tell_of(found)
 
     def _look(self, paths: tuple[str, ...]) -> None:
         missing: list[str] = []
         for path in paths:
-            found = look(self.folder.path, path)
+            try:
+                found = look(self.folder.path, path)
+            except OSError:
+                continue  # it is due again
             if found is not None:
                 self._tell_of([found])
             elif self.folder.recursive and is_folder(self.folder.path / path):
@@ -244,6 +264,9 @@ class InboxWatcher:
                     self._next_scan = 0.0  # and there it turns to polling
             else:
                 missing.append(path)
+        if missing and self._root.why_away():
+            self._next_scan = 0.0  # gone is not empty
+            return
         self._tell(Looked(self.folder.name, time.monotonic(), (), tuple(missing)))
 
     def _tell_of(self, sightings: Iterable[Sighting]) -> int:
@@ -383,6 +406,7 @@ class _NativeWatch:
     ) -> None:
         self._remarks = _Remarks(lost)
         self._root = folder.path
+        faults.at("watch")
         self._identity = _identity(folder.path)
         self._observer: BaseObserver = Observer()
         self._observer.schedule(

@@ -40,6 +40,9 @@ _FOREIGN = (
 )
 _RECOGNISABLE = 12  # bytes that hold the longest signature
 _TAIL = 512  # this many zero bytes at the end: room that was reserved and never filled
+# So many say the same of what will not decode; a JPEG tells by its outline, and may be padded.
+_ZEROS: dict[PictureFormat, int] = {"TIFF": _TAIL, "BMP": _TAIL}
+_USUAL_ZEROS = 16
 _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330
 _STRIPS, _TILES = (273, 279), (324, 325)  # tags of offsets and of byte counts
 _TIFF_FORMS = {2: "x", 3: "H", 4: "I", 5: "Q", 8: "h", 9: "i", 10: "q", 11: "f", 12: "d", 13: "I"}
@@ -106,9 +109,11 @@ def ends_early(data: bytes, name: PictureFormat) -> bool:
     A file that is damaged in the middle but whole in its outline gives False.
     """
     try:
-        return is_hollow(data) or _OUTLINES[name](data)
+        if _OUTLINES[name](data):
+            return True
     except (struct.error, IndexError):
         return True
+    return name != "JPEG" and not data[-_ZEROS.get(name, _USUAL_ZEROS) :].strip(b"\0")
 
 
 def _is_raw(data: bytes) -> bool:
@@ -212,7 +217,7 @@ def _jpeg_ends_early(data: bytes) -> bool:
         at += 2 + length
         if marker == 0xDA:  # noqa: PLR2004 - the samples begin
             return data.find(b"\xff\xd9", at) < 0
-    return False
+    return not data[at:].strip(b"\0")
 
 
 def _riff_ends_early(data: bytes) -> bool:

@@ -50,14 +50,10 @@ def test_line_of_a_job(place: Workplace) -> None:
     assert 0 < times["infer_s"] <= times["total_s"]
     assert path.exists()
     assert daemon.noise == []
-    assert [line["event"] for line in daemon.lines] == [
-        "session.opened",
-        "daemon.ready",
-        "inbox.watched",
-        "picture.settled",
-        "job.finished",
-        "daemon.stopped",
-    ]
+    events = [line["event"] for line in daemon.lines]
+    assert events[:4] == ["session.opened", "daemon.ready", "inbox.watched", "picture.settled"]
+    assert events.count("job.finished") == 1
+    assert events[-1] == "daemon.stopped"
 
 
 def test_copied_slowly(place: Workplace) -> None:
