@@ -315,11 +315,12 @@ class Daemon:
             return
 
     def _take(self, message: Message | Ended | None) -> None:
-        if message is None:
-            return  # only to wake the loop
         if isinstance(message, Ended):
             self._take_ended(message)
-            return
+        elif message is not None:  # which is only to wake the loop
+            self._take_news(message)
+
+    def _take_news(self, message: Message) -> None:
         desk = self.desks.get(message.inbox)
         if desk is None:
             return  # of an inbox that a reload took away

@@ -6,6 +6,7 @@ Every operation that meets a fault which should pass raises HoldError, with its 
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -69,7 +70,7 @@ class Root:
             return f"{self.path}: {error.strerror or error}"
         if not stat.S_ISDIR(status.st_mode):
             return f"{self.path} is not a folder"
-        if os.path.ismount(self.path):
+        if is_mount(self.path):
             self._mounted = True
         elif self._mounted:
             return f"{self.path} is a folder, but what is mounted there is gone"
@@ -430,21 +431,35 @@ _REMOTE = {
 }
 
 
+def is_mount(path: Path) -> bool:
+    """Whether something is mounted at the path, be it a folder of the same file system."""
+    return os.path.ismount(path) or os.path.realpath(path) in dict(_mounts())
+
+
+def _mounts() -> Iterator[tuple[str, str]]:
+    """Give the mount points and the types of their file systems, as the kernel has them."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        before, _, after = line.partition(b" - ")
+        point = _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), before.split()[4])
+        yield os.fsdecode(point), os.fsdecode(after.split()[0])
+
+
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+
 def mount_type(path: Path) -> str:
     """Give the type of the file system that a path lies on, as the kernel calls it ("" unknown)."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
-    except OSError:
-        return ""
     real = os.path.realpath(path)
     best = ""
     found = ""
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        point = before.split()[4].encode("utf-8", "surrogateescape").decode("unicode_escape")
+    for point, kind in _mounts():
         inside = real == point or real.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
-            best, found = point, after.split()[0]
+            best, found = point, kind
     return found
 
 

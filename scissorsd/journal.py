@@ -18,7 +18,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -491,7 +491,7 @@ class Journal:
         with self._lock:
             try:
                 yield self._db
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 if _is_damage(error):
                     self.damaged = JournalDamagedError(
                         f"the job journal {self.path} is damaged: {error}",
@@ -504,8 +504,8 @@ class Journal:
 
     @contextmanager
     def _transaction(self, step: str) -> Iterator[sqlite3.Connection]:
-        faults.at(f"journal.{step}")
         with self._locked("written") as db:
+            faults.at(f"journal.{step}")
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -618,7 +618,8 @@ def is_lost(folder: Path) -> bool:
 
 def recovered(folder: Path) -> None:
     """Note that all that had been there when the journal was set aside is known again."""
-    (folder / LOST).unlink(missing_ok=True)
+    with suppress(OSError):
+        (folder / LOST).unlink(missing_ok=True)
 
 
 def _is_damage(error: Exception) -> bool:

@@ -4,17 +4,16 @@ import json
 import random
 import shutil
 import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
 from PIL import Image
 
-from .driver import DEADLINE, SIZE, Daemon, Workplace, wait_for
+from .driver import SIZE, Daemon, Workplace, wait_for
 
 OUTPUTS = ({"kind": "cutout"}, {"kind": "mask", "folder": "masks"})
 ENDED = {"done", "failed"}
@@ -191,9 +190,7 @@ def test_killed_at_each_step(place: Workplace, source: str, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", TO_ANOTHER_DISK)
-def test_killed_while_moving_to_another_disk(
-    place: Workplace, other_disk: Path, step: str
-) -> None:
+def test_killed_while_moving_to_another_disk(place: Workplace, other_disk: Path, step: str) -> None:
     """Killed while a source is copied to another file system, it ends there once, and only there."""
     place.configure({"name": "all", "source": "move", "move_to": str(other_disk)}, settle="100ms")
     content = place.put("a.jpg").read_bytes()
@@ -207,7 +204,8 @@ def test_killed_while_moving_to_another_disk(
 
 
 @pytest.mark.parametrize(
-    ("source", "step"), [(source, step) for source, steps in SETTING_ASIDE.items() for step in steps]
+    ("source", "step"),
+    [(source, step) for source, steps in SETTING_ASIDE.items() for step in steps],
 )
 def test_killed_while_setting_aside(place: Workplace, source: str, step: str) -> None:
     """Killed while a bad picture is set aside, it is so once, with one reason, and known as failed."""
@@ -222,3 +220,152 @@ def test_killed_while_setting_aside(place: Workplace, source: str, step: str) ->
     assert entry.state == "failed"
     assert "not a picture" in entry.reason
     assert [Path(path).name for path in entry.set_aside] == ["a.jpg.txt", *["a.jpg"] * moved]
+
+
+@pytest.mark.parametrize("then", ["taken away", "replaced"])
+def test_litter_of_a_picture_that_is_gone(place: Workplace, then: str) -> None:
+    """What a killed job left under temporary names goes at the next start, whatever is there now."""
+    place.configure({"name": "all", "outputs": OUTPUTS}, settle="100ms")
+    source = place.put("a.jpg")
+    doomed(place, fault("publish:a-mask.png"))
+    assert [path for path in place.files() if ".scissorsd-" in path]
+    source.unlink()
+    if then == "replaced":
+        place.put("a.jpg", number=20)
+    repaired(place, jobs=1 if then == "replaced" else 0)
+    assert not [path for path in place.files() if ".scissorsd-" in path]
+    if then == "replaced":
+        assert place.files() == ["a.png", "masks/a-mask.png"]
+
+
+# --- at random moments -----------------------------------------------------------------------
+
+KILLS = 200
+PICTURES = 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_hundred_kills(place: Workplace) -> None:
+    """Killed 200 times at random moments, 100 pictures come out exactly once and none fails."""
+    chance = random.Random(200)  # noqa: S311 - to be repeatable, not secret
+    rules = [
+        {"name": source, "match": f"{source}/**", "source": source, "outputs": OUTPUTS}
+        for source in ("keep", "move", "delete")
+    ]
+    place.configure(*rules, settle="100ms")
+    names = [f"{('keep', 'move', 'delete')[index % 3]}/{index}.jpg" for index in range(PICTURES)]
+    for index, name in enumerate(names):
+        place.put(name, number=index)
+    runs = []
+    in_hand = 0
+    for kill in range(KILLS):
+        daemon = place.start("--debug", "run", "-c", str(place.config))
+        if kill % 8:
+            daemon.wait("picture.settled")
+            pause = chance.uniform(0, 0.12)
+        else:
+            pause = chance.uniform(0, 1)  # while it starts, as often as not
+        time.sleep(pause)  # the moment is what this test is about
+        daemon.kill()
+        runs.append(daemon)
+        if (place.state / "jobs.sqlite").exists() and kill % 8:
+            in_hand += any(entry.state in {"begun", "published"} for entry in place.entries())
+    last = repaired(place, jobs=PICTURES)
+    stems = [name.removesuffix(".jpg") for name in names]
+    kept, moved = (
+        [name for name in names if name.startswith(source)] for source in ("keep", "move")
+    )
+    assert place.files() == sorted(
+        [f"{stem}.png" for stem in stems]
+        + [f"masks/{stem}-mask.png" for stem in stems]
+        + [f"processed/{name}" for name in moved]
+    )
+    assert place.files(place.inbox) == sorted(kept)
+    assert all(whole(place.outbox / path) for path in place.files() if path.endswith(".png"))
+    assert [entry.state for entry in place.entries()] == ["done"] * PICTURES
+    assert max(finished(*runs, last).values()) == 1
+    assert not [line for daemon in [*runs, last] for line in daemon.told("job.failed")]
+    assert in_hand >= KILLS // 5, in_hand
+    (shop,) = json.loads(place.ask("status", "--json"))["inboxes"]
+    assert (shop["done"], shop["failed"], shop["held"]) == (PICTURES, 0, 0)
+
+
+# --- whom to blame ---------------------------------------------------------------------------
+
+
+def test_kills_alone_never_blame_a_picture(place: Workplace) -> None:
+    """However often the program is killed while it has a picture in hand, the picture comes out."""
+    place.configure(settle="100ms")
+    place.put("a.jpg")
+    for _ in range(12):
+        doomed(place, fault("decode:a.jpg"))
+    assert [entry.attempts for entry in place.entries()] == [12]
+    repaired(place)
+    assert place.files() == ["a.png"]
+
+
+def test_a_picture_that_crashes_the_program(place: Workplace) -> None:
+    """A picture that crashes the program fails after three crashes; all the others come out."""
+    place.configure(settle="100ms")
+    crash = fault("decode:bad.jpg", "segv") + "*"
+    command = ("--debug", "run", "-c", str(place.config))
+    first = place.start(*command, variables={"SCISSORSD_FAULTS": f"{crash},decode:a.jpg=hang"})
+    place.put("a.jpg")
+    wait_for(lambda: (place.state / "jobs.sqlite").exists() and len(place.entries()) == 1)
+    place.put("bad.jpg")  # so that both are in hand
+    assert first.exit_code() == -signal.SIGSEGV, first.transcript()
+    for name in ("b.jpg", "c.jpg"):
+        place.put(name)
+    second = doomed(place, crash, signal.SIGSEGV)
+    assert set(finished(second)) >= {"b.jpg", "c.jpg"}  # a suspect goes last
+    third = doomed(place, crash, signal.SIGSEGV)
+    last = place.start(variables={"SCISSORSD_FAULTS": crash})
+    last.wait("job.failed", source="bad.jpg")
+    place.put("d.jpg")
+    last.finished("d.jpg")
+    last.stop()
+    assert place.files() == ["a.png", "b.png", "c.png", "d.png", "failed/bad.jpg.txt"]
+    assert "died again and again" in (place.outbox / "failed/bad.jpg.txt").read_text()
+    assert finished(first, second, third, last) == dict.fromkeys(
+        ("a.jpg", "b.jpg", "c.jpg", "d.jpg"), 1
+    )
+    assert (place.state / "crash.txt.last").read_text().startswith("Fatal Python error")
+
+
+# --- told to stop ----------------------------------------------------------------------------
+
+
+def test_stop_leaves_what_hangs(place: Workplace) -> None:
+    """Told to stop while a picture hangs, it ends in good order at its limit, and leaves nothing."""
+    place.configure(settle="100ms")
+    place.put("a.jpg")
+    daemon = place.start(
+        variables={"SCISSORSD_FAULTS": "decode:a.jpg=hang", "SCISSORSD_SECONDS": "STOP_LIMIT=0.5"}
+    )
+    daemon.wait("picture.settled")
+    wait_for(lambda: [entry.state for entry in place.entries()] == ["begun"])
+    daemon.stop()
+    daemon.wait("job.left", source="a.jpg")
+    assert place.files() == []
+    repaired(place)
+    assert place.files() == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    "step", ["write.unsynced@2", "publish:a-mask.png", "journal.published", "journal.finish"]
+)
+def test_twice_told_is_as_safe_as_killed(place: Workplace, step: str) -> None:
+    """A second signal ends a stop that waits, at any step; the next start repairs all."""
+    place.configure({"name": "all", "source": "move", "outputs": OUTPUTS}, settle="100ms")
+    place.put("a.jpg")
+    daemon = place.start(variables={"SCISSORSD_FAULTS": fault(step, "hang")})
+    before = "processed/a.jpg" if step == "journal.finish" else "masks"
+    wait_for(lambda: (place.outbox / before).exists())
+    daemon.send(signal.SIGTERM)
+    daemon.wait("daemon.stopping", in_hand=1)
+    wait_for(lambda: daemon.send(signal.SIGTERM) or daemon.process.poll() is not None)
+    assert daemon.exit_code() == 128 + signal.SIGTERM
+    repaired(place)
+    assert place.files() == ["a.png", "masks/a-mask.png", "processed/a.jpg"]
+    assert place.files(place.inbox) == []
