@@ -13,6 +13,7 @@ from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
     EXIT_SOME_FAILED,
+    ConfigError,
     ScissorsError,
     UsageError,
 )
@@ -44,7 +45,10 @@ def main() -> None:
     except ScissorsError as error:
         if debug:
             raise
-        _complain(str(error))
+        if isinstance(error, ConfigError):
+            click.echo("\n".join(error.problems), err=True)
+        else:
+            _complain(str(error))
         code = error.exit_code
     except Exception as error:
         if debug:
