@@ -14,7 +14,7 @@ from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.errors import ScissorsError, UsageError
 from scissorsd.journal import FILE, Entry, Journal
-from scissorsd.logs import one_line, printable
+from scissorsd.logs import one_line, plain
 from scissorsd.states import State
 
 LAST_JOBS = 10
@@ -245,11 +245,11 @@ def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]
         entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
         for entry in entries:
             try:
-                yield printable(_again(journal, entry))
+                yield plain(_again(journal, entry))
             except ScissorsError as error:
                 if not failed:
                     raise
-                yield printable(one_line(str(error)))  # the others are taken all the same
+                yield plain(one_line(str(error)))  # the others are taken all the same
     finally:
         journal.close()
 

@@ -372,21 +372,22 @@ def status(config: Path | None, state: Path | None, *, as_json: bool) -> int:
 
 
 @cli.command()
-@click.argument("path", type=_FOLDER)
+@click.argument("path", type=Path)  # not click.Path: it would look at a file on a share that hangs
 @_config
 @_state
 def why(path: Path, config: Path | None, state: Path | None) -> int:
     """Say why a file was taken, ignored, held or set aside."""
     from scissorsd import answers, states
+    from scissorsd.logs import plain
 
     path = path.absolute()
     for sentence in answers.why(states.find(config, state, about=path), path):
-        click.echo(sentence.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        click.echo(plain(sentence))
     return EXIT_OK
 
 
 @cli.command()
-@click.argument("paths", metavar="[PATH]...", nargs=-1, type=_FOLDER)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=Path)
 @click.option("--failed", is_flag=True, help="Every picture that failed.")
 @_config
 @_state

@@ -49,6 +49,7 @@ STALLED = faults.seconds("STALLED", 30.0)
 STOP_LIMIT = faults.seconds("STOP_LIMIT", 60.0)
 LINES = 100  # so many equal failures are told of within desk.TELL_AGAIN
 LOOKS = 7  # a truncated picture is looked at this often before it counts as failed
+LOOK_LIMIT = 0.5  # seconds that opening an inbox waits for a look at its outbox
 CLEAR_UP_LIMIT = 5.0  # seconds that a start waits for litter to be removed
 ONCE_LOOKS = 2  # the same under `once`
 ONCE_HOLDS = 3  # `once` does not wait longer for what is held this often
@@ -226,6 +227,11 @@ class Daemon:
         for task, _ in self._in_hand.values():  # under another name, before a reload
             if task.inbox.path == inbox.path:
                 self.desks[inbox.name].adopt(task)
+        # An outbox that is a mount now is one ever after; one that hangs must not hold us up.
+        outbox = self.desks[inbox.name].outbox_root
+        look = threading.Thread(target=outbox.why_away, name=f"look at {outbox.path}", daemon=True)
+        look.start()
+        look.join(LOOK_LIMIT)
         self._watch(inbox)
 
     def _watch(self, inbox: Inbox) -> None:

@@ -45,6 +45,11 @@ def held(doing: str) -> Iterator[None]:
         faults.at(f"{verb}.done", doing)
     except OSError as error:
         reason = error.strerror or str(error)
+        if error.errno == errno.ENAMETOOLONG:
+            raise OverLimitsError(
+                f"cannot {doing}: the name or the path is longer than the file system takes",
+                "Shorten the names of the picture and of its folders, or those of the outbox's.",
+            ) from error
         full = error.errno in _FULL and verb in _INTO_OUTBOX
         raise HoldError(
             f"cannot {doing}: {reason}",
@@ -161,7 +166,7 @@ def scan(
 
 
 def _pass_over(path: str, error: OSError, unseen: Callable[[str, OSError], None]) -> None:
-    if error.errno not in _NOT_THERE:
+    if error.errno not in _NOT_THERE - {errno.ENAMETOOLONG}:
         unseen(path, error)
 
 
@@ -382,7 +387,9 @@ def exists(path: Path) -> bool:
     with held(f"look at {path}"):
         try:
             path.lstat()
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENAMETOOLONG}:
+                raise
             return False
     return True
 
@@ -439,13 +446,13 @@ def is_mount(path: Path) -> bool:
 def _mounts() -> Iterator[tuple[str, str]]:
     """Give the mount points and the types of their file systems, as the kernel has them."""
     try:
-        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+        lines = Path("/proc/self/mountinfo").read_bytes().split(b"\n")[:-1]
     except OSError:
         return
     for line in lines:
         before, _, after = line.partition(b" - ")
-        point = _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), before.split()[4])
-        yield os.fsdecode(point), os.fsdecode(after.split()[0])
+        point = _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), before.split(b" ")[4])
+        yield os.fsdecode(point), os.fsdecode(after.split(b" ")[0])
 
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")

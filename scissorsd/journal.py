@@ -24,7 +24,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
-from scissorsd import faults
+from scissorsd import faults, wal
 from scissorsd.core.rules import FAILED_FOLDER, Job, PlannedOutput, Rule, in_review, name_key
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import JournalDamagedError, JournalError
@@ -134,6 +134,8 @@ class Journal:
     def _open(self, *, read_only: bool) -> sqlite3.Connection:
         if not read_only and self.path.exists() and not self.path.stat().st_size:
             raise sqlite3.DatabaseError("it is empty")  # SQLite would take it for a new one
+        if not read_only and wal.is_damaged(self.path.with_name(f"{FILE}-wal")):
+            raise sqlite3.DatabaseError("its last transactions are lost")
         mode = "ro" if read_only else "rwc"
         db = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode={mode}",
@@ -497,6 +499,7 @@ class Journal:
                         f"the job journal {self.path} is damaged: {error}",
                         "Start scissorsd again: it sets the file aside and goes on.",
                     )
+                    raise self.damaged from error
                 raise JournalError(
                     f"the job journal {self.path} cannot be {doing}: {error}",
                     "Look at the disk of the state folder; the work goes on by itself.",

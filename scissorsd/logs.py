@@ -36,6 +36,24 @@ def printable(value: Any) -> Any:  # noqa: ANN401 - whatever a log line carries
     return value
 
 
+# Control characters, and those that turn the direction of writing or end a line.
+_CONTROLS = (*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
+
+
+def plain(text: str) -> str:
+    """Escape whatever in a line would make a terminal do anything but show it."""
+    return str(printable(text)).translate(_ESCAPES)
+
+
+def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Escape names for a terminal; a trace keeps its lines."""
+    return {
+        key: "\n".join(map(plain, value.split("\n"))) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
+
+
 def one_line(reason: str) -> str:
     """Join what happened and what to do into sentences on one line."""
     return " ".join(part if part.endswith(".") else part + "." for part in reason.splitlines())
@@ -79,7 +97,7 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
                 fmt="%H:%M:%S" if terminal else "iso", utc=not terminal
             ),
             _printable,
-            *([] if terminal else [structlog.processors.format_exc_info]),
+            _plain if terminal else structlog.processors.format_exc_info,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

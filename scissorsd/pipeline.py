@@ -33,6 +33,7 @@ from scissorsd.core.settling import Sighting
 from scissorsd.errors import (
     HoldError,
     JournalError,
+    OverLimitsError,
     PictureError,
     ScissorsError,
     SessionError,
@@ -419,7 +420,7 @@ def _fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | 
             folders.move(task.inbox.path, task.source, Path(kept), tag=tag)
         verdict = error.judgement.verdict if isinstance(error, _RefusedError) else ""
         bench.journal.fail(task.inbox.path, job, str(error), aside, verdict=verdict)
-    except (HoldError, JournalError, SourceChangedError) as fault:
+    except (HoldError, JournalError, SourceChangedError, OverLimitsError) as fault:
         reason = f"{error}\nand it could not be set aside: {fault}"
         return _hold(task, job, bench, replace(_held(fault), reason=reason))
     return Failed(str(error))
@@ -449,7 +450,14 @@ def _set_aside_at(task: Task, job: Job, bench: Bench, reason: str) -> tuple[str,
 
 
 def _failed_place(task: Task) -> Path:
-    return task.inbox.outbox / FAILED_FOLDER / task.source.path
+    folder = task.inbox.outbox / FAILED_FOLDER
+    place = folder / task.source.path
+    if len(os.fsencode(place)) <= _LONGEST_PATH:
+        return place
+    return folder / fit(task.source.path.replace("/", "-"), place.suffix)
+
+
+_LONGEST_PATH = 4000  # bytes: what Linux takes, less what a temporary name may need
 
 
 def _reason_file(picture: Path) -> Path:

@@ -13,7 +13,7 @@ from scissorsd import weights
 from scissorsd.core.catalogue import Model
 from scissorsd.doctor import Finding
 from scissorsd.errors import ScissorsError
-from scissorsd.logs import one_line, printable
+from scissorsd.logs import one_line, plain
 
 _MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
 
@@ -45,7 +45,7 @@ def show_status(told: Mapping[str, Any]) -> None:
             when = datetime.fromtimestamp(job["ended_at"], tz=UTC).astimezone()
             what = job["verdict"] if job["state"] == "done" else job["reason"].splitlines()[0]
             line = f"{when:%H:%M:%S}  {job['state']:7} {job['source']}  {what}"
-            console.print(escape(printable(line)))
+            console.print(escape(plain(line)))
 
 
 def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> None:
@@ -64,7 +64,7 @@ def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> Non
             console.print(f"{name}: of the done ones, {said}")
         for key, said in _REASONS.items():
             if inbox[key]:
-                reason = escape(printable(one_line(inbox[key])))
+                reason = escape(plain(one_line(inbox[key])))
                 console.print(f"{name}: {said}: {reason}")
 
 
@@ -91,8 +91,8 @@ def show_findings(findings: Iterable[Finding]) -> bool:
     console = _console()
     good = True
     for finding in findings:
-        console.print(f"{_MARKS[finding.grade]:>4}  {escape(printable(finding.what))}")
+        console.print(f"{_MARKS[finding.grade]:>4}  {escape(plain(finding.what))}")
         if finding.advice:
-            console.print(f"      {escape(printable(finding.advice))}")
+            console.print(f"      {escape(plain(finding.advice))}")
         good = good and finding.grade != "bad"
     return good

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,8 @@ from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
 from scissorsd.folders import Root, is_folder, look, mount_type, raises_events, scan
 
-logging.getLogger("watchdog").addHandler(logging.NullHandler())  # else it writes on stderr
+# What watchdog says on stderr is no log line; of what matters `_Remarks` hears.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 Mode = Literal["events", "polling"]
 
@@ -404,6 +406,7 @@ class _NativeWatch:
     def __init__(
         self, folder: WatchedFolder, hear: Callable[..., None], lost: Callable[[str], None]
     ) -> None:
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
         self._remarks = _Remarks(lost)
         self._root = folder.path
         faults.at("watch")

@@ -24,7 +24,7 @@ FLOORS = (
     {
         *("config", "downloads", "weights", "machine", "runtime", "providers", "sessions"),
         *("metadata", "encoding", "images", "folders", "journal", "watching", "notify", "logs"),
-        *("standing",),
+        *("standing", "wal"),
     },
     {"pipeline"},
     {"desk"},
@@ -47,6 +47,7 @@ BESIDE = frozenset(
         ("encoding", "metadata"),
         ("images", "metadata"),
         ("images", "encoding"),
+        ("journal", "wal"),
         ("watching", "folders"),
         ("answers", "states"),
         ("tables", "doctor"),
