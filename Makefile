@@ -1,5 +1,6 @@
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
-# make test   the tests, the slow ones too        PYTEST_ARGS="-k settle -x" is passed on
+# make test   the tests                           PYTEST_ARGS="-k settle -x" is passed on
+# make faults the tests that inflict faults on real daemons: kills, full disks, lost mounts (as root; half an hour)
 # make lint   ruff and mypy
 # make bench  the figures in the documentation
 # make clean  remove what make made (pictures in inbox/ and outbox/ stay)
@@ -10,7 +11,7 @@ BENCHMARKS ?= benchmarks/masks.py
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench clean
+.PHONY: run test faults lint bench clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -57,6 +58,9 @@ run: $(VENV)/.ready
 
 test: $(VENV)/.ready-dev
 	$(bin)/python -m pytest $(PYTEST_ARGS)
+
+faults: $(VENV)/.ready-dev
+	$(bin)/python -m pytest -m fault $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-dev
 	$(bin)/python -m ruff check .

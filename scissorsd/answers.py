@@ -245,6 +245,7 @@ def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]
         entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
         for entry in entries:
             try:
+                _check_inbox(state, entry)
                 yield plain(_again(journal, entry))
             except ScissorsError as error:
                 if not failed:
@@ -272,6 +273,19 @@ def _failed(state: State, journal: Journal, path: Path) -> Entry:
             f"{path} is not a picture that failed", f"Ask 'scissorsd why {path}' how it stands."
         )
     return entry
+
+
+def _check_inbox(state: State, entry: Entry) -> None:
+    """Raise UsageError unless the inbox is there; else a file could go where a mount hides it."""
+    inbox = next((i for i in state.config.inboxes if str(i.path) == entry.inbox), None)
+    if inbox is None:
+        return
+    hindrance = _why_not_to_be_seen(state, inbox)
+    if not hindrance:
+        away = folders.Root(inbox.path, require_mount=inbox.require_mount).why_away()
+        hindrance = f"The inbox {inbox.name!r} is away: {away}." if away else ""
+    if hindrance:
+        raise UsageError(f"{entry.source} cannot be taken again now", hindrance)
 
 
 def _again(journal: Journal, entry: Entry) -> str:

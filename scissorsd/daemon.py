@@ -117,7 +117,9 @@ class Daemon:
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by id: what, since when
         self._journal_lost = False
         self._said = Seldom(LINES + 1, TELL_AGAIN)
-        self._deaths: dict[str, tuple[int, float]] = {}  # of watchers: how many, no new one until
+        # Of each inbox: the watcher that died last, how many did, when to start another.
+        self._deaths: dict[str, tuple[InboxWatcher | None, int, float]] = {}
+        self._traced = Seldom(1, TELL_AGAIN)
         self._said_of_standing = Seldom(1, TELL_AGAIN)
         self._stopping = False
         self._told_to_stop_at = 0.0
@@ -277,6 +279,7 @@ class Daemon:
             self._take_messages(BEAT)
         for task, _ in self._in_hand.values():
             log.warning("job.left", inbox=task.inbox.name, source=task.source.path)
+        self._note_recovery()
         log.info("daemon.stopped", done=self.totals.done, failed=self.totals.failed)
 
     # --- the loop ----------------------------------------------------------------------------
@@ -404,6 +407,10 @@ class Daemon:
             desk.ended(task, outcome, monotonic())
         if not isinstance(outcome, Failed) or self._may_tell(task, outcome):
             _tell(ended)
+        trace = outcome.trace if isinstance(outcome, Failed) else ""
+        reason = trace and trace.splitlines()[-1].replace(task.source.path, "…")
+        if trace and self._traced.left(reason, monotonic()):
+            log.error("job.unforeseen", source=task.source.path, trace=trace)
         match outcome:
             case Done(verdict=verdict):
                 self.totals.done += 1
@@ -435,13 +442,14 @@ class Daemon:
         dead = [name for name, watcher in self._watchers.items() if not watcher.is_alive()]
         now = monotonic()
         for name in dead:
-            times, until = self._deaths.get(name, (0, 0.0))
-            if now < until:
-                continue
-            trace = self._watchers[name].died_of
-            log.error("inbox.watcher_died", inbox=name, what="it is started anew", trace=trace)
-            self._deaths[name] = times + 1, now + pause(FIRST_PAUSE, times)
-            self._watch(self.desks[name].inbox)
+            watcher = self._watchers[name]
+            mourned, times, until = self._deaths.get(name, (None, 0, now))
+            if watcher is not mourned:
+                log.error("inbox.watcher_died", inbox=name, trace=watcher.died_of)
+                until = now + (pause(FIRST_PAUSE, times - 1) if times else 0.0)
+                self._deaths[name] = watcher, times + 1, until
+            if now >= until:
+                self._watch(self.desks[name].inbox)
         return not dead
 
     def _heed_other_processes(self) -> None:
@@ -609,7 +617,5 @@ def _tell(ended: Ended) -> None:
             )
         case Failed():
             said.error("job.failed", why=one_line(outcome.reason))
-            if outcome.trace:
-                said.error("job.unforeseen", trace=outcome.trace)
         case Changed():
             said.info("job.withdrawn", why=outcome.reason)

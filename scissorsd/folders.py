@@ -170,6 +170,12 @@ def _pass_over(path: str, error: OSError, unseen: Callable[[str, OSError], None]
         unseen(path, error)
 
 
+def check_listable(root: Path) -> None:
+    """Raise OSError where an inbox is there but cannot be listed."""
+    faults.at("list")
+    os.scandir(root).close()
+
+
 def look(root: Path, path: str) -> Sighting | None:
     """Look at one path; none when no regular file is there. OSError: that cannot be told."""
     try:
@@ -212,22 +218,26 @@ def read_source(root: Path, source: Sighting, *, limit: int) -> bytes:
         )
     with held(f"read {root / source.path}"):
         try:
-            # O_NONBLOCK: should the file have become a FIFO, opening it must not wait.
-            handle = os.open(root / source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            file = open(root / source.path, "rb", opener=_open_plainly)  # noqa: SIM115 - used below
         except OSError as error:
             if error.errno not in _NO_FILE:
                 raise
             raise SourceChangedError(f"{root / source.path} is no longer there") from error
-        with open(handle, "rb", closefd=True) as file:  # noqa: PTH123 - opened with flags above
-            _same(root, source, os.fstat(handle))
+        with file:
+            _same(root, source, os.fstat(file.fileno()))
             data = file.read()
-            _same(root, source, os.fstat(handle))
+            _same(root, source, os.fstat(file.fileno()))
     return data
 
 
+def _open_plainly(path: str, flags: int) -> int:
+    """Open a file, but follow no link, and should it be a FIFO by now, do not wait."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 # What opening it says when something else has taken a picture's place: nothing, a file where its
-# folder was, a symbolic link, a socket or a device.
-_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV}
+# folder was, a symbolic link, a folder, a socket or a device.
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV}
 
 
 def check_unchanged(root: Path, source: Sighting) -> None:

@@ -426,7 +426,7 @@ class Journal:
         with self._transaction("close_unfinished") as db:
             if entry.state == "published":
                 self._update(entry.id, state="done", attempts=0, ended_at=time.time())
-            elif entry.set_aside and entry.attempts:  # it died while it set the picture aside
+            elif len(entry.set_aside) > 1:  # it was being set aside, and is there now
                 self._update(entry.id, state="failed", attempts=0, ended_at=time.time())
             else:
                 db.execute("DELETE FROM jobs WHERE id = ?", (entry.id,))

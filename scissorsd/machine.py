@@ -1,10 +1,13 @@
-"""What this machine's CPU can do, and how much of it this process may use."""
+"""What this machine's CPU can do, how much of it this process may use, and its memory."""
 
 import contextlib
+import ctypes
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 
@@ -55,3 +58,18 @@ def _quota(folder: Path) -> Iterator[float]:
             (folder / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period")
         )
         yield int(quota) / int(period)
+
+
+def give_back_memory() -> None:
+    """Let the C library return to the system what large pictures have left free.
+
+    It keeps a heap for each of many threads, and of each the largest that it ever was.
+    """
+    trim = getattr(_libc(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if sys.platform == "linux" else None

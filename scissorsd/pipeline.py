@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from scissorsd.core.catalogue import Model
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import (
     FAILED_FOLDER,
+    Format,
     Job,
     Output,
     Rule,
@@ -42,10 +43,12 @@ from scissorsd.errors import (
     WeightsError,
 )
 from scissorsd.journal import Journal
+from scissorsd.machine import give_back_memory
 
-# What one pixel costs at most while its picture is in hand: the decoded picture and a copy of it
-# in the decoder (3 + 3 bytes), mask, cutout and what is encoded of it.
+# What one pixel costs at most while its picture is in hand: measured over every format that is
+# read, 10 to 18 bytes; encoding takes no more, but for these formats.
 BYTES_PER_PIXEL = 20
+BYTES_PER_PIXEL_ENCODING: dict[Format, int] = {"webp": 30, "avif": 50}
 # A picture in hand when the program died is a suspect, and is tried again alone. A crash (a signal
 # such as SIGSEGV) counts for a hundred deaths, since a kill or a power cut says little of the
 # picture: only one that has the program killed every time, for want of memory, comes so far.
@@ -110,26 +113,85 @@ def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int
 # --- the bench: what every job shares --------------------------------------------------------
 
 
+_READ_AHEAD = 4  # this part of the ceiling, at most, is for files that are not being cut yet
+_LARGE = 64 << 20  # bytes
+PATIENCE = 30.0  # seconds: a share that hangs in the middle of a file must not stop the others
+
+
 class MemoryCeiling:
-    """Lets pictures in while they fit together under a ceiling; a larger one goes alone."""
+    """Lets pictures in while they fit together under a ceiling; a larger one goes alone.
+
+    A picture holds the bytes of its file while that is read, then what it takes to cut it, then
+    the bytes of its outputs until they are published.
+    """
 
     def __init__(self, ceiling: int) -> None:
         self.ceiling = ceiling  # bytes
         self._in_use = 0
+        self._reading = 0  # of it, for files that are read or wait to be cut
+        self._cutting = 0  # how many are being decoded, cut and encoded, which always ends
+        self._in_line: list[Room] = []  # to be cut
         self._changed = threading.Condition()
 
     @contextmanager
-    def room_for(self, cost: int) -> Iterator[None]:
+    def room_for(self, cost: int) -> "Iterator[Room]":
         """Wait until `cost` bytes are free, and hold them."""
         with self._changed:
-            self._changed.wait_for(lambda: self._in_use == 0 or self._in_use + cost <= self.ceiling)
+            self._changed.wait_for(lambda: self._may_enter(cost), PATIENCE)
             self._in_use += cost
+            self._reading += cost
+        room = Room(self, cost)
         try:
-            yield
+            yield room
         finally:
-            with self._changed:
-                self._in_use -= cost
-                self._changed.notify_all()
+            self._change(room, 0)
+
+    def _may_enter(self, cost: int) -> bool:
+        fits = self._in_use + cost <= self.ceiling
+        is_little = not self._reading or self._reading + cost <= self.ceiling // _READ_AHEAD
+        return self._in_use == 0 or (fits and is_little)
+
+    def _wait_in_line(self, room: "Room", cost: int) -> None:
+        """Wait for more room, in turn; if nothing is being cut, there is no more to wait for."""
+        with self._changed:
+            self._in_line.append(room)
+            self._changed.wait_for(
+                lambda: (
+                    self._in_line[0] is room
+                    and (not self._cutting or self._in_use - room.held + cost <= self.ceiling)
+                )
+            )
+            self._in_line.remove(room)
+            self._reading -= room.held
+            self._in_use += cost - room.held
+            self._cutting += 1
+            room.held, room.stage = cost, "cutting"
+            self._changed.notify_all()
+
+    def _change(self, room: "Room", cost: int) -> None:
+        with self._changed:
+            self._reading -= room.held if room.stage == "reading" else 0
+            self._in_use += cost - room.held
+            self._cutting -= room.stage == "cutting"
+            room.held, room.stage = cost, "publishing"
+            self._changed.notify_all()
+
+
+@dataclass(slots=True, eq=False)
+class Room:
+    """The bytes that one picture holds under the ceiling."""
+
+    ceiling: MemoryCeiling
+    held: int
+    stage: Literal["reading", "cutting", "publishing"] = "reading"
+
+    def grow(self, cost: int) -> None:
+        """Wait until the picture can be cut, which takes so many bytes in all."""
+        self.ceiling._wait_in_line(self, cost)  # noqa: SLF001 - the two are one
+
+    def shrink(self, cost: int) -> None:
+        """Give back all but so many bytes: the picture is cut."""
+        self.ceiling._change(self, cost)  # noqa: SLF001 - the two are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,16 +292,17 @@ def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
     if before is not None and not before.outputs:
         return before, True
     task.outbox_root.prepare()  # before names are planned: away, all of them would seem free
-    if before is not None and state not in {"failed", "again"}:  # these gave up their names
+    asked = state in {"failed", "again"}  # for what was done before; these gave up their names
+    if task.journal_lost and not asked:
+        found = _find_done(task, bench)
+        if found is not None:
+            return found, True
+    if before is not None and not asked:
         begun = bench.journal.begin(inbox, outbox, before)
         if begun is not None:
             tag = str(begun.id)
             folders.remove_temporaries([(outbox / name).parent for name in begun.names], tag=tag)
             return begun, False
-    if task.journal_lost:
-        found = _find_done(task, bench)
-        if found is not None:
-            return found, True
     mine = (str(inbox), task.source.path)
 
     def taken(name: str) -> bool:
@@ -259,9 +322,10 @@ def _find_done(task: Task, bench: Bench) -> Job | None:
     """After the journal was lost: take a picture for cut if all its outputs are there to see."""
     inbox, outbox = task.inbox.path, task.inbox.outbox
     date = bench.now().astimezone().strftime("%Y-%m-%d")
+    mine = (str(inbox), task.source.path)
 
     def taken(name: str) -> bool:
-        return bench.journal.owner(outbox, name) is not None
+        return bench.journal.owner(outbox, name) not in {None, mine}
 
     job = plan(task.inbox.name, task.source, task.rule, date=date, taken=taken)
     for review in (False, True):
@@ -276,37 +340,52 @@ def _find_done(task: Task, bench: Bench) -> Job | None:
 
 
 def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
-    rule, inbox = task.rule, task.inbox
+    inbox = task.inbox
     if task.attempts >= DEATHS:
         raise PictureError(
             "the program died again and again while it worked on this picture",
             "It is left alone until the file changes, or until 'scissorsd retry' asks for it.",
         )
-    data = folders.read_source(inbox.path, task.source, limit=bench.limits.file)
+    with bench.memory.room_for(min(task.source.size, bench.limits.file)) as room:
+        files, done = _made(task, job, bench, room)
+        if room.held > _LARGE:
+            give_back_memory()
+        room.shrink(sum(len(content) for _, content in files))
+        folders.check_unchanged(inbox.path, task.source)
+        task.outbox_root.prepare()
+        folders.publish(files, tag=str(job.id))
+    verdict = done.verdict or ""
+    bench.journal.published(inbox.path, job, done.outputs, verdict=verdict, provider=done.provider)
+    return done
+
+
+def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Path, bytes]], Done]:
+    """Make the outputs, and what there will be to say when they are out."""
+    rule = task.rule
+    data = folders.read_source(task.inbox.path, task.source, limit=bench.limits.file)
     header = images.read_header(data, max_pixels=bench.limits.pixels)
-    with bench.memory.room_for(header.width * header.height * BYTES_PER_PIXEL + len(data)):
-        faults.at("decode", task.source.path)
-        picture = images.read(data, max_pixels=bench.limits.pixels)
-        cut = cut_out(picture, bench.catalogue[rule.model], bench.sessions)
-        verdict = cut.judgement.verdict
-        what_then = _what_then(rule, verdict)
-        if what_then == "fail":
-            raise _RefusedError(cut.judgement, rule)
-        files = _render_all(task, job, picture, cut, review=what_then == "review", bench=bench)
-    folders.check_unchanged(inbox.path, task.source)
-    task.outbox_root.prepare()
-    folders.publish(files, tag=str(job.id))
-    paths = tuple(str(path) for path, _ in files)
-    bench.journal.published(inbox.path, job, paths, verdict=verdict, provider=cut.provider)
-    return Done(
-        outputs=paths,
-        verdict=verdict,
+    room.grow(len(data) + header.width * header.height * _bytes_per_pixel(rule))
+    faults.at("decode", task.source.path)
+    picture = images.read(data, max_pixels=bench.limits.pixels)
+    cut = cut_out(picture, bench.catalogue[rule.model], bench.sessions)
+    what_then = _what_then(rule, cut.judgement.verdict)
+    if what_then == "fail":
+        raise _RefusedError(cut.judgement, rule)
+    files = _render_all(task, job, picture, cut, review=what_then == "review", bench=bench)
+    return files, Done(
+        outputs=tuple(str(path) for path, _ in files),
+        verdict=cut.judgement.verdict,
         model=rule.model,
         provider=cut.provider,
         width=picture.rgb.shape[1],
         height=picture.rgb.shape[0],
         infer_s=cut.infer_s,
     )
+
+
+def _bytes_per_pixel(rule: Rule) -> int:
+    encoding = (BYTES_PER_PIXEL_ENCODING.get(o.format, 0) for o in rule.outputs)
+    return max(BYTES_PER_PIXEL, *encoding)
 
 
 class _RefusedError(PictureError):
@@ -390,6 +469,12 @@ def _let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Ou
     try:
         task.inbox_root.must_be_there()
         known = bench.journal.known(task.inbox.path, task.source.path)
+        aside = bench.journal.set_aside_at(job)
+        if len(aside) > 1 and folders.exists(Path(aside[1])):
+            # it was set aside before, and only to be journalled
+            reason = folders.content(Path(aside[0])).partition(b"\n\nPicture: ")[0].decode()
+            bench.journal.fail(task.inbox.path, job, reason, aside)
+            return Failed(reason)
         if known is not None and known.state == "published":
             bench.journal.finish(task.inbox.path, job)  # its outputs are out; its source is gone
         else:

@@ -1,4 +1,4 @@
-"""Is the write-ahead log of an SQLite file damaged?
+"""The write-ahead log of an SQLite file: whether it is damaged.
 
 SQLite itself takes the log up to the first frame that does not verify, and silently forgets what
 follows. After a power cut that is right for the transaction that was being written. More than one

@@ -36,7 +36,7 @@ from watchdog.observers.api import BaseObserver
 from scissorsd import faults
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
-from scissorsd.folders import Root, is_folder, look, mount_type, raises_events, scan
+from scissorsd.folders import Root, check_listable, is_folder, look, mount_type, raises_events, scan
 
 # What watchdog says on stderr is no log line; of what matters `_Remarks` hears.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
@@ -217,11 +217,12 @@ class InboxWatcher:
         if away:
             self._be_away(away)
             return
-        self._away = ""
         began = time.monotonic()
         unseen: list[str] = []
         try:
+            check_listable(self.folder.path)  # before it is said to be back
             self._keep_watching()
+            self._away = ""
             count = self._scan(
                 "", lambda path, error: unseen.append(f"{path}: {error.strerror or error}")
             )

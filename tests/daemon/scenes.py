@@ -21,8 +21,17 @@ def drawn(number: int, suffix: str = ".jpg") -> bytes:
     image = Image.new("RGB", (width, HEIGHT), "whitesmoke")
     ImageDraw.Draw(image).ellipse((width // 4, 8, 3 * width // 4, 40), fill="firebrick")
     buffer = io.BytesIO()
-    image.save(buffer, FORMATS[suffix.lower()])
+    image.save(buffer, FORMATS[suffix])
     return buffer.getvalue()
+
+
+def drop(place: Workplace, name: str, content: bytes) -> Path:
+    """Put a file into the inbox at once, also under a name as long as names can be."""
+    path = place.inbox / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ready = place.folder / "ready"
+    ready.write_bytes(content)
+    return ready.rename(path)
 
 
 def number_of(output: Path) -> int:

@@ -5,18 +5,14 @@ import random
 import shutil
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
-from PIL import Image
 
-from .driver import SIZE, Daemon, Workplace, wait_for
-
-OUTPUTS = ({"kind": "cutout"}, {"kind": "mask", "folder": "masks"})
-ENDED = {"done", "failed"}
+from .deaths import OUTPUTS, doomed, fault, finished, repaired, whole
+from .driver import Workplace, wait_for
 
 # Every step of a job's line up to the record that its outputs are out, in order. `look`, `make`,
 # `write`, … are the verbs of folders.held; NAME after the colon is the file that it is about.
@@ -102,48 +98,6 @@ SETTING_ASIDE = {
 }
 
 
-def fault(place: str, what: str = "kill") -> str:
-    """Write a fault for SCISSORSD_FAULTS; the place may end in @N."""
-    place, at, number = place.partition("@")
-    return f"{place}={what}{at}{number}"
-
-
-def doomed(place: Workplace, fault: str, number: signal.Signals = signal.SIGKILL) -> Daemon:
-    """Run a daemon until the fault ends it, which leaves it no time to tidy up."""
-    daemon = place.start(
-        *("--debug", "run", "-c", str(place.config)), variables={"SCISSORSD_FAULTS": fault}
-    )
-    assert daemon.exit_code() == -number, daemon.transcript()
-    return daemon
-
-
-def repaired(place: Workplace, *, jobs: int = 1) -> Daemon:
-    """Run a daemon until all that was begun has ended; stop it in good order."""
-    daemon = place.start()
-    daemon.wait("inbox.scanned")
-    wait_for(lambda: [entry.state in ENDED for entry in place.entries()] == [True] * jobs)
-    daemon.stop()
-    assert daemon.noise == []
-    return daemon
-
-
-def finished(*daemons: Daemon) -> Counter[str]:
-    """Count how often each picture was said to be cut."""
-    return Counter(line["source"] for d in daemons for line in d.told("job.finished"))
-
-
-def whole(path: Path) -> bool:
-    """Whether an output is a whole picture; a part of one raises."""
-    with Image.open(path) as image:
-        image.load()
-        return image.format == "PNG" and image.size == SIZE
-
-
-def left_in_state(place: Workplace) -> list[str]:
-    """Give the names in the state folder."""
-    return sorted(path.name for path in place.state.iterdir())
-
-
 @pytest.fixture
 def other_disk() -> Iterator[Path]:
     """Give an empty folder on another file system than that of the inbox."""
@@ -191,7 +145,7 @@ def test_killed_at_each_step(place: Workplace, source: str, step: str) -> None:
 
 @pytest.mark.parametrize("step", TO_ANOTHER_DISK)
 def test_killed_while_moving_to_another_disk(place: Workplace, other_disk: Path, step: str) -> None:
-    """Killed while a source is copied to another file system, it ends there once, and only there."""
+    """Killed while a source is copied to another file system, it ends there once, and only so."""
     place.configure({"name": "all", "source": "move", "move_to": str(other_disk)}, settle="100ms")
     content = place.put("a.jpg").read_bytes()
     doomed(place, fault(step))
@@ -208,7 +162,7 @@ def test_killed_while_moving_to_another_disk(place: Workplace, other_disk: Path,
     [(source, step) for source, steps in SETTING_ASIDE.items() for step in steps],
 )
 def test_killed_while_setting_aside(place: Workplace, source: str, step: str) -> None:
-    """Killed while a bad picture is set aside, it is so once, with one reason, and known as failed."""
+    """Killed while a bad picture is set aside, it is so once, with one reason, and known."""
     place.configure({"name": "all", "source": source}, settle="100ms")
     place.put("a.jpg", b"not a picture")
     doomed(place, fault(step))
@@ -224,10 +178,10 @@ def test_killed_while_setting_aside(place: Workplace, source: str, step: str) ->
 
 @pytest.mark.parametrize("then", ["taken away", "replaced"])
 def test_litter_of_a_picture_that_is_gone(place: Workplace, then: str) -> None:
-    """What a killed job left under temporary names goes at the next start, whatever is there now."""
+    """A killed job's temporaries go at the next start, whatever has become of its picture."""
     place.configure({"name": "all", "outputs": OUTPUTS}, settle="100ms")
     source = place.put("a.jpg")
-    doomed(place, fault("publish:a-mask.png"))
+    doomed(place, fault("publish:a.png"))
     assert [path for path in place.files() if ".scissorsd-" in path]
     source.unlink()
     if then == "replaced":
@@ -311,8 +265,9 @@ def test_a_picture_that_crashes_the_program(place: Workplace) -> None:
     crash = fault("decode:bad.jpg", "segv") + "*"
     command = ("--debug", "run", "-c", str(place.config))
     first = place.start(*command, variables={"SCISSORSD_FAULTS": f"{crash},decode:a.jpg=hang"})
+    first.wait("daemon.ready")
     place.put("a.jpg")
-    wait_for(lambda: (place.state / "jobs.sqlite").exists() and len(place.entries()) == 1)
+    wait_for(lambda: len(place.entries()) == 1)
     place.put("bad.jpg")  # so that both are in hand
     assert first.exit_code() == -signal.SIGSEGV, first.transcript()
     for name in ("b.jpg", "c.jpg"):
@@ -337,7 +292,7 @@ def test_a_picture_that_crashes_the_program(place: Workplace) -> None:
 
 
 def test_stop_leaves_what_hangs(place: Workplace) -> None:
-    """Told to stop while a picture hangs, it ends in good order at its limit, and leaves nothing."""
+    """Told to stop while a picture hangs, it ends in good order at its limit, leaving nothing."""
     place.configure(settle="100ms")
     place.put("a.jpg")
     daemon = place.start(
@@ -353,18 +308,28 @@ def test_stop_leaves_what_hangs(place: Workplace) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", ["write.unsynced@2", "publish:a-mask.png", "journal.published", "journal.finish"]
+    ("step", "reached"),
+    [
+        ("write.unsynced@2", "masks"),
+        ("publish:a-mask.png", "a.png"),
+        ("move:a.jpg@2", "masks/a-mask.png"),
+        ("move.unsynced", "processed/a.jpg"),
+    ],
 )
-def test_twice_told_is_as_safe_as_killed(place: Workplace, step: str) -> None:
+def test_twice_told_is_as_safe_as_killed(place: Workplace, step: str, reached: str) -> None:
     """A second signal ends a stop that waits, at any step; the next start repairs all."""
     place.configure({"name": "all", "source": "move", "outputs": OUTPUTS}, settle="100ms")
     place.put("a.jpg")
     daemon = place.start(variables={"SCISSORSD_FAULTS": fault(step, "hang")})
-    before = "processed/a.jpg" if step == "journal.finish" else "masks"
-    wait_for(lambda: (place.outbox / before).exists())
+    wait_for((place.outbox / reached).exists)
     daemon.send(signal.SIGTERM)
     daemon.wait("daemon.stopping", in_hand=1)
-    wait_for(lambda: daemon.send(signal.SIGTERM) or daemon.process.poll() is not None)
+
+    def ended() -> bool:
+        daemon.send(signal.SIGTERM)  # one that comes at once is taken for the first, passed on
+        return daemon.process.poll() is not None
+
+    wait_for(ended)
     assert daemon.exit_code() == 128 + signal.SIGTERM
     repaired(place)
     assert place.files() == ["a.png", "masks/a-mask.png", "processed/a.jpg"]
