@@ -2,6 +2,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import pytest
@@ -45,6 +46,7 @@ def colourful() -> Image.Image:
     return Image.merge("RGB", (light, across, Image.radial_gradient("L").resize((64, 64))))
 
 
+@cache  # a profile holds the second it was made in
 def srgb() -> bytes:
     """Return an sRGB profile."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -1,5 +1,6 @@
 import io
 import re
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -41,6 +42,7 @@ def pixels(channels: int = 3) -> NDArray[np.uint8]:
     return drawn[..., 0] if channels == 1 else drawn
 
 
+@cache  # a profile holds the second it was made in
 def srgb() -> bytes:
     """Return an sRGB profile."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
