@@ -9,6 +9,7 @@ from .driver import Workplace
 
 # Cases that inflict faults; they are being brought into the everyday run one file at a time.
 FAULTS = {
+    "test_desk",
     *("test_errno_faults", "test_hard_arrivals", "test_inbox_faults", "test_journal_faults"),
     *("test_kills", "test_memory", "test_names", "test_not_pictures", "test_outbox_faults"),
     *("test_source_faults", "test_stalled_share", "test_telling"),

@@ -116,7 +116,7 @@ def test_errors_while_watching(place: Workplace, error: str) -> None:
     place.configure(rescan="1s")
     place.put("sub/a.jpg")
     place.put("b.jpg")
-    daemon = place.start(variables=variables(*(f"{look}={error}*2" for look in LOOKS)))
+    daemon = place.start(variables=variables(*(f"{look}={error}" for look in LOOKS)))
     strerror = os.strerror(getattr(errno, error))
     assert daemon.wait("inbox.away")["why"] == f"{place.inbox}: {strerror}"
     daemon.wait("inbox.back")
