@@ -1,6 +1,6 @@
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
-# make test   the tests                           PYTEST_ARGS="-k settle -x" is passed on
-# make faults the tests that inflict faults on real daemons: kills, full disks, lost mounts (as root; half an hour)
+# make test   the tests but for the slow ones     PYTEST_ARGS="-k settle -x" is passed on
+# make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures
 # make lint   ruff and mypy
 # make bench  the figures in the documentation
 # make clean  remove what make made (pictures in inbox/ and outbox/ stay)
@@ -11,7 +11,7 @@ BENCHMARKS ?= benchmarks/masks.py
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test faults lint bench clean
+.PHONY: run test slow lint bench clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -57,10 +57,10 @@ run: $(VENV)/.ready
 	@$(bin)/scissorsd watch inbox outbox --mask
 
 test: $(VENV)/.ready-dev
-	$(bin)/python -m pytest $(PYTEST_ARGS)
+	$(bin)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-faults: $(VENV)/.ready-dev
-	$(bin)/python -m pytest -m fault $(PYTEST_ARGS)
+slow: $(VENV)/.ready-dev
+	$(bin)/python -m pytest -m slow $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-dev
 	$(bin)/python -m ruff check .

@@ -6,22 +6,7 @@ from pathlib import Path
 import pytest
 
 from .driver import Workplace
-
-# Cases that inflict faults; they are being brought into the everyday run one file at a time.
-FAULTS = {
-    "test_desk",
-    *("test_errno_faults", "test_hard_arrivals", "test_inbox_faults", "test_journal_faults"),
-    *("test_kills", "test_memory", "test_names", "test_not_pictures", "test_outbox_faults"),
-    *("test_source_faults", "test_stalled_share", "test_telling"),
-}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of the files above as a fault."""
-    for item in items:
-        if item.path.stem in FAULTS:
-            item.add_marker("fault")
+from .mounts import Mounts, Unprivileged, mounted
 
 
 @pytest.fixture
@@ -30,3 +15,18 @@ def place(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
     workplace = Workplace(tmp_path, models_folder)
     yield workplace
     workplace.close()
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
+    """Set up a workplace whose daemons heed permissions."""
+    workplace = Unprivileged(tmp_path, models_folder)
+    yield workplace
+    workplace.close()
+
+
+@pytest.fixture
+def mounts() -> Iterator[Mounts]:
+    """Mount what the test asks for."""
+    with mounted() as found:
+        yield found

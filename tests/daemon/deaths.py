@@ -7,9 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 from .driver import SIZE, Daemon, Workplace, wait_for
+from .scenes import all_ended
 
 OUTPUTS = ({"kind": "cutout"}, {"kind": "mask", "folder": "masks"})
-ENDED = {"done", "failed"}
 
 
 def fault(place: str, what: str = "kill") -> str:
@@ -31,7 +31,8 @@ def repaired(place: Workplace, *, jobs: int = 1) -> Daemon:
     """Run a daemon until all that was begun has ended; stop it in good order."""
     daemon = place.start()
     daemon.wait("inbox.scanned")
-    wait_for(lambda: [entry.state in ENDED for entry in place.entries()] == [True] * jobs)
+    all_ended(place, jobs)
+    wait_for(lambda: len(place.entries()) == jobs)
     daemon.stop()
     assert daemon.noise == []
     return daemon

@@ -2,12 +2,17 @@
 
 import io
 import os
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw
+
+from scissorsd.journal import Journal
 
 from .driver import FORMATS, Daemon, Workplace, wait_for
 
@@ -90,6 +95,14 @@ def kernel_setting(name: str, value: int) -> Iterator[None]:
         path.write_text(usual)
 
 
+def peak_memory(daemon: Daemon) -> int:
+    """Give the most memory that a daemon ever had resident, in bytes."""
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
 def scanned_again(daemon: Daemon, times: int = 2) -> None:
     """Wait until whole scans of the inbox have begun and ended since now."""
     daemon.wait("inbox.scanned", times=len(daemon.told("inbox.scanned")) + times)
@@ -103,3 +116,27 @@ def write_slowly(path: Path, content: bytes, *, pieces: int, pause: float) -> No
             if begin:
                 time.sleep(pause)
             file.write(content[begin : begin + size])
+
+
+def all_ended(place: Workplace, jobs: int) -> Counter[str]:
+    """Wait, while something goes on, until so many jobs have ended; count them by state."""
+    journal = Journal(place.state, read_only=True)
+
+    def ended() -> Counter[str]:
+        counts = journal.counts(place.inbox)
+        return Counter({state: counts.get(state, 0) for state in ("done", "failed")})
+
+    def goes_on(before: Counter[str]) -> Counter[str] | None:
+        time.sleep(0.1)  # asking costs the daemon time
+        now = ended()
+        return now if now != before else None
+
+    try:
+        counts = ended()
+        while counts.total() < jobs:
+            found = wait_for(partial(goes_on, counts))
+            assert found is not None
+            counts = found
+    finally:
+        journal.close()
+    return counts

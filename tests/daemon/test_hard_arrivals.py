@@ -6,21 +6,18 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 from scissorsd import watching
-from scissorsd.journal import Journal
 
 from .driver import Daemon, Workplace, picture, wait_for
-from .scenes import Gate, drawn, kernel_setting, number_of, scanned_again, write_slowly
+from .scenes import Gate, all_ended, drawn, kernel_setting, number_of, scanned_again, write_slowly
 
 # --- writers that are slow or strange --------------------------------------------------------
 
@@ -311,7 +308,7 @@ def test_three_thousand_at_once_and_a_queue_that_overflows(place: Workplace) -> 
         (folder / f"{number}.jpg").write_bytes(content)
     daemon.wait("inbox.events_lost")
     names = {number: f"{number % 7}/{number}" for number in range(3000)}
-    assert wait_for_all(place, 3000) == {"done": len(true), "failed": 3000 - len(true)}
+    assert all_ended(place, 3000) == {"done": len(true), "failed": 3000 - len(true)}
     daemon.stop()
     expected = [f"{names[n]}.png" if n in true else f"failed/{names[n]}.jpg.txt" for n in names]
     assert place.files() == sorted(expected)
@@ -321,28 +318,6 @@ def test_three_thousand_at_once_and_a_queue_that_overflows(place: Workplace) -> 
     with closing(sqlite3.connect(place.state / "jobs.sqlite")) as journal:
         assert journal.execute("SELECT count(*), max(turn) FROM jobs").fetchone() == (3000, 3000)
     assert daemon.noise == []
-
-
-def wait_for_all(place: Workplace, wanted: int) -> Counter[str]:
-    """Wait, for as long as something goes on, until so many have ended; count them by state."""
-    journal = Journal(place.state, read_only=True)
-
-    def ended() -> Counter[str]:
-        counts = journal.counts(place.inbox)
-        return Counter({state: counts.get(state, 0) for state in ("done", "failed")})
-
-    def goes_on(before: Counter[str]) -> Counter[str] | None:
-        time.sleep(0.1)  # asking costs the daemon time
-        now = ended()
-        return now if now != before else None
-
-    try:
-        counts = ended()
-        while counts.total() < wanted:
-            counts = wait_for(partial(goes_on, counts)) or counts  # type: ignore[arg-type] # none: not yet
-    finally:
-        journal.close()
-    return counts
 
 
 def start_with(place: Workplace, limit: str, value: int) -> Daemon:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,33 +10,16 @@ import pytest
 from .driver import Workplace, picture, wait_for
 from .mounts import (
     Mounts,
-    Unprivileged,
     ended,
     health,
     heeds_permissions,
     identity,
-    mounted,
     needs_mounts,
     stands,
     variables,
 )
 
 NEVER = "1h"  # between two scans: what is noticed is then noticed otherwise
-
-
-@pytest.fixture
-def mounts() -> Iterator[Mounts]:
-    """Mount what the test asks for."""
-    with mounted() as found:
-        yield found
-
-
-@pytest.fixture
-def unprivileged(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
-    """Set up a workplace whose daemons heed permissions."""
-    workplace = Unprivileged(tmp_path, models_folder)
-    yield workplace
-    workplace.close()
 
 
 def test_removed_and_made_anew(place: Workplace) -> None:

@@ -2,13 +2,12 @@
 
 import io
 import os
-import re
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
-from .driver import Daemon, Workplace, wait_for
+from .driver import Workplace, wait_for
+from .scenes import peak_memory
 
 MIB = 1 << 20
 OVERHEAD = 600 * MIB  # what the program itself may take: networks, libraries, encoded pictures
@@ -22,14 +21,6 @@ def photograph(width: int, height: int, form: str = "JPEG") -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, form)
     return buffer.getvalue()
-
-
-def peak_memory(daemon: Daemon) -> int:
-    """Give the most memory that a daemon ever had resident, in bytes."""
-    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) * 1024
 
 
 def with_memory(place: Workplace, memory: str, workers: int) -> None:

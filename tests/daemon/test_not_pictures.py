@@ -3,7 +3,6 @@
 import io
 import os
 import random
-import re
 import signal
 import socket
 import stat
@@ -18,7 +17,7 @@ import pytest
 from PIL import Image
 
 from .driver import Daemon, Workplace, picture, wait_for
-from .scenes import drawn, drop, number_of, scanned_again
+from .scenes import drawn, drop, number_of, peak_memory, scanned_again
 
 # --- what is no regular file -----------------------------------------------------------------
 
@@ -310,14 +309,6 @@ BAD: dict[str, tuple[bytes, str]] = {
     "rubbish.png": (png_bomb()[:8] + b"rubbish" * 50, ""),
     "after the header.png": (picture("a.png")[:33] + b"rubbish!" * 50, "is damaged"),
 }
-
-
-def peak_memory(daemon: Daemon) -> int:
-    """Give the most memory that a daemon ever had resident, in bytes."""
-    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) * 1024
 
 
 def test_what_cannot_be_decoded(place: Workplace) -> None:

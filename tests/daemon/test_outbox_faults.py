@@ -1,6 +1,5 @@
 """An outbox that is full, read-only, forbidden or gone: everything waits, and nothing is lost."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,9 @@ import pytest
 from .driver import Workplace, picture, wait_for
 from .mounts import (
     Mounts,
-    Unprivileged,
     ended,
     health,
     heeds_permissions,
-    mounted,
     needs_mounts,
     stands,
     variables,
@@ -21,21 +18,6 @@ from .mounts import (
 SLOWLY = "FIRST_PAUSE=300"  # so that nothing is tried again during the test
 NAMES = [f"{number}.jpg" for number in range(6)]
 CUTOUTS = [f"{number}.png" for number in range(6)]
-
-
-@pytest.fixture
-def mounts() -> Iterator[Mounts]:
-    """Mount what the test asks for."""
-    with mounted() as found:
-        yield found
-
-
-@pytest.fixture
-def unprivileged(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
-    """Set up a workplace whose daemons heed permissions."""
-    workplace = Unprivileged(tmp_path, models_folder)
-    yield workplace
-    workplace.close()
 
 
 def fill(folder: Path) -> Path:

@@ -1,39 +1,19 @@
 """Sources that cannot be moved or deleted: their outputs come out once, and they wait."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from .driver import Workplace, picture, wait_for
 from .mounts import (
     Mounts,
-    Unprivileged,
     ended,
     heeds_permissions,
     identity,
-    mounted,
     needs_mounts,
     stands,
     variables,
 )
 
 SLOWLY = "FIRST_PAUSE=300"  # so that nothing is tried again during the test
-
-
-@pytest.fixture
-def mounts() -> Iterator[Mounts]:
-    """Mount what the test asks for."""
-    with mounted() as found:
-        yield found
-
-
-@pytest.fixture
-def unprivileged(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
-    """Set up a workplace whose daemons heed permissions."""
-    workplace = Unprivileged(tmp_path, models_folder)
-    yield workplace
-    workplace.close()
 
 
 def outcome(source: str) -> list[str]:
