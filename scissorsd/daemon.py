@@ -17,15 +17,16 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, folders, journal, pipeline, standing
+from scissorsd import __version__, faults, folders, journal, pipeline, standing, telling
 from scissorsd.config import Config, Inbox
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
 from scissorsd.journal import Journal
-from scissorsd.logs import Seldom, one_line
+from scissorsd.logs import Seldom
 from scissorsd.notify import notify, watchdog_pause
-from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, Outcome, Task
+from scissorsd.pipeline import Bench, Changed, Done, Ended, Failed, Held, Task
 from scissorsd.sessions import Sessions, usable_cpus
+from scissorsd.speeds import Speeds
 from scissorsd.watching import (
     Away,
     EventsLost,
@@ -42,12 +43,10 @@ from scissorsd.weights import Progress
 log = structlog.get_logger("scissorsd")
 
 BEAT = 1.0  # seconds between two rounds of the loop when nothing happens
-# Seconds: in one job before its worker no longer counts as busy, in one step before a watcher
-# counts as stalled, and that a stop waits for the work in hand.
+# Seconds: in one job before its worker no longer counts as busy, and that a stop waits for the
+# work in hand.
 STUCK = faults.seconds("STUCK", 10.0)
-STALLED = faults.seconds("STALLED", 30.0)
 STOP_LIMIT = faults.seconds("STOP_LIMIT", 60.0)
-LINES = 100  # so many equal failures are told of within desk.TELL_AGAIN
 LOOKS = 7  # a truncated picture is looked at this often before it counts as failed
 LOOK_LIMIT = 0.5  # seconds that opening an inbox waits for a look at its outbox
 CLEAR_UP_LIMIT = 5.0  # seconds that a start waits for litter to be removed
@@ -62,16 +61,6 @@ _FIXED = ("state", "models", "providers", "require_gpu", "precision", "memory")
 
 class _StoppedError(Exception):
     """Told to stop while weights were being fetched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A worker has put a task down."""
-
-    task: Task
-    outcome: Outcome
-    total_s: float
-    wait_s: float
 
 
 @dataclass(slots=True)
@@ -116,10 +105,9 @@ class Daemon:
         self._queue: queue.SimpleQueue[Message | Ended | None] = queue.SimpleQueue()
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by id: what, since when
         self._journal_lost = False
-        self._said = Seldom(LINES + 1, TELL_AGAIN)
+        self._job_lines = telling.JobLines()
         # Of each inbox: the watcher that died last, how many did, when to start another.
         self._deaths: dict[str, tuple[InboxWatcher | None, int, float]] = {}
-        self._traced = Seldom(1, TELL_AGAIN)
         self._said_of_standing = Seldom(1, TELL_AGAIN)
         self._stopping = False
         self._told_to_stop_at = 0.0
@@ -197,6 +185,7 @@ class Daemon:
             require_gpu=config.require_gpu,
             precision=config.precision,
             progress=self._fetch_unless_stopping,
+            speeds=Speeds(config.state),
         )
         self.bench = Bench(
             journal=self.journal,
@@ -405,12 +394,7 @@ class Daemon:
         desk = next((d for d in self.desks.values() if d.inbox.path == task.inbox.path), None)
         if desk is not None:
             desk.ended(task, outcome, monotonic())
-        if not isinstance(outcome, Failed) or self._may_tell(task, outcome):
-            _tell(ended)
-        trace = outcome.trace if isinstance(outcome, Failed) else ""
-        reason = trace and trace.splitlines()[-1].replace(task.source.path, "…")
-        if trace and self._traced.left(reason, monotonic()):
-            log.error("job.unforeseen", source=task.source.path, trace=trace)
+        self._job_lines.write(ended, monotonic())
         match outcome:
             case Done(verdict=verdict):
                 self.totals.done += 1
@@ -422,18 +406,6 @@ class Daemon:
                     self.totals.failures.append((str(task.inbox.path / task.source.path), reason))
             case Changed() if desk is not None:
                 self._watchers[desk.name].look((task.source.path,))
-
-    def _may_tell(self, task: Task, failed: Failed) -> bool:
-        """Whether the line of a failure is written; ten thousand equal ones must not fill a disk.
-
-        The reason of each is in its note and in the journal.
-        """
-        reason = failed.reason.replace(task.source.path, "…")
-        left = self._said.left(f"{task.inbox.name}: {reason}", monotonic())
-        if left == 1:
-            why = "so many failed for this reason that their lines are left out for a while"
-            log.warning("job.failed_many", inbox=task.inbox.name, why=why, reason=one_line(reason))
-        return left > 1
 
     # --- supervision -------------------------------------------------------------------------
 
@@ -530,7 +502,10 @@ class Daemon:
                 log.warning("status.unwritten", why=error.strerror or str(error))
 
     def _standing(self, now: float) -> standing.Standing:
-        inboxes = tuple(self._inbox_standing(desk, now) for desk in self.desks.values())
+        inboxes = tuple(
+            telling.inbox_standing(desk, self._watchers[desk.name], self._in_hand.values(), now)
+            for desk in self.desks.values()
+        )
         return standing.Standing(
             pid=os.getpid(),
             version=__version__,
@@ -538,84 +513,12 @@ class Daemon:
             beat=now,
             started_at=self._started_at,
             stopping=self._stopping,
-            providers=tuple(
-                standing.ProviderStanding(
-                    model=opening.model,
-                    provider=opening.provider,
-                    precision=opening.precision,
-                    asked=opening.asked,
-                    refused=dict(opening.refused),
-                )
-                for opening in self.sessions.providers_in_use().values()
-            ),
+            providers=telling.provider_standings(self.sessions),
             inboxes=inboxes,
         )
-
-    def _inbox_standing(self, desk: Desk, now: float) -> standing.InboxStanding:
-        holds = [desk.paused, *desk.held.values()]
-        return standing.InboxStanding(
-            name=desk.name,
-            path=str(desk.inbox.path),
-            outbox=str(desk.inbox.outbox),
-            mode=desk.watched.mode if desk.watched is not None and not desk.away else "",
-            why=desk.watched.why if desk.watched is not None else "",
-            away=desk.away,
-            trouble=self._trouble(desk, now),
-            silent=self._silence(desk, now),
-            settling=len(desk.settler),
-            ready=len(desk.ready),
-            working=len(desk.working),
-            held=len(desk.held),
-            held_why=next((hold.reason for hold in holds if hold is not None), ""),
-            paused=desk.paused.reason if desk.paused is not None else "",
-            unseen=desk.unseen,
-        )
-
-    def _silence(self, desk: Desk, now: float) -> str:
-        since = self._watchers[desk.name].busy_since
-        if since is None or now - since <= STALLED:
-            return ""
-        return f"{desk.inbox.path} has not answered for {now - since:.0f} s"
-
-    def _trouble(self, desk: Desk, now: float) -> str:
-        if not self._watchers[desk.name].is_alive():
-            return "its watcher died"
-        silence = self._silence(desk, now)
-        if silence:
-            return silence
-        for task, given in self._in_hand.values():
-            if task.inbox.name == desk.name and now - given > STALLED:
-                return f"{task.source.path} has been in hand for {now - given:.0f} s"
-        return ""
 
 
 def models_of(config: Config) -> set[str]:
     """Give the names of the models that the rules use."""
     rules = [rule for inbox in config.inboxes for rule in inbox.rules]
     return {rule.model for rule in rules if not rule.skip}
-
-
-def _tell(ended: Ended) -> None:
-    """Write the one line of a job; a held one is told by its desk, more rarely."""
-    task, outcome = ended.task, ended.outcome
-    said = log.bind(inbox=task.inbox.name, rule=task.rule.name, source=task.source.path)
-    match outcome:
-        case Done(verdict=None):
-            said.info("job.closed", why="its outputs were out already")
-        case Done():
-            said.info(
-                "job.finished",
-                outputs=outcome.outputs,
-                model=outcome.model,
-                provider=outcome.provider,
-                width=outcome.width,
-                height=outcome.height,
-                verdict=outcome.verdict,
-                wait_s=round(ended.wait_s, 3),
-                infer_s=round(outcome.infer_s, 3),
-                total_s=round(ended.total_s, 3),
-            )
-        case Failed():
-            said.error("job.failed", why=one_line(outcome.reason))
-        case Changed():
-            said.info("job.withdrawn", why=outcome.reason)

@@ -137,7 +137,7 @@ class Desk:
         if rule is None or rule.skip:
             self.settler.gone(path)
         elif self.settler.saw(sighting, now):
-            log.info("picture.settled", inbox=self.name, source=path, rule=rule.name)
+            log.debug("picture.settled", inbox=self.name, source=path, rule=rule.name)
             self.held.pop(path, None)
             self.ready[path] = (now, sighting)
 

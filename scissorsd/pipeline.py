@@ -265,6 +265,16 @@ class Changed:
 Outcome = Done | Failed | Held | Changed
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A worker has put a task down."""
+
+    task: Task
+    outcome: Outcome
+    total_s: float
+    wait_s: float  # from settled to taken up
+
+
 # --- the line --------------------------------------------------------------------------------
 
 
