@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import math
 import os
+import platform
 import re
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,16 @@ def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return False
     flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
     return flags is not None and not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags[1].split())
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Give the name of the CPU's model, as far as the system tells it."""
+    try:
+        text = cpuinfo.read_text(errors="replace")
+    except OSError:
+        text = ""
+    name = re.search(r"^(?:model name|Hardware|CPU part)\s*:(.*)$", text, re.MULTILINE)
+    return name[1].strip() if name else platform.machine()
 
 
 def usable_cpus(root: Path = Path("/")) -> int:

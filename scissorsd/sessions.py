@@ -14,7 +14,7 @@ import structlog
 from scissorsd import faults, weights
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import HoldError, SessionError
-from scissorsd.machine import usable_cpus
+from scissorsd.machine import cpu_name, usable_cpus
 from scissorsd.providers import (
     GPU_PROVIDERS,
     PROVIDERS,
@@ -26,13 +26,17 @@ from scissorsd.providers import (
     Session,
     open_session,
     probe,
+    timed,
+    versions,
 )
 from scissorsd.runtime import plain
+from scissorsd.speeds import Speeds
 
 __all__ = ["Opening", "Probe", "ProviderName", "Sessions", "probe", "usable_cpus"]
 
 PAUSE_S = 60.0  # before a provider that failed is tried again; doubled each time
 LONGEST_PAUSE_S = 3600.0
+TRIALS = 3  # inferences on each of the CPU's providers, to know which is the faster one
 
 _ADVICE = "`scissorsd doctor` shows what each provider comes to and what to do."
 
@@ -70,6 +74,7 @@ class _Seat:
 
     model: Model
     opening: Opening
+    order: tuple[ProviderName, ...]  # as asked, or under auto by what was measured here
     loaded: bool = False
     path: Path = Path()
     session: Session | None = None
@@ -85,8 +90,9 @@ class Sessions:
     being told. `providers` are tried in order, `auto` being cuda, openvino, cpu; the CPU is always
     the last resort, but not with `require_gpu`. `precision` is `full` (float32), `fast` (bf16 or
     TF32, where the machine computes it natively) or `auto`: fast for the models that it was
-    measured to leave alone. `threads` None: all CPUs that the process may use. `opener` and
-    `clock` (seconds) are for tests.
+    measured to leave alone. `threads` None: all CPUs that the process may use. With `speeds`,
+    `auto` decides between the CPU's own providers by a short trial, made once on each machine.
+    `opener` and `clock` (seconds) are for tests.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class Sessions:
         precision: Literal["auto", "full", "fast"] = "auto",
         threads: int | None = None,
         progress: weights.Progress | None = None,
+        speeds: Speeds | None = None,
         opener: Opener = open_session,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,6 +117,7 @@ class Sessions:
         self._precision = precision
         self._threads = threads or usable_cpus()
         self._progress = progress
+        self._speeds = speeds if providers == "auto" and not require_gpu else None
         self._opener = opener
         self._clock = clock
         self._log = structlog.get_logger("scissorsd")
@@ -145,7 +153,7 @@ class Sessions:
             try:
                 raw = _run(session, network_input)
             except Exception as error:
-                if session.provider == PROVIDERS[-1]:
+                if session.provider == seat.order[-1] and not self._require_gpu:
                     raise _last_resort_failed(name, error) from error
                 self._replace(seat, session, error)
             else:
@@ -173,13 +181,15 @@ class Sessions:
         with self._lock:
             seat = self._seats.get(name)
             if seat is None or seat.model != model:  # a reload may describe it anew
-                seat = _Seat(model, Opening(name, self._order, "", "", ()))
+                seat = _Seat(model, Opening(name, self._order, "", "", ()), self._order)
                 self._seats[name] = seat
         if not seat.loaded:
             with seat.lock:
                 if not seat.loaded:
                     seat.path = weights.locate(model, self._folder, progress=self._progress)
+                    seat.order = self._by_speed(self._known_speeds(model))
                     self._open_best(seat)
+                    self._try_out(seat)
                     seat.loaded = True
         return seat
 
@@ -192,7 +202,7 @@ class Sessions:
     def _open_best(self, seat: _Seat) -> Session:
         """Take the first provider that is not paused and opens; the seat's lock is held."""
         refused: list[str] = []
-        for provider in self._order:
+        for provider in seat.order:
             if provider in seat.pauses:
                 continue
             try:
@@ -211,9 +221,10 @@ class Sessions:
     def _open_on(self, seat: _Seat, provider: ProviderName) -> Session:
         """Put a session of this provider into the seat, or raise RefusedError."""
         model = seat.model
-        fast = self._precision == "fast" or (self._precision == "auto" and model.fast_is_harmless)
         began = time.perf_counter()
-        session = self._opener(model, seat.path, provider, fast=fast, threads=self._threads)
+        session = self._opener(
+            model, seat.path, provider, fast=self._fast(model), threads=self._threads
+        )
         seconds = time.perf_counter() - began
         with seat.lock:
             seat.refused.pop(provider, None)
@@ -229,11 +240,59 @@ class Sessions:
         )
         return session
 
+    def _fast(self, model: Model) -> bool:
+        return self._precision == "fast" or (self._precision == "auto" and model.fast_is_harmless)
+
+    # --- by speed ----------------------------------------------------------------------------
+
+    def _try_out(self, seat: _Seat) -> None:
+        """Time the CPU's providers, unless they were timed before, and keep the fastest open.
+
+        One after the other: two of them loaded at once would be a gigabyte.
+        """
+        first = seat.session
+        if self._speeds is None or first is None or first.provider in GPU_PROVIDERS:
+            return
+        if self._known_speeds(seat.model):
+            return
+        seconds: dict[str, float] = {}
+        for provider in seat.order[seat.order.index(first.provider) :]:
+            try:
+                if first.provider != provider:
+                    seat.session = None
+                    self._open_on(seat, provider)
+                seconds[provider] = timed(_loaded(seat), seat.model, times=TRIALS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is out of the race
+                seat.refused[provider] = plain(error)
+                self._log_refused(seat, [provider], expected=True)
+        self._speeds.remember(self._key(seat.model), seconds)
+        rounded = {name: round(value, 3) for name, value in seconds.items()}
+        self._log.info("providers.timed", model=seat.model.name, seconds=rounded)
+        seat.order = self._by_speed(seconds)
+        if seat.session is None or seat.session.provider != min(seconds, key=seconds.__getitem__):
+            seat.session = None
+            self._open_best(seat)
+
+    def _known_speeds(self, model: Model) -> dict[str, float]:
+        return self._speeds.known(self._key(model)) if self._speeds is not None else {}
+
+    def _key(self, model: Model) -> str:
+        """Name all that a speed depends on."""
+        precision = "fast" if self._fast(model) else "full"
+        network = f"{model.name} {model.sha256 or model.file}, {precision}"
+        return f"{network}; {self._threads} threads of {cpu_name()}; {versions()}"
+
+    def _by_speed(self, seconds: Mapping[str, float]) -> tuple[ProviderName, ...]:
+        """Put the CPU's providers in the order of their speed; those of a GPU come first."""
+        return tuple(
+            sorted(self._order, key=lambda p: (p not in GPU_PROVIDERS, seconds.get(p, inf)))
+        )
+
     def _describe(self, seat: _Seat) -> None:
         runs = seat.session
         provider, precision = (runs.provider, runs.precision) if runs else ("", "")
-        refused = tuple((name, seat.refused[name]) for name in self._order if name in seat.refused)
-        seat.opening = Opening(seat.model.name, self._order, provider, precision, refused)
+        refused = tuple((name, seat.refused[name]) for name in seat.order if name in seat.refused)
+        seat.opening = Opening(seat.model.name, seat.order, provider, precision, refused)
 
     def _note(self, seat: _Seat, provider: ProviderName, refusal: RefusedError) -> None:
         seat.refused[provider] = refusal.what
@@ -273,7 +332,7 @@ class Sessions:
     def _try_again(self, seat: _Seat) -> None:
         """Open a better provider whose pause is over; one thread does, the others go on."""
         with seat.lock:
-            better = self._order
+            better = seat.order
             if seat.session is not None:
                 better = better[: better.index(seat.session.provider)]
             now = self._clock()
@@ -295,6 +354,12 @@ class Sessions:
                 )
                 self._describe(seat)
                 self._log_refused(seat, [provider])
+
+
+def _loaded(seat: _Seat) -> Session:
+    if seat.session is None:
+        raise SessionError(f"The model {seat.model.name} is not loaded.")
+    return seat.session
 
 
 def _order(

@@ -23,11 +23,12 @@ FLOORS = (
     {"faults"},  # on purpose, in tests, and so at hand on every floor above
     {
         *("config", "downloads", "weights", "machine", "runtime", "providers", "sessions"),
-        *("metadata", "encoding", "images", "folders", "journal", "watching", "notify", "logs"),
-        *("standing", "wal"),
+        *("metadata", "png", "encoding", "images", "folders", "journal", "wal", "watching"),
+        *("notify", "logs", "standing", "speeds"),
     },
     {"pipeline"},
     {"desk"},
+    {"telling"},
     {"daemon"},
     {"cutnow", "states", "answers", "doctor", "progress", "tables"},  # what the commands do
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
@@ -44,7 +45,9 @@ BESIDE = frozenset(
         ("sessions", "runtime"),
         ("sessions", "providers"),
         ("sessions", "weights"),
+        ("sessions", "speeds"),
         ("encoding", "metadata"),
+        ("encoding", "png"),
         ("images", "metadata"),
         ("images", "encoding"),
         ("journal", "wal"),
@@ -63,8 +66,9 @@ HOMES = MappingProxyType(
         "pydantic": {"config"},
         "onnxruntime": {"runtime", "doctor"},
         "click": {"cli"},
+        "isal": {"png"},
         "rich": {"cli", "progress", "tables"},
-        "PIL": {"core", "config", "images", "encoding", "metadata", "cutnow"},
+        "PIL": {"core", "config", "images", "encoding", "metadata", "png", "cutnow"},
     }
 )
 

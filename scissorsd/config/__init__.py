@@ -165,6 +165,7 @@ def _output(section: OutputSection) -> Output:
         folder=section.folder,
         name=section.name or "",
         quality=section.quality,
+        compression=section.compression,
         background=section.background,
         metadata=section.metadata,
     )

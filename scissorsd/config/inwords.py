@@ -68,7 +68,8 @@ def _outputs(outputs: Sequence[Output]) -> str:
 
 def _output(output: Output) -> str:
     names = {"jpeg": "JPEG", "webp": "WebP"}
-    words = f"a {output.kind} {names.get(output.format, output.format.upper())}"
+    small = "small " if output.format == "png" and output.compression == "small" else ""
+    words = f"a {small}{output.kind} {names.get(output.format, output.format.upper())}"
     if output.kind == "flat":
         words += f" on {output.background}"
     if output.name:

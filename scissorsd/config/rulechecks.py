@@ -94,6 +94,8 @@ def _output(loc: Loc, output: OutputSection) -> Iterator[Finding]:
         yield Finding((*loc, "background"), "has no effect: only a flat has one", warning=True)
     if "quality" in given and form not in _WITH_QUALITY:
         yield Finding((*loc, "quality"), f"has no effect: {form} is lossless", warning=True)
+    if "compression" in given and form != "png":
+        yield Finding((*loc, "compression"), "has no effect: only png has it", warning=True)
 
 
 def format_of(output: OutputSection) -> Format:

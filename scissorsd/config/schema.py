@@ -148,6 +148,10 @@ class OutputSection(Section):
         le=100,
         examples=[92],
     )
+    compression: Literal["fast", "small"] = Field(
+        default="fast",
+        description="For png. small: up to a seventh smaller, in many times the time.",
+    )
     background: Background = Field(
         default="white",
         description="What a flat is laid on: a colour, by name or as '#f4f4f4' (in quotes), or the "

@@ -53,6 +53,7 @@ class Output:
     folder: str = ""  # inside the outbox, above the mirrored sub-folders
     name: str = ""  # a template over NAME_FIELDS; empty: the kind's own
     quality: int = 90  # 1 to 100; JPEG, WebP and AVIF
+    compression: Literal["fast", "small"] = "fast"  # PNG
     background: str = "white"  # flat: a colour (name or hex) or the path of a picture
     metadata: Literal["strip", "keep"] = "strip"
 

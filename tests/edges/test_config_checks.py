@@ -122,6 +122,7 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ([{"format": "webp", "name": "{stem}.png"}], "ends in .png, but the format is webp"),
         ([{"name": "cover"}], "warning: inboxes.a.rules[1].outputs[1].name: has no {stem}"),
         ([{"quality": 5}], "quality: has no effect: png is lossless"),
+        ([{"kind": "flat", "compression": "small"}], "compression: has no effect: only png has it"),
         ([{"background": "red"}], "background: has no effect: only a flat has one"),
         ([{}, {"folder": "x"}, {"format": "webp"}], ""),
         ([{"name": "{stem}.PNG"}, {"name": "{date}/{stem}"}], ""),

@@ -2,7 +2,7 @@ import io
 import re
 from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 from scissorsd import images
+from scissorsd.core import cutting
 from scissorsd.core.rules import Format, Output
 from scissorsd.errors import HoldError, OverLimitsError, PictureError
 from scissorsd.images import Metadata
@@ -79,6 +80,33 @@ def test_lossless_formats_lose_nothing(name: Format, channels: int) -> None:
     """Masks, flat pictures and cutouts come back to the bit."""
     data = images.encode(pixels(channels), Output(format=name), BARE)
     assert (np.asarray(opened(data)) == pixels(channels)).all()
+
+
+@pytest.mark.parametrize("compression", ["fast", "small"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9, 4), (9, 1, 3), (700, 513, 4), (3, 300_000, 4)])
+def test_png_of_any_shape(shape: tuple[int, ...], compression: Literal["fast", "small"]) -> None:
+    """A PNG of one row or column, of many bands or of rows longer than a band loses nothing."""
+    noise = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
+    data = images.encode(noise, Output(compression=compression), BARE)
+    assert (np.asarray(opened(data)) == noise).all()
+
+
+def test_png_is_written_as_small_as_may_be() -> None:
+    """A fast PNG of a cutout is hardly larger than Pillow's own, and a small one is no larger."""
+    rows, columns = np.mgrid[:600, :800]
+    noise = np.random.default_rng(3).normal(0, 3, (600, 800, 3))
+    rgb = np.clip(np.stack((rows / 3, columns / 4, rows / 5), -1) + noise, 0, 255).astype(np.uint8)
+    mask = np.clip(900 - 4 * np.hypot(rows - 300, columns - 400), 0, 255).astype(np.uint8)
+    drawn = cutting.cutout(rgb, mask)
+    fast, small = (
+        len(images.encode(drawn, Output(compression=compression), BARE))
+        for compression in ("fast", "small")
+    )
+    plain = io.BytesIO()
+    Image.fromarray(drawn).save(plain, "PNG")
+    size = plain.getbuffer().nbytes
+    assert small <= size
+    assert fast <= 1.15 * size
 
 
 def test_webp_of_full_quality_is_lossless() -> None:

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import HoldError, SessionError, WeightsError
 from scissorsd.providers import PROVIDERS, ProviderName, RefusedError, Session, probe
 from scissorsd.sessions import LONGEST_PAUSE_S, Sessions
+from scissorsd.speeds import FILE, Speeds
 
 Raw = NDArray[np.float32]
 
@@ -36,12 +38,16 @@ class Fake:
 
     precision = "full"
 
-    def __init__(self, provider: ProviderName, troubles: list[Exception | Raw]) -> None:
+    def __init__(
+        self, provider: ProviderName, troubles: list[Exception | Raw], seconds: float = 0.0
+    ) -> None:
         self.provider = provider
         self.troubles = troubles
+        self.seconds = seconds
 
     def run(self, network_input: Raw, /) -> Raw:
         """Give zeros, or the next trouble."""
+        time.sleep(self.seconds)
         trouble = self.troubles.pop(0) if self.troubles else network_input[0, 0] * 0
         if isinstance(trouble, Exception):
             raise trouble
@@ -56,6 +62,7 @@ class Seam:
         self.refusals: dict[str, RefusedError] = {}
         self.troubles: dict[str, list[Exception | Raw]] = {name: [] for name in PROVIDERS}
         self.fast: list[bool] = []
+        self.seconds: dict[str, float] = dict.fromkeys(PROVIDERS, 0.0)  # of one run
         self.now = 1000.0
 
     def open(
@@ -67,7 +74,7 @@ class Seam:
         self.fast.append(fast)
         if provider in self.refusals:
             raise self.refusals[provider]
-        return Fake(provider, self.troubles[provider])
+        return Fake(provider, self.troubles[provider], self.seconds[provider])
 
     def sessions(
         self,
@@ -75,6 +82,7 @@ class Seam:
         *,
         providers: Sequence[str] | Literal["auto"] = "auto",
         require_gpu: bool = False,
+        speeds: Speeds | None = None,
     ) -> Sessions:
         """Give a registry that opens here and reads this clock."""
         return Sessions(
@@ -82,6 +90,7 @@ class Seam:
             folder=folder,
             providers=providers,
             require_gpu=require_gpu,
+            speeds=speeds,
             opener=self.open,
             clock=lambda: self.now,
         )
@@ -413,3 +422,90 @@ def test_bf16(flags: str, has: bool, tmp_path: Path) -> None:  # noqa: FBT001 - 
     (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
     assert machine.has_bf16(tmp_path / "cpuinfo") is has
     assert machine.has_bf16(tmp_path / "nowhere") is False
+
+
+# --- by speed --------------------------------------------------------------------------------
+
+
+def without_gpu(**seconds: float) -> Seam:
+    """Stand in for a machine without a GPU, on which one run takes so long."""
+    seam = Seam()
+    seam.refusals["cuda"] = RefusedError("no GPU")
+    seam.seconds |= seconds
+    return seam
+
+
+@pytest.mark.parametrize(("slower", "faster"), [("openvino", "cpu"), ("cpu", "openvino")])
+def test_the_faster_one_is_found_once(
+    models_folder: Path, tmp_path: Path, slower: str, faster: str
+) -> None:
+    """Under auto the CPU's providers are timed at first use, and that is remembered."""
+    seam = without_gpu(**{slower: 0.02})
+    with capture_logs() as logs:
+        first = seam.sessions(models_folder, speeds=Speeds(tmp_path))
+        assert first.open("u2netp").provider == faster
+    assert first.run("u2netp", INPUT)[1] == faster
+    (timed,) = events(logs, "providers.timed")
+    assert timed["seconds"].keys() == {"openvino", "cpu"}
+    seam.opened.clear()
+    second = seam.sessions(models_folder, speeds=Speeds(tmp_path))
+    assert second.open("u2netp").provider == faster
+    assert seam.opened == ["cuda", faster]
+    assert second.providers_in_use()["u2netp"].asked == ("cuda", faster, slower)
+
+
+def test_what_was_measured_counts_for_the_same_work_only(
+    models_folder: Path, tmp_path: Path
+) -> None:
+    """A speed is known for one network, precision and number of threads, and for no other."""
+    seam = without_gpu(openvino=0.02)
+    seam.sessions(models_folder, speeds=Speeds(tmp_path)).open("u2netp")
+    other = Sessions(
+        models=CATALOGUE,
+        folder=models_folder,
+        threads=1 + machine.usable_cpus(),
+        speeds=Speeds(tmp_path),
+        opener=seam.open,
+    )
+    with capture_logs() as logs:
+        other.open("u2netp")
+    assert len(events(logs, "providers.timed")) == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"x": 1}', "7"])
+def test_a_broken_file_of_speeds_is_measured_anew(
+    models_folder: Path, tmp_path: Path, content: str
+) -> None:
+    """Whatever stands in the file of speeds, the providers are timed and it is written again."""
+    (tmp_path / FILE).write_text(content)
+    seam = without_gpu(cpu=0.02)
+    assert seam.sessions(models_folder, speeds=Speeds(tmp_path)).open("u2netp")
+    assert "openvino" in (tmp_path / FILE).read_text()
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing(models_folder: Path) -> None:
+    """Where speeds cannot be remembered, the faster provider is used all the same."""
+    seam = without_gpu(openvino=0.02)
+    nowhere = Speeds(Path("/proc/nowhere"))
+    assert seam.sessions(models_folder, speeds=nowhere).open("u2netp").provider == "cpu"
+
+
+def test_one_that_fails_its_trial_is_out_of_the_race(models_folder: Path, tmp_path: Path) -> None:
+    """A provider that raises when it is timed is passed over, with its reason."""
+    seam = without_gpu()
+    seam.troubles["openvino"] = [RuntimeError("illegal instruction")]
+    opening = seam.sessions(models_folder, speeds=Speeds(tmp_path)).open("u2netp")
+    assert opening.provider == "cpu"
+    assert "illegal instruction" in dict(opening.refused)["openvino"]
+
+
+@pytest.mark.parametrize("providers", ["auto", ["openvino", "cpu"]])
+def test_nothing_is_timed_in_vain(
+    models_folder: Path, tmp_path: Path, providers: Literal["auto"] | list[str]
+) -> None:
+    """Where a GPU works, or providers are named, nothing is timed."""
+    seam = Seam()
+    sessions = seam.sessions(models_folder, providers=providers, speeds=Speeds(tmp_path))
+    assert sessions.open("u2netp").provider == ("cuda" if providers == "auto" else "openvino")
+    assert len(seam.opened) == 1
+    assert not (tmp_path / FILE).exists()
