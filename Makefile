@@ -2,16 +2,18 @@
 # make test   the tests but for the slow ones     PYTEST_ARGS="-k settle -x" is passed on
 # make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures
 # make lint   ruff and mypy
-# make bench  the figures in the documentation
+# make bench  beside rembg, where the time goes, encoders, start-up (half an hour) → docs/performance.md
+# make bench-daemon  latency, 100,000 known pictures, memory, a backlog (an hour) → docs/performance.md
 # make clean  remove what make made (pictures in inbox/ and outbox/ stay)
 
 VENV ?= .venv
 PYTEST_ARGS ?=
-BENCHMARKS ?= benchmarks/masks.py
+BENCHMARKS ?= $(patsubst %,benchmarks/%.py,compare stages encoders startup report)
+DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known memory backlog report)
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test slow lint bench clean
+.PHONY: run test slow lint bench bench-daemon clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -69,6 +71,9 @@ lint: $(VENV)/.ready-dev
 
 bench: $(VENV)/.ready-dev
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(bin)/python "$$script"; done
+
+bench-daemon:
+	@$(MAKE) bench BENCHMARKS="$(DAEMON_BENCHMARKS)"
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -65,6 +65,7 @@ def status(state: State) -> dict[str, object]:
         "state": str(state.folder),
         "config": stands.config if stands is not None else "",
         "started_at": stands.started_at if stands is not None and running else None,
+        "seconds_left": stands.seconds_left if stands is not None and running else None,
         "silent_s": round(monotonic() - stands.beat, 1) if stands is not None and running else None,
         "providers": [asdict(p) for p in stands.providers]
         if stands is not None and running

@@ -19,6 +19,7 @@ import structlog
 
 from scissorsd import __version__, faults, folders, journal, pipeline, standing, telling
 from scissorsd.config import Config, Inbox
+from scissorsd.core.pace import Pace
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
 from scissorsd.journal import Journal
@@ -95,6 +96,7 @@ class Daemon:
         self.config = config
         self.once = once
         self.totals = Totals()
+        self.pace = Pace()
         self.desks: dict[str, Desk] = {}
         self._origin = origin
         self._again = again
@@ -160,6 +162,11 @@ class Daemon:
         """Pictures that are known of and not ended."""
         return sum(desk.backlog() for desk in self.desks.values())
 
+    def seconds_left(self) -> float | None:
+        """How long the backlog will take at the pace of the last pictures, if that is known."""
+        held = sum(len(desk.held) for desk in self.desks.values())
+        return self.pace.seconds_left(self.backlog() - held, monotonic())
+
     def left_over(self) -> list[tuple[str, str]]:
         """Give what did not come out in this run, with the reason."""
         held = [
@@ -185,7 +192,7 @@ class Daemon:
             require_gpu=config.require_gpu,
             precision=config.precision,
             progress=self._fetch_unless_stopping,
-            speeds=Speeds(config.state),
+            speeds=Speeds((config.models, config.state)),
         )
         self.bench = Bench(
             journal=self.journal,
@@ -290,6 +297,7 @@ class Daemon:
                 notify("WATCHDOG=1")
                 next_ping = now + (watchdog_pause() or BEAT)
             if now >= next_standing:
+                self._note_pace(now)
                 self._put_down_standing(now)
                 self._note_recovery()
                 next_standing = now + BEAT
@@ -395,6 +403,8 @@ class Daemon:
         if desk is not None:
             desk.ended(task, outcome, monotonic())
         self._job_lines.write(ended, monotonic())
+        if isinstance(outcome, Done | Failed):
+            self.pace.ended(monotonic())
         match outcome:
             case Done(verdict=verdict):
                 self.totals.done += 1
@@ -487,6 +497,10 @@ class Daemon:
         self._watchers.pop(inbox.name).stop()
         self._watch(inbox)
 
+    def _note_pace(self, now: float) -> None:
+        ready = any(desk.ready for desk in self.desks.values())
+        self.pace.at_work(working=ready or bool(self._in_hand), now=now)
+
     def _note_recovery(self) -> None:
         if self._journal_lost and all(desk.recovered() for desk in self.desks.values()):
             self._journal_lost = False
@@ -513,6 +527,7 @@ class Daemon:
             beat=now,
             started_at=self._started_at,
             stopping=self._stopping,
+            seconds_left=self.seconds_left(),
             providers=telling.provider_standings(self.sessions),
             inboxes=inboxes,
         )

@@ -15,6 +15,7 @@ from scissorsd.png import encode_fast
 _LONGEST_SIDES: dict[Format, int] = {"webp": 16383, "jpeg": 65500, "avif": 32768}
 _FINE = 90  # from this quality on colour is kept at full resolution: edges of a cutout show it
 _LOSSLESS = 100
+_GREY = 2  # dimensions
 
 
 def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> bytes:
@@ -27,15 +28,14 @@ def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> byt
     Raises OverLimitsError where the format cannot hold a picture of that size, PictureError where
     the encoder fails.
     """
-    image = Image.fromarray(pixels)
-    _refuse_too_long(image.size, output.format)
-    what_goes_with = carried(image.mode, output, metadata)
+    _refuse_too_long(pixels.shape[1], pixels.shape[0], output.format)
+    what_goes_with = carried(output, metadata, grey=pixels.ndim == _GREY)
     if output.format == "png" and output.compression == "fast":
         return encode_fast(pixels, what_goes_with)
     options = _options(output.format, output.quality) | what_goes_with
     buffer = io.BytesIO()
     try:
-        image.save(buffer, output.format, **options)
+        Image.fromarray(pixels).save(buffer, output.format, **options)
     except (OSError, ValueError, RuntimeError, SystemError) as error:
         raise PictureError(
             f"the result cannot be written as {output.format} ({error})",
@@ -47,11 +47,11 @@ def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> byt
     return buffer.getvalue()
 
 
-def _refuse_too_long(size: tuple[int, int], name: Format) -> None:
+def _refuse_too_long(width: int, height: int, name: Format) -> None:
     limit = _LONGEST_SIDES.get(name)
-    if limit and max(size) > limit:
+    if limit and max(width, height) > limit:
         raise OverLimitsError(
-            f"{size[0]} by {size[1]} pixels are more than {name} can hold ({limit} on a side)",
+            f"{width} by {height} pixels are more than {name} can hold ({limit} on a side)",
             "Choose format: png for this output.",
         )
 

@@ -159,9 +159,12 @@ class Journal:
     # --- what is known of a path -------------------------------------------------------------
 
     def known(self, inbox: Path, path: str) -> Known | None:
-        """Tell what is known of a path, from memory."""
-        with self._locked("read"):
-            return self._known_in(str(inbox)).get(path)
+        """Tell what is known of a path, from memory: a scan asks this of every picture."""
+        known = self._known.get(str(inbox))
+        if known is None:
+            with self._locked("read"):
+                known = self._known_in(str(inbox))
+        return known.get(path)
 
     def reload(self) -> None:
         """Forget what is held in memory: another process wrote (`scissorsd retry`)."""

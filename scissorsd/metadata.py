@@ -114,10 +114,10 @@ def kept_xmp(info: Mapping[Any, Any]) -> bytes | None:
     return _XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None
 
 
-def carried(mode: str, output: Output, metadata: Metadata) -> dict[str, Any]:
-    """Pillow's arguments for what goes with pixels of this mode; a TIFF's EXIF is added later."""
+def carried(output: Output, metadata: Metadata, *, grey: bool) -> dict[str, Any]:
+    """Pillow's arguments for what goes with the pixels; a TIFF's EXIF is added later."""
     options: dict[str, Any] = {}
-    if metadata.icc and mode != "L":  # the profile is of RGB: an error in a grey file
+    if metadata.icc and not grey:  # the profile is of RGB: an error in a grey file
         options["icc_profile"] = metadata.icc
     if metadata.dpi and output.format not in _WITHOUT_RESOLUTION:
         options["dpi"] = metadata.dpi

@@ -13,9 +13,9 @@ from rich.progress import (
     ProgressColumn,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
 
+from scissorsd.core.pace import in_words
 from scissorsd.daemon import Daemon
 
 log = structlog.get_logger("scissorsd")
@@ -60,9 +60,11 @@ class Bars:
         if self._source or (self._progress is None and waiting >= WORTH_A_BAR):
             self._close()
             self._source = ""
-            self._open("cutting", MofNCompleteColumn(), TimeRemainingColumn())
+            self._open("cutting", MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
         if self._progress is not None:
-            self._progress.update(self._task, completed=ended, total=ended + waiting)
+            left = daemon.seconds_left()
+            words = "" if left is None else f"about {in_words(left)} left"
+            self._progress.update(self._task, completed=ended, total=ended + waiting, left=words)
             if not waiting:
                 self._close()
 
@@ -71,7 +73,7 @@ class Bars:
             return
         title_and_bar = (TextColumn("{task.description}"), BarColumn())
         self._progress = Progress(*title_and_bar, *columns, console=self._console, transient=True)
-        self._task = self._progress.add_task(title, total=None)
+        self._task = self._progress.add_task(title, total=None, left="")
         self._progress.start()
 
     def _close(self) -> None:

@@ -136,7 +136,25 @@ def open_session(
         )
     # on the CPU provider two runs at once take 300 MB more, and longer than one after the other
     turn = threading.Lock() if provider == "cpu" else contextlib.nullcontext()
-    return _OrtSession(provider, precision, loaded, takes.name, gives.name, turn)
+    session = _OrtSession(provider, precision, loaded, takes.name, gives.name, turn)
+    if provider in GPU_PROVIDERS:
+        warm_up(session, model)
+    return session
+
+
+def warm_up(session: Session, model: Model) -> None:
+    """Run a network once: a GPU takes its memory and chooses its algorithms at the first inference.
+
+    Only then is it known to work. Raises RefusedError where it does not.
+    """
+    try:
+        session.run(_flat(model))
+    except Exception as error:
+        raise RefusedError(plain(error), passing=True) from error
+
+
+def _flat(model: Model) -> Raw:
+    return np.zeros((1, 3, model.input_size, model.input_size), np.float32)
 
 
 def probe(model: Model, path: Path, *, threads: int | None = None) -> list[Probe]:
@@ -157,7 +175,7 @@ def probe(model: Model, path: Path, *, threads: int | None = None) -> list[Probe
 
 def timed(session: Session, model: Model, *, times: int) -> float:
     """Give the seconds of the fastest of so many inferences, after one that does not count."""
-    flat = np.zeros((1, 3, model.input_size, model.input_size), np.float32)
+    flat = _flat(model)
     session.run(flat)
     seconds = []
     for _ in range(times):

@@ -36,7 +36,10 @@ __all__ = ["Opening", "Probe", "ProviderName", "Sessions", "probe", "usable_cpus
 
 PAUSE_S = 60.0  # before a provider that failed is tried again; doubled each time
 LONGEST_PAUSE_S = 3600.0
-TRIALS = 3  # inferences on each of the CPU's providers, to know which is the faster one
+# Inferences on each of the CPU's providers, to know which is the faster one. Another than `cpu`
+# must be this much faster to be preferred: it takes longer to open, and more memory.
+TRIALS = 3
+HANDICAP = 1.1
 
 _ADVICE = "`scissorsd doctor` shows what each provider comes to and what to do."
 
@@ -253,23 +256,25 @@ class Sessions:
         first = seat.session
         if self._speeds is None or first is None or first.provider in GPU_PROVIDERS:
             return
-        if self._known_speeds(seat.model):
+        rivals = seat.order[seat.order.index(first.provider) :]
+        if len(rivals) == 1 or self._known_speeds(seat.model):
             return
         seconds: dict[str, float] = {}
-        for provider in seat.order[seat.order.index(first.provider) :]:
+        for provider in rivals:
             try:
                 if first.provider != provider:
                     seat.session = None
                     self._open_on(seat, provider)
                 seconds[provider] = timed(_loaded(seat), seat.model, times=TRIALS)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is out of the race
-                seat.refused[provider] = plain(error)
+                seat.refused[provider] = _reason(error)
                 self._log_refused(seat, [provider], expected=True)
         self._speeds.remember(self._key(seat.model), seconds)
         rounded = {name: round(value, 3) for name, value in seconds.items()}
         self._log.info("providers.timed", model=seat.model.name, seconds=rounded)
         seat.order = self._by_speed(seconds)
-        if seat.session is None or seat.session.provider != min(seconds, key=seconds.__getitem__):
+        best = next((name for name in seat.order if name in seconds), None)
+        if seat.session is None or seat.session.provider != best:
             seat.session = None
             self._open_best(seat)
 
@@ -284,9 +289,12 @@ class Sessions:
 
     def _by_speed(self, seconds: Mapping[str, float]) -> tuple[ProviderName, ...]:
         """Put the CPU's providers in the order of their speed; those of a GPU come first."""
-        return tuple(
-            sorted(self._order, key=lambda p: (p not in GPU_PROVIDERS, seconds.get(p, inf)))
-        )
+        handicap = dict.fromkeys(PROVIDERS[:-1], HANDICAP)
+
+        def place(name: ProviderName) -> tuple[bool, float]:
+            return name not in GPU_PROVIDERS, seconds.get(name, inf) * handicap.get(name, 1.0)
+
+        return tuple(sorted(self._order, key=place))
 
     def _describe(self, seat: _Seat) -> None:
         runs = seat.session
@@ -349,11 +357,13 @@ class Sessions:
         except Exception as error:  # noqa: BLE001 - a provider that failed before fails in new ways
             with seat.lock:
                 pause.lengthen(self._clock())
-                seat.refused[provider] = (
-                    error.what if isinstance(error, RefusedError) else plain(error)
-                )
+                seat.refused[provider] = _reason(error)
                 self._describe(seat)
                 self._log_refused(seat, [provider])
+
+
+def _reason(error: Exception) -> str:
+    return error.what if isinstance(error, RefusedError) else plain(error)
 
 
 def _loaded(seat: _Seat) -> Session:

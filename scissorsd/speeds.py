@@ -14,30 +14,42 @@ FILE = "speeds.json"
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """Seconds of one inference by provider; a key names all that they depend on."""
+    """Seconds of one inference by provider; a key names all that they depend on.
 
-    folder: Path
+    They are kept in the first of the folders that can be written.
+    """
+
+    folders: tuple[Path, ...]
 
     def known(self, key: str) -> dict[str, float]:
         """Give what was measured for this key; nothing if it never was."""
-        found = self._read().get(key, {})
-        return found if isinstance(found, dict) and _are_seconds(found) else {}
+        for folder in self.folders:
+            found = _read(folder).get(key)
+            if isinstance(found, dict) and found and _are_seconds(found):
+                return found
+        return {}
 
     def remember(self, key: str, seconds: Mapping[str, float]) -> None:
         """Put down what was measured; where that cannot be, it is measured anew next time."""
-        everything = {**self._read(), key: dict(seconds)}
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            temporary = self.folder / f"{FILE}.tmp"
-            temporary.write_text(json.dumps(everything, indent=1))
-            temporary.replace(self.folder / FILE)
+        for folder in self.folders:
+            with contextlib.suppress(OSError):
+                _write(folder, {**_read(folder), key: dict(seconds)})
+                return
 
-    def _read(self) -> dict[str, object]:
-        try:
-            values = json.loads((self.folder / FILE).read_text())
-        except (OSError, ValueError):
-            return {}
-        return values if isinstance(values, dict) else {}
+
+def _read(folder: Path) -> dict[str, object]:
+    try:
+        values = json.loads((folder / FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _write(folder: Path, everything: Mapping[str, object]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{FILE}.tmp"
+    temporary.write_text(json.dumps(everything, indent=1))
+    temporary.replace(folder / FILE)
 
 
 def _are_seconds(found: Mapping[object, object]) -> bool:

@@ -65,6 +65,7 @@ class Standing:
     beat: float  # monotonic
     started_at: float  # seconds since the epoch
     stopping: bool
+    seconds_left: float | None  # that the backlog will take; none: nothing is in hand, or unknown
     providers: tuple[ProviderStanding, ...]
     inboxes: tuple[InboxStanding, ...]
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from scissorsd import weights
 from scissorsd.core.catalogue import Model
+from scissorsd.core.pace import in_words
 from scissorsd.doctor import Finding
 from scissorsd.errors import ScissorsError
 from scissorsd.logs import one_line, plain
@@ -36,6 +37,8 @@ def show_status(told: Mapping[str, Any]) -> None:
                 console.print(escape(f"  not on {provider}: {one_line(why)}"))
     else:
         console.print(f"not running (state folder {escape(told['state'])})")
+    if told["seconds_left"] is not None:
+        console.print(f"about {in_words(told['seconds_left'])} of work left")
     for trouble in told["troubles"] if told["running"] else ():
         console.print(f"[red]{escape(trouble)}[/]")
     _show_inboxes(console, told["inboxes"])

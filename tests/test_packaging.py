@@ -1,6 +1,7 @@
 """What ships around the program: unit, image, Makefile, and what must never be tracked."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -199,3 +200,14 @@ def test_no_weights_are_tracked() -> None:
     files = tracked()
     assert [path for path in files if path.suffix in WEIGHTS] == []
     assert [path for path in files if path.stat().st_size > LARGEST_TRACKED] == []
+
+
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Whatever a page of ours links to in the checkout is there."""
+    found = LINK.findall(page.read_text())
+    assert [link for link in found if not (page.parent / link).exists()] == []

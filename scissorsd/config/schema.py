@@ -327,8 +327,8 @@ class Configuration(Section):
     )
     providers: Providers = Field(
         default=_written("auto"),
-        description="Where the networks run: auto (the best that truly works), or a list, tried in "
-        "order.",
+        description="Where the networks run: auto (a GPU that truly works, else the faster of "
+        "openvino and cpu, which is found out once), or a list, tried in order.",
         examples=["auto", ["cuda", "openvino", "cpu"]],
     )
     require_gpu: bool = Field(

@@ -20,7 +20,8 @@ _TOKEN = re.compile(
 
 def matches(pattern: str, path: str) -> bool:
     """Whether a path ("/" between folders, relative) falls under the pattern."""
-    return _compiled(pattern).fullmatch(unicodedata.normalize("NFC", path)) is not None
+    composed = path if path.isascii() else unicodedata.normalize("NFC", path)
+    return _compiled(pattern).fullmatch(composed) is not None
 
 
 @lru_cache(maxsize=1024)

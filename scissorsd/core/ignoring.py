@@ -54,4 +54,5 @@ def _why_itself(path: str, patterns: tuple[str, ...]) -> str:
 
 def is_picture_name(path: str) -> bool:
     """Whether the name ends as a picture's does."""
-    return PurePosixPath(path).suffix.lower() in PICTURE_SUFFIXES
+    stem, dot, suffix = path.rpartition("/")[2].rpartition(".")  # pathlib takes far longer
+    return stem != "" and dot + suffix.lower() in PICTURE_SUFFIXES

@@ -51,7 +51,7 @@ def test_line_of_a_job(place: Workplace) -> None:
     assert path.exists()
     assert daemon.noise == []
     events = [line["event"] for line in daemon.lines]
-    assert events[:4] == ["session.opened", "daemon.ready", "inbox.watched", "picture.settled"]
+    assert events[:4] == ["session.opened", "daemon.ready", "inbox.watched", "job.finished"]
     assert events.count("job.finished") == 1
     assert events[-1] == "daemon.stopped"
 

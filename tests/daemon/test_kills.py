@@ -117,11 +117,6 @@ def other_disk() -> Iterator[Path]:
     [
         # So far a job's line is the same whatever becomes of the source.
         *(("move", step) for step in (*UP_TO_PUBLISHED, "look:a.jpg@2")),
-        *(
-            pytest.param(source, step, marks=pytest.mark.slow)
-            for source in ("keep", "delete")
-            for step in UP_TO_PUBLISHED
-        ),
         *((source, step) for source, steps in DISPOSING.items() for step in steps),
     ],
 )

@@ -630,7 +630,9 @@ def test_memory_ceiling() -> None:
             order.append("large")
 
     waiting = threading.Thread(target=large)
-    with ceiling.room_for(30), ceiling.room_for(30):
+    with ceiling.room_for(20) as first, ceiling.room_for(5) as second:
+        first.grow(30)
+        second.grow(30)
         waiting.start()
         while not ceiling._changed._waiters:  # type: ignore[attr-defined]
             time.sleep(0.001)

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from scissorsd import machine, runtime
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import HoldError, SessionError, WeightsError
-from scissorsd.providers import PROVIDERS, ProviderName, RefusedError, Session, probe
+from scissorsd.providers import PROVIDERS, ProviderName, RefusedError, Session, probe, warm_up
 from scissorsd.sessions import LONGEST_PAUSE_S, Sessions
 from scissorsd.speeds import FILE, Speeds
 
@@ -424,6 +424,15 @@ def test_bf16(flags: str, has: bool, tmp_path: Path) -> None:  # noqa: FBT001 - 
     assert machine.has_bf16(tmp_path / "nowhere") is False
 
 
+def test_a_gpu_that_fails_its_first_inference_is_refused() -> None:
+    """A GPU that opens a network and cannot run it is refused, and may come back."""
+    full = Fake("cuda", [RuntimeError("CUDA failure 2: out of memory")])
+    with pytest.raises(RefusedError, match="the memory is full") as caught:
+        warm_up(full, CATALOGUE["u2netp"])
+    assert caught.value.passing
+    warm_up(full, CATALOGUE["u2netp"])
+
+
 # --- by speed --------------------------------------------------------------------------------
 
 
@@ -442,13 +451,13 @@ def test_the_faster_one_is_found_once(
     """Under auto the CPU's providers are timed at first use, and that is remembered."""
     seam = without_gpu(**{slower: 0.02})
     with capture_logs() as logs:
-        first = seam.sessions(models_folder, speeds=Speeds(tmp_path))
+        first = seam.sessions(models_folder, speeds=Speeds((tmp_path,)))
         assert first.open("u2netp").provider == faster
     assert first.run("u2netp", INPUT)[1] == faster
     (timed,) = events(logs, "providers.timed")
     assert timed["seconds"].keys() == {"openvino", "cpu"}
     seam.opened.clear()
-    second = seam.sessions(models_folder, speeds=Speeds(tmp_path))
+    second = seam.sessions(models_folder, speeds=Speeds((tmp_path,)))
     assert second.open("u2netp").provider == faster
     assert seam.opened == ["cuda", faster]
     assert second.providers_in_use()["u2netp"].asked == ("cuda", faster, slower)
@@ -459,12 +468,12 @@ def test_what_was_measured_counts_for_the_same_work_only(
 ) -> None:
     """A speed is known for one network, precision and number of threads, and for no other."""
     seam = without_gpu(openvino=0.02)
-    seam.sessions(models_folder, speeds=Speeds(tmp_path)).open("u2netp")
+    seam.sessions(models_folder, speeds=Speeds((tmp_path,))).open("u2netp")
     other = Sessions(
         models=CATALOGUE,
         folder=models_folder,
         threads=1 + machine.usable_cpus(),
-        speeds=Speeds(tmp_path),
+        speeds=Speeds((tmp_path,)),
         opener=seam.open,
     )
     with capture_logs() as logs:
@@ -479,22 +488,25 @@ def test_a_broken_file_of_speeds_is_measured_anew(
     """Whatever stands in the file of speeds, the providers are timed and it is written again."""
     (tmp_path / FILE).write_text(content)
     seam = without_gpu(cpu=0.02)
-    assert seam.sessions(models_folder, speeds=Speeds(tmp_path)).open("u2netp")
+    assert seam.sessions(models_folder, speeds=Speeds((tmp_path,))).open("u2netp")
     assert "openvino" in (tmp_path / FILE).read_text()
 
 
-def test_a_folder_that_cannot_be_written_costs_nothing(models_folder: Path) -> None:
-    """Where speeds cannot be remembered, the faster provider is used all the same."""
+def test_a_folder_that_cannot_be_written_costs_nothing(models_folder: Path, tmp_path: Path) -> None:
+    """Where speeds cannot be remembered they are used all the same, or remembered elsewhere."""
     seam = without_gpu(openvino=0.02)
-    nowhere = Speeds(Path("/proc/nowhere"))
-    assert seam.sessions(models_folder, speeds=nowhere).open("u2netp").provider == "cpu"
+    nowhere = Path("/proc/nowhere")
+    sessions = seam.sessions(models_folder, speeds=Speeds((nowhere,)))
+    assert sessions.open("u2netp").provider == "cpu"
+    assert seam.sessions(models_folder, speeds=Speeds((nowhere, tmp_path))).open("u2netp")
+    assert (tmp_path / FILE).exists()
 
 
 def test_one_that_fails_its_trial_is_out_of_the_race(models_folder: Path, tmp_path: Path) -> None:
     """A provider that raises when it is timed is passed over, with its reason."""
     seam = without_gpu()
     seam.troubles["openvino"] = [RuntimeError("illegal instruction")]
-    opening = seam.sessions(models_folder, speeds=Speeds(tmp_path)).open("u2netp")
+    opening = seam.sessions(models_folder, speeds=Speeds((tmp_path,))).open("u2netp")
     assert opening.provider == "cpu"
     assert "illegal instruction" in dict(opening.refused)["openvino"]
 
@@ -505,7 +517,7 @@ def test_nothing_is_timed_in_vain(
 ) -> None:
     """Where a GPU works, or providers are named, nothing is timed."""
     seam = Seam()
-    sessions = seam.sessions(models_folder, providers=providers, speeds=Speeds(tmp_path))
+    sessions = seam.sessions(models_folder, providers=providers, speeds=Speeds((tmp_path,)))
     assert sessions.open("u2netp").provider == ("cuda" if providers == "auto" else "openvino")
     assert len(seam.opened) == 1
     assert not (tmp_path / FILE).exists()

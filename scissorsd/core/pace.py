@@ -1,0 +1,50 @@
+"""How long the rest will take, from how fast the last pictures were.
+
+Times are seconds on a monotonic clock.
+"""
+
+from collections import deque
+
+_LAST = 200  # pictures that the pace is taken from
+_FEWEST = 3  # ended pictures that say something of the pace
+
+
+class Pace:
+    """Hears of every picture that ends; tells how long as many more will take as are left."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._ended: deque[float] = deque(maxlen=_LAST)
+        self._working = False
+
+    def at_work(self, *, working: bool, now: float) -> None:
+        """Note whether anything is in hand; what was before a rest says nothing of what follows."""
+        if working and not self._working:
+            self._ended.clear()
+            self._began = now
+        self._working = working
+
+    def ended(self, now: float) -> None:
+        """Note that a picture has ended."""
+        if len(self._ended) == _LAST:
+            self._began = self._ended[0]
+        self._ended.append(now)
+
+    def seconds_left(self, left: int, now: float) -> float | None:
+        """Give the seconds that so many pictures will take; None while that cannot be known.
+
+        They are taken to need the mean of the last ones.
+        """
+        if not self._working or len(self._ended) < _FEWEST:
+            return None
+        last = self._ended[-1]
+        each = (last - self._began) / len(self._ended)
+        return max(0.0, left * each - (now - last))
+
+
+def in_words(seconds: float) -> str:
+    """Say how long something takes, about."""
+    minutes = round(seconds / 60)
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004 - short enough
