@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from scissorsd import faults
-from scissorsd.core.ignoring import is_picture_name, why_ignored
+from scissorsd.core.ignoring import is_picture_name, why_itself_ignored
 from scissorsd.core.rules import fit
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
@@ -147,10 +147,10 @@ def scan(
                     path = f"{folder}/{entry.name}" if folder else entry.name
                     try:
                         if entry.is_dir(follow_symlinks=False):
-                            if recursive and not why_ignored(path, ignore):
+                            if recursive and not why_itself_ignored(path, ignore):
                                 pending.append(path)
                             continue
-                        if not is_picture_name(path) or why_ignored(path, ignore):
+                        if not is_picture_name(path) or why_itself_ignored(path, ignore):
                             continue
                         faults.at("scan.picture")
                         sighting = _sighting(path, entry.stat(follow_symlinks=False))

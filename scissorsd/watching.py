@@ -45,7 +45,9 @@ Mode = Literal["events", "polling"]
 
 # Polling is scanning more often, but never so that more than a tenth of the time goes into it.
 _POLL = 2.0  # seconds
-_SCAN_SHARE = 10
+_SCAN_SHARE = 10  # a scan that took so long is not repeated before ten times that
+_IDLE_SHARE = 150  # where events tell of what is new: this times a scan's CPU time, so that an
+# inbox of very many pictures costs no more than a hundredth of a core, the control loop's part too
 _TRY_EVENTS_AGAIN = 60.0  # seconds of polling before native events are tried anew
 _MOST_WISHES = 1000
 _BATCH = 500  # sightings put on the queue at once, at most
@@ -217,7 +219,7 @@ class InboxWatcher:
         if away:
             self._be_away(away)
             return
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.thread_time()
         unseen: list[str] = []
         try:
             check_listable(self.folder.path)  # before it is said to be back
@@ -231,9 +233,11 @@ class InboxWatcher:
             return
         seconds = time.monotonic() - began
         self._tell(Scanned(self.folder.name, count, seconds, len(unseen), "".join(unseen[:1])))
-        polling = self._native is None
-        pause = max(_POLL, seconds * _SCAN_SHARE) if polling else self.folder.rescan
-        self._next_scan = time.monotonic() + min(pause, self.folder.rescan)
+        if self._native is None:
+            pause = min(max(_POLL, seconds * _SCAN_SHARE), self.folder.rescan)
+        else:
+            pause = max(self.folder.rescan, (time.thread_time() - worked) * _IDLE_SHARE)
+        self._next_scan = time.monotonic() + pause
 
     def _be_away(self, why: str) -> None:
         if why != self._away:

@@ -31,17 +31,20 @@ def why_ignored(path: str, patterns: Iterable[str]) -> str:
     Its parents are judged too: what lies in an ignored folder is ignored.
     """
     patterns = tuple(patterns)
-    return _why_folder_ignored(path.rpartition("/")[0], patterns) or _why_itself(path, patterns)
+    return _why_folder_ignored(path.rpartition("/")[0], patterns) or why_itself_ignored(
+        path, patterns
+    )
 
 
 @lru_cache(maxsize=1024)  # the next picture mostly lies in the same folder
 def _why_folder_ignored(folder: str, patterns: tuple[str, ...]) -> str:
     parts = PurePosixPath(folder).parts
     above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-    return next(filter(None, (_why_itself(path, patterns) for path in above)), "")
+    return next(filter(None, (why_itself_ignored(path, patterns) for path in above)), "")
 
 
-def _why_itself(path: str, patterns: tuple[str, ...]) -> str:
+def why_itself_ignored(path: str, patterns: Iterable[str]) -> str:
+    """Say the same of a path whose parents are known not to be ignored."""
     name = path.rpartition("/")[2]
     if name.startswith("."):
         return f"the name {name!r} begins with a dot"
