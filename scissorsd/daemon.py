@@ -297,7 +297,8 @@ class Daemon:
                 notify("WATCHDOG=1")
                 next_ping = now + (watchdog_pause() or BEAT)
             if now >= next_standing:
-                self._note_pace(now)
+                if not self._in_hand and not any(desk.ready for desk in self.desks.values()):
+                    self.pace.rests()
                 self._put_down_standing(now)
                 self._note_recovery()
                 next_standing = now + BEAT
@@ -384,6 +385,7 @@ class Daemon:
 
     def _give(self, task: Task, now: float) -> None:
         self._in_hand[id(task)] = (task, now)
+        self.pace.works(now)
         name = f"cut {task.source.path}"
         threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
 
@@ -496,10 +498,6 @@ class Daemon:
         desk.change(inbox)
         self._watchers.pop(inbox.name).stop()
         self._watch(inbox)
-
-    def _note_pace(self, now: float) -> None:
-        ready = any(desk.ready for desk in self.desks.values())
-        self.pace.at_work(working=ready or bool(self._in_hand), now=now)
 
     def _note_recovery(self) -> None:
         if self._journal_lost and all(desk.recovered() for desk in self.desks.values()):

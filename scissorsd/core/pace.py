@@ -17,12 +17,16 @@ class Pace:
         self._ended: deque[float] = deque(maxlen=_LAST)
         self._working = False
 
-    def at_work(self, *, working: bool, now: float) -> None:
-        """Note whether anything is in hand; what was before a rest says nothing of what follows."""
-        if working and not self._working:
+    def works(self, now: float) -> None:
+        """Note that something is in hand; what was before a rest says nothing of what follows."""
+        if not self._working:
             self._ended.clear()
             self._began = now
-        self._working = working
+        self._working = True
+
+    def rests(self) -> None:
+        """Note that there is nothing to do."""
+        self._working = False
 
     def ended(self, now: float) -> None:
         """Note that a picture has ended."""

@@ -6,7 +6,7 @@ from scissorsd.core.pace import Pace, in_words
 def test_even_work() -> None:
     """Pictures that end every two seconds leave two seconds for each that is left."""
     pace = Pace()
-    pace.at_work(working=True, now=100.0)
+    pace.works(100.0)
     for number in range(1, 11):
         pace.ended(100.0 + 2 * number)
     assert pace.seconds_left(50, now=120.0) == pytest.approx(100)
@@ -18,24 +18,24 @@ def test_unknown_at_first() -> None:
     """Before the first pictures have ended, and while nothing is in hand, nobody knows."""
     pace = Pace()
     assert pace.seconds_left(5, now=0.0) is None
-    pace.at_work(working=True, now=0.0)
+    pace.works(0.0)
     pace.ended(1.0)
     assert pace.seconds_left(5, now=1.0) is None
     for now in (2.0, 3.0):
         pace.ended(now)
     assert pace.seconds_left(5, now=3.0) == pytest.approx(5)
-    pace.at_work(working=False, now=4.0)
+    pace.rests()
     assert pace.seconds_left(5, now=4.0) is None
 
 
 def test_a_rest_does_not_count() -> None:
     """After an hour without work the pace is that of the new pictures alone."""
     pace = Pace()
-    pace.at_work(working=True, now=0.0)
+    pace.works(0.0)
     for now in range(1, 9):
         pace.ended(float(now))
-    pace.at_work(working=False, now=9.0)
-    pace.at_work(working=True, now=3600.0)
+    pace.rests()
+    pace.works(3600.0)
     assert pace.seconds_left(5, now=3600.0) is None
     for number in range(1, 4):
         pace.ended(3600.0 + 10 * number)
@@ -45,7 +45,7 @@ def test_a_rest_does_not_count() -> None:
 def test_the_last_pictures_count() -> None:
     """When large pictures follow small ones, the pace soon is that of the large ones."""
     pace = Pace()
-    pace.at_work(working=True, now=0.0)
+    pace.works(0.0)
     now = 0.0
     for seconds in [0.1] * 500 + [3.0] * 250:
         now += seconds
