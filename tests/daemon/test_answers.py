@@ -11,7 +11,7 @@ import pytest
 from scissorsd import standing
 
 from .driver import Workplace, picture, wait_for
-from .scenes import Gate
+from .mounts import variables
 
 # --- status and health -----------------------------------------------------------------------
 
@@ -56,22 +56,16 @@ def test_status(place: Workplace) -> None:
 
 def test_status_tells_how_long_the_rest_takes(place: Workplace) -> None:
     """While pictures are in hand, and some have ended, `status` tells how long the rest takes."""
-    gate = Gate(place)
-    place.configure({"name": "slow", "match": "z.jpg", "outputs": [gate.flat]}, {"name": "others"})
-    daemon = place.start()
-    gate.shut()
     for number in range(4):
         place.put(f"{number}.jpg", number=number)
-    place.put("z.jpg")
-    gate.wait()
+    place.put("slow.jpg")
+    daemon = place.start(variables=variables("decode:slow.jpg=hang", seconds="STOP_LIMIT=0.1"))
     daemon.finished(*(f"{number}.jpg" for number in range(4)))
     wait_for(lambda: status(place)["seconds_left"] is not None)
     assert 0 <= status(place)["seconds_left"] < 60
     assert " of work left" in place.ask("status")
-    gate.open()
-    daemon.finished("z.jpg")
-    wait_for(lambda: status(place)["seconds_left"] is None)
     daemon.stop()
+    assert status(place)["seconds_left"] is None
 
 
 def test_status_of_an_inbox_that_is_away(place: Workplace) -> None:
