@@ -30,8 +30,8 @@ Written by `python benchmarks/report.py` from what `make bench` and `make bench-
 every figure comes from a script in `benchmarks/`, whose first lines say how. The goals are set for
 a machine with two cores and no GPU.
 
-Each chapter is one machine. What stands in none was not measured: where no chapter names a GPU, none
-was at hand, and the CUDA provider has been tried by its tests alone.
+Each chapter is one machine. What stands in none was not measured: where no chapter names a GPU,
+none was at hand, and the CUDA provider has been tried by its tests alone.
 """
 
 
