@@ -79,9 +79,8 @@ def _picture(
         upright = ImageOps.exif_transpose(given)
         bits = 16 if upright.mode.startswith("I;16") else 8
         colours = to_rgb(upright, upright.info.get("icc_profile"), bits)
-        alpha = None if colours.alpha is None else np.asarray(colours.alpha)
         metadata = images.Metadata(colours.profile, None, None, None)
-        return images.Picture(np.asarray(colours.rgb), alpha, metadata)
+        return images.as_picture(colours.rgb, colours.alpha, metadata)
     data = given if isinstance(given, bytes) else _bytes(Path(given))
     return images.read(data, max_pixels=MAX_PIXELS)
 

@@ -33,6 +33,7 @@ from PIL import (
 
 from scissorsd.core.colours import Colours, between, to_rgb
 from scissorsd.core.cutting import flat
+from scissorsd.core.masking import resized
 from scissorsd.core.signatures import (
     PictureFormat,
     declared_size,
@@ -82,12 +83,23 @@ class Header:
 class Picture:
     """An upright picture: `rgb` (height, width, 3) and `alpha` (height, width), uint8, read-only.
 
-    `alpha` is straight, and None where the picture is opaque throughout.
+    `alpha` is straight, and None where the picture is opaque throughout. `small` is `rgb` as most
+    networks want it, SMALL pixels wide and high.
     """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None
+    small: NDArray[np.uint8]
     metadata: Metadata
+
+
+SMALL = 320
+
+
+def as_picture(rgb: Image.Image, alpha: Image.Image | None, metadata: Metadata) -> Picture:
+    """Take an upright picture out of Pillow's hands, which can shrink it without another copy."""
+    small = np.asarray(resized(rgb, (SMALL, SMALL)))
+    return Picture(np.asarray(rgb), None if alpha is None else np.asarray(alpha), small, metadata)
 
 
 # Reading
@@ -258,7 +270,7 @@ def _upright(colours: Colours, exif: Image.Exif, info: Mapping[Any, Any]) -> Pic
         alpha = alpha and alpha.transpose(turn)
         dpi = dpi[::-1] if dpi and turn in _SIDEWAYS else dpi
     metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(info))
-    return Picture(np.asarray(rgb), None if alpha is None else np.asarray(alpha), metadata)
+    return as_picture(rgb, alpha, metadata)
 
 
 _SIDEWAYS = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}

@@ -81,7 +81,8 @@ class Cut:
 def cut_out(picture: images.Picture, model: Model, sessions: Inference) -> Cut:
     """Find the subject of a picture."""
     height, width = picture.rgb.shape[:2]
-    network_input = masking.network_input(picture.rgb, picture.alpha, model)
+    shown = picture.small if model.input_size == images.SMALL else picture.rgb
+    network_input = masking.network_input(shown, picture.alpha, model)
     began = monotonic()
     raw, provider = sessions.run(model.name, network_input)
     infer_s = monotonic() - began

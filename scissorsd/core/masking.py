@@ -55,7 +55,8 @@ def network_input(
 ) -> NDArray[np.float32]:
     """Make the input of a network: height × width × 3 → 1 × 3 × size × size, float32.
 
-    What is transparent in the picture is shown to the network as white.
+    What is transparent in the picture is shown to the network as white. `rgb` may be `resized` to
+    that size already.
     """
     side = (model.input_size, model.input_size)
     values = _resized(rgb, side).astype(np.float32)
@@ -117,7 +118,10 @@ def full_size(
     return product.astype(np.uint8)
 
 
-def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resize to (width, height) by triangle interpolation, antialiased when shrinking."""
-    picture = Image.fromarray(pixels)
-    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP))
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
+
+
+def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.asarray(resized(Image.fromarray(pixels), size))

@@ -95,7 +95,7 @@ def most_memory(function: Callable[[], object]) -> float:
 
 
 def test_copies_of_a_picture() -> None:
-    """Reading takes a picture's three bytes twice, once while they are joined; cutting one mask."""
+    """Reading takes a picture's three bytes twice, while they are joined; cutting takes a mask."""
     data = photograph()
     assert most_memory(lambda: images.read(data, max_pixels=PIXELS)) < 6.1
     picture = images.read(data, max_pixels=PIXELS)

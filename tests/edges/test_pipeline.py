@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from scissorsd import folders, pipeline
+from scissorsd import folders, images, pipeline
 from scissorsd.config import Config, Inbox, from_values
+from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import Judgement
 from scissorsd.errors import HoldError, SessionError
@@ -618,6 +619,17 @@ def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch
 
 
 # --- memory ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(3001, 2003), (5000, 1000), (100, 30)])
+def test_the_network_sees_the_whole_picture(size: tuple[int, int]) -> None:
+    """What a network is shown of a picture that was shrunk on reading is that of the whole one."""
+    noise = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    picture = images.as_picture(Image.fromarray(noise), None, images.Metadata())
+    model = CATALOGUE["u2netp"]
+    small, whole = (masking.network_input(rgb, None, model) for rgb in (picture.small, picture.rgb))
+    assert picture.small.shape == (images.SMALL, images.SMALL, 3)
+    assert (small == whole).all()
 
 
 def test_memory_ceiling() -> None:
