@@ -253,16 +253,15 @@ class Sessions:
 
         One after the other: two of them loaded at once would be a gigabyte.
         """
-        first = seat.session
-        if self._speeds is None or first is None or first.provider in GPU_PROVIDERS:
+        if self._speeds is None or seat.opening.provider in GPU_PROVIDERS:
             return
-        rivals = seat.order[seat.order.index(first.provider) :]
+        rivals = [p for p in seat.order if p not in GPU_PROVIDERS and p not in seat.refused]
         if len(rivals) == 1 or self._known_speeds(seat.model):
             return
         seconds: dict[str, float] = {}
         for provider in rivals:
             try:
-                if first.provider != provider:
+                if seat.opening.provider != provider:
                     seat.session = None
                     self._open_on(seat, provider)
                 seconds[provider] = timed(_loaded(seat), seat.model, times=TRIALS)
