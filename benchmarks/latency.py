@@ -53,7 +53,7 @@ def main() -> None:
             time.sleep(number * SPREAD_S % 1)
         many = [pictures[number % len(pictures)] for number in range(arguments.backlog)]
         backlog = latencies(daemon, many, inbox, outbox, 2 + arguments.idle)
-        runs_on = daemon.wait("session.opened")["provider"]
+        runs_on = daemon.wait("job.finished")["provider"]
     figures = {
         "model": arguments.model,
         "kind": arguments.kind,

@@ -48,8 +48,12 @@ def main() -> None:
             for output in job["outputs"]:
                 Path(output).unlink()
         peak = daemon.memory_mib("VmHWM")
-        runs_on = daemon.wait("session.opened")["provider"]
-    figures = {"model": arguments.model, "runs_on": runs_on, "memory_mib": memory, "peak_mib": peak}
+    figures = {
+        "model": arguments.model,
+        "runs_on": job["provider"],
+        "memory_mib": memory,
+        "peak_mib": peak,
+    }
     here.save("memory", figures)
     print("\n".join(section(figures)))
 

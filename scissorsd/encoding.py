@@ -30,20 +30,23 @@ def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> byt
     """
     _refuse_too_long(pixels.shape[1], pixels.shape[0], output.format)
     what_goes_with = carried(output, metadata, grey=pixels.ndim == _GREY)
-    if output.format == "png" and output.compression == "fast":
-        return encode_fast(pixels, what_goes_with)
-    options = _options(output.format, output.quality) | what_goes_with
-    buffer = io.BytesIO()
     try:
-        Image.fromarray(pixels).save(buffer, output.format, **options)
+        if output.format == "png" and output.compression == "fast":
+            return encode_fast(pixels, what_goes_with)
+        encoded = _by_pillow(pixels, output, what_goes_with)
     except (OSError, ValueError, RuntimeError, SystemError) as error:
         raise PictureError(
             f"the result cannot be written as {output.format} ({error})",
             "Choose another format for this output, such as png.",
         ) from error
     exif = exif_for(output, metadata)
-    if output.format == "tiff" and len(exif):
-        return with_exif(buffer.getvalue(), exif)
+    return with_exif(encoded, exif) if output.format == "tiff" and len(exif) else encoded
+
+
+def _by_pillow(pixels: NDArray[np.uint8], output: Output, what_goes_with: dict[str, Any]) -> bytes:
+    options = _options(output.format, output.quality) | what_goes_with
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, output.format, **options)
     return buffer.getvalue()
 
 

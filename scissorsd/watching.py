@@ -46,8 +46,9 @@ Mode = Literal["events", "polling"]
 # Polling is scanning more often, but never so that more than a tenth of the time goes into it.
 _POLL = 2.0  # seconds
 _SCAN_SHARE = 10  # a scan that took so long is not repeated before ten times that
-_IDLE_SHARE = 150  # where events tell of what is new: this times a scan's CPU time, so that an
-# inbox of very many pictures costs no more than a hundredth of a core, the control loop's part too
+# Where events tell of what is new, so many times a scan's CPU time: then an inbox of very many
+# pictures costs no more than a hundredth of a core, with the control loop's part in it.
+_IDLE_SHARE = 150
 _TRY_EVENTS_AGAIN = 60.0  # seconds of polling before native events are tried anew
 _MOST_WISHES = 1000
 _BATCH = 500  # sightings put on the queue at once, at most

@@ -150,7 +150,7 @@ class OutputSection(Section):
     )
     compression: Literal["fast", "small"] = Field(
         default="fast",
-        description="For png. small: up to a seventh smaller, in many times the time.",
+        description="For png. small: about a tenth smaller, in twenty times the time.",
     )
     background: Background = Field(
         default="white",

@@ -109,6 +109,14 @@ def test_png_is_written_as_small_as_may_be() -> None:
     assert fast <= 1.15 * size
 
 
+@pytest.mark.parametrize("compression", ["fast", "small"])
+def test_what_a_png_cannot_carry(compression: Literal["fast", "small"]) -> None:
+    """Where the encoder fails at what goes with the pixels, the picture fails with that reason."""
+    nowhere = Metadata(dpi=(float("nan"), 1.0))
+    with pytest.raises(PictureError, match="cannot be written as png"):
+        images.encode(pixels(4), Output(compression=compression), nowhere)
+
+
 def test_webp_of_full_quality_is_lossless() -> None:
     """Quality 100 is taken at its word where the format can."""
     data = images.encode(pixels(4), Output(format="webp", quality=100), BARE)
