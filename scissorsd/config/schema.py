@@ -19,7 +19,7 @@ from pydantic import (
 
 from scissorsd.config import quantities, texts
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
-from scissorsd.core.rules import FORMATS, NAME_FIELDS, Format, Kind, OnVerdict, SourceAction
+from scissorsd.core.rules import FORMATS, NAME_FIELDS, Edges, Format, Kind, OnVerdict, SourceAction
 
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _DURATION = WithJsonSchema({"type": ["string", "number"]})
@@ -85,7 +85,6 @@ Providers = Annotated[
         }
     ),
 ]
-Edges = Annotated[Literal["soft"], BeforeValidator(texts.edges)]
 Sha256 = Annotated[str, AfterValidator(texts.sha256)]
 
 
@@ -168,7 +167,11 @@ class OutputSection(Section):
 class MaskSection(Section):
     """How the network's map becomes the mask."""
 
-    edges: Edges = Field(default="soft", description="soft: the network's mask, stretched.")
+    edges: Edges = Field(
+        default="fine",
+        description="soft: the network's mask, stretched. fine: brought to the picture's own edges. "
+        "best: more closely still, with a second look of the network at a small subject; slower.",
+    )
 
 
 class RuleSection(Section):

@@ -133,13 +133,6 @@ def providers(names: list[str]) -> list[str]:
     return names
 
 
-def edges(value: object) -> object:
-    """Refuse the refinements that a later version adds."""
-    if value in ("fine", "best"):
-        raise ValueError("is not available yet; use soft")
-    return value
-
-
 def sha256(text: str) -> str:
     """Give a SHA-256 in lower case."""
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text):

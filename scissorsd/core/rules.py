@@ -16,6 +16,18 @@ Format = Literal["png", "webp", "avif", "tiff", "jpeg"]
 Verdict = Literal["ok", "doubtful", "no_subject"]
 OnVerdict = Literal["publish", "review", "fail"]
 SourceAction = Literal["keep", "move", "delete"]
+Edges = Literal["fine", "best", "soft"]
+Align = Literal[
+    "center",
+    "top",
+    "bottom",
+    "left",
+    "right",
+    "top left",
+    "top right",
+    "bottom left",
+    "bottom right",
+]
 
 FORMATS: dict[Kind, tuple[Format, ...]] = {  # the first is the default
     "cutout": ("png", "webp", "avif", "tiff"),
@@ -45,6 +57,21 @@ NAME_LIMIT = 255  # bytes in one file name, on every file system we meet
 
 
 @dataclass(frozen=True, slots=True)
+class Length:
+    """A distance: pixels, or percent of a side that is named where it is used."""
+
+    amount: float
+    unit: Literal["px", "%"] = "px"
+
+    def of(self, side: float) -> float:
+        """Give the distance in pixels, `side` being that side's length."""
+        return self.amount if self.unit == "px" else self.amount * side / 100
+
+
+NOTHING = Length(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One file to make of a picture."""
 
@@ -56,13 +83,28 @@ class Output:
     compression: Literal["fast", "small"] = "fast"  # PNG
     background: str = "white"  # flat: a colour (name or hex) or the path of a picture
     metadata: Literal["strip", "keep"] = "strip"
+    colour: Literal["clean", "as_is"] = "clean"  # clean: without the old background's at the edges
+    depth: Literal["8", "16", "same"] = "8"  # bits of a sample; PNG and TIFF
+    crop: Literal["none", "subject"] = "none"
+    margin: Length = NOTHING  # on each side; in pixels or percent (longer side) of what comes out
+    aspect: tuple[int, int] | None = None  # width : height
+    size: tuple[int, int] | int | None = None  # width and height, or the longest side; pixels
+    align: Align = "center"  # where the subject lies in a frame that leaves it room
+    shadow: Literal["none", "soft"] = "none"  # flat
+    outline: Length = NOTHING  # around a cutout's subject; percent of the longer side
+    outline_colour: str = "white"
 
 
 @dataclass(frozen=True, slots=True)
 class MaskOptions:
     """How the network's map becomes the mask."""
 
-    edges: Literal["soft"] = "soft"
+    edges: Edges = "fine"
+    threshold: float | None = None  # in (0, 1): a hard edge there
+    feather: Length = NOTHING  # these two: percent of the picture's longer side
+    grow: Length = NOTHING  # less than nothing shrinks
+    keep: Literal["all", "largest"] = "all"  # of the separate parts of the mask
+    holes: Literal["keep", "fill"] = "keep"
 
 
 @dataclass(frozen=True, slots=True)
