@@ -21,6 +21,10 @@ NO_SUBJECT_PEAK = 0.9
 NO_SUBJECT_SHARE = 0.005
 SUBJECT = 0.5  # above this the raw map says "subject"
 UNSURE = (0.1, 0.9)  # between these it does not know
+# A subject on three borders is cut off there, or is no subject but floor and wall. A border counts
+# when a tenth of its length is subject: the shoulders of a portrait, which is whole, reach 5 %.
+DOUBTFUL_BORDERS = 3
+TOUCHING = 0.1
 
 FLAT = 1e-6  # a raw map whose values span less than this says nothing
 # Shrinking 12 megapixels to 320 pixels may take a cheap reduction to three times that size first.
@@ -35,19 +39,45 @@ class Judgement:
     peak: float  # the raw map's maximum, in [0, 1]
     subject_share: float  # of the frame, above SUBJECT
     unsure_share: float  # of the frame, within UNSURE
+    borders: int = 0  # of the frame's four, those that the subject touches
 
     @property
     def reason(self) -> str:
         """Say in a sentence, with the numbers, why the verdict is what it is."""
         numbers = (
             f"surest point {self.peak:.2f} of 1, {self.subject_share:.1%} of the frame taken for "
-            f"subject, {self.unsure_share:.1%} undecided"
+            f"subject, {self.unsure_share:.1%} undecided, {self.borders} of 4 borders touched"
         )
-        if self.verdict == "no_subject":
-            return f"the network found no clear subject ({numbers})"
-        if self.verdict == "doubtful":
-            return f"the network is more undecided than sure ({numbers})"
-        return f"the network is sure of a subject ({numbers})"
+        return f"{self._why} ({numbers})"
+
+    @property
+    def _why(self) -> str:
+        match self.verdict:
+            case "no_subject" if self.peak < NO_SUBJECT_PEAK:
+                return (
+                    f"the network found no clear subject: it is nowhere surer than "
+                    f"{self.peak:.1%}, and where there is one it reaches {NO_SUBJECT_PEAK:.0%}"
+                )
+            case "no_subject":
+                return (
+                    f"the network found no clear subject: only {self.subject_share:.2%} of the "
+                    f"frame would be one, less than {NO_SUBJECT_SHARE:.1%}"
+                )
+            case "doubtful":
+                return ", and ".join(self._doubts())
+        return "the network is sure of a subject"
+
+    def _doubts(self) -> list[str]:
+        doubts = []
+        if self.unsure_share > self.subject_share:
+            doubts.append("the network is undecided about more of the frame than it is sure of")
+        if self.borders >= DOUBTFUL_BORDERS:
+            which = "all four" if self.borders > DOUBTFUL_BORDERS else "three of the four"
+            doubts.append(
+                f"the subject touches {which} borders of the frame: it is cut off there, or it is "
+                f"the background"
+            )
+        return doubts
 
 
 def network_input(
@@ -85,12 +115,18 @@ def judge(raw: NDArray[np.float32]) -> Judgement:
     peak = float(raw.max())
     subject = float(np.mean(raw > SUBJECT))
     unsure = float(np.mean((raw > UNSURE[0]) & (raw < UNSURE[1])))
+    borders = _borders_touched(raw > SUBJECT)
     verdict: Verdict = "ok"
     if peak < NO_SUBJECT_PEAK or subject < NO_SUBJECT_SHARE:
         verdict = "no_subject"
-    elif unsure > subject:
+    elif unsure > subject or borders >= DOUBTFUL_BORDERS:
         verdict = "doubtful"
-    return Judgement(verdict, peak, subject, unsure)
+    return Judgement(verdict, peak, subject, unsure, borders)
+
+
+def _borders_touched(subject: NDArray[np.bool_]) -> int:
+    borders = (subject[0], subject[-1], subject[:, 0], subject[:, -1])
+    return sum(bool(np.mean(border) >= TOUCHING) for border in borders)
 
 
 def normalised(raw: NDArray[np.float32]) -> NDArray[np.float32]:

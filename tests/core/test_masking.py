@@ -132,31 +132,64 @@ def test_arguments_are_left_alone() -> None:
 
 
 def raw_map(*, subject: float, unsure: float, peak: float = 1.0) -> Values:
-    """Make a raw map of which a share is subject and a share undecided."""
-    raw = np.zeros(SIDE * SIDE, np.float32)
-    subject_ends = round(subject * raw.size)
-    raw[:subject_ends] = peak
-    raw[subject_ends : subject_ends + round(unsure * raw.size)] = 0.3
-    return raw.reshape(SIDE, SIDE)
+    """Make a raw map of which a share is subject and a share undecided; no border is touched."""
+    inner = SIDE - 2
+    cells = np.zeros(inner * inner, np.float32)
+    subject_ends = round(subject * SIDE * SIDE)
+    cells[:subject_ends] = peak
+    cells[subject_ends : subject_ends + round(unsure * SIDE * SIDE)] = 0.3
+    return np.pad(cells.reshape(inner, inner), 1)
+
+
+def touching(*, top: int = 0, bottom: int = 0, left: int = 0, right: int = 0) -> Values:
+    """Make a raw map with a sure subject that takes so many cells of each border."""
+    raw = raw_map(subject=0.3, unsure=0.0)
+    raw[0, 50 : 50 + top] = 1
+    raw[-1, 50 : 50 + bottom] = 1
+    raw[50 : 50 + left, 0] = 1
+    raw[50 : 50 + right, -1] = 1
+    return raw
 
 
 @pytest.mark.parametrize(
     ("raw", "verdict"),
     [
         (raw_map(subject=0.3, unsure=0.05), "ok"),
-        (raw_map(subject=1.0, unsure=0.0), "ok"),
+        (raw_map(subject=0.9, unsure=0.0), "ok"),
         (raw_map(subject=0.1, unsure=0.2), "doubtful"),
         (raw_map(subject=0.0, unsure=0.0), "no_subject"),
         (raw_map(subject=0.0, unsure=0.9), "no_subject"),
         (raw_map(subject=0.3, unsure=0.0, peak=0.89), "no_subject"),
         (raw_map(subject=0.004, unsure=0.0), "no_subject"),
         (raw_map(subject=0.006, unsure=0.0), "ok"),
+        (np.ones((SIDE, SIDE), np.float32), "doubtful"),
+        (np.full((SIDE, SIDE), 0.6, np.float32), "no_subject"),
     ],
 )
 def test_verdicts(raw: Values, verdict: str) -> None:
     """A sure subject is ok, more doubt than subject is doubtful, too little of one is none."""
     judgement = masking.judge(raw)
     assert judgement.verdict == verdict
+
+
+TENTH = SIDE // 10
+
+
+@pytest.mark.parametrize(
+    ("raw", "borders", "verdict"),
+    [
+        (touching(bottom=SIDE - 100, left=TENTH), 2, "ok"),
+        (touching(bottom=SIDE - 100, left=TENTH, right=TENTH - 1), 2, "ok"),
+        (touching(bottom=SIDE - 100, left=TENTH, right=TENTH), 3, "doubtful"),
+        (touching(top=TENTH, bottom=TENTH, left=TENTH), 3, "doubtful"),
+        (touching(top=TENTH, bottom=TENTH, left=TENTH, right=TENTH), 4, "doubtful"),
+        (touching(top=3, bottom=3, left=3, right=3), 0, "ok"),
+    ],
+)
+def test_borders(raw: Values, borders: int, verdict: str) -> None:
+    """A subject is doubtful when it takes a tenth of three borders; a few cells are noise."""
+    judgement = masking.judge(raw)
+    assert (judgement.borders, judgement.verdict) == (borders, verdict)
 
 
 @given(st.floats(0, 1, width=32), st.floats(0, 1, width=32))
@@ -166,16 +199,46 @@ def test_shares_are_shares(low: float, high: float) -> None:
     assert judgement.peak == max(low, high)
     assert 0 <= judgement.subject_share <= 1
     assert 0 <= judgement.unsure_share <= 1
+    assert judgement.borders in {0, 4}
 
 
-def test_reasons_have_numbers() -> None:
-    """Each verdict is explained in a sentence with its numbers."""
-    reasons = {
-        masking.judge(raw_map(subject=subject, unsure=unsure)).reason
-        for subject, unsure in [(0.25, 0.05), (0.125, 0.5), (0.0, 0.5)]
-    }
-    assert len(reasons) == 3
-    assert any("25.0% of the frame taken for subject, 5.0% undecided" in r for r in reasons)
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (raw_map(subject=0.25, unsure=0.05), ("sure of a subject",)),
+        (
+            raw_map(subject=0.125, unsure=0.5),
+            ("undecided about more", "12.5% of the frame taken", "50.0% undecided"),
+        ),
+        (
+            touching(top=99, left=99, right=99),
+            ("touches three of the four borders", "3 of 4 borders touched"),
+        ),
+        (np.ones((SIDE, SIDE), np.float32), ("touches all four borders",)),
+        (
+            raw_map(subject=0.3, unsure=0.0, peak=0.75),
+            ("no clear subject", "nowhere surer than 75.0%", "reaches 90%"),
+        ),
+        (
+            raw_map(subject=0.0025, unsure=0.0),
+            ("no clear subject", "only 0.25% of the frame", "less than 0.5%"),
+        ),
+    ],
+)
+def test_reasons_name_the_criterion(raw: Values, said: tuple[str, ...]) -> None:
+    """Each verdict is explained by the criterion that led to it, with the numbers of all."""
+    reason = masking.judge(raw).reason
+    assert all(part in reason for part in said), reason
+    assert "of the frame taken for subject" in reason
+
+
+def test_reasons_name_both_doubts() -> None:
+    """A map that is doubtful in two ways is explained by both."""
+    raw = np.full((SIDE, SIDE), 0.6, np.float32)
+    raw[: SIDE // 4] = 1
+    reason = masking.judge(raw).reason
+    assert "undecided" in reason
+    assert "all four borders" in reason
 
 
 # --- raw map → mask --------------------------------------------------------------------------
