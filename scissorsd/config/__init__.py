@@ -8,19 +8,15 @@ from scissorsd.config.findings import Document, printable
 from scissorsd.config.folderchecks import check_folders
 from scissorsd.config.globchecks import check_globs
 from scissorsd.config.inwords import describe
-from scissorsd.config.rulechecks import check_rules, format_of
-from scissorsd.config.schema import (
-    Configuration,
-    CustomModelSection,
-    InboxSection,
-    OutputSection,
-    RuleSection,
-)
+from scissorsd.config.outputchecks import format_of
+from scissorsd.config.outputs import MaskSection, OutputSection
+from scissorsd.config.rulechecks import check_rules
+from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
 from scissorsd.config.settings import Config, Inbox, Limits, Loaded
 from scissorsd.config.validation import validate
 from scissorsd.config.yamlmarks import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model
-from scissorsd.core.rules import MaskOptions, Output, Rule
+from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
 
 __all__ = ["Config", "Inbox", "Limits", "Loaded", "describe", "from_values", "load"]
@@ -149,12 +145,24 @@ def _rule(default_name: str, section: RuleSection) -> Rule:
         match=tuple(section.match or ()),
         skip=section.skip,
         model=section.model,
-        mask=MaskOptions(edges=section.mask.edges),
+        mask=_mask(section.mask),
         outputs=tuple(_output(output) for output in section.outputs),
         when_no_subject=section.when_no_subject,
         when_doubtful=section.when_doubtful,
         source=section.source,
         move_to=section.move_to,
+    )
+
+
+def _mask(section: MaskSection) -> MaskOptions:
+    inwards = section.shrink
+    return MaskOptions(
+        edges=section.edges,
+        threshold=section.threshold,
+        feather=section.feather,
+        grow=Length(-inwards.amount, inwards.unit) if inwards.amount else section.grow,
+        keep=section.keep,
+        holes=section.holes,
     )
 
 
@@ -168,4 +176,14 @@ def _output(section: OutputSection) -> Output:
         compression=section.compression,
         background=section.background,
         metadata=section.metadata,
+        colour=section.colour,
+        depth=section.depth,
+        crop=section.crop,
+        margin=section.margin,
+        aspect=section.aspect,
+        size=section.size,
+        align=section.align,
+        shadow=section.shadow,
+        outline=section.outline,
+        outline_colour=section.outline_colour,
     )

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterator, Sequence
 
+from scissorsd.config.outputwords import said_mask, said_output
 from scissorsd.config.quantities import said_count, said_seconds, said_size
 from scissorsd.config.settings import Config, Inbox
-from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Output, Rule
+from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Rule
 
 _WATCHED = {
     "auto": "by events, or by polling where it is a network share",
@@ -41,42 +42,31 @@ def _inbox(inbox: Inbox) -> Iterator[str]:
     globs = f"{_or(inbox.ignore)}, and " if inbox.ignore else ""
     yield f"  ignored: {globs}temporary files and system folders"
     for number, rule in enumerate(inbox.rules, 1):
-        yield f"  {number}. {rule.name}: {_rule(rule, first=number == 1)}"
+        what, *details = _rule(rule, first=number == 1)
+        yield f"  {number}. {rule.name}: {what}"
+        yield from (f"     {line}" for line in details)
     if all(rule.match for rule in inbox.rules):
         yield "  pictures that match no rule are left alone"
 
 
-def _rule(rule: Rule, *, first: bool) -> str:
+def _rule(rule: Rule, *, first: bool) -> Iterator[str]:
     every = "every picture is" if first else "every other picture is"
     which = f"pictures matching {_or(rule.match)} are" if rule.match else every
     if rule.skip:
-        return f"{which} left alone"
-    return "; ".join(
-        [
-            f"{which} cut with {rule.model}",
-            f"out come{'s' if len(rule.outputs) == 1 else ''} {_outputs(rule.outputs)}",
-            _source(rule),
-            f"a picture without a subject {_VERDICTS[rule.when_no_subject]}",
-            f"one with a doubtful mask {_VERDICTS[rule.when_doubtful]}",
-        ]
-    )
+        yield f"{which} left alone"
+        return
+    yield f"{which} cut with {rule.model}{said_mask(rule.mask)}"
+    yield f"out come{'s' if len(rule.outputs) == 1 else ''} {said_output(rule.outputs[0])}"
+    yield from (f"and {said_output(output)}" for output in rule.outputs[1:])
+    yield _source(rule)
+    yield _verdicts(rule)
 
 
-def _outputs(outputs: Sequence[Output]) -> str:
-    return _joined([_output(output) for output in outputs], "and")
-
-
-def _output(output: Output) -> str:
-    names = {"jpeg": "JPEG", "webp": "WebP"}
-    small = "small " if output.format == "png" and output.compression == "small" else ""
-    words = f"a {small}{output.kind} {names.get(output.format, output.format.upper())}"
-    if output.kind == "flat":
-        words += f" on {output.background}"
-    if output.name:
-        words += f" named {output.name}"
-    if output.folder:
-        words += f" in {output.folder}/"
-    return words + (" with the camera's metadata" if output.metadata == "keep" else "")
+def _verdicts(rule: Rule) -> str:
+    without, doubtful = _VERDICTS[rule.when_no_subject], _VERDICTS[rule.when_doubtful]
+    if without == doubtful:
+        return f"a picture without a subject, or with a doubtful mask, {without}"
+    return f"a picture without a subject {without}; one with a doubtful mask {doubtful}"
 
 
 def _source(rule: Rule) -> str:
@@ -103,8 +93,4 @@ def _everywhere(config: Config) -> Iterator[str]:
 
 
 def _or(words: Sequence[str]) -> str:
-    return _joined(words, "or")
-
-
-def _joined(words: Sequence[str], last: str) -> str:
-    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

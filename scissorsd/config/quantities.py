@@ -1,4 +1,4 @@
-"""Durations, sizes and counts as people write them: `2s`, `512MiB`, `250M`.
+"""Durations, sizes, counts, lengths and frames as people write them: `2s`, `512MiB`, `250M`, `2%`.
 
 Each parser raises ValueError with the end of a sentence that begins with what the user wrote.
 """
@@ -6,6 +6,8 @@ Each parser raises ValueError with the end of a sentence that begins with what t
 import re
 from collections.abc import Callable
 from fractions import Fraction
+
+from scissorsd.core.rules import Length
 
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]*)")
 _SECONDS = {
@@ -27,6 +29,13 @@ _BYTES = {
     "gib": 2**30,
     "tib": 2**40,
 }
+_LENGTH = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)\s*(px|%|)", re.IGNORECASE | re.ASCII)
+_FRAME = re.compile(r"(\d{1,9})\s*(?:[x×*]\s*(\d{1,9})\s*)?(?:px)?", re.IGNORECASE | re.ASCII)
+_ASPECT = re.compile(
+    r"(\d{1,5}(?:\.\d{1,3})?)\s*[:/x×]\s*(\d{1,5}(?:\.\d{1,3})?)", re.IGNORECASE | re.ASCII
+)
+_LEAST_SIDE, _MOST_SIDE = 16, 16384  # pixels; WebP's own limit is 16383, PNG's far beyond
+_NARROWEST = 20  # the longer side to the shorter
 _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
@@ -61,6 +70,57 @@ def within(least: str, most: str, parse: Callable[[object], float]) -> Callable[
         return value
 
     return check
+
+
+def length(value: object) -> Length:
+    """Parse a length; a bare number is pixels."""
+    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    match = _LENGTH.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("is not a length; write a number with px or %, such as 12px or 1.5%")
+    if match[1].startswith("-"):
+        raise ValueError("is less than nothing")
+    return Length(float(match[1]), "%" if match[2] == "%" else "px")
+
+
+def length_within(*, percent: float, pixels: float) -> Callable[[Length], Length]:
+    """Give a check that a length is at most this much, whichever its unit is."""
+
+    def check(value: Length) -> Length:
+        if value.amount > (percent if value.unit == "%" else pixels):
+            raise ValueError(f"is too much; at most {percent:g}% or {pixels:g}px")
+        return value
+
+    return check
+
+
+def frame(value: object) -> tuple[int, int] | int:
+    """Parse a picture's size in pixels: its longer side, or its width and height."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    match = _FRAME.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(
+            "is not a size in pixels; write the longer side, such as 2000, or width and height, "
+            "such as 2000x2000"
+        )
+    sides = [int(side) for side in match.groups() if side is not None]
+    if min(sides) < _LEAST_SIDE:
+        raise ValueError(f"is too little; a side has at least {_LEAST_SIDE} pixels")
+    if max(sides) > _MOST_SIDE:
+        raise ValueError(f"is too much; a side has at most {_MOST_SIDE} pixels")
+    return (sides[0], sides[1]) if len(sides) > 1 else sides[0]
+
+
+def aspect(value: object) -> tuple[int, int]:
+    """Parse width to height, in the smallest whole numbers: `4:5`, `8:10` and `0.8:1` are one."""
+    match = _ASPECT.fullmatch(value.strip()) if isinstance(value, str) else None
+    width, height = (Fraction(match[1]), Fraction(match[2])) if match else (0, 0)
+    if not width or not height:
+        raise ValueError("is not an aspect; write width to height, such as 1:1 or 4:5")
+    if max(width, height) > _NARROWEST * min(width, height):
+        raise ValueError(f"is too narrow; at most {_NARROWEST}:1 or 1:{_NARROWEST}")
+    ratio = Fraction(width) / height
+    return ratio.numerator, ratio.denominator
 
 
 def _whole(value: object, units: dict[str, int], complaint: str) -> int:
@@ -104,3 +164,20 @@ def said_count(value: int) -> str:
         if value and value % factor == 0:
             return f"{value // factor}{unit}"
     return str(value)
+
+
+def said_length(value: Length) -> str:
+    """Write a length for a person to read."""
+    return f"{value.amount:g} {value.unit}"
+
+
+def said_frame(value: tuple[int, int] | int) -> str:
+    """Write a picture's size for a person to read."""
+    if isinstance(value, int):
+        return f"{value} pixels on the longer side"
+    return f"{value[0]} × {value[1]}"
+
+
+def said_aspect(value: tuple[int, int]) -> str:
+    """Write width to height the way the configuration has it."""
+    return f"{value[0]}:{value[1]}"

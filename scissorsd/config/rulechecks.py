@@ -1,14 +1,15 @@
-"""What one option of a rule, an output or a model says against another."""
+"""What one option of a rule or a model says against another."""
 
 from collections.abc import Iterator
 
 from scissorsd.config.findings import Finding, Loc, meant, quoted
-from scissorsd.config.schema import Configuration, OutputSection, RuleSection
+from scissorsd.config.outputchecks import check_mask, check_output, format_of
+from scissorsd.config.outputs import OutputSection
+from scissorsd.config.schema import Configuration, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import FORMATS, SUFFIXES, Format, name_key
+from scissorsd.core.rules import SUFFIXES, name_key
 
-_WITH_QUALITY = {"jpeg", "webp", "avif"}
 _OF_A_SKIP = {"name", "match", "skip"}
 
 
@@ -28,6 +29,7 @@ def check_rules(validated: Validated) -> Iterator[Finding]:
         for index, rule in enumerate(section.rules):
             loc = ("inboxes", inbox, "rules", index)
             yield from _rule(loc, rule, known)
+            yield from check_mask((*loc, "mask"), rule.mask)
             yield from _outputs(loc, rule, validated)
 
 
@@ -70,43 +72,11 @@ def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Find
         here = (*loc, "outputs", index)
         if not validated.whole(*here):
             continue
-        yield from _output(here, output)
+        yield from check_output(here, output)
         path = name_key(_path(output))
         if first.setdefault(path, index) != index:
             what = f"gets the same name as outputs[{first[path] + 1}]; give one a name or a folder"
             yield Finding(here, what)
-
-
-def _output(loc: Loc, output: OutputSection) -> Iterator[Finding]:
-    form = format_of(output)
-    if form not in FORMATS[output.kind]:
-        *others, last = FORMATS[output.kind]
-        choice = f"{', '.join(others)} or {last}" if others else last
-        yield Finding((*loc, "format"), f"a {output.kind} cannot be {form}; use {choice}")
-    elif suffix := _other_suffix(output.name or "", form):
-        what = f"the name ends in {suffix}, but the format is {form}"
-        yield Finding((*loc, "name"), what)
-    if output.name and "{stem}" not in output.name:
-        what = "has no {stem}, so every picture of a folder wants this one name"
-        yield Finding((*loc, "name"), what, warning=True)
-    given = output.model_fields_set
-    if "background" in given and output.kind != "flat":
-        yield Finding((*loc, "background"), "has no effect: only a flat has one", warning=True)
-    if "quality" in given and form not in _WITH_QUALITY:
-        yield Finding((*loc, "quality"), f"has no effect: {form} is lossless", warning=True)
-    if "compression" in given and form != "png":
-        yield Finding((*loc, "compression"), "has no effect: only png has it", warning=True)
-
-
-def format_of(output: OutputSection) -> Format:
-    """Give the output's format, by default the first of its kind."""
-    return output.format or FORMATS[output.kind][0]
-
-
-def _other_suffix(name: str, form: Format) -> str:
-    """Give the suffix of another format in which a name ends, or nothing."""
-    others = (suffix for known, found in SUFFIXES.items() if known != form for suffix in found)
-    return next((suffix for suffix in others if name.lower().endswith(suffix)), "")
 
 
 def _path(output: OutputSection) -> str:

@@ -15,13 +15,14 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from scissorsd.config.schema import Configuration, Section, section_of
+from scissorsd.config.schema import Configuration
+from scissorsd.config.sections import Section, section_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
 SAMPLE = "scissorsd.yaml"
 SCHEMA = "scissorsd.schema.json"
 _WIDTH = 96
-_PLAIN = re.compile(r"[A-Za-z0-9/][\w /.-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9/][\w /.%-]*")
 _WORDS_OF_YAML = {"true", "false", "yes", "no", "on", "off", "null"}
 _ROWS = (list, dict)
 
@@ -52,7 +53,7 @@ _IN_USE: dict[str, Any] = {
                     "name": "product shots",
                     "match": "products/**",
                     "model": "u2net",
-                    "mask": {"edges": "soft"},
+                    "mask": {"edges": "fine"},
                     "outputs": [
                         {"kind": "cutout", "format": "png"},
                         {"kind": "mask", "folder": "masks"},

@@ -1,35 +1,26 @@
 """The schema of the configuration: where each option's type, meaning and example stand, once.
 
-The validation, the annotated sample and the JSON Schema for editors all come from it. What is said
-of a wrong value begins with the value itself: a ValueError's text continues that sentence.
+The validation, the annotated sample and the JSON Schema for editors all come from it; what a rule
+makes stands in `outputs`. What is said of a wrong value begins with the value itself: a
+ValueError's text continues that sentence.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from scissorsd.config import quantities, texts
+from scissorsd.config.outputs import MaskSection, OutputSection
+from scissorsd.config.sections import Section, Text, written
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
-from scissorsd.core.rules import FORMATS, NAME_FIELDS, Edges, Format, Kind, OnVerdict, SourceAction
+from scissorsd.core.rules import OnVerdict, SourceAction
 
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _DURATION = WithJsonSchema({"type": ["string", "number"]})
 _AMOUNT = WithJsonSchema({"type": ["string", "integer"]})
 
-Text = Annotated[str, AfterValidator(texts.line)]
 Place = Annotated[Path, PlainValidator(texts.place), WithJsonSchema({"type": "string"})]
-Folder = Annotated[str, AfterValidator(texts.folder_in_outbox)]
-Template = Annotated[str, AfterValidator(texts.template)]
-Background = Annotated[str, AfterValidator(texts.background)]
 Globs = Annotated[
     list[Text],
     BeforeValidator(texts.listed),
@@ -86,92 +77,6 @@ Providers = Annotated[
     ),
 ]
 Sha256 = Annotated[str, AfterValidator(texts.sha256)]
-
-
-class Section(BaseModel):
-    """A group of options: unknown keys are refused, and nothing is guessed from another type."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        validate_default=True,
-        allow_inf_nan=False,
-        protected_namespaces=(),
-        defer_build=True,
-    )
-
-
-def section_of(annotation: object) -> type[Section] | None:
-    """Give the section that an option's type is, or is a list or table of."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next((found for arg in get_args(annotation) if (found := section_of(arg))), None)
-
-
-def _written(text: str) -> Any:  # noqa: ANN401 (a default as a user would write it)
-    return text
-
-
-class OutputSection(Section):
-    """One file to make of a picture."""
-
-    kind: Kind = Field(
-        default="cutout",
-        description="cutout: the subject on nothing. mask: the same as a grey picture. flat: the "
-        "subject on a background. comparison: before and after, side by side.",
-    )
-    format: Format | None = Field(
-        default=None,
-        description="The file format. "
-        + "; ".join(f"{kind}: {', '.join(formats)}" for kind, formats in FORMATS.items())
-        + ". The first is the default.",
-        examples=["png"],
-    )
-    folder: Folder = Field(
-        default="",
-        description="A folder inside the outbox, above the mirrored sub-folders.",
-        examples=["masks"],
-    )
-    name: Template | None = Field(
-        default=None,
-        description="The file's name, a template over "
-        + " ".join(f"{{{word}}}" for word in NAME_FIELDS)
-        + ". Default: {stem}, for other kinds than the cutout with the kind after it.",
-        examples=["{stem}-{kind}"],
-    )
-    quality: int = Field(
-        default=90,
-        description="From 1 to 100; for jpeg, webp and avif.",
-        ge=1,
-        le=100,
-        examples=[92],
-    )
-    compression: Literal["fast", "small"] = Field(
-        default="fast",
-        description="For png. small: about a tenth smaller, in twenty times the time.",
-    )
-    background: Background = Field(
-        default="white",
-        description="What a flat is laid on: a colour, by name or as '#f4f4f4' (in quotes), or the "
-        "path of a picture.",
-        examples=["white", "#f4f4f4", "paper.jpg"],
-    )
-    metadata: Literal["strip", "keep"] = Field(
-        default="strip",
-        description="keep: what the camera wrote stays in the output, the place where the picture "
-        "was taken too. The colour profile and the resolution always stay.",
-    )
-
-
-class MaskSection(Section):
-    """How the network's map becomes the mask."""
-
-    edges: Edges = Field(
-        default="fine",
-        description="soft: the network's mask, stretched. fine: brought to the picture's own edges. "
-        "best: more closely still, with a second look of the network at a small subject; slower.",
-    )
 
 
 class RuleSection(Section):
@@ -245,12 +150,12 @@ class InboxSection(Section):
         default=True, description="Sub-folders too; they are mirrored in the outbox."
     )
     settle: Settle = Field(
-        default=_written("2s"),
+        default=written("2s"),
         description="How long a picture must be unchanged before it is taken.",
         examples=["500ms", "2s", "5m"],
     )
     rescan: Rescan = Field(
-        default=_written("60s"),
+        default=written("60s"),
         description="How often the whole folder is looked through; finds what events missed. Less "
         "often where 100,000 pictures and more make that costly.",
         examples=["60s", "5m", "1h"],
@@ -273,12 +178,12 @@ class LimitsSection(Section):
     """The largest picture that is read; one beyond it fails at once."""
 
     file: Size = Field(
-        default=_written("512MiB"),
+        default=written("512MiB"),
         description="The size of its file.",
         examples=["512MiB", "2GB"],
     )
     pixels: Count = Field(
-        default=_written("250M"),
+        default=written("250M"),
         description="Its width times its height.",
         examples=["250M"],
     )
@@ -320,7 +225,7 @@ class Configuration(Section):
     """The configuration of scissorsd: which folders it watches, and what it makes of pictures."""
 
     state: Place = Field(
-        default=_written("/var/lib/scissorsd"),
+        default=written("/var/lib/scissorsd"),
         description="The folder of the job journal; on a local disk.",
     )
     models: Place | None = Field(
@@ -330,7 +235,7 @@ class Configuration(Section):
         examples=["/var/lib/scissorsd/models"],
     )
     providers: Providers = Field(
-        default=_written("auto"),
+        default=written("auto"),
         description="Where the networks run: auto (a GPU that truly works, else the faster of "
         "openvino and cpu, which is found out once), or a list, tried in order.",
         examples=["auto", ["cuda", "openvino", "cpu"]],
@@ -344,12 +249,12 @@ class Configuration(Section):
         "fast for networks whose masks were measured not to change by it.",
     )
     workers: Workers = Field(
-        default=_written("auto"),
+        default=written("auto"),
         description="How many pictures are worked on at once.",
         examples=["auto", 4],
     )
     memory: Memory = Field(
-        default=_written("2GiB"),
+        default=written("2GiB"),
         description="The ceiling for pictures in flight.",
         examples=["2GiB"],
     )

@@ -17,6 +17,9 @@ from scissorsd.core.rules import NAME_FIELDS
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _MOST_WORKERS = 256
 _OPAQUE = 255
+_HEX = re.compile(r"[0-9A-Fa-f]{3}(?:[0-9A-Fa-f]{3})?")
+_MIDDLES = ("center", "centre", "middle")
+_PLACES = ("top", "bottom", "left", "right", *_MIDDLES)
 
 
 def line(text: str) -> str:
@@ -100,19 +103,54 @@ def template(text: str) -> str:
 
 def background(text: str, info: ValidationInfo) -> str:
     """Give an opaque colour as it is, or the absolute path of a picture that exists."""
-    from PIL import ImageColor  # noqa: PLC0415 (only where a background is set)
+    if _is_colour(text):
+        return text
+    path = place(text, info)
+    if os.path.isfile(path):  # noqa: PTH113 (Path's raises where it may not look)
+        return str(path)
+    raise ValueError(f"is neither a colour nor a picture that exists{_meant_colour(text)}")
+
+
+def colour(text: str) -> str:
+    """Give an opaque colour as it is."""
+    if not _is_colour(text):
+        raise ValueError(f"is no colour{_meant_colour(text)}; use a name or '#f4f4f4'")
+    return text
+
+
+def _is_colour(text: str) -> bool:
+    from PIL import ImageColor  # noqa: PLC0415 (only where a colour is set)
 
     try:
-        colour = ImageColor.getrgb(text)
+        values = ImageColor.getrgb(text)
     except ValueError:
-        path = place(text, info)
-        if os.path.isfile(path):  # noqa: PTH113 (Path's raises where it may not look)
-            return str(path)
-        hint = meant(text, list(ImageColor.colormap))
-        raise ValueError(f"is neither a colour nor a picture that exists{hint}") from None
-    if len(colour) > len("RGB") and colour[-1] != _OPAQUE:
-        raise ValueError("is a transparent colour; a flat needs an opaque one")
-    return text
+        return False
+    if len(values) > len("RGB") and values[-1] != _OPAQUE:
+        raise ValueError("is a transparent colour; an opaque one is needed")
+    return max(values) <= _OPAQUE
+
+
+def _meant_colour(text: str) -> str:
+    from PIL import ImageColor  # noqa: PLC0415 (only where a colour is wrong)
+
+    return meant(text, [f"#{text}"] if _HEX.fullmatch(text) else list(ImageColor.colormap))
+
+
+def depth(value: object) -> str:
+    """Give the bits of a sample as `core.rules.Output` has them: a number may be 8 or 16."""
+    word = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(word, str) or word not in {"8", "16", "same"}:
+        raise ValueError("is no depth; use 8, 16 or same")
+    return word
+
+
+def alignment(value: object) -> object:
+    """Bring the words for a place into their usual form: `bottom-left`, `left bottom`, `centre`."""
+    words = re.split(r"[\s_-]+", value.strip().lower()) if isinstance(value, str) else []
+    known = sorted(words, key=_PLACES.index) if set(words) <= set(_PLACES) else []
+    sides = [word for word in known if word not in _MIDDLES]
+    usual = " ".join(sides) if sides else "center"
+    return usual if known else value
 
 
 def workers(value: object) -> int | None:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from scissorsd.config.findings import Document, Finding, Loc, meant, quoted
-from scissorsd.config.schema import Configuration, Section, section_of
+from scissorsd.config.schema import Configuration
+from scissorsd.config.sections import Section, section_of
 
 _LISTS_OF_SECTIONS = ("rules", "outputs")
 _ROUNDS = 10  # taking the broken parts out can uncover others, a few levels deep
@@ -171,6 +172,7 @@ SENTENCES: dict[str, Callable[[ErrorDetails, str], str]] = {  # pydantic's error
     "too_long": _length,
     "greater_than": _bound("gt", "more than"),
     "greater_than_equal": _bound("ge", "at least"),
+    "less_than": _bound("lt", "less than"),
     "less_than_equal": _bound("le", "at most"),
     "invalid_key": lambda *_: "a key must be text",
 }

@@ -17,6 +17,10 @@ _MOST_NODES = 20_000  # a configuration is far smaller; aliases of aliases can b
 _LONGEST_NUMBER = 18  # digits
 
 _ALIAS_ADVICE = "a value that begins with * must be in quotes, such as '*.jpg'"
+_COMMENT_ADVICE = (
+    "what begins with # is a comment to YAML; put a colour in quotes, such as '#f4f4f4'"
+)
+_HEX_COLOUR = re.compile(r"[:,\[]\s*(#[0-9A-Fa-f]{3,8})\b")
 _SENTENCES = (  # part of PyYAML's message → ours; the first that fits
     ("found character '\\t'", "a tab; YAML is indented with spaces only"),
     ("while scanning an alias", _ALIAS_ADVICE),
@@ -75,6 +79,8 @@ def read(text: str, origin: str) -> Document:
         raise YamlError(_sentence(error), _place(text, error.position)) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if place := _comment(text, error):
+            raise YamlError(_COMMENT_ADVICE, place) from None
         raise YamlError(_sentence(error), _mark(mark) if mark else None) from None
     except RecursionError:
         raise YamlError("nested too deeply to be a configuration", None) from None
@@ -92,6 +98,17 @@ def _sentence(error: yaml.YAMLError) -> str:
 def _place(text: str, position: int) -> Mark:
     before = text[:position]
     return Mark(before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1)
+
+
+def _comment(text: str, error: yaml.MarkedYAMLError) -> Mark | None:
+    """Give the place of a colour that YAML took for a comment, with the bracket behind it."""
+    if "flow" not in (error.context or "") or error.problem_mark is None:
+        return None
+    lines = list(enumerate(text.splitlines()[: error.problem_mark.line + 1], 1))
+    for number, line in reversed(lines):
+        if found := _HEX_COLOUR.search(line):
+            return Mark(number, found.start(1) + 1)
+    return None
 
 
 def _mark(mark: yaml.Mark) -> Mark:

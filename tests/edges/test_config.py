@@ -6,7 +6,7 @@ import pytest
 
 from scissorsd.config import Config, Loaded, describe, from_values, load
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN
-from scissorsd.core.rules import Output, Rule
+from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
 
 
@@ -132,6 +132,128 @@ def test_a_file_that_cannot_be_read_is_a_configuration_problem(here: Path) -> No
             load(Path(name))
 
 
+@pytest.mark.usefixtures("here")
+def test_every_option_of_a_mask_and_of_an_output_reaches_the_rule() -> None:
+    """What stands in the file, without a quote, is what the planner and the pipeline are given."""
+    rule = (
+        loaded(
+            "inboxes: {a: {path: /in, outbox: /out, rules: [{\n"
+            "mask: {edges: best, threshold: 0.5, feather: 1.5%, shrink: 2 px, keep: largest, "
+            "holes: fill},\n"
+            "outputs: [{colour: as_is, depth: 16, crop: subject, margin: 7.5%, aspect: 4:5, "
+            "size: 2000, align: bottom left, outline: 12, outline_colour: gold},\n"
+            "{kind: flat, shadow: soft, size: 800 × 600}]}]}}\n"
+        )
+        .config.inboxes[0]
+        .rules[0]
+    )
+    assert rule.mask == MaskOptions(
+        edges="best",
+        threshold=0.5,
+        feather=Length(1.5, "%"),
+        grow=Length(-2),
+        keep="largest",
+        holes="fill",
+    )
+    assert rule.outputs == (
+        Output(
+            colour="as_is",
+            depth="16",
+            crop="subject",
+            margin=Length(7.5, "%"),
+            aspect=(4, 5),
+            size=2000,
+            align="bottom left",
+            outline=Length(12),
+            outline_colour="gold",
+        ),
+        Output(kind="flat", format="jpeg", shadow="soft", size=(800, 600)),
+    )
+
+
+def test_without_a_word_masks_and_outputs_are_those_of_the_core() -> None:
+    """The schema's defaults and the dataclasses' are the same."""
+    rule = one_inbox(rules=[{"mask": {}, "outputs": [{}]}]).inboxes[0].rules[0]
+    assert (rule.mask, rule.outputs) == (MaskOptions(), (Output(),))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("centre", "center"),
+        ("middle", "center"),
+        ("Bottom", "bottom"),
+        ("bottom-left", "bottom left"),
+        ("right top", "top right"),
+        ("centre left", "left"),
+        ("top_center", "top"),
+    ],
+)
+def test_a_place_may_be_said_in_other_words(written: str, meant: str) -> None:
+    """British spelling, either order and any sign between the two words are understood."""
+    rules = [{"outputs": [{"size": "80x60", "align": written}]}]
+    assert one_inbox(rules=rules).inboxes[0].rules[0].outputs[0].align == meant
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (
+            {"size": "2000x2000", "crop": "subject", "margin": "7.5%", "aspect": "1:1"},
+            "a cutout PNG of 2000 × 2000 (the subject alone with a margin of 7.5 %)",
+        ),
+        (
+            {"kind": "flat", "margin": "40px", "aspect": "8:10", "shadow": "soft", "size": 900},
+            (
+                "a flat JPEG of 900 pixels on the longer side on white (the whole picture with a "
+                "margin of 40 px, 4:5, a soft shadow)"
+            ),
+        ),
+        (
+            {"format": "webp", "crop": "subject", "outline": "2%", "outline_colour": "#ff0000"},
+            "a cutout WebP (the subject alone, an outline of 2 % in #ff0000)",
+        ),
+        (
+            {"depth": 16, "colour": "as_is", "size": "90x160", "align": "top", "name": "x{stem}"},
+            (
+                "a 16-bit cutout PNG of 90 × 160 (at the top, the old background's colour left in "
+                "the edges) named x{stem}"
+            ),
+        ),
+        (
+            {"depth": "same", "compression": "small", "folder": "f"},
+            "a cutout PNG (as many bits as the picture has, packed small) in f/",
+        ),
+    ],
+)
+def test_what_comes_out_is_said_in_words(output: dict[str, object], said: str) -> None:
+    """Size, frame, margin and adornment stand in the description, and nothing that is as usual."""
+    assert f"\n     out comes {said}\n" in describe(one_inbox(rules=[{"outputs": [output]}]))
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        ({"edges": "fine"}, ""),
+        ({"edges": "soft", "grow": "2px"}, " (mask: soft edges, grown by 2 px)"),
+        (
+            {"edges": "best", "keep": "largest", "holes": "fill", "threshold": 0.5},
+            " (mask: best edges, its largest part alone, holes filled, a hard edge at 0.5)",
+        ),
+        ({"shrink": "0.1%", "feather": 3}, " (mask: shrunk by 0.1 %, feathered by 3 px)"),
+    ],
+)
+def test_how_the_mask_is_made_is_said_in_words(mask: dict[str, object], said: str) -> None:
+    """What is not as usual about the mask stands behind the model."""
+    assert f"is cut with u2net{said}\n" in describe(one_inbox(rules=[{"mask": mask}]))
+
+
+def test_the_same_way_for_both_verdicts_is_said_once() -> None:
+    """Pictures without a subject and doubtful ones share a sentence where they share a way."""
+    said = describe(one_inbox(rules=[{"when_doubtful": "review"}]))
+    assert "a picture without a subject, or with a doubtful mask, goes to review/\n" in said
+
+
 def test_what_each_inbox_will_do_is_said_in_words() -> None:
     """The description names the folders, the rules in order, and what is left alone."""
     rules = [
@@ -146,9 +268,11 @@ def test_what_each_inbox_will_do_is_said_in_words() -> None:
     ]
     said = describe(one_inbox(rules=rules, recursive=False, ignore="*.x.*", settle="500ms"))
     first = (
-        "1. shots: pictures matching a/** or b/** are cut with u2net; out come a flat JPEG on "
-        "white in f/ and a mask PNG with the camera's metadata; the source is moved to "
-        "processed/; a picture without a subject goes to review/; one with a doubtful mask is set"
+        "  1. shots: pictures matching a/** or b/** are cut with u2net\n"
+        "     out come a flat JPEG on white in f/\n"
+        "     and a mask PNG with the camera's metadata\n"
+        "     the source is moved to processed/\n"
+        "     a picture without a subject goes to review/; one with a doubtful mask is set aside"
     )
     for words in (
         "in: watches /in, not its sub-folders; results go to /out",

@@ -124,6 +124,38 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ([{"quality": 5}], "quality: has no effect: png is lossless"),
         ([{"kind": "flat", "compression": "small"}], "compression: has no effect: only png has it"),
         ([{"background": "red"}], "background: has no effect: only a flat has one"),
+        ([{"kind": "flat", "depth": 16}], "jpeg has no 16 bits; use format: png, or depth: 8"),
+        ([{"format": "avif", "depth": 16}], "use format: png or tiff, or depth: 8"),
+        ([{"format": "webp", "depth": "same"}], "depth: has no effect: webp has 8 bits"),
+        ([{"kind": "comparison", "format": "png", "depth": 16}], "a comparison has 8 bits"),
+        ([{"kind": "mask", "colour": "clean"}], "colour: has no effect: a mask has none"),
+        (
+            [{"shadow": "soft"}],
+            "warning: inboxes.a.rules[1].outputs[1].shadow: has no effect: only",
+        ),
+        ([{"kind": "mask", "outline": "2%"}], "outline: has no effect: only a cutout has one"),
+        ([{"outline_colour": "red"}], "outline_colour: has no effect without outline"),
+        ([{"kind": "comparison", "crop": "subject"}], "a comparison shows the whole picture"),
+        ([{"kind": "comparison", "size": 500}], "size: has no effect: a comparison shows"),
+        (
+            [{"align": "top", "size": 500}],
+            "align: has no effect without aspect, or a size of width",
+        ),
+        (
+            [{"size": "500x300", "margin": "30%"}],
+            "margin: leaves no room: twice 30 % takes a whole",
+        ),
+        ([{"size": 500, "margin": "250px"}], "margin: leaves no room: twice 250 px takes a whole"),
+        ([{"aspect": "1:3", "margin": "20%"}], "margin: leaves no room"),
+        (
+            [{"aspect": "4:5", "size": "500x500"}],
+            "aspect: is 4:5, but size is 500 × 500; leave one",
+        ),
+        ([{"format": "webp", "size": 16384}], "too much for webp; a side has at most 16383 pixels"),
+        ([{"aspect": "2:3", "size": "1333x2000", "margin": "40px", "align": "top"}], ""),
+        ([{"kind": "mask", "depth": 16, "crop": "subject", "margin": "4000px"}], ""),
+        ([{"kind": "flat", "depth": 8, "shadow": "soft", "margin": "45%"}], ""),
+        ([{"format": "tiff", "depth": "same", "outline": 2, "outline_colour": "red"}], ""),
         ([{}, {"folder": "x"}, {"format": "webp"}], ""),
         ([{"name": "{stem}.PNG"}, {"name": "{date}/{stem}"}], ""),
     ],
@@ -135,6 +167,14 @@ def test_outputs_of_a_rule_fit_together(outputs: list[object], answer: str) -> N
         if answer
         else not found_for({"outputs": outputs})
     )
+
+
+def test_a_mask_grows_or_shrinks() -> None:
+    """Both at once is an error; one of them beside a nought is none."""
+    assert "rules[1].mask.shrink: stands beside grow; a mask either grows or shrinks" in (
+        found_for({"mask": {"grow": 2, "shrink": "1%"}})
+    )
+    assert not found_for({"mask": {"grow": 2, "shrink": 0, "threshold": 0.4, "feather": 3}})
 
 
 def test_options_without_effect_are_told() -> None:

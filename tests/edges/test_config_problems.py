@@ -10,13 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scissorsd.config import Loaded, describe, from_values, load
-from scissorsd.config.schema import (
-    Configuration,
-    CustomModelSection,
-    InboxSection,
-    OutputSection,
-    RuleSection,
-)
+from scissorsd.config.outputs import MaskSection, OutputSection
+from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
 from scissorsd.config.validation import SENTENCES
 from scissorsd.errors import ConfigError
 
@@ -105,6 +100,12 @@ def test_every_mistake_is_told_at_its_place() -> None:
         ("a: &a {b: *a}", "1:4: a.b: an alias to something that contains it"),
         ("a: &a [x]\nb: {<<: *a}", "1:8: b: '<<' merges keys with values"),
         ("? [a]\n: 1", "1:3: a key must be plain text"),
+        (
+            "a: {b: #fff}\nc: 1",
+            "1:8: what begins with # is a comment to YAML; put a colour in quotes",
+        ),
+        ("a: [{b: 1,\n  c: #F4F4F4, d: 2}]", "2:6: what begins with # is a comment to YAML"),
+        ("a: {b: 1 # one\nc: 1", "2:1: a bracket or brace that is not closed"),
         ("[" * 500, ": nested too deeply"),
     ],
 )
@@ -131,8 +132,25 @@ def test_aliases_of_aliases_are_refused() -> None:
         ("ignore: [a, 2]", "ignore[2]: 2 is not text to YAML; put it in quotes: '2'"),
         ("rules: []", "rules: is empty"),
         ("rules: [x]", "rules[1]: expected keys with values, got 'x'"),
+        (
+            "rules:\n    - outputs:\n        - background: #fff",
+            "background: has no value; leave it out, or put what begins with # in quotes",
+        ),
         ("rules: [{match: }]", "rules[1].match: has no value"),
-        ("rules: [{mask: {edges: fine}}]", "mask.edges: 'fine' is not available yet; use soft"),
+        ("rules: [{mask: {edges: hard}}]", "mask.edges: 'hard' is not known here; use fine, best"),
+        ("rules: [{mask: {threshold: 1}}]", "threshold: 1 is out of bounds; less than 1"),
+        ("rules: [{mask: {threshold: 0}}]", "threshold: 0 is out of bounds; more than 0"),
+        ("rules: [{mask: {threshold: 50%}}]", "threshold: expected a number, got '50%'"),
+        (
+            "rules: [{mask: {feather: soft}}]",
+            "feather: 'soft' is not a length; write a number with",
+        ),
+        ("rules: [{mask: {grow: -2}}]", "grow: -2 is less than nothing"),
+        ("rules: [{mask: {shrink: 6%}}]", "shrink: '6%' is too much; at most 5% or 512px"),
+        (
+            "rules: [{mask: {keep: biggest}}]",
+            "keep: 'biggest' is not known here; use all or largest",
+        ),
         ("rules: [{outputs: [{quality: 010}]}]", "expected a whole number, got '010'"),
         ("rules: [{outputs: [{quality: 101}]}]", "101 is out of bounds; at most 100"),
         ("rules: [{outputs: [{folder: /x}]}]", "'/x' must be a folder inside the outbox"),
@@ -144,6 +162,43 @@ def test_aliases_of_aliases_are_refused() -> None:
         ("rules: [{outputs: [{background: whit}]}]", "neither a colour nor a picture that exists"),
         (f"rules: [{{outputs: [{{background: {'w' * 5000}}}]}}]", "neither a colour nor a picture"),
         ("rules: [{outputs: [{background: '#ffffff00'}]}]", "is a transparent colour"),
+        ("rules: [{outputs: [{background: rgb(999,0,0)}]}]", "neither a colour nor a picture"),
+        ("rules: [{outputs: [{background: f4f4f4}]}]", "that exists (did you mean '#f4f4f4'?)"),
+        (
+            "rules: [{outputs: [{outline_colour: goldd}]}]",
+            "'goldd' is no colour (did you mean 'gold'",
+        ),
+        ("rules: [{outputs: [{color: as_is}]}]", "unknown key 'color' (did you mean 'colour'?)"),
+        (
+            "rules: [{outputs: [{colour: as is}]}]",
+            "'as is' is not known here (did you mean 'as_is'",
+        ),
+        ("rules: [{outputs: [{depth: 12}]}]", "depth: 12 is no depth; use 8, 16 or same"),
+        ("rules: [{outputs: [{depth: true}]}]", "depth: true is no depth"),
+        ("rules: [{outputs: [{depth: []}]}]", "depth: is no depth"),
+        ("rules: [{outputs: [{margin: 46%}]}]", "margin: '46%' is too much; at most 45% or 4096px"),
+        ("rules: [{outputs: [{margin: '7,5%'}]}]", "margin: '7,5%' is not a length"),
+        ("rules: [{outputs: [{aspect: square}]}]", "'square' is not an aspect; write width to"),
+        ("rules: [{outputs: [{aspect: 0:1}]}]", "aspect: '0:1' is not an aspect"),
+        ("rules: [{outputs: [{aspect: 1:21}]}]", "aspect: '1:21' is too narrow; at most 20:1"),
+        (
+            "rules: [{outputs: [{size: large}]}]",
+            "'large' is not a size in pixels; write the longer",
+        ),
+        ("rules: [{outputs: [{size: 15x200}]}]", "'15x200' is too little; a side has at least 16"),
+        (
+            "rules: [{outputs: [{size: 16385}]}]",
+            "size: 16385 is too much; a side has at most 16384",
+        ),
+        ("rules: [{outputs: [{align: below}]}]", "'below' is not known here; use center, top,"),
+        (
+            "rules: [{outputs: [{shadow: hard}]}]",
+            "shadow: 'hard' is not known here; use none or soft",
+        ),
+        (
+            "rules: [{outputs: [{outline: 11%}]}]",
+            "outline: '11%' is too much; at most 10% or 512px",
+        ),
         ("rules: [{move_to: ../x}]", "move_to: '../x' leaves the outbox"),
         ("path: ~nobody-of-that-name/x", "names a user who is not known here"),
         ('path: "a\\0b"', "path: a character that cannot stand in a configuration"),
@@ -182,7 +237,7 @@ POSSIBLE_ERRORS = {  # a node of pydantic's core schema → the errors that it c
     "str": {"string_type", "string_unicode"},
     "bool": {"bool_type"},
     "int": {"int_type", "greater_than_equal", "less_than_equal"},
-    "float": {"float_type", "finite_number", "greater_than", "greater_than_equal"},
+    "float": {"float_type", "finite_number", "greater_than", "greater_than_equal", "less_than"},
     "list": {"list_type", "too_short", "too_long"},
     "dict": {"dict_type", "too_short"},
     "literal": {"literal_error"},
@@ -199,6 +254,7 @@ POSSIBLE_ERRORS = {  # a node of pydantic's core schema → the errors that it c
     "with-info": set(),
     "no-info": set(),
 }
+OWN_PARSERS = {"dataclass", "dataclass-args", "dataclass-field"}  # what our own parsers give
 NOT_NODES = {"json_schema_input_schema", "metadata", "serialization", "config", "ref"}
 
 
@@ -209,6 +265,8 @@ def nodes(schema: object) -> set[str]:
     if not isinstance(schema, dict):
         return set()
     kind = {schema["type"]} if isinstance(schema.get("type"), str) else set()
+    if kind & OWN_PARSERS:
+        return set()
     return kind.union(*(nodes(inner) for key, inner in schema.items() if key not in NOT_NODES))
 
 
@@ -221,7 +279,9 @@ def test_every_error_of_the_schema_has_a_sentence() -> None:
     assert possible == SENTENCES.keys()
 
 
-SECTIONS = (Configuration, InboxSection, RuleSection, OutputSection, CustomModelSection)
+SECTIONS = (
+    *(Configuration, InboxSection, RuleSection, MaskSection, OutputSection, CustomModelSection),
+)
 KEYS = st.sampled_from(
     [name for section in SECTIONS for name in section.model_fields] + ["<<"]
 ) | st.text(max_size=3)
@@ -232,6 +292,7 @@ LEAVES = (
     | st.floats()
     | st.text()
     | st.sampled_from(["/in", "../x", "a/**", "{stem}", "move", "flat", "2s", "512MiB", "u2net"])
+    | st.sampled_from(["2%", "12px", "4:5", "800x600", "subject", "soft", "best", "bottom", 16])
 )
 TREES = st.recursive(
     LEAVES, lambda t: st.lists(t, max_size=3) | st.dictionaries(KEYS, t, max_size=4), max_leaves=20

@@ -1,10 +1,11 @@
-"""Durations, sizes and counts, read and said."""
+"""Durations, sizes, counts, lengths and frames, read and said."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scissorsd.config import quantities
+from scissorsd.core.rules import Length
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,67 @@ def test_anything_else_is_refused(written: object) -> None:
     for parse in (quantities.seconds, quantities.size, quantities.count):
         with pytest.raises(ValueError, match=r"is not a (duration|size|count)"):
             parse(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("12px", Length(12)),
+        ("12 PX", Length(12)),
+        (12, Length(12)),
+        (0.5, Length(0.5)),
+        ("1.5%", Length(1.5, "%")),
+        (" 2 % ", Length(2, "%")),
+    ],
+)
+def test_lengths(written: object, meant: Length) -> None:
+    """A bare number is pixels, and percent stay percent."""
+    assert quantities.length(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (2000, 2000),
+        ("2000 px", 2000),
+        ("2000x1500", (2000, 1500)),
+        ("2000 × 1500", (2000, 1500)),
+        ("2000X1500px", (2000, 1500)),
+        ("16x16384", (16, 16384)),
+    ],
+)
+def test_frames(written: object, meant: object) -> None:
+    """One number is the longer side, two are width and height."""
+    assert quantities.frame(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("4:5", (4, 5)),
+        ("8 : 10", (4, 5)),
+        ("16/9", (16, 9)),
+        ("4x5", (4, 5)),
+        ("1.91:1", (191, 100)),
+    ],
+)
+def test_aspects(written: str, meant: tuple[int, int]) -> None:
+    """Width to height come in the smallest whole numbers."""
+    assert quantities.aspect(written) == meant
+
+
+@pytest.mark.parametrize(
+    "written", ["", "x", "px", "1e3", "٣px", True, None, [], -1, 245, "4:", "∞"]
+)
+def test_no_other_text_is_a_place_in_a_picture(written: object) -> None:
+    """Neither the number that YAML 1.1 makes of 4:5 nor half a pair passes."""
+    with pytest.raises(ValueError, match="is not an aspect"):
+        quantities.aspect(written)
+    if written != 245:
+        with pytest.raises(ValueError, match=r"is not a (length)|less than nothing"):
+            quantities.length(written)
+        with pytest.raises(ValueError, match="is not a size in pixels"):
+            quantities.frame(written)
 
 
 @given(st.integers(1, 10**12))

@@ -9,10 +9,13 @@ import pytest
 import yaml
 
 from scissorsd.config import load, sample
-from scissorsd.config.schema import Configuration, Section, section_of
+from scissorsd.config.schema import Configuration
+from scissorsd.config.sections import Section, section_of
 
+NAMES = ("product-on-white", "portrait", "sticker", "masks-only")
 CONFIG = Path(__file__).parents[2] / "config"
 FILES = sorted(CONFIG.glob("*.yaml"))
+READY_MADE = [CONFIG / f"{name}.yaml" for name in NAMES]
 
 
 def test_both_files_are_up_to_date() -> None:
@@ -25,6 +28,30 @@ def test_both_files_are_up_to_date() -> None:
 def test_every_ready_made_configuration_loads_without_a_word(file: Path) -> None:
     """None of them has a problem or a warning."""
     assert load(file).warnings == ()
+
+
+@pytest.mark.parametrize("file", READY_MADE, ids=lambda file: file.name)
+def test_every_rule_set_says_whom_it_serves_and_how_to_try_it(file: Path) -> None:
+    """Its first words name a person, and its commands name the file itself."""
+    text = file.read_text(encoding="utf-8")
+    assert re.search(r"^# For .*:", text, re.MULTILINE)
+    for command in ("check", "once"):
+        assert f"#   scissorsd {command} -c config/{file.name}\n" in text
+
+
+@pytest.mark.parametrize("file", READY_MADE, ids=lambda file: file.name)
+def test_no_rule_set_touches_a_source_or_publishes_a_picture_without_a_subject(file: Path) -> None:
+    """Whoever tries one on pictures of his own loses none, and sees what failed apart."""
+    for rule in (rule for inbox in load(file).config.inboxes for rule in inbox.rules):
+        assert (rule.source, rule.when_no_subject) == ("keep", "review")
+
+
+def test_the_product_on_white_fills_what_market_places_ask_for() -> None:
+    """A square of 2000 pixels on white, of which the margins leave the product 85 %."""
+    (inbox,) = load(CONFIG / "product-on-white.yaml").config.inboxes
+    (output,) = inbox.rules[0].outputs
+    assert (output.kind, output.size, output.background) == ("flat", (2000, 2000), "white")
+    assert 2000 - 2 * output.margin.of(2000) == 0.85 * 2000
 
 
 def test_every_option_stands_in_the_sample_with_its_meaning() -> None:

@@ -1,0 +1,35 @@
+"""What every group of options is: the base of the schema's sections, and the types they share."""
+
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from scissorsd.config import texts
+
+Text = Annotated[str, AfterValidator(texts.line)]
+
+
+class Section(BaseModel):
+    """A group of options: unknown keys are refused, and nothing is guessed from another type."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        defer_build=True,
+    )
+
+
+def section_of(annotation: object) -> type[Section] | None:
+    """Give the section that an option's type is, or is a list or table of."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := section_of(arg))), None)
+
+
+def written(text: str) -> Any:  # noqa: ANN401 (its type is the option's)
+    """Give a default as a user would write it; the option's own parser reads it."""
+    return text
