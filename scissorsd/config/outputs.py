@@ -63,21 +63,21 @@ class MaskSection(Section):
     )
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,
-        description="A hard edge: what is below it is background, the rest is subject. Default: "
-        "edges stay soft where the picture's own are.",
+        description="A hard edge where the mask passes this value, between 0 (background) and 1 "
+        "(subject). Default: edges stay soft where the picture's own are.",
         examples=[0.5],
     )
     grow: Edge = Field(
-        default=written("0"),
+        default=written(0),
         description="Move the edge outwards, by pixels (2px) or by a part of the picture's longer "
         "side (0.1%).",
     )
     shrink: Edge = Field(
-        default=written("0"),
+        default=written(0),
         description="Move it inwards, likewise: takes away what is left of a bright background.",
     )
     feather: Edge = Field(
-        default=written("0"), description="Soften the edge inwards, over this distance; done last."
+        default=written(0), description="Soften the edge inwards, over this distance; done last."
     )
     keep: Literal["all", "largest"] = Field(
         default="all",
@@ -130,7 +130,7 @@ class OutputSection(Section):
         description="For png. small: about a tenth smaller, in twenty times the time.",
     )
     depth: Depth = Field(
-        default=written("8"),
+        default=written(8),
         description="Bits of each colour; for png and tiff. same: as many as the picture has.",
         examples=[8, 16, "same"],
     )
@@ -155,7 +155,7 @@ class OutputSection(Section):
         description="subject: the subject alone, without the empty space around it.",
     )
     margin: Margin = Field(
-        default=written("0"),
+        default=written(0),
         description="Room on each side, in pixels (40px) or as a part of the longer side of what "
         "comes out: with crop: subject, 7.5% makes the subject 85% of it.",
         examples=["7.5%", "40px"],
@@ -180,7 +180,7 @@ class OutputSection(Section):
         default="none", description="For a flat. soft: a faint shadow where the subject stands."
     )
     outline: Outline = Field(
-        default=written("0"),
+        default=written(0),
         description="For a cutout: a line around the subject, as on a sticker, in pixels (12px) or "
         "as a part of the longer side (2%).",
     )

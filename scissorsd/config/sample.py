@@ -35,6 +35,9 @@ _HEADER = f"""\
 # An option that is not in use stands behind a #, with what it would be. Durations: 500ms 2s 5m 1h
 # (a bare number is seconds). Sizes: 512MiB 2GB. Counts: 250M. ~ is the home folder; a relative
 # path begins at the folder of this file. `python -m scissorsd.config.sample` writes this file anew.
+#
+# Four whole configurations for common work come with it: product-on-white.yaml (shops),
+# portrait.yaml, sticker.yaml and masks-only.yaml (print shops, retouchers).
 """
 _IN_USE: dict[str, Any] = {
     "state": "/var/lib/scissorsd",

@@ -30,6 +30,6 @@ def section_of(annotation: object) -> type[Section] | None:
     return next((found for arg in get_args(annotation) if (found := section_of(arg))), None)
 
 
-def written(text: str) -> Any:  # noqa: ANN401 (its type is the option's)
+def written(value: str | int) -> Any:  # noqa: ANN401 (its type is the option's)
     """Give a default as a user would write it; the option's own parser reads it."""
-    return text
+    return value

@@ -81,6 +81,16 @@ def test_an_editor_accepts_every_ready_made_configuration(file: Path) -> None:
     assert fits(yaml.safe_load(file.read_text()), schema, schema["$defs"])
 
 
+def test_an_editor_that_fills_in_a_default_or_an_example_writes_what_it_accepts() -> None:
+    """Each of them fits the JSON Schema of its own option."""
+    schema = json.loads(sample.json_schema())
+    for section in (schema, *schema["$defs"].values()):
+        for name, option in section["properties"].items():
+            default = [option["default"]] if "default" in option else []
+            told = [*option.get("examples", []), *default]
+            assert all(fits(value, option, schema["$defs"]) for value in told), name
+
+
 @pytest.mark.parametrize(
     "wrong", [{}, {"inboxes": {}, "x": 1}, {"inboxes": {"a": {"path": "/a"}}}, {"inboxes": 1}]
 )
