@@ -10,20 +10,24 @@ from PIL import Image
 from scissorsd.core.rules import Format, Output
 from scissorsd.errors import OverLimitsError, PictureError
 from scissorsd.metadata import Metadata, carried, exif_for, with_exif
-from scissorsd.png import encode_fast
+from scissorsd.png import encode_png
+from scissorsd.tiff import encode_tiff
+
+DEEP_FORMATS: tuple[Format, ...] = ("png", "tiff")  # which can hold 16 bits of a sample
 
 _LONGEST_SIDES: dict[Format, int] = {"webp": 16383, "jpeg": 65500, "avif": 32768}
 _FINE = 90  # from this quality on colour is kept at full resolution: edges of a cutout show it
 _LOSSLESS = 100
 _GREY = 2  # dimensions
+_Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> bytes:
+def encode(pixels: _Pixels, output: Output, metadata: Metadata) -> bytes:
     """Encode pixels as `output.format`.
 
-    `pixels` is uint8: (height, width), (height, width, 3), or with straight alpha (height, width,
-    4), which JPEG cannot hold. ICC profile and resolution are kept; EXIF and XMP only where
-    `output.metadata` is "keep".
+    `pixels` is (height, width), (height, width, 3), or with straight alpha (height, width, 4),
+    which JPEG cannot hold; uint8, or for DEEP_FORMATS uint16, which is then written. ICC profile
+    and resolution are kept; EXIF and XMP only where `output.metadata` is "keep".
 
     Raises OverLimitsError where the format cannot hold a picture of that size, PictureError where
     the encoder fails.
@@ -31,9 +35,7 @@ def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> byt
     _refuse_too_long(pixels.shape[1], pixels.shape[0], output.format)
     what_goes_with = carried(output, metadata, grey=pixels.ndim == _GREY)
     try:
-        if output.format == "png" and output.compression == "fast":
-            return encode_fast(pixels, what_goes_with)
-        encoded = _by_pillow(pixels, output, what_goes_with)
+        encoded = _encoded(pixels, output, what_goes_with)
     except (OSError, ValueError, RuntimeError, SystemError) as error:
         raise PictureError(
             f"the result cannot be written as {output.format} ({error})",
@@ -43,7 +45,13 @@ def encode(pixels: NDArray[np.uint8], output: Output, metadata: Metadata) -> byt
     return with_exif(encoded, exif) if output.format == "tiff" and len(exif) else encoded
 
 
-def _by_pillow(pixels: NDArray[np.uint8], output: Output, what_goes_with: dict[str, Any]) -> bytes:
+def _encoded(pixels: _Pixels, output: Output, what_goes_with: dict[str, Any]) -> bytes:
+    is_deep, is_small = pixels.dtype == np.uint16, output.compression == "small"
+    if output.format == "tiff":
+        icc, dpi = what_goes_with.get("icc_profile"), what_goes_with.get("dpi")
+        return encode_tiff(pixels, icc=icc, dpi=dpi)
+    if output.format == "png" and (is_deep or not is_small):
+        return encode_png(pixels, what_goes_with, small=is_small)
     options = _options(output.format, output.quality) | what_goes_with
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, output.format, **options)
@@ -74,8 +82,6 @@ def _options(name: Format, quality: int) -> dict[str, Any]:
         case "avif":
             subsampling = "4:4:4" if quality >= _FINE else "4:2:0"
             return {"quality": quality, "subsampling": subsampling, "speed": 8}
-        case "tiff":
-            return {"compression": "tiff_deflate"}
-        case "jpeg":
+        case _:
             subsampling = "4:4:4" if quality >= _FINE else "4:2:0"
             return {"quality": quality, "subsampling": subsampling}

@@ -1,59 +1,32 @@
-"""Pictures in and out of files: untrusted bytes to arrays, arrays to encoded bytes.
+"""Pictures in and out of files: untrusted bytes to arrays, arrays to encoded bytes."""
 
-Only the decoders named here ever run, each for files with its own signature, and none before the
-size that the header claims is known to be within the limits.
-"""
-
-import io
-import logging
-import re
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    ExifTags,
-    GifImagePlugin,
-    Image,
-    ImageColor,
-    ImageFile,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import ExifTags, Image, ImageColor, ImageFile, ImageOps, TiffImagePlugin
 
-from scissorsd.core.colours import Colours, between, to_rgb
+from scissorsd import deep as deep_samples
+from scissorsd.core.colours import Colours, between, from_grey, to_rgb
 from scissorsd.core.cutting import flat
+from scissorsd.core.depth import DEEP, deepened, shallow
 from scissorsd.core.masking import resized
-from scissorsd.core.signatures import (
-    PictureFormat,
-    declared_size,
-    ends_early,
-    foreign,
-    is_beginning,
-    is_hollow,
-    recognise,
+from scissorsd.core.rules import Output
+from scissorsd.core.signatures import PictureFormat
+from scissorsd.decoding import decoding, opened, samples
+from scissorsd.encoding import DEEP_FORMATS, encode
+from scissorsd.errors import HoldError, PictureError
+from scissorsd.metadata import (
+    Metadata,
+    colour_profile,
+    kept_exif,
+    kept_xmp,
+    parse_exif,
+    resolution,
 )
-from scissorsd.encoding import encode
-from scissorsd.errors import (
-    CorruptPictureError,
-    HoldError,
-    OverLimitsError,
-    PictureError,
-    ScissorsError,
-    TruncatedPictureError,
-    UnsupportedPictureError,
-)
-from scissorsd.metadata import Metadata, kept_exif, kept_xmp, parse_exif, resolution
 
 __all__ = [
     "Header",
@@ -64,19 +37,18 @@ __all__ = [
     "load_background",
     "read",
     "read_header",
+    "wants_deep",
 ]
-
-Image.MAX_IMAGE_PIXELS = None  # `_open` checks before every decoder, against the user's own limit
-logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what matters comes as an exception
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file's header claims: its format, and the size as stored, in pixels."""
+    """What a file's header claims: its format, the size as stored, in pixels, and its depth."""
 
     format: str
     width: int
     height: int
+    bits: int = 8  # of a sample, in PNG and TIFF; else 8, which is all that is read of the others
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,13 +56,16 @@ class Picture:
     """An upright picture: `rgb` (height, width, 3) and `alpha` (height, width), uint8, read-only.
 
     `alpha` is straight, and None where the picture is opaque throughout. `small` is `rgb` as most
-    networks want it, SMALL pixels wide and high.
+    networks want it, SMALL pixels wide and high. `deep` and `deep_alpha` are the same at 16 bits,
+    uint16: only where that was asked for, and the file has more than 8.
     """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None
     small: NDArray[np.uint8]
     metadata: Metadata
+    deep: NDArray[np.uint16] | None = None
+    deep_alpha: NDArray[np.uint16] | None = None
 
 
 SMALL = 320
@@ -106,147 +81,113 @@ def as_picture(rgb: Image.Image, alpha: Image.Image | None, metadata: Metadata) 
 
 
 def read_header(data: bytes, *, max_pixels: int) -> Header:
-    """Check format and size of an encoded picture without decoding it.
+    """Check format, size and depth of an encoded picture without decoding it.
 
     Raises UnsupportedPictureError, OverLimitsError, TruncatedPictureError or CorruptPictureError.
     """
-    with _decoding(data) as name, _open(data, name, max_pixels) as image:
-        return Header(name, *image.size)
+    with decoding(data) as name, opened(data, name, max_pixels) as image:
+        return Header(name, *image.size, samples(image, data)[0])
 
 
-def read(data: bytes, *, max_pixels: int) -> Picture:
+def read(data: bytes, *, max_pixels: int, deep: bool = False) -> Picture:
     """Decode a picture: the first of several, upright, 8 bits, alpha apart.
 
+    With `deep` the 16 bits of a PNG or TIFF that has them are read too: grey, RGB, and either with
+    alpha. What cannot be read so (CMYK) is read at 8 bits.
+
     Raises UnsupportedPictureError, OverLimitsError, TruncatedPictureError or CorruptPictureError.
     """
-    with _decoding(data) as name, _open(data, name, max_pixels) as image:
-        bits, white_is_zero = _samples(image, data)
-        image.load()
+    with decoding(data) as name:
+        decoded = _decoded(data, name, max_pixels)
+        if decoded.bands is None or not (deep or decoded.key):
+            return decoded.picture
+        exact = _deepened(decoded.picture, decoded.turn, decoded.bands, decoded.key)
+        return exact if deep else replace(exact, deep=None, deep_alpha=None)
+
+
+def wants_deep(output: Output, picture: Picture) -> bool:
+    """Tell whether an output is written with 16 bits of a sample: `encode` is to be given uint16.
+
+    Where the picture was read at 8 bits, its values are `core.depth.deepened`.
+    """
+    if output.format not in DEEP_FORMATS or output.depth == "8":
+        return False
+    return output.depth == "16" or picture.deep is not None
+
+
+_Planes = tuple[str, Sequence[NDArray[np.uint16]]]  # Pillow's name of their mode; height × width
+# From the bytes of colours and alpha that were read, as they lie in the file, to whole samples.
+_Bands = Callable[[NDArray[np.uint8], NDArray[np.uint8] | None], Iterator[deep_samples.Band]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Decoded:
+    """A picture at 8 bits, and what there is to have it at 16."""
+
+    picture: Picture
+    turn: int  # EXIF's orientation, where the decoder left it to us
+    bands: _Bands | None  # none: no more than 8 can be had
+    key: tuple[int, ...] | None  # the transparent colour, where it has 16 bits
+
+
+def _decoded(data: bytes, name: PictureFormat, max_pixels: int) -> _Decoded:
+    with opened(data, name, max_pixels) as image:
+        turned = _turned_by_decoder(image)
+        reopen = partial(opened, data, name, max_pixels)
+        again = reopen if deep_samples.is_colour(image) else None
+        planes = _planes(image, data)
         exif = parse_exif(image)
-        profile = image.info.get("icc_profile")
-        colours = to_rgb(image, profile, bits, white_is_zero=white_is_zero)
-        return _upright(colours, exif, image.info)
-
-
-@contextmanager
-def _decoding(data: bytes) -> Iterator[PictureFormat]:
-    """Translate whatever a decoder raises at this file into the errors of this program."""
-    _hush_pillow()
-    name = _recognised(data)
-    try:
-        yield name
-    except (ScissorsError, MemoryError):
-        raise
-    except Exception as error:  # hostile bytes can make a decoder raise anything
-        if ends_early(data, name):
-            raise _truncated(f"the end of this {name} file is missing") from error
-        if str(error).startswith(_UNSUPPORTED_KINDS):
-            raise UnsupportedPictureError(
-                f"this kind of {name} file cannot be read ({error})", "Save it as an 8-bit PNG."
-            ) from error
-        raise CorruptPictureError(
-            f"this {name} file is damaged ({_in_words(error)})", "Copy or export it again."
-        ) from error
-
-
-_UNSUPPORTED_KINDS = ("unknown pixel mode", "unknown data organization", "Unsupported BMP")
-
-
-def _recognised(data: bytes) -> PictureFormat:
-    if name := recognise(data):
-        return name
-    if not data:
-        raise _truncated("the file is empty")
-    if is_hollow(data) or is_beginning(data):
-        raise _truncated("the file has no content yet")
-    raise UnsupportedPictureError(
-        f"not a picture that can be read ({_looks(data)})",
-        "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC are read.",
+        key = image.info.get("transparency")
+        turn = _orientation(exif.get(ExifTags.Base.Orientation)) if turned is None else 1
+        colours = _colours(image, data, planes, colour_profile(image, exif, data))
+        dpi = resolution(image, exif)
+        if dpi and (turned or turn) in _SIDEWAYS:
+            dpi = dpi[::-1]
+        metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(image.info))
+    if colours.grey is not None:
+        planes = ("LA", (colours.grey, *(planes[1][1:] if planes else ())))
+    return _Decoded(
+        _upright(colours, turn, metadata),
+        turn,
+        _bands(planes, again),
+        key if again and isinstance(key, tuple) else None,
     )
 
 
-def _looks(data: bytes) -> str:
-    what = foreign(data)
-    return what if what.startswith("its") else f"it looks like {what}"
+def _bands(
+    planes: _Planes | None, again: Callable[[], ImageFile.ImageFile] | None
+) -> _Bands | None:
+    if planes is None:
+        return again and partial(deep_samples.colours, again=again)
+    mode, found = planes
+    return None if mode == "CMYK" else lambda _, __: deep_samples.joined_planes(mode, found)
 
 
-def _truncated(what: str) -> TruncatedPictureError:
-    return TruncatedPictureError(what, "It may still be on its way; otherwise copy it again.")
+def _planes(image: ImageFile.ImageFile, data: bytes) -> _Planes | None:
+    """Load the picture; give its samples of 16 bits where Pillow would have to drop half of them.
+
+    That it can be made to give.
+    """
+    if deep_samples.is_grey_with_alpha(image):
+        return "LA", deep_samples.grey_with_alpha(image)
+    if deep_samples.is_in_planes(image):
+        return deep_samples.planes(image, data)
+    image.load()
+    return None
 
 
-def _in_words(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return words[:200] or type(error).__name__
-
-
-def _hush_pillow() -> None:
-    """Keep Pillow's remarks on odd files off stderr, also where someone reset the filters."""
-    if _REMARKS not in warnings.filters:
-        warnings.filterwarnings("ignore", module=_REMARKS[3].pattern)
-
-
-_REMARKS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
-
-
-def _open(data: bytes, name: PictureFormat, max_pixels: int) -> ImageFile.ImageFile:
-    """Parse the header, with the limits checked before a decoder can reserve memory."""
-    if size := declared_size(data, name):
-        _refuse_over(size, max_pixels)
-    if name == "JPEG" and is_hollow(data) and ends_early(data, name):
-        raise _truncated("the end of this JPEG file is not written yet")
-    image = _opener(name)(io.BytesIO(data))
-    _refuse_over(image.size, max_pixels)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        wide, high = (int(image.tag_v2.get(tag, 1)) for tag in _TILE_SIZE)
-        _refuse_over((wide, high), max(max_pixels, _TILE_PIXELS))
-    return image
-
-
-_TILE_SIZE = (ExifTags.Base.TileWidth, ExifTags.Base.TileLength)
-_TILE_PIXELS = 4096 * 4096  # a TIFF's tiles may be larger than a small limit on the picture
-
-
-def _opener(name: PictureFormat) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
-    """Return the decoder itself: `Image.open` would try others, and any import teaches it more."""
-    if name != "HEIF":
-        return _OPENERS[name]
-    import pillow_heif  # noqa: PLC0415 - slow to import, and few pictures need it
-
-    pillow_heif.options.THUMBNAILS = False
-    pillow_heif.options.DEPTH_IMAGES = False
-    pillow_heif.options.AUX_IMAGES = False
-    return cast("Callable[[io.BytesIO], ImageFile.ImageFile]", pillow_heif.HeifImageFile)
-
-
-_OPENERS: dict[PictureFormat, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "AVIF": AvifImagePlugin.AvifImageFile,
-}
-
-
-def _refuse_over(size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
-    if width * height > max_pixels:
-        raise OverLimitsError(
-            f"{width} by {height} pixels are {width * height / 1e6:.1f} megapixels, "
-            f"over the limit of {max_pixels / 1e6:.1f}",
-            "Make the picture smaller, or raise the limit (limits: pixels).",
-        )
-
-
-def _samples(image: ImageFile.ImageFile, data: bytes) -> tuple[int, bool]:
-    """Bits of one sample as the file declares them, and whether 0 stands for white."""
-    if isinstance(image, PngImagePlugin.PngImageFile):
-        return data[24], False
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        (bits, *_) = image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))
-        return int(bits), image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0
-    return 8, False
+def _colours(
+    image: ImageFile.ImageFile, data: bytes, planes: _Planes | None, profile: bytes | None
+) -> Colours:
+    if planes is None:
+        bits, white_is_zero = samples(image, data)
+        return to_rgb(image, profile, bits, white_is_zero=white_is_zero)
+    mode, found = planes
+    if mode == "LA":
+        grey, alpha = found
+        opaque = alpha.min() == DEEP
+        return from_grey(grey, None if opaque else Image.fromarray(shallow(alpha)), profile)
+    return to_rgb(Image.merge(mode, [Image.fromarray(shallow(plane)) for plane in found]), profile)
 
 
 _TURNS = {
@@ -258,22 +199,46 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (5, 6, 7, 8)
 
 
-def _upright(colours: Colours, exif: Image.Exif, info: Mapping[Any, Any]) -> Picture:
-    """Apply the orientation that the decoder left to us; HEIF and TIFF decoders leave none."""
-    rgb, alpha, dpi = colours.rgb, colours.alpha, resolution(info, exif)
-    orientation = exif.get(ExifTags.Base.Orientation)
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    if turn is not None:
-        rgb = rgb.transpose(turn)
-        alpha = alpha and alpha.transpose(turn)
-        dpi = dpi[::-1] if dpi and turn in _SIDEWAYS else dpi
-    metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(info))
+def _turned_by_decoder(image: ImageFile.ImageFile) -> int | None:
+    """Give the orientation that the decoder of a picture, not loaded yet, deals with by itself."""
+    if image.format == "HEIF":
+        return _orientation(image.info.get("original_orientation"))
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return _orientation(image.tag_v2.get(ExifTags.Base.Orientation))
+    return None
+
+
+def _orientation(value: object) -> int:
+    return value if isinstance(value, int) and value in _TURNS else 1
+
+
+def _upright(colours: Colours, turn: int, metadata: Metadata) -> Picture:
+    """Apply the orientation that the decoder left to us."""
+    rgb, alpha = colours.rgb, colours.alpha
+    if turn in _TURNS:
+        rgb = rgb.transpose(_TURNS[turn])
+        alpha = alpha and alpha.transpose(_TURNS[turn])
     return as_picture(rgb, alpha, metadata)
 
 
-_SIDEWAYS = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
+def _deepened(picture: Picture, turn: int, bands: _Bands, key: tuple[int, ...] | None) -> Picture:
+    """Add the samples of 16 bits; alpha is exact then also where it is a transparent colour."""
+    high, high_alpha = picture.rgb, picture.alpha
+    stored = bands(
+        deep_samples.as_stored(high, turn),
+        None if high_alpha is None else deep_samples.as_stored(high_alpha, turn),
+    )
+    rgb, alpha = deep_samples.upright(stored, high.shape, turn)
+    if key is not None:
+        alpha = np.where((rgb == key).all(axis=2), 0, DEEP).astype(np.uint16)
+        picture = replace(picture, alpha=shallow(alpha))
+    elif alpha is None and high_alpha is not None:
+        alpha = deepened(high_alpha)
+    opaque = alpha is None or alpha.min() == DEEP
+    return replace(picture, deep=rgb, deep_alpha=None if opaque else alpha)
 
 
 # Backgrounds

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
+from scissorsd.core.profiles import ADOBE_RGB, DISPLAY_P3
 from scissorsd.core.rules import Format, Output
 
 _Base = ExifTags.Base
@@ -45,7 +46,9 @@ _XMP_ORIENTATION = re.compile(
     rb"""tiff:Orientation\s?=\s?["'][0-9]["']|<tiff:Orientation>[0-9]</tiff:Orientation>"""
 )
 _WITHOUT_RESOLUTION: tuple[Format, ...] = ("webp", "avif")  # it goes into their EXIF
-_CENTIMETRE = 3  # as EXIF numbers its units; 2 is the inch
+_INCH = 2  # as EXIF numbers its units; 3 is the centimetre
+_UNITS = {_INCH: 1.0, 3: 2.54}
+_JPEGS = ("JPEG", "MPO")
 _MAX_DPI = 65_535  # what a JPEG can say
 _JPEG_SEGMENT = 65_000  # what does not fit one of a JPEG's segments is left behind
 
@@ -75,18 +78,54 @@ def parse_exif(image: Image.Image) -> Image.Exif:
         return Image.Exif()
 
 
-def resolution(info: Mapping[Any, Any], exif: Image.Exif) -> tuple[float, float] | None:
+def resolution(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     """Dots per inch across and down, of the format's own field or else of EXIF."""
     inch = 1.0
-    given: Any = info.get("dpi")
+    given: Any = image.info.get("dpi") if _has_own_resolution(image) else None
     if given is None:
         given = exif.get(_Base.XResolution), exif.get(_Base.YResolution)
-        inch = 2.54 if exif.get(_Base.ResolutionUnit) == _CENTIMETRE else 1.0
+        inch = _UNITS.get(exif.get(_Base.ResolutionUnit, _INCH), 0)
     try:
         across, down = (float(value) * inch for value in given)
     except (TypeError, ValueError, ArithmeticError):
         return None
     return (across, down) if 0 < across <= _MAX_DPI and 0 < down <= _MAX_DPI else None
+
+
+def _has_own_resolution(image: Image.Image) -> bool:
+    """Tell whether the decoder found a resolution, where some make one up or turn EXIF's into one.
+
+    A TIFF's own field is EXIF's; a JPEG's may give no more than the shape of a pixel.
+    """
+    if image.format == "TIFF":
+        return False
+    return image.format not in _JPEGS or image.info.get("jfif_unit", 0) != 0
+
+
+def colour_profile(image: Image.Image, exif: Image.Exif, data: bytes) -> bytes | None:
+    """Return the picture's profile, or that of the colour space that it names without it.
+
+    Cameras set to Adobe RGB say so only in EXIF (DCF 2.0); some phones write Display P3 into a
+    HEIC or an AVIF as code points (ISO/IEC 23091-2: primaries 12, curve 13).
+    """
+    profile = image.info.get("icc_profile")
+    if profile:
+        return bytes(profile)
+    at = data.find(b"colrnclx", 0, _BOXES) if image.format in ("HEIF", "AVIF") else -1
+    if at >= 0:
+        return DISPLAY_P3 if data[at + 8 : at + 12] == _P3_CODE_POINTS else None
+    try:
+        named = exif.get_ifd(ExifTags.IFD.Interop).get(_INTEROP_INDEX)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - as above
+        return None
+    return ADOBE_RGB if named == "R03" else None
+
+
+_BOXES = 1 << 16  # bytes at a file's beginning, in which these are
+_P3_CODE_POINTS = b"\0\x0c\0\x0d"
+_INTEROP_INDEX = 1
 
 
 def kept_exif(exif: Image.Exif) -> bytes | None:
@@ -137,7 +176,7 @@ def exif_for(output: Output, metadata: Metadata) -> Image.Exif:
         exif.load(metadata.exif)
     if metadata.dpi and output.format in _WITHOUT_RESOLUTION:
         exif[_Base.XResolution], exif[_Base.YResolution] = metadata.dpi
-        exif[_Base.ResolutionUnit] = 2
+        exif[_Base.ResolutionUnit] = _INCH
     if output.metadata == "keep" and metadata.xmp and output.format == "tiff":
         exif[_Base.XMLPacket] = metadata.xmp
     return exif

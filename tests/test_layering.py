@@ -22,15 +22,25 @@ FLOORS = (
     {"core"},
     {"faults"},  # on purpose, in tests, and so at hand on every floor above
     {
-        *("config", "downloads", "weights", "machine", "runtime", "providers", "sessions"),
-        *("metadata", "png", "encoding", "images", "folders", "journal", "wal", "watching"),
+        *("config", "downloads", "weights", "machine", "runtime", "slots", "providers", "sessions"),
+        *("metadata", "png", "tiff", "encoding", "decoding", "deep", "images"),
+        *("folders", "journal", "wal", "watching"),
         *("notify", "logs", "standing", "speeds"),
     },
+    {"making"},
     {"pipeline"},
     {"desk"},
     {"telling"},
     {"daemon"},
-    {"cutnow", "states", "answers", "doctor", "progress", "tables"},  # what the commands do
+    {
+        "cutnow",
+        "states",
+        "answers",
+        "doctor",
+        "progress",
+        "sheet",
+        "tables",
+    },  # what the commands do
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
 )
@@ -41,6 +51,7 @@ BESIDE = frozenset(
         ("weights", "downloads"),
         ("providers", "machine"),
         ("providers", "runtime"),
+        ("providers", "slots"),
         ("sessions", "machine"),
         ("sessions", "runtime"),
         ("sessions", "providers"),
@@ -48,11 +59,15 @@ BESIDE = frozenset(
         ("sessions", "speeds"),
         ("encoding", "metadata"),
         ("encoding", "png"),
+        ("encoding", "tiff"),
         ("images", "metadata"),
         ("images", "encoding"),
+        ("images", "decoding"),
+        ("images", "deep"),
         ("journal", "wal"),
         ("watching", "folders"),
         ("answers", "states"),
+        ("sheet", "states"),
         ("tables", "doctor"),
     }
 )
@@ -66,9 +81,12 @@ HOMES = MappingProxyType(
         "pydantic": {"config"},
         "onnxruntime": {"runtime", "doctor"},
         "click": {"cli"},
-        "isal": {"png"},
+        "isal": {"png", "tiff"},
         "rich": {"cli", "progress", "tables"},
-        "PIL": {"core", "config", "images", "encoding", "metadata", "png", "cutnow"},
+        "PIL": {
+            *("core", "config", "images", "decoding", "deep", "encoding", "metadata", "png"),
+            *("tiff", "cutnow", "sheet"),
+        },
     }
 )
 

@@ -12,19 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from scissorsd.core.depth import DEEP, grey, shallow
+from scissorsd.core.profiles import SRGB_GREY
+
 _DEEP_MODES = ("I", "F")
-_FULL_SCALES = {"I": (65535.0,), "F": (1.0, 255.0, 65535.0)}
 _WITHOUT_ALPHA = {"1": "L", "LA": "L", "RGBA": "RGB", "RGBX": "RGB"}
 _KINDS = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}  # Pillow's mode: the profile's colour space
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Colours:
-    """A picture as RGB, its alpha as L (None: opaque throughout), and the profile of the RGB."""
+    """A picture as RGB, its alpha as L (None: opaque throughout), and the profile of the RGB.
+
+    `grey` (height, width) is what a grey picture of more than 8 bits is at 16, in that profile.
+    """
 
     rgb: Image.Image
     alpha: Image.Image | None
     profile: bytes | None
+    grey: NDArray[np.uint16] | None = None
 
 
 def to_rgb(
@@ -33,15 +39,13 @@ def to_rgb(
     """Bring a decoded picture of any mode to 8-bit RGB and alpha.
 
     `bits` is the depth that the file declares for one sample. Greys deeper than 8 bits, which
-    decoders leave as they are, are scaled and never clipped: 16-bit ones (`I;16`) by that depth;
-    `I` and `F` by the first of the full scales 65535 (for `F`, 1 and 255 come before it) that holds
-    every value, else from their least to their greatest value. `white_is_zero` concerns only them.
-    A profile that is broken, or is for another kind of picture, is left aside.
+    decoders leave as they are, are scaled (`depth.grey`) and never clipped; `white_is_zero`
+    concerns only them. A profile that is broken, or is for another kind of picture, is left aside.
     """
     image = _settle_transparency(image, bits)
     alpha = _alpha(image)
     if image.mode.startswith(_DEEP_MODES):
-        image = _shallow(image, bits, white_is_zero=white_is_zero)
+        return from_grey(grey(image, bits, white_is_zero=white_is_zero), alpha, profile)
     if image.mode in _WITHOUT_ALPHA:
         image = image.convert(_WITHOUT_ALPHA[image.mode])
     if image.mode == "LAB":
@@ -54,6 +58,37 @@ def to_rgb(
         rgb = _through(image, opened, _srgb())
         return Colours(rgb or image.convert("RGB"), alpha, None)
     return Colours(_plain_rgb(image), alpha, profile if kind == _KINDS["RGB"] else None)
+
+
+def from_grey(
+    values: NDArray[np.uint16], alpha: Image.Image | None, profile: bytes | None
+) -> Colours:
+    """Bring grey values of 16 bits to RGB; through a profile for grey before any bit is lost."""
+    opened = _open(profile)
+    kind = opened.profile.xcolor_space if opened else ""
+    if opened and kind == _KINDS["L"]:
+        curve = _curve(opened)
+        values = values if curve is None else curve[values]
+    rgb = Image.fromarray(shallow(values)).convert("RGB")
+    return Colours(rgb, alpha, profile if kind == _KINDS["RGB"] else None, values)
+
+
+def _curve(profile: ImageCms.ImageCmsProfile) -> NDArray[np.uint16] | None:
+    """Measure what sRGB shows for each of 65,536 greys of a profile, exact to one step of them."""
+    every = Image.fromarray(np.arange(DEEP + 1, dtype=np.uint16)[None])
+    try:
+        transform = ImageCms.buildTransform(
+            profile,
+            ImageCms.ImageCmsProfile(io.BytesIO(SRGB_GREY)),
+            "I;16",
+            "I;16",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.NOOPTIMIZE,  # else LittleCMS interpolates between a few hundred
+        )
+        curve: NDArray[np.uint16] = np.asarray(transform.apply(every))[0]
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    return curve
 
 
 def between(image: Image.Image, source: bytes | None, target: bytes | None) -> Image.Image:
@@ -93,32 +128,6 @@ def _alpha(image: Image.Image) -> Image.Image | None:
     if isinstance(key, int) and image.mode.startswith("I"):
         return Image.fromarray(np.where(np.asarray(image) == key, 0, 255).astype(np.uint8))
     return None
-
-
-def _shallow(image: Image.Image, bits: int, *, white_is_zero: bool) -> Image.Image:
-    """Scale a grey picture of more than 8 bits to L."""
-    values = np.asarray(image)
-    black, white = (0.0, 2.0**bits - 1) if image.mode.startswith("I;16") else _range(image)
-    if white_is_zero:
-        black, white = white, black
-    scaled = values.astype(np.float32)
-    scaled -= black
-    scaled *= 255 / (white - black)
-    np.nan_to_num(scaled, copy=False)
-    np.clip(scaled, 0, 255, out=scaled)
-    return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))
-
-
-def _range(image: Image.Image) -> tuple[float, float]:
-    values: NDArray[np.generic] = np.asarray(image)
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return 0.0, 1.0
-    least, greatest = float(finite.min()), float(finite.max())
-    for white in _FULL_SCALES[image.mode]:
-        if least >= 0 and greatest <= white:
-            return 0.0, white
-    return least, greatest if greatest > least else least + 1
 
 
 def _plain_rgb(image: Image.Image) -> Image.Image:

@@ -1,0 +1,90 @@
+"""Samples of 16 bits: scaled, joined from bytes, and brought to 8 bits and back.
+
+Everywhere 0 stands for none and the greatest value (255, 65535) for all of a colour or of alpha.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+DEEP = 65_535  # the greatest value of 16 bits
+_STEP = 257  # of them to one of 8 bits: 255 × 257 = 65535
+_FULL_SCALES = {"I": (65535.0,), "F": (1.0, 255.0, 65535.0)}
+
+
+def deepened(values: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Give 8-bit values at 16 bits: the same part of the full scale, exactly."""
+    deep = values.astype(np.uint16)
+    deep *= _STEP
+    return deep
+
+
+def shallow(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Give 16-bit values at 8 bits: the nearest part of the full scale."""
+    return _NEAREST[values]
+
+
+_NEAREST = np.rint(np.arange(DEEP + 1) / _STEP).astype(np.uint8)
+
+
+def joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Join the high and the low bytes of samples."""
+    values = high.astype(np.uint16)
+    values <<= 8
+    values |= low
+    return values
+
+
+def grey(image: Image.Image, bits: int, *, white_is_zero: bool) -> NDArray[np.uint16]:
+    """Scale a grey picture of more than 8 bits (Pillow's `I;16`, `I`, `F`) to 16: height × width.
+
+    `I;16` is scaled by its depth; `I` and `F` by the first of the full scales 65535 (for `F`, 1
+    and 255 come before it) that holds every value, else from their least to their greatest value.
+    """
+    values: NDArray[np.generic] = np.asarray(image)
+    black, white = (0.0, 2.0**bits - 1) if image.mode.startswith("I;16") else _range(image)
+    if (black, white) == (0.0, DEEP):
+        exact = values.astype(np.uint16)
+        return DEEP - exact if white_is_zero else exact
+    if white_is_zero:
+        black, white = white, black
+    scaled = values.astype(np.float32)
+    scaled -= black
+    scaled *= DEEP / (white - black)
+    np.nan_to_num(scaled, copy=False)
+    np.clip(scaled, 0, DEEP, out=scaled)
+    return np.rint(scaled, out=scaled).astype(np.uint16)
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    values: NDArray[np.generic] = np.asarray(image)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    least, greatest = float(finite.min()), float(finite.max())
+    for white in _FULL_SCALES[image.mode]:
+        if least >= 0 and greatest <= white:
+            return 0.0, white
+    return least, greatest if greatest > least else least + 1
+
+
+def covered(mask: NDArray[np.uint8], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Multiply a mask (255 for 1) with a picture's own alpha at 16 bits, to the nearest value."""
+    product = mask.astype(np.uint32)
+    product *= alpha
+    product += 127
+    product //= 255
+    return product.astype(np.uint16)
+
+
+def straightened(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Take alpha out of colours that are multiplied with it: … × 4, red, green, blue and alpha.
+
+    Where alpha is 0 no colour is known: it is 0.
+    """
+    alpha = samples[..., 3:]
+    straight = samples * (DEEP / np.maximum(alpha, 1))
+    np.rint(np.minimum(straight, DEEP, out=straight), out=straight)
+    straight *= alpha != 0
+    straight[..., 3:] = alpha
+    return straight.astype(np.uint16)

@@ -1,0 +1,220 @@
+"""Samples of 16 bits out of PNG and TIFF files, of whose colours Pillow keeps only 8.
+
+Of the two bytes of a sample Pillow's decoders take the one that their raw mode names. So the same
+file is decoded a second time, under the raw mode that names the other. That goes through
+everything the decoders know: interlacing, strips, tiles, compression and predictors.
+"""
+
+import io
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeGuard, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
+
+from scissorsd.core.depth import joined, straightened
+
+Band = tuple[slice, NDArray[np.uint16]]
+"""Some rows, and their samples: rows × width × 1 (grey), 2 (and alpha), 3 (RGB) or 4 (RGBA)."""
+
+Sample = TypeVar("Sample", np.uint8, np.uint16)
+
+_ROWS = 256  # of a band
+_BITS = 16
+_GREY_WITH_ALPHA = "LA;16B"  # raw modes, by Pillow's names
+_COLOURS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")
+_PREMULTIPLIED = "RGBa"
+_OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+
+
+def upright(
+    bands: Iterator[Band], shape: tuple[int, ...], turn: int
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None]:
+    """Put bands together: RGB of that shape (height × width × 3), and alpha where they have it.
+
+    `turn` is EXIF's orientation of the file; each sample is written where it belongs.
+    """
+    rgb = np.empty(shape, np.uint16)
+    alpha = None
+    for rows, band in bands:
+        has_alpha, is_grey = band.shape[-1] in {2, 4}, band.shape[-1] in {1, 2}
+        as_stored(rgb, turn)[rows] = band[..., :1] if is_grey else band[..., :3]
+        if has_alpha:
+            alpha = np.empty(shape[:2], np.uint16) if alpha is None else alpha
+            as_stored(alpha, turn)[rows] = band[..., -1]
+    return rgb, alpha
+
+
+def as_stored(pixels: NDArray[Sample], turn: int) -> NDArray[Sample]:
+    """Show an upright array as it lies in the file: the same memory, so it may be written to."""
+    if turn in _SIDEWAYS:
+        pixels = pixels.swapaxes(0, 1)
+    return pixels[:: -1 if turn in _UPSIDE_DOWN else 1, :: -1 if turn in _MIRRORED else 1]
+
+
+_SIDEWAYS, _UPSIDE_DOWN, _MIRRORED = (5, 6, 7, 8), (3, 4, 6, 7), (2, 3, 7, 8)
+
+
+# Grey with alpha in a PNG
+
+
+def is_grey_with_alpha(image: ImageFile.ImageFile) -> bool:
+    """Tell whether this picture, not loaded yet, is 16 bits of grey and 16 of alpha."""
+    return _raw_mode(image) == _GREY_WITH_ALPHA
+
+
+def grey_with_alpha(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """Load such a picture: its grey and its alpha, each height × width.
+
+    The four bytes of a pixel are taken for red, green, blue and alpha, so all of them come out.
+    """
+    _load_as(image, "RGBA")
+    grey = np.empty((image.height, image.width), np.uint16)
+    alpha = np.empty_like(grey)
+    for rows, stored in _bands(image):
+        grey[rows] = joined(stored[..., 0], stored[..., 1])
+        alpha[rows] = joined(stored[..., 2], stored[..., 3])
+    return grey, alpha
+
+
+# Colours, pixel by pixel
+
+
+def is_colour(image: ImageFile.ImageFile) -> bool:
+    """Tell whether this picture, not loaded yet, has colours that `colours` can read."""
+    return _raw_mode(image)[:-1] in _COLOURS
+
+
+def colours(
+    high: NDArray[np.uint8],
+    high_alpha: NDArray[np.uint8] | None,
+    again: Callable[[], ImageFile.ImageFile],
+) -> Iterator[Band]:
+    """Read such a picture, of which the high bytes are known, `again` for the low ones.
+
+    `high` (height × width × 3) and `high_alpha` (None: 255) lie as the decoder gives them.
+    """
+    image = again()
+    raw_mode = _raw_mode(image)
+    if raw_mode.startswith(_PREMULTIPLIED):  # these high bytes were divided by alpha
+        yield from _straight(again, raw_mode.replace("a", "A"))
+        return
+    _load_as(image, raw_mode[:-1] + _OTHER_BYTE[raw_mode[-1]])
+    for rows, low in _bands(image):
+        band = np.empty(low.shape, np.uint16)
+        band[..., :3] = joined(high[rows], low[..., :3])
+        if image.mode == "RGBA":
+            known = 255 if high_alpha is None else high_alpha[rows]
+            band[..., 3] = joined(np.broadcast_to(np.uint8(known), low.shape[:2]), low[..., 3])
+        yield rows, band
+
+
+def _straight(again: Callable[[], ImageFile.ImageFile], raw_mode: str) -> Iterator[Band]:
+    high, low = again(), again()
+    _load_as(high, raw_mode)
+    _load_as(low, raw_mode[:-1] + _OTHER_BYTE[raw_mode[-1]])
+    for (rows, high_band), (_, low_band) in zip(_bands(high), _bands(low), strict=True):
+        yield rows, straightened(joined(high_band, low_band))
+
+
+def _raw_mode(image: ImageFile.ImageFile) -> str:
+    """Give the raw mode under which a picture, not loaded yet, will be decoded."""
+    arguments = image.tile[0].args if image.tile else ""
+    raw_mode = arguments if isinstance(arguments, str) or not arguments else arguments[0]
+    return raw_mode if isinstance(raw_mode, str) else ""
+
+
+def _load_as(image: ImageFile.ImageFile, raw_mode: str) -> None:
+    image.tile = [
+        tile._replace(args=(raw_mode, *tile.args[1:]) if isinstance(tile.args, tuple) else raw_mode)
+        for tile in image.tile
+    ]
+    image.load()
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    for top in range(0, image.height, _ROWS):
+        bottom = min(top + _ROWS, image.height)
+        yield slice(top, bottom), np.asarray(image.crop((0, top, image.width, bottom)))
+
+
+# Colours, plane by plane
+
+_Base = ExifTags.Base
+_SEPARATE = 2  # as TIFF numbers the ways to order samples
+_ASSOCIATED = 1  # and what a fourth sample is: alpha that the colours are multiplied with
+_KEPT_TAGS = (
+    *(_Base.ImageWidth, _Base.ImageLength, _Base.Compression, _Base.FillOrder),
+    *(_Base.Orientation, _Base.RowsPerStrip, _Base.Predictor),
+    *(_Base.TileWidth, _Base.TileLength),
+)
+_PLACES = (
+    (_Base.StripOffsets, _Base.StripByteCounts),
+    (_Base.TileOffsets, _Base.TileByteCounts),
+)
+_LONG = 4  # as TIFF numbers the types of values
+
+
+def is_in_planes(image: ImageFile.ImageFile) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
+    """Tell whether this is a TIFF in which 16 bits of red, of green and of blue lie apart."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    tags = image.tag_v2
+    bits = set(tags.get(_Base.BitsPerSample, ()))
+    apart = tags.get(_Base.PlanarConfiguration) == _SEPARATE
+    return apart and bits == {_BITS} and image.mode in ("RGB", "RGBA", "CMYK")
+
+
+def planes(
+    image: TiffImagePlugin.TiffImageFile, data: bytes
+) -> tuple[str, Sequence[NDArray[np.uint16]]]:
+    """Read such a TIFF: the mode of its colours, and each plane (height × width).
+
+    Pillow mistakes the bytes of planes that are not compressed for samples of 8 bits. Each by
+    itself is a grey picture, which it reads right; so each is given a directory that says so.
+    """
+    multiplied = _ASSOCIATED in image.tag_v2.get(_Base.ExtraSamples, ())
+    mode = _PREMULTIPLIED if image.mode == "RGBA" and multiplied else image.mode
+    found = []
+    for number in range(len(image.mode)):
+        with TiffImagePlugin.TiffImageFile(io.BytesIO(_one_plane(image, data, number))) as plane:
+            plane.load()
+            found.append(np.asarray(plane).astype(np.uint16))
+    return mode, found
+
+
+def _one_plane(image: TiffImagePlugin.TiffImageFile, data: bytes, number: int) -> bytes:
+    order = "<" if data.startswith(b"II") else ">"
+    tags: dict[int, tuple[int, ...]] = {
+        tag: (int(image.tag_v2[tag]),) for tag in _KEPT_TAGS if tag in image.tag_v2
+    }
+    tags |= {_Base.BitsPerSample: (_BITS,), _Base.PhotometricInterpretation: (1,)}
+    for places in _PLACES:
+        for tag in places:
+            if values := tuple(map(int, image.tag_v2.get(tag, ()))):
+                each = len(values) // image.tag_v2[_Base.SamplesPerPixel]
+                tags[tag] = values[number * each : (number + 1) * each]
+    first = data[:2] + struct.pack(order + "HI", 42, len(data))
+    return first + data[len(first) :] + _directory(tags, len(data), order)
+
+
+def _directory(tags: dict[int, tuple[int, ...]], at: int, order: str) -> bytes:
+    behind = at + 2 + 12 * len(tags) + 4
+    entries, arrays = struct.pack(order + "H", len(tags)), b""
+    for tag, values in sorted(tags.items()):
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        place = packed if len(values) == 1 else struct.pack(order + "I", behind + len(arrays))
+        entries += struct.pack(order + "HHI", tag, _LONG, len(values)) + place
+        arrays += b"" if len(values) == 1 else packed
+    return entries + bytes(4) + arrays
+
+
+def joined_planes(mode: str, found: Sequence[NDArray[np.uint16]]) -> Iterator[Band]:
+    """Give planes of that mode pixel by pixel, with straight alpha."""
+    for top in range(0, len(found[0]), _ROWS):
+        rows = slice(top, top + _ROWS)
+        band = np.stack([plane[rows] for plane in found], axis=-1)
+        yield rows, straightened(band) if mode == _PREMULTIPLIED else band
