@@ -13,11 +13,12 @@ import structlog
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from scissorsd import folders, images, logs, pipeline, weights
+from scissorsd import folders, images, logs, making, weights
 from scissorsd.core import cutting
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.colours import to_rgb
-from scissorsd.core.rules import FORMATS, SUFFIXES, Kind, Output, Verdict
+from scissorsd.core.foreground import cleaned
+from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output, Verdict
 from scissorsd.errors import PictureError, ScissorsError, UsageError
 from scissorsd.sessions import Sessions
 
@@ -34,13 +35,17 @@ class Cutout:
 
 
 def cut_out(
-    picture: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8], model: str = "u2net"
+    picture: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8],
+    model: str = "u2net",
+    *,
+    edges: Edges = "fine",
 ) -> Cutout:
     """Cut the background out of a picture.
 
     `picture` is a path, the bytes of a file, a Pillow image, or an array (height × width × 3,
     RGB, or × 4 with alpha; uint8). `model` is a name in the catalogue; its weights are fetched on
-    first need, and its session is opened once in the life of the process.
+    first need, and its session is opened once in the life of the process. `edges`: `soft` is the
+    network's mask, stretched; `fine` brings it to the picture's own edges, `best` more closely.
 
     Raises PictureError when the picture cannot be read, WeightsError when the weights cannot be
     had, SessionError when no provider can run them, UsageError for an unknown model.
@@ -48,8 +53,8 @@ def cut_out(
     if model not in CATALOGUE:
         raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
     read = _picture(picture)
-    cut = pipeline.cut_out(read, CATALOGUE[model], _sessions())
-    image = Image.fromarray(cutting.cutout(read.rgb, cut.mask))
+    cut = making.cut_out(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
+    image = Image.fromarray(cutting.cutout(cleaned(read.rgb, read.small, cut.mask), cut.mask))
     if read.metadata.icc is not None:
         image.info["icc_profile"] = read.metadata.icc
     return Cutout(image, cut.mask.astype(np.float32) / np.float32(255), cut.judgement.verdict)
@@ -97,6 +102,7 @@ def cut_all(
     *,
     out: Path | None,
     model: str,
+    edges: Edges = "fine",
     kinds: Sequence[Kind],
     background: str,
     overwrite: bool,
@@ -121,9 +127,9 @@ def cut_all(
             if not overwrite:
                 _refuse_to_overwrite(targets)
             read = _picture(picture)
-            cut = pipeline.cut_out(read, CATALOGUE[model], sessions)
+            cut = making.cut_out(read, CATALOGUE[model], sessions, MaskOptions(edges=edges))
             files = [
-                (path, pipeline.render(read, cut, output, max_pixels=MAX_PIXELS))
+                (path, making.render(read, cut, output, max_pixels=MAX_PIXELS))
                 for path, output in zip(targets, outputs, strict=True)
             ]
             folders.publish(files, tag="cut")

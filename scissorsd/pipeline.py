@@ -8,22 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
-from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from scissorsd import faults, folders, images
 from scissorsd.config import Inbox, Limits
-from scissorsd.core import cutting, masking
 from scissorsd.core.catalogue import Model
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import (
     FAILED_FOLDER,
     Format,
     Job,
-    Output,
     Rule,
     Verdict,
     fit,
@@ -44,6 +38,7 @@ from scissorsd.errors import (
 )
 from scissorsd.journal import Journal
 from scissorsd.machine import give_back_memory
+from scissorsd.making import Cut, Inference, cut_out, render
 
 # What one pixel costs at most while its picture is in hand: measured over every format that is
 # read, 10 to 18 bytes; encoding takes no more, but for these formats.
@@ -54,61 +49,6 @@ BYTES_PER_PIXEL_ENCODING: dict[Format, int] = {"webp": 30, "avif": 50}
 # picture: only one that has the program killed every time, for want of memory, comes so far.
 CRASH = 100
 DEATHS = 3 * CRASH  # a picture that was in hand at so many is not tried again
-
-
-class Inference(Protocol):
-    """What the pipeline needs of `sessions.Sessions`."""
-
-    def run(
-        self, name: str, network_input: NDArray[np.float32], /
-    ) -> tuple[NDArray[np.float32], str]:
-        """Run a network: 1 × 3 × size × size → the raw map (size × size) and the provider."""
-
-
-# --- one picture in memory -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cut:
-    """A picture's mask (height × width, 255 for 1) and what is to be said of it."""
-
-    mask: NDArray[np.uint8]
-    judgement: Judgement
-    provider: str
-    infer_s: float
-
-
-def cut_out(picture: images.Picture, model: Model, sessions: Inference) -> Cut:
-    """Find the subject of a picture."""
-    height, width = picture.rgb.shape[:2]
-    shown = picture.small if model.input_size == images.SMALL else picture.rgb
-    network_input = masking.network_input(shown, picture.alpha, model)
-    began = monotonic()
-    raw, provider = sessions.run(model.name, network_input)
-    infer_s = monotonic() - began
-    raw = masking.without_transparent(raw, picture.alpha)
-    mask = masking.full_size(masking.normalised(raw), picture.alpha, height, width)
-    return Cut(mask, masking.judge(raw), provider, infer_s)
-
-
-def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:
-    """Make one output of a cut picture: the bytes of its file."""
-    rgb, mask = picture.rgb, cut.mask
-    match output.kind:
-        case "cutout":
-            pixels = cutting.cutout(rgb, mask)
-        case "mask":
-            pixels = mask
-        case "flat":
-            height, width = mask.shape
-            colour = images.colour(output.background)
-            behind = colour or images.load_background(
-                Path(output.background), height, width, max_pixels, picture.metadata.icc
-            )
-            pixels = cutting.flat(rgb, mask, behind)
-        case "comparison":
-            pixels = cutting.comparison(rgb, mask)
-    return images.encode(pixels, output, picture.metadata)
 
 
 # --- the bench: what every job shares --------------------------------------------------------
@@ -378,7 +318,7 @@ def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Pa
     room.grow(len(data) + header.width * header.height * _bytes_per_pixel(rule))
     faults.at("decode", task.source.path)
     picture = images.read(data, max_pixels=bench.limits.pixels)
-    cut = cut_out(picture, bench.catalogue[rule.model], bench.sessions)
+    cut = cut_out(picture, bench.catalogue[rule.model], bench.sessions, rule.mask)
     what_then = _what_then(rule, cut.judgement.verdict)
     if what_then == "fail":
         raise _RefusedError(cut.judgement, rule)

@@ -34,10 +34,12 @@ def flat(
     rgb: NDArray[np.uint8],
     mask: NDArray[np.uint8],
     background: tuple[int, int, int] | NDArray[np.uint8],
+    shadow: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Return (height, width, 3): the subject on a colour, or on an array shaped like `rgb`.
 
-    Each value is rounded to the nearest.
+    A shadow (height, width) darkens the background, under the subject: 255 makes it black. Each
+    value is rounded to the nearest.
     """
     result = np.empty_like(rgb)
     for top in range(0, len(rgb), _BAND):
@@ -47,13 +49,19 @@ def flat(
             under = Image.new("RGB", over.size, background)
         else:
             under = Image.fromarray(background[band])
+        if shadow is not None:
+            under.paste((0, 0, 0), mask=Image.fromarray(shadow[band]))
         under.paste(over, mask=mask_band)
         result[band] = np.asarray(under)
     return result
 
 
-def comparison(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def comparison(
+    rgb: NDArray[np.uint8], mask: NDArray[np.uint8], own: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
     """Return the picture and, to its right, the cutout on a checkerboard: uint8 (h, w, 3).
+
+    `own` is the picture in the colours that the cutout is to have; it may be `rgb` itself.
 
     The whole is at most 2000 pixels on its longest side; nothing is enlarged.
     """
@@ -61,7 +69,8 @@ def comparison(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.ui
     scale = min(1.0, (_LONGEST_SIDE - _GAP) / (2 * width), _LONGEST_SIDE / height)
     size = max(1, int(width * scale)), max(1, int(height * scale))
     before, small = _resized(rgb, size), _resized(mask, size)
-    after = flat(before, small, _checkerboard(*size))
+    colours = before if own is rgb else _resized(own, size)
+    after = flat(colours, small, _checkerboard(*size))
     gap = np.full((size[1], _GAP, 3), _BETWEEN, np.uint8)
     return np.concatenate((before, gap, after), axis=1)
 

@@ -137,17 +137,11 @@ def normalised(raw: NDArray[np.float32]) -> NDArray[np.float32]:
     return (raw - low) / (high - low)
 
 
-def full_size(
-    mask: NDArray[np.float32], alpha: NDArray[np.uint8] | None, height: int, width: int
-) -> NDArray[np.uint8]:
-    """Stretch a mask in [0, 1] to the picture's size, in 8 bits: 255 stands for 1.
-
-    The picture's own alpha (height × width) is multiplied in.
-    """
-    stretched = _resized(np.rint(mask * 255).astype(np.uint8), (width, height))
+def within(mask: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Multiply the picture's own alpha into a mask (both height × width, 255 for 1)."""
     if alpha is None:
-        return stretched
-    product = stretched.astype(np.uint16)
+        return mask
+    product = mask.astype(np.uint16)
     product *= alpha
     product += 127
     product //= 255

@@ -86,7 +86,7 @@ def test_flat_stands_on_a_picture() -> None:
 )
 def test_comparisons_are_two_thousand_at_most(height: int, width: int) -> None:
     """Before, gap and after together stay within 2000 pixels, for pictures of any shape."""
-    result = cutting.comparison(plain(height, width), mask_of(height, width, 255))
+    result = cutting.comparison(plain(height, width), mask_of(height, width, 255), plain(height, width))
     assert max(result.shape[:2]) <= 2000
     assert (result[0, 0] == result[0, -1]).all()
     assert result.shape[1] % 2 == 0
@@ -94,7 +94,7 @@ def test_comparisons_are_two_thousand_at_most(height: int, width: int) -> None:
 
 def test_comparisons_are_never_enlarged() -> None:
     """A small picture appears at its own size, twice."""
-    result = cutting.comparison(plain(30, 40), mask_of(30, 40, 255))
+    result = cutting.comparison(plain(30, 40), mask_of(30, 40, 255), plain(30, 40))
     assert result.shape == (30, 88, 3)
     assert (result[:, :40] == (200, 100, 50)).all()
     assert (result[:, 48:] == (200, 100, 50)).all()
@@ -102,7 +102,7 @@ def test_comparisons_are_never_enlarged() -> None:
 
 def test_comparisons_show_a_grey_checkerboard() -> None:
     """Where all is cut away the right half shows two greys in squares, the left the picture."""
-    result = cutting.comparison(plain(64, 64), mask_of(64, 64, 0))
+    result = cutting.comparison(plain(64, 64), mask_of(64, 64, 0), plain(64, 64))
     board = result[:, 72:]
     assert (result[:, :64] == (200, 100, 50)).all()
     assert len(np.unique(board.reshape(-1, 3), axis=0)) == 2

@@ -9,6 +9,7 @@ from PIL import Image
 
 from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
+from scissorsd.core.looks import Look, full_size
 
 MODEL = CATALOGUE["u2netp"]
 SIDE = MODEL.input_size
@@ -111,7 +112,7 @@ def test_pictures_of_any_shape(height: int, width: int, *, with_alpha: bool) -> 
     assert np.isfinite(ours).all()
     raw = masking.without_transparent(np.full((SIDE, SIDE), 0.5, np.float32), alpha)
     assert raw.shape == (SIDE, SIDE)
-    mask = masking.full_size(raw, alpha, height, width)
+    mask = masking.within(full_size((Look(raw, (0, 0, width, height)),)), alpha)
     assert mask.shape == (height, width)
     assert mask.dtype == np.uint8
 
@@ -125,7 +126,8 @@ def test_arguments_are_left_alone() -> None:
     masking.network_input(rgb, alpha, MODEL)
     masking.without_transparent(raw, alpha)
     masking.judge(raw)
-    masking.full_size(masking.normalised(raw), alpha, 30, 30)
+    masking.normalised(raw)
+    masking.within(noise(30, 30), alpha)
 
 
 # --- verdict ---------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ def test_transparent_is_never_subject() -> None:
 def test_stretched_to_the_picture() -> None:
     """The mask is stretched linearly, as a float one would be, to within a step of 255."""
     mask = np.random.default_rng(2).random((SIDE, SIDE), np.float32)
-    ours = masking.full_size(mask, None, 700, 500).astype(np.float64)
+    ours = full_size((Look(mask, (0, 0, 500, 700)),)).astype(np.float64)
     plain = Image.fromarray(mask).resize((500, 700), Image.Resampling.BILINEAR)
     assert np.abs(ours - 255 * np.asarray(plain, np.float64)).max() <= 1.5
 
@@ -280,6 +282,5 @@ def test_alpha_is_multiplied_in() -> None:
     """The picture's own alpha bounds the mask: the product, rounded, at every pair of values."""
     alpha = np.arange(256, dtype=np.uint8)[None, :].repeat(256, axis=0)
     for value in (0, 1, 127, 128, 254, 255):
-        mask = np.full((SIDE, SIDE), value / 255, np.float32)
-        ours = masking.full_size(mask, alpha, 256, 256)
+        ours = masking.within(np.full((256, 256), value, np.uint8), alpha)
         np.testing.assert_array_equal(ours, np.rint(alpha.astype(np.float64) * value / 255))

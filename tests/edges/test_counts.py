@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from scissorsd import folders, images, pipeline
+from scissorsd import folders, images, making, pipeline
 from scissorsd.config import Inbox, Limits, from_values
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import Output
+from scissorsd.core.rules import MaskOptions, Output
 from scissorsd.journal import Journal
 from scissorsd.pipeline import Bench, Done, MemoryCeiling, Task
 from scissorsd.watching import InboxWatcher, Looked, Message, WatchedFolder
@@ -95,26 +95,28 @@ def most_memory(function: Callable[[], object]) -> float:
 
 
 def test_copies_of_a_picture() -> None:
-    """Reading takes a picture's three bytes twice, while they are joined; cutting takes a mask."""
+    """Reading takes a picture's bytes twice, while joined; cutting a mask, and the guide's planes."""
     data = photograph()
     assert most_memory(lambda: images.read(data, max_pixels=PIXELS)) < 6.1
     picture = images.read(data, max_pixels=PIXELS)
-    assert most_memory(lambda: pipeline.cut_out(picture, MODEL, Network())) < 2.9
+    assert most_memory(lambda: making.cut_out(picture, MODEL, Network(), MaskOptions())) < 5.5
 
 
 @pytest.mark.parametrize(
     ("output", "most"),
     [
-        (Output(kind="cutout"), 5.2),  # the cutout, and for a moment where the mask is not 0
+        (Output(kind="cutout"), 8.5),  # the cutout, clean colours, for a moment where the mask is not 0
+        (Output(kind="cutout", colour="as_is"), 5.2),
         (Output(kind="mask"), 1.2),
-        (Output(kind="flat"), 3.5),
+        (Output(kind="flat"), 6.8),
+        (Output(kind="flat", colour="as_is"), 3.5),
     ],
 )
 def test_copies_of_an_output(output: Output, most: float) -> None:
     """Making and encoding an output takes the output once, and little besides."""
     picture = images.read(photograph(), max_pixels=PIXELS)
-    cut = pipeline.cut_out(picture, MODEL, Network())
-    taken = most_memory(lambda: pipeline.render(picture, cut, output, max_pixels=PIXELS))
+    cut = making.cut_out(picture, MODEL, Network(), MaskOptions())
+    taken = most_memory(lambda: making.render(picture, cut, output, max_pixels=PIXELS))
     assert taken < most, taken
 
 

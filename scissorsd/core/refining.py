@@ -1,0 +1,334 @@
+"""The network's mask → one that follows the picture's own edges.
+
+A network of this family answers on a grid of 320 × 320; a cell of it is 13 pixels wide in a
+photograph of 12 megapixels. Between what is surely subject and what is surely background lies a
+band in which the colours know better where the edge runs, if they differ there at all.
+
+Three steps, the first two on a guide (the picture reduced to one or two pixels for each cell):
+
+1. In the band the mask is solved for anew so that around each pixel it is as nearly as can be a
+   linear function of the colours (the matting Laplacian of Levin, Lischinski, Weiss, 2008, in the
+   matrix-free form of He, Sun, Tang, "Fast Matting Using Large Kernel Matting Laplacian Matrices",
+   CVPR 2010), while it is held to the network's mask outside of the band.
+2. Those linear functions are read off (He, Sun, "Fast Guided Filter", 2015).
+3. At full size, in the tiles that touch the band, they are applied to the picture's own pixels;
+   but only as far as colour explains the network's mask there. Where it does not (a dark sleeve
+   before a dark wall), the network's mask stays.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from scissorsd.core import looks as seen
+from scissorsd.core.looks import Box, Look
+from scissorsd.core.windows import means, spread, sums
+
+Values = NDArray[np.floating]  # height × width, of the guide; or some such, one behind the other
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much work is put into one mask."""
+
+    finesse: float  # the guide's pixels for a cell of the network's grid
+    iterations: int
+
+
+EFFORTS = {"fine": Effort(1.5, 10), "best": Effort(2.0, 20)}
+
+_TILE = 128  # pixels, high and wide
+_SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
+_WINDOW = 5  # the Laplacian's; pixels of the guide, high and wide
+_SMOOTH = 1e-5  # added to the variance of the colours (0 to 1) in such a window
+_HELD, _HELD_IN_BAND = 10.001, 0.001  # how strongly the solution is held to the network's mask
+_GUIDED_WINDOW, _GUIDED_SMOOTH = 3, 1e-4
+_EXPLAINED_RADIUS = 4.0  # cells
+_EXPLAINED_FROM, _EXPLAINED_OVER = 0.5, 0.3  # from this R² on colour is trusted, wholly this above
+_NOTHING = 0.05  # values of the mask up to here become 0, and as near to 1 become 1
+_STRETCH = 1 / (1 - 2 * _NOTHING)
+
+
+def refine(
+    rgb: NDArray[np.uint8], looks: tuple[Look, ...], edges: Literal["fine", "best"]
+) -> NDArray[np.uint8]:
+    """Give the mask (height × width, 255 for 1) that follows the edges of `rgb`.
+
+    `rgb` is uint8 (height, width, 3); `looks` are what the network made of it. Refined is what the
+    last of them shows.
+    """
+    mask = seen.full_size(looks, nothing=_NOTHING)
+    effort, box = EFFORTS[edges], looks[-1].box
+    cells = max(looks[-1].values.shape)
+    longest = max(box[2] - box[0], box[3] - box[1])
+    scale = max(1.0, longest / (cells * effort.finesse))  # pixels of the picture for the guide's
+    cell = longest / cells / scale  # in the guide's pixels
+    wide, high = (max(1, round((box[2 + at] - box[at]) / scale)) for at in (0, 1))
+    coarse = seen.at(looks, (wide, high))
+    band = _band(coarse, round(cell))
+    bounds = _bounds(band, margin=round((_EXPLAINED_RADIUS + 1) * cell))
+    if bounds is not None:
+        place = _Place.of(bounds, (high, wide), box)
+        known, unsure = coarse[bounds], band[bounds].astype(np.float32)
+        guide = _guide(rgb, place)
+        fits = _fits(guide, known, round(_EXPLAINED_RADIUS * cell))
+        trust = means(unsure, round(cell)) * fits
+        solved = _solved(guide, known, unsure, effort.iterations)
+        _apply(mask, rgb, place, _linear(guide, solved), trust)
+    return mask
+
+
+# --- where -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the picture the guide lies: its first corner, and a pixel of it in the picture's."""
+
+    left: float
+    top: float
+    across: float
+    down: float
+    width: int  # of the guide
+    height: int
+
+    @classmethod
+    def of(cls, bounds: tuple[slice, slice], shape: tuple[int, int], box: Box) -> "_Place":
+        rows, columns = bounds
+        down, across = (box[3] - box[1]) / shape[0], (box[2] - box[0]) / shape[1]
+        width, height = columns.stop - columns.start, rows.stop - rows.start
+        left, top = box[0] + columns.start * across, box[1] + rows.start * down
+        return cls(left, top, across, down, width, height)
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        right, bottom = self.left + self.width * self.across, self.top + self.height * self.down
+        return self.left, self.top, right, bottom
+
+
+def _band(mask: NDArray[np.float32], cell: int) -> NDArray[np.bool_]:
+    """Give where the network's grid is too coarse to know."""
+    sure, absent = (
+        Image.fromarray(known).convert("L").filter(ImageFilter.MinFilter(2 * cell + 1))
+        for known in (mask > _SURE, mask < 1 - _SURE)
+    )
+    return (np.asarray(sure) | np.asarray(absent)) == 0
+
+
+def _bounds(band: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
+    rows, columns = (np.flatnonzero(band.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    down, across = (
+        slice(max(0, int(found[0]) - margin), min(length, int(found[-1]) + 1 + margin))
+        for found, length in zip((rows, columns), band.shape, strict=True)
+    )
+    return down, across
+
+
+def _guide(rgb: NDArray[np.uint8], place: _Place) -> Values:
+    """Reduce a part of the picture to the guide: 3 × height × width, in [0, 1].
+
+    First by a whole factor, in bands of rows that stay in the processor's cache.
+    """
+    left, top, right, bottom = place.box
+    x, y = int(left), int(top)
+    part = rgb[y : ceil(bottom - 1e-6), x : ceil(right - 1e-6)]
+    factor = max(1, int(min(place.across, place.down)))
+    rows = range(0, len(part), 16 * factor)
+    bands = (Image.fromarray(part[row : row + 16 * factor]).reduce(factor) for row in rows)
+    small = np.concatenate([np.asarray(band) for band in bands])
+    inner = (
+        (left - x) / factor,
+        (top - y) / factor,
+        min((right - x) / factor, small.shape[1]),
+        min((bottom - y) / factor, small.shape[0]),
+    )
+    size = place.width, place.height
+    planes = [Image.fromarray(small[..., at].astype(np.float32)) for at in range(3)]
+    reduced = [np.asarray(p.resize(size, Image.Resampling.BOX, box=inner)) for p in planes]
+    return np.asarray(reduced, np.float32) / np.float32(255)
+
+
+# --- on the guide ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """The colours' moments in every window, to fit linear functions of them.
+
+    For values x the function a · colour + b that is nearest to x in a window has
+    a = (covariance of the colours + smooth)⁻¹ (covariance of the colours with x).
+    """
+
+    guide: Values  # 3 × height × width
+    size: int
+    mean: Values  # 3 × as many windows as there are
+    inverse: Values  # 6: of the covariance, its upper triangle
+
+    @classmethod
+    def of(cls, guide: Values, size: int, smooth: float) -> "_Fit":
+        """Take the moments, in float64: the small differences of large sums are what counts."""
+        r, g, b = guide.astype(np.float64)
+        count = size * size
+        mean = sums(np.stack([r, g, b]), size) / count
+        products = sums(np.stack([r * r, r * g, r * b, g * g, g * b, b * b]), size) / count
+        mr, mg, mb = mean
+        rr, rg, rb, gg, gb, bb = products - (mr * mr, mr * mg, mr * mb, mg * mg, mg * mb, mb * mb)
+        rr, gg, bb = rr + smooth, gg + smooth, bb + smooth
+        adjugate = np.stack(
+            [
+                gg * bb - gb * gb,
+                rb * gb - rg * bb,
+                rg * gb - rb * gg,
+                rr * bb - rb * rb,
+                rb * rg - rr * gb,
+                rr * gg - rg * rg,
+            ]
+        )
+        adjugate /= rr * adjugate[0] + rg * adjugate[1] + rb * adjugate[2]
+        return cls(guide, size, mean.astype(np.float32), adjugate.astype(np.float32))
+
+    def functions(self, values: Values) -> Values:
+        """Give a (3 planes) and b of every window, for the values of a plane."""
+        products = np.empty((4, *values.shape), np.float32)
+        np.multiply(self.guide, values, out=products[:3])
+        products[3] = values
+        found = sums(products, self.size)
+        found /= self.size * self.size
+        cr, cg, cb = found[:3] - self.mean * found[3]
+        rr, rg, rb, gg, gb, bb = self.inverse
+        found[0] = rr * cr + rg * cg + rb * cb
+        found[1] = rg * cr + gg * cg + gb * cb
+        found[2] = rb * cr + gb * cg + bb * cb
+        found[3] -= (found[:3] * self.mean).sum(axis=0)
+        return found
+
+
+def _solved(guide: Values, mask: Values, band: Values, iterations: int) -> Values:
+    """Solve (L + D) x = D mask, L being the Laplacian and D the hold, by conjugate gradients."""
+    if min(mask.shape) < _WINDOW:
+        return mask
+    fit = _Fit.of(guide, _WINDOW, _SMOOTH)
+    count = _WINDOW * _WINDOW
+    cover = spread(np.ones_like(fit.mean[0]), _WINDOW) / np.float32(count)
+    hold = np.where(band > 0, np.float32(_HELD_IN_BAND), np.float32(_HELD))
+    diagonal = cover + hold
+
+    def laplacian(x: Values) -> Values:
+        functions = spread(fit.functions(x), _WINDOW)
+        functions[:3] *= guide
+        fitted = functions.sum(axis=0)
+        fitted /= count
+        return cover * x - fitted
+
+    x = mask.copy()
+    residual = -laplacian(x)
+    step = residual / diagonal
+    direction = step.copy()
+    power = float(np.vdot(residual, step))
+    for _ in range(iterations):
+        if power <= 0:
+            break
+        pushed = laplacian(direction) + hold * direction
+        length = power / float(np.vdot(direction, pushed))
+        x += length * direction
+        residual -= length * pushed
+        step = residual / diagonal
+        power, before = float(np.vdot(residual, step)), power
+        direction = step + (power / before) * direction
+    return np.clip(x, 0, 1, out=x)
+
+
+def _linear(guide: Values, values: Values) -> NDArray[np.float32]:
+    """Give for each pixel of the guide the function of its colours: a (3 planes) and b."""
+    if min(values.shape) < _GUIDED_WINDOW:
+        return np.stack([*np.zeros_like(guide), values])
+    functions = _Fit.of(guide, _GUIDED_WINDOW, _GUIDED_SMOOTH).functions(values)
+    cover = spread(np.ones_like(functions[0]), _GUIDED_WINDOW)
+    return spread(functions, _GUIDED_WINDOW) / cover
+
+
+def _fits(guide: Values, mask: Values, radius: int) -> Values:
+    """Give how far colour explains the mask around each pixel: R² of the fit, from 0 to 1."""
+    r, g, b = guide.astype(np.float64)
+    x = mask.astype(np.float64)
+    products = [r * r, r * g, r * b, g * g, g * b, b * b, r * x, g * x, b * x, x * x]
+    around = means(np.stack([r, g, b, x, *products]), radius)
+    colour, value = around[:3], around[3]
+    rr, rg, rb, gg, gb, bb, xr, xg, xb, xx = around[4:]
+    mr, mg, mb = colour
+    rr, gg, bb = (v - m * m + _GUIDED_SMOOTH for v, m in ((rr, mr), (gg, mg), (bb, mb)))
+    rg, rb, gb = rg - mr * mg, rb - mr * mb, gb - mg * mb
+    xr, xg, xb = xr - mr * value, xg - mg * value, xb - mb * value
+    i0, i1, i2 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    i3, i4, i5 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+    determinant = rr * i0 + rg * i1 + rb * i2
+    explained = (
+        xr * (i0 * xr + i1 * xg + i2 * xb)
+        + xg * (i1 * xr + i3 * xg + i4 * xb)
+        + xb * (i2 * xr + i4 * xg + i5 * xb)
+    ) / determinant
+    share = explained / (xx - value * value + _GUIDED_SMOOTH)
+    return np.clip((share - _EXPLAINED_FROM) / _EXPLAINED_OVER, 0, 1).astype(np.float32)
+
+
+# --- on the picture --------------------------------------------------------------------------
+
+
+def _apply(
+    mask: NDArray[np.uint8],
+    rgb: NDArray[np.uint8],
+    place: _Place,
+    functions: NDArray[np.float32],
+    trust: Values,
+) -> None:
+    """Write what the functions make of the picture's colours into the mask, as far as trusted."""
+    functions *= np.float32(255 * _STRETCH)
+    functions[:3] /= 255
+    functions[3] -= np.float32(255 * _STRETCH * _NOTHING)
+    planes = [Image.fromarray(plane) for plane in (*functions, trust)]
+    for x, y, right, bottom in _tiles(place, trust):
+        size = right - x, bottom - y
+        inner = (
+            max(0.0, (x - place.left) / place.across),
+            max(0.0, (y - place.top) / place.down),
+            min(float(place.width), (right - place.left) / place.across),
+            min(float(place.height), (bottom - place.top) / place.down),
+        )
+        red, green, blue, rest, weight = (
+            np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=inner)) for plane in planes
+        )
+        colours = rgb[y:bottom, x:right]
+        value = red * colours[..., 0] + green * colours[..., 1] + blue * colours[..., 2]
+        value += rest
+        np.clip(value, 0, 255, out=value)
+        before = mask[y:bottom, x:right]
+        value -= before
+        value *= weight
+        value += before
+        mask[y:bottom, x:right] = np.rint(value).astype(np.uint8)
+
+
+def _tiles(place: _Place, trust: Values) -> Iterator[Box]:
+    """Give the boxes of the picture in which something is trusted; neighbours in one."""
+    left, top, right, bottom = (round(at) for at in place.box)
+    starts = range(left, right, _TILE)
+    columns = [_covering(x, x + _TILE, place.left, place.across) for x in starts]
+    for y in range(top, bottom, _TILE):
+        lower = min(bottom, y + _TILE)
+        anywhere = trust[_covering(y, lower, place.top, place.down)].any(axis=0)
+        touched = [bool(anywhere[part].any()) for part in columns]
+        ends = np.flatnonzero(np.diff(touched, prepend=False, append=False))
+        for first, beyond in ends.reshape(-1, 2):
+            yield starts[first], y, min(right, left + int(beyond) * _TILE), lower
+
+
+def _covering(start: int, end: int, origin: float, pixel: float) -> slice:
+    """Give the guide's pixels of which some show between two places in the picture."""
+    return slice(max(0, int((start - origin) / pixel) - 1), ceil((end - origin) / pixel) + 1)
