@@ -1,0 +1,354 @@
+"""The canvas of an output: how large it is, and where on it the subject lies.
+
+The geometry is worked out in numbers first (`frame`), then applied to the pixels (`framed`).
+"""
+
+from dataclasses import dataclass, replace
+from math import ceil, floor
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from scissorsd.core import cutting
+from scissorsd.core.parts import Box
+from scissorsd.core.rules import NOTHING, Output
+from scissorsd.core.shaping import box_of, solid_parts
+
+# What counts as subject when cropping: a tenth of the mask's range, in more than a speck; and then
+# the soft edge next to it while it shows, within a part of the picture's longer side.
+_SUBJECT = 26
+_SHOWS = 8
+_SOFT = 1 / 100
+_ROOM = 0.45  # a margin takes at most this part of a side at each end
+_EXACT = 1e-6  # pixels
+# The ripples of a sharp filter: so near to nothing, and to all, they are nothing and all.
+_RIPPLE = 4
+_TIDIED = [0] * _RIPPLE + list(range(_RIPPLE, 256 - _RIPPLE)) + [255] * _RIPPLE
+_SUPPORT = 3  # the reach of Lanczos' filter
+_REDUCING_GAP = 2.0  # beyond twice this much shrinking whole pixels are averaged first
+_TILE = 256
+
+Sample = TypeVar("Sample", np.uint8, np.uint16)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A canvas, the region of the picture that is seen on it, and where that comes to lie."""
+
+    width: int
+    height: int
+    region: tuple[float, float, float, float]  # of the picture: left, top, right, bottom
+    target: Box  # of the canvas
+    subject: tuple[float, float, float, float]  # where the subject's box comes to lie
+    scale: float  # canvas pixels to one of the picture
+
+    def outline(self, output: Output) -> float:
+        """Give the width in pixels of the outline that an output asks for."""
+        return output.outline.of(max(self.width, self.height))
+
+
+def subject_box(mask: NDArray[np.uint8]) -> Box | None:
+    """Give the box (left, top, right, bottom) of what a person would call the subject.
+
+    Haze and specks do not count; the soft edge does, as far as it shows. None: there is nothing.
+    """
+    height, width = mask.shape
+    rough = box_of(mask, _SUBJECT)
+    if rough is None:
+        return None
+    left, top, right, bottom = rough
+    parts, solid = solid_parts(mask[top:bottom, left:right], _SUBJECT)
+    x0, y0, x1, y1 = parts.box(solid)
+    x0, x1, y0, y1 = x0 + left, x1 + left, y0 + top, y1 + top
+    reach = max(2, ceil(max(height, width) * _SOFT))
+    around_x, around_y = max(x0 - reach, 0), max(y0 - reach, 0)
+    near = mask[around_y : y1 + reach, around_x : x1 + reach]
+    # the soft edge goes outwards from the box without a gap
+    rows, columns = near.max(axis=1) >= _SHOWS, near.max(axis=0) >= _SHOWS
+    y0, y1 = (y + around_y for y in _widened(rows, y0 - around_y, y1 - around_y))
+    x0, x1 = (x + around_x for x in _widened(columns, x0 - around_x, x1 - around_x))
+    return max(x0 - 1, 0), max(y0 - 1, 0), min(x1 + 1, width), min(y1 + 1, height)
+
+
+def _widened(shows: NDArray[np.bool_], start: int, end: int) -> tuple[int, int]:
+    while start and shows[start - 1]:
+        start -= 1
+    while end < len(shows) and shows[end]:
+        end += 1
+    return start, end
+
+
+def asks_nothing(output: Output) -> bool:
+    """Tell whether an output's canvas is the picture as it is."""
+    return (
+        output.crop == "none"
+        and output.margin.amount == 0
+        and output.aspect is None
+        and output.size is None
+    )
+
+
+def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
+    """Work out the canvas for a picture, of which `box` is to be fitted in; none: all of it.
+
+    The box with its margin is contained in the canvas whole, undistorted. A size in pixels is met
+    exactly; without one, a picture's pixel stays a pixel. An aspect is met to a pixel. A margin
+    that would leave no room takes 45 % of a side at each end. Where the picture ends inside the
+    canvas, it ends at a whole pixel.
+    """
+    left, top, right, bottom = box or (0, 0, width, height)
+    wide, high = right - left, bottom - top
+    (canvas_w, inset_x), (canvas_h, inset_y), scale = _canvas(wide, high, output)
+    at_x, at_y = _places(output.align)
+    free_x, free_y = canvas_w - 2 * inset_x, canvas_h - 2 * inset_y
+    x = inset_x + (free_x - wide * scale) * at_x
+    y = inset_y + (free_y - high * scale) * at_y
+    if output.size is None:
+        x, y = round(x), round(y)
+    from_x, to_x, target_left, target_right = _seen(left - x / scale, scale, canvas_w, width)
+    from_y, to_y, target_top, target_bottom = _seen(top - y / scale, scale, canvas_h, height)
+    return Frame(
+        width=canvas_w,
+        height=canvas_h,
+        region=(from_x, from_y, to_x, to_y),
+        target=(target_left, target_top, target_right, target_bottom),
+        subject=(x, y, x + wide * scale, y + high * scale),
+        scale=scale,
+    )
+
+
+def framed_size(height: int, width: int, output: Output) -> tuple[int, int]:
+    """Give the largest (height, width) that `framed` can come to for a picture of this size."""
+    largest = frame(height, width, None, output)
+    return largest.height, largest.width
+
+
+Side = tuple[int, float]  # pixels of a side of the canvas, and of the inset at each of its ends
+
+
+def _canvas(wide: int, high: int, output: Output) -> tuple[Side, Side, float]:
+    """Choose the canvas for a box: width, height, and the scale at which the box is drawn."""
+    fixed, share = _insets(output)
+    is_wide = wide >= high
+    if output.size is None and output.aspect is None:
+        longer = ceil((max(wide, high) + 2 * fixed) / (1 - 2 * share) - _EXACT)
+        inset = fixed + share * longer
+        shorter = ceil(min(wide, high) + 2 * inset - _EXACT)
+        return (*_turned((longer, inset), (shorter, inset), is_wide=is_wide), 1.0)
+    if output.size is None and output.aspect is not None:
+        return (*_widest(wide, high, output.aspect, fixed, share), 1.0)
+    if isinstance(output.size, int) and output.aspect is None:
+        size = output.size
+        inset = min(fixed + share * size, _ROOM * size)
+        scale = (size - 2 * inset) / max(wide, high)
+        shorter = max(1, ceil(min(wide, high) * scale + 2 * inset - _EXACT))
+        return (*_turned((size, inset), (shorter, inset), is_wide=is_wide), scale)
+    canvas_w, canvas_h = _fixed_canvas(output)
+    inset = fixed + share * max(canvas_w, canvas_h)
+    inset_x, inset_y = min(inset, _ROOM * canvas_w), min(inset, _ROOM * canvas_h)
+    scale = min((canvas_w - 2 * inset_x) / wide, (canvas_h - 2 * inset_y) / high)
+    return (canvas_w, inset_x), (canvas_h, inset_y), scale
+
+
+def _insets(output: Output) -> tuple[float, float]:
+    """Add up margin and outline: pixels, and parts of the longer side of what comes out.
+
+    An outline needs room only around a subject: a picture that is not cropped keeps its frame.
+    """
+    outline = output.outline if output.crop == "subject" else NOTHING
+    lengths = (output.margin, outline)
+    share = sum(length.amount for length in lengths if length.unit == "%") / 100
+    return sum(length.amount for length in lengths if length.unit == "px"), min(share, _ROOM)
+
+
+def _widest(
+    wide: int, high: int, aspect: tuple[int, int], fixed: float, share: float
+) -> tuple[Side, Side]:
+    """Give the smallest canvas of an aspect that holds a box and its insets at its own size."""
+    is_wide = aspect[0] >= aspect[1]
+    ratio = min(aspect) / max(aspect)  # the shorter side to the longer
+    along, across = (wide, high) if is_wide else (high, wide)
+    share_across = min(share, _ROOM * ratio)
+    needed = (
+        (along + 2 * fixed) / (1 - 2 * share),
+        (across + 2 * fixed) / (ratio - 2 * share_across),
+    )
+    longer = ceil(max(needed) - _EXACT)
+    shorter = ceil(longer * ratio - _EXACT)
+    sides = (longer, fixed + share * longer), (shorter, fixed + share_across * longer)
+    return _turned(*sides, is_wide=is_wide)
+
+
+def _fixed_canvas(output: Output) -> tuple[int, int]:
+    if isinstance(output.size, tuple):
+        return output.size
+    size, (across, down) = output.size or 1, output.aspect or (1, 1)
+    shorter = max(1, round(size * min(across, down) / max(across, down)))
+    return (size, shorter) if across >= down else (shorter, size)
+
+
+def _turned(longer: Side, shorter: Side, *, is_wide: bool) -> tuple[Side, Side]:
+    return (longer, shorter) if is_wide else (shorter, longer)
+
+
+def _places(align: str) -> tuple[float, float]:
+    """Give how far along its free room a subject lies, across and down: 0, a half or 1."""
+    words = align.split()
+    across = 0.0 if "left" in words else 1.0 if "right" in words else 0.5
+    down = 0.0 if "top" in words else 1.0 if "bottom" in words else 0.5
+    return across, down
+
+
+def _seen(start: float, scale: float, side: int, length: int) -> tuple[float, float, int, int]:
+    """Give what of a picture's `length` a canvas's `side` shows, and where, along one direction.
+
+    The canvas begins at `start` in the picture.
+    """
+    end = start + side / scale
+    first, last = max(start, 0.0), min(end, float(length))
+    target_first = 0 if start > -_EXACT else ceil((first - start) * scale - _EXACT)
+    target_last = side if end < length + _EXACT else floor((last - start) * scale + _EXACT)
+    target_first = min(target_first, side - 1)
+    return first, last, target_first, max(target_last, target_first + 1)
+
+
+def framed(
+    rgb: NDArray[Sample], mask: NDArray[np.uint8], output: Output
+) -> tuple[NDArray[Sample], NDArray[np.uint8]]:
+    """Put a picture (height × width × 3) and its mask on the canvas that an output asks for.
+
+    Where nothing is asked for these very arrays come back, and where only a part is cut out, views
+    of them. Without a subject to crop to, the whole picture is fitted in. Outside of it all is 0.
+    Colours are resized in proportion to the mask (premultiplied), so that none of what is cut away
+    comes in.
+    """
+    if asks_nothing(output):
+        return rgb, mask
+    height, width = mask.shape
+    box = subject_box(mask) if output.crop == "subject" else None
+    return placed(rgb, mask, frame(height, width, box, output))
+
+
+def placed(
+    rgb: NDArray[Sample], mask: NDArray[np.uint8], place: Frame
+) -> tuple[NDArray[Sample], NDArray[np.uint8]]:
+    """Draw a picture and its mask on a canvas that was worked out before."""
+    x0, y0, x1, y1 = (round(edge) for edge in place.region)
+    left, top, right, bottom = place.target
+    is_cut = place.region == (x0, y0, x1, y1) and (right - left, bottom - top) == (x1 - x0, y1 - y0)
+    if is_cut:
+        rgb, mask = rgb[y0:y1, x0:x1], mask[y0:y1, x0:x1]
+    else:
+        place = _where_it_shows(mask, place)
+        rgb, mask = _resized(rgb, mask, place)
+    left, top, right, bottom = place.target
+    if place.target == (0, 0, place.width, place.height):
+        return rgb, mask
+    canvas = np.zeros((place.height, place.width, 3), rgb.dtype)
+    canvas[top:bottom, left:right] = rgb
+    cover = np.zeros((place.height, place.width), np.uint8)
+    cover[top:bottom, left:right] = mask
+    return canvas, cover
+
+
+def _where_it_shows(mask: NDArray[np.uint8], place: Frame) -> Frame:
+    """Narrow region and target to where the mask is anything: all else on the canvas is 0."""
+    box = box_of(mask, _RIPPLE)
+    if box is None:
+        return place
+    across = _narrowed(place.region[0::2], place.target[0::2], box[0::2])
+    down = _narrowed(place.region[1::2], place.target[1::2], box[1::2])
+    return replace(
+        place,
+        region=(across[0], down[0], across[1], down[1]),
+        target=(across[2], down[2], across[3], down[3]),
+    )
+
+
+def _narrowed(
+    region: tuple[float, ...], target: tuple[int, ...], shown: tuple[int, ...]
+) -> tuple[float, float, int, int]:
+    """Narrow both along one direction, to whole pixels of the target with what a filter adds."""
+    (start, end), (first, last) = region, target
+    scale = (last - first) / (end - start)
+    around = ceil(_SUPPORT * max(1.0, scale))
+    new_first = max(first, first + floor((shown[0] - start) * scale) - around)
+    new_last = min(last, first + ceil((shown[1] - start) * scale) + around)
+    if new_first >= new_last:
+        return start, end, first, last
+    # an edge that stays, stays exactly
+    new_start = start if new_first == first else start + (new_first - first) / scale
+    new_end = end if new_last == last else start + (new_last - first) / scale
+    return new_start, new_end, new_first, new_last
+
+
+def _resized(
+    rgb: NDArray[Sample], mask: NDArray[np.uint8], place: Frame
+) -> tuple[NDArray[Sample], NDArray[np.uint8]]:
+    left, top, right, bottom = place.target
+    size = right - left, bottom - top
+    x0, y0, x1, y1 = place.region
+    # only what the filter reaches of the picture is looked at
+    reach_x = ceil(_SUPPORT * max(1.0, (x1 - x0) / size[0])) + 1
+    reach_y = ceil(_SUPPORT * max(1.0, (y1 - y0) / size[1])) + 1
+    start_x, start_y = max(0, floor(x0) - reach_x), max(0, floor(y0) - reach_y)
+    part = np.s_[start_y : ceil(y1) + reach_y, start_x : ceil(x1) + reach_x]
+    box = x0 - start_x, y0 - start_y, x1 - start_x, y1 - start_y
+    resize = _resized_deep if rgb.dtype == np.uint16 else _resized_bytes
+    return resize(rgb[part], mask[part], size, box)
+
+
+Region = tuple[float, float, float, float]
+
+
+def _resized_bytes(
+    rgb: NDArray[Any], mask: NDArray[np.uint8], size: tuple[int, int], box: Region
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    pixels = cutting.cutout(rgb, mask)
+    _premultiply(pixels)
+    image = Image.frombuffer("RGBa", mask.shape[::-1], pixels, "raw", "RGBa", 0, 1)
+    small = image.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
+    straight = small.convert("RGBA")
+    cover = straight.getchannel("A").point(_TIDIED)
+    return np.asarray(straight.convert("RGB")), np.asarray(cover)
+
+
+def _premultiply(rgba: NDArray[np.uint8]) -> None:
+    """Multiply colours by alpha in place; most tiles are wholly subject, or wholly not."""
+    height, width = rgba.shape[:2]
+    for top in range(0, height, _TILE):
+        for left in range(0, width, _TILE):
+            tile = rgba[top : top + _TILE, left : left + _TILE]
+            alpha = tile[..., 3].copy()
+            if alpha.max() < _RIPPLE:
+                tile[:] = 0
+            elif alpha.min() < 256 - _RIPPLE:
+                for channel in range(3):
+                    product = tile[..., channel].astype(np.uint16)
+                    product *= alpha
+                    product += 128
+                    product += product >> 8  # with this, the high byte is the 255th part
+                    tile[..., channel] = product >> 8
+
+
+def _resized_deep(
+    rgb: NDArray[Any], mask: NDArray[np.uint8], size: tuple[int, int], box: Region
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    part = mask.astype(np.float32) / np.float32(255)
+    cover = _resized_plane(part, size, box)
+    mask = np.array(_TIDIED, np.uint8)[np.rint(np.clip(cover, 0, 1) * 255).astype(np.uint8)]
+    weight = np.where(mask == 0, np.float32(0), 1 / np.maximum(cover, np.float32(1 / 255)))
+    result = np.empty((*mask.shape, 3), np.uint16)
+    for channel in range(3):
+        plane = _resized_plane(rgb[..., channel] * part, size, box)
+        result[..., channel] = np.rint(np.clip(plane * weight, 0, 65535))
+    return result, mask
+
+
+def _resized_plane(
+    plane: NDArray[np.float32], size: tuple[int, int], box: Region
+) -> NDArray[np.float32]:
+    image = Image.fromarray(plane)
+    return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP))
