@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol
@@ -20,6 +20,7 @@ from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 from scissorsd.machine import has_bf16, usable_cpus
 from scissorsd.runtime import SILENT, onnxruntime, opening, plain
+from scissorsd.slots import Slots, can_bind, cuda_runtime, page_locked, plain_memory
 
 ProviderName = Literal["cuda", "openvino", "cpu"]
 PROVIDERS: tuple[ProviderName, ...] = ("cuda", "openvino", "cpu")
@@ -83,7 +84,7 @@ class Probe:
     provider: ProviderName
     works: bool
     seconds: float | None  # of one inference, once warm
-    detail: str  # the precision, or the reason why not
+    detail: str  # the precision and, on a GPU, how it is fed; or the reason why not
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,24 @@ class _OrtSession:
     takes: str
     gives: str
     turn: contextlib.AbstractContextManager[object]
+    how: str = ""
 
     def run(self, network_input: Raw, /) -> Raw:
         with self.turn:
             (raw,) = self.ort.run([self.gives], {self.takes: network_input})
         found: Raw = np.asarray(raw, dtype=np.float32)[0, 0]
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _BoundSession:
+    provider: ProviderName
+    precision: str
+    slots: Slots
+    how: str
+
+    def run(self, network_input: Raw, /) -> Raw:
+        return self.slots.run(network_input)
 
 
 def open_session(
@@ -137,9 +150,41 @@ def open_session(
     # on the CPU provider two runs at once take 300 MB more, and longer than one after the other
     turn = threading.Lock() if provider == "cpu" else contextlib.nullcontext()
     session = _OrtSession(provider, precision, loaded, takes.name, gives.name, turn)
-    if provider in GPU_PROVIDERS:
-        warm_up(session, model)
-    return session
+    if provider not in GPU_PROVIDERS:
+        return session
+    warm_up(session, model)
+    return bound(session, model)
+
+
+def bound(session: _OrtSession, model: Model) -> Session:
+    """Give a session that runs several pictures at once, its input and output bound to buffers.
+
+    The buffers are page-locked where they can be. Where binding fails, or does not give what the
+    plain session does, it is that one, and tells why. The plain one must have run before.
+    """
+    try:
+        if not can_bind(session.ort):
+            return replace(session, how="one buffer for each run, its size being unknown")
+        slots, memory = _slots(session, model)
+        noise = np.random.default_rng(0).normal(size=_flat(model).shape).astype(np.float32)
+        if slots.warm_up(noise, session.run(noise)):
+            how = f"{slots.count} at once, {memory} buffers"
+            return _BoundSession(session.provider, session.precision, slots, how)
+    except Exception as error:  # noqa: BLE001 - it is for speed only; the plain session works
+        return replace(session, how=f"not bound: {plain(error)}")
+    return replace(session, how="not bound: bound, it gives something else")
+
+
+def _slots(session: _OrtSession, model: Model) -> tuple[Slots, str]:
+    ort, shape = onnxruntime(), _flat(model).shape
+    try:
+        if session.provider not in GPU_PROVIDERS:
+            return Slots(ort, session.ort, "cpu", shape=shape, allocate=plain_memory), "plain"
+        allocate = page_locked(cuda_runtime(_cuda_major(ort)))
+        return Slots(ort, session.ort, "cuda", shape=shape, allocate=allocate), "page-locked"
+    except OSError as error:
+        slots = Slots(ort, session.ort, "cuda", shape=shape, allocate=plain_memory)
+        return slots, f"plain (none are page-locked: {error.strerror or error})"
 
 
 def warm_up(session: Session, model: Model) -> None:
@@ -167,10 +212,17 @@ def probe(model: Model, path: Path, *, threads: int | None = None) -> list[Probe
                 model, path, provider, fast=model.fast_is_harmless, threads=count
             )
             seconds = timed(session, model, times=1)
-            found.append(Probe(provider, works=True, seconds=seconds, detail=session.precision))
+            found.append(Probe(provider, works=True, seconds=seconds, detail=described(session)))
         except Exception as error:  # noqa: BLE001 - whatever a provider throws is its finding
             found.append(Probe(provider, works=False, seconds=None, detail=plain(error)))
     return found
+
+
+def described(session: Session) -> str:
+    """Say what a session computes in and, on a GPU, how it is fed."""
+    if isinstance(session, _OrtSession | _BoundSession) and session.how:
+        return f"{session.precision}, {session.how}"
+    return session.precision
 
 
 def timed(session: Session, model: Model, *, times: int) -> float:
@@ -300,12 +352,16 @@ def _why_no_cuda(ort: ModuleType) -> str:
     reasons = []
     if missing := _missing("libcuda.so.1"):
         reasons.append(f"there is no NVIDIA driver here ({missing})")
-    cuda = "CUDA " + str(getattr(ort, "cuda_version", "") or "").partition(".")[0]
+    cuda = f"CUDA {_cuda_major(ort)}"
     library = Path(str(ort.__file__)).parent / "capi" / "libonnxruntime_providers_cuda.so"
     missing = _missing(str(library)) or _missing("libcudnn.so.9")
     if missing and not missing.startswith("libcuda.so"):
         reasons.append(f"{cuda.strip()} or {_CUDNN} is not installed ({missing})")
     return " and ".join(reasons) or "onnxruntime could not load CUDA, without saying why"
+
+
+def _cuda_major(ort: ModuleType) -> str:
+    return str(getattr(ort, "cuda_version", "") or "").partition(".")[0]
 
 
 def _missing(library: str) -> str:

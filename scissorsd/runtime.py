@@ -21,6 +21,7 @@ _KNOWN_WORDS = (
     (r"CUDA failure 100|no CUDA-capable device", "no NVIDIA GPU is visible here"),
     (r"CUDA failure 35\b|driver version is insufficient", "the NVIDIA driver is too old"),
     (r"out of memory|CUDA failure 2\b|STATUS_ALLOC_FAILED", "the memory is full"),
+    (r"CUDNN_STATUS_\w*ALLOCATION_FAILED", "the memory is full"),
     (r"Failed to allocate memory|bad_alloc|bad allocation", "the memory is full"),
     (r"CUDNN_STATUS_NOT_INITIALIZED", "cuDNN does not start"),
     (r"InvalidProtobuf|INVALID_PROTOBUF|Protobuf parsing failed", "it is not an ONNX network"),
@@ -29,12 +30,18 @@ _KNOWN_WORDS = (
         "some operations of the network are unknown to it",
     ),
 )
+# What tells something, amid paths and signatures of onnxruntime's own sources.
+_TELLING = re.compile(
+    r"Failed to allocate memory for requested buffer of size \d+"
+    r"|(?:CUDA|CUBLAS|CUDNN|CUFFT) failure -?\d+: .*?(?= ; GPU=|$)"
+)
 
 
 def plain(error: BaseException) -> str:
     """Say an exception of onnxruntime in half a sentence for a person."""
     said = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split()) or type(error).__name__
-    short = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", said)
+    telling = _TELLING.search(said)
+    short = telling[0] if telling else re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", said)
     short = short if len(short) <= 200 else short[:199] + "…"  # noqa: PLR2004 - a line of a log
     for pattern, words in _KNOWN_WORDS:
         if re.search(pattern, said, re.IGNORECASE):

@@ -24,6 +24,7 @@ from scissorsd.providers import (
     Raw,
     RefusedError,
     Session,
+    described,
     open_session,
     probe,
     timed,
@@ -240,6 +241,7 @@ class Sessions:
             precision=session.precision,
             seconds=round(seconds, 3),
             threads=self._threads,
+            how=described(session),
         )
         return session
 
