@@ -1,21 +1,24 @@
 """The answers of `status`, `why` and `retry`: from the journal and how the daemon stands."""
 
 import os
+import shlex
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import get_args
 
 from scissorsd import folders, standing
 from scissorsd.config import Inbox
 from scissorsd.core.ignoring import is_picture_name, why_ignored
-from scissorsd.core.rules import choose
+from scissorsd.core.rules import REVIEW_FOLDER, Verdict, choose
 from scissorsd.errors import ScissorsError, UsageError
 from scissorsd.journal import FILE, Entry, Journal
 from scissorsd.logs import one_line, plain
-from scissorsd.states import State
+from scissorsd.standing import Standing
+from scissorsd.states import DEFAULT_CONFIG, State, is_own
 
 LAST_JOBS = 10
 
@@ -32,6 +35,7 @@ def status(state: State) -> dict[str, object]:
     inboxes = []
     for inbox in state.config.inboxes:
         counts = journal.counts(inbox.path) if journal is not None else {}
+        verdicts = journal.verdicts(inbox.path) if journal is not None else {}
         now = live.get(inbox.name)
         inboxes.append(
             {
@@ -50,11 +54,9 @@ def status(state: State) -> dict[str, object]:
                 "unseen": now.unseen if now else "",
                 "done": counts.get("done", 0),
                 "failed": counts.get("failed", 0),
-                "verdicts": {
-                    key.removeprefix("verdict:"): number
-                    for key, number in counts.items()
-                    if key.startswith("verdict:")
-                },
+                "verdicts": {verdict: verdicts.get(verdict, 0) for verdict in get_args(Verdict)},
+                "review": verdicts.get("review", 0),
+                "advice": _advice(state, inbox, stands, verdicts),
             }
         )
     return {
@@ -73,6 +75,22 @@ def status(state: State) -> dict[str, object]:
         "inboxes": inboxes,
         "jobs": [_plain(entry) for entry in journal.latest(LAST_JOBS)] if journal else [],
     }
+
+
+def _advice(
+    state: State, inbox: Inbox, stands: Standing | None, verdicts: Mapping[str, int]
+) -> str:
+    """Say how to look at what a person should look at, or nothing where there is none."""
+    unsure = verdicts.get("doubtful", 0) + verdicts.get("no_subject", 0)
+    if not unsure:
+        return ""
+    command = ["scissorsd", "sheet", str(inbox.outbox)]
+    if stands is not None and stands.config not in {"", str(DEFAULT_CONFIG)}:
+        command += ["-c", stands.config]
+    elif not is_own(state.folder) and (stands is None or not stands.config):
+        command += ["--state", str(state.folder)]
+    folder = f"look at {inbox.outbox / REVIEW_FOLDER}; or " if verdicts["review"] else ""
+    return f"{folder}see all at a glance, these first: {shlex.join(command)}"
 
 
 def _plain(entry: Entry) -> dict[str, object]:

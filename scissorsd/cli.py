@@ -1,6 +1,7 @@
 """The commands. Whatever is heavy is imported inside them, so that `--help` answers at once."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -70,6 +71,14 @@ _FOLDER = click.Path(path_type=Path)
 _config = click.option("-c", "--config", type=_FOLDER, help="The configuration file.")
 _state = click.option("--state", type=_FOLDER, help="The state folder to ask or use.")
 _models = click.option("--models", type=_FOLDER, help="Where the model files are kept.")
+_edges = click.option(
+    "--edges",
+    type=click.Choice(["fine", "best", "soft"]),
+    default="fine",
+    show_default=True,
+    help="fine: the mask follows the picture's own edges; best: more closely, for more time; "
+    "soft: the network's mask as it is.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -86,6 +95,7 @@ def cli(context: click.Context, *, debug: bool) -> None:
 
 _daemon_options: list[Callable[[Command], Command]] = [
     click.option("--model", default="u2net", show_default=True, help="The network to use."),
+    _edges,
     click.option("--mask", is_flag=True, help="Put out the mask too, as NAME-mask.png."),
     click.option("--flat", metavar="COLOUR", help="Put out the picture on a colour too."),
     click.option("--comparison", is_flag=True, help="Put out before and after side by side too."),
@@ -129,6 +139,7 @@ def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, 
     rule = {
         "name": "everything",
         "model": options["model"],
+        "mask": {"edges": options["edges"]},
         "outputs": outputs,
         "source": options["source"],
     }
@@ -251,7 +262,7 @@ def once(
             fetching=bars.fetching,
         )
         code = daemon.run()
-    _sum_up(daemon)
+    _sum_up(daemon, *(("-c", str(config)) if config else ()))
     return code
 
 
@@ -281,7 +292,7 @@ def _for_once(
     return replace(loaded, inboxes=tuple(inboxes))
 
 
-def _sum_up(daemon: "Daemon") -> None:
+def _sum_up(daemon: "Daemon", *where: str) -> None:
     left = daemon.left_over()
     totals = daemon.totals
     verdicts = ", ".join(f"{n} {v}" for v, n in sorted(totals.verdicts.items()) if v != "ok")
@@ -293,6 +304,10 @@ def _sum_up(daemon: "Daemon") -> None:
     )
     for picture, reason in left:
         _complain(f"{picture}: {reason}")
+    if verdicts:
+        for outbox in dict.fromkeys(inbox.outbox for inbox in daemon.config.inboxes):
+            command = shlex.join(["scissorsd", "sheet", str(outbox), *where])
+            click.echo(f"To look at them all at a glance: {command}", err=True)
 
 
 # --- at once ---------------------------------------------------------------------------------
@@ -302,6 +317,7 @@ def _sum_up(daemon: "Daemon") -> None:
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=_FOLDER)
 @click.option("-o", "--out", type=_FOLDER, help="A folder, or the file for one picture.")
 @click.option("--model", default="u2net", show_default=True, help="The network to use.")
+@_edges
 @click.option(
     "--kind",
     "kinds",
@@ -421,6 +437,37 @@ def health(config: Path | None, state: Path | None) -> int:
     for trouble in troubles:
         click.echo(trouble)
     return EXIT_FAILURE if troubles else EXIT_OK
+
+
+@cli.command()
+@click.argument("outbox", type=_FOLDER)
+@click.option("-o", "--out", type=_FOLDER, help="The file, .jpg or .png. Default: sheet.jpg here.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, 100_000),
+    default=400,
+    show_default=True,
+    help="So many of the latest cutouts.",
+)
+@click.option(
+    "--columns",
+    type=click.IntRange(1, 40),
+    help="Cutouts side by side. Default: as fits a screen, up to 10.",
+)
+@_config
+@_state
+def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any) -> int:
+    """Write a contact sheet of the latest cutouts in OUTBOX, or in a folder of it.
+
+    Each stands on a checkerboard with its name and its verdict; those that a person should look
+    at come first. What does not fit on one page goes to sheet-2.jpg and so on.
+    """
+    from scissorsd import sheet as sheets
+    from scissorsd import states
+
+    for sentence in sheets.write(outbox, states.everyone(config, state), **options):
+        click.echo(sentence)
+    return EXIT_OK
 
 
 # --- models and the machine ------------------------------------------------------------------

@@ -14,7 +14,9 @@ Transactions are synced: what was journalled is still there after a power cut.
 
 import json
 import os
+import re
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +27,15 @@ from pathlib import Path
 from typing import Literal
 
 from scissorsd import faults, wal
-from scissorsd.core.rules import FAILED_FOLDER, Job, PlannedOutput, Rule, in_review, name_key
+from scissorsd.core.rules import (
+    FAILED_FOLDER,
+    REVIEW_FOLDER,
+    Job,
+    PlannedOutput,
+    Rule,
+    in_review,
+    name_key,
+)
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import JournalDamagedError, JournalError
 
@@ -101,6 +111,7 @@ class Entry:
     set_aside: tuple[str, ...]
     provider: str
     published: tuple[str, ...]
+    kinds: tuple[str, ...]  # of what is published, in that order; what follows is no picture
     moved_to: str  # where the source went or is to go, absolute; empty: nowhere
     begun_at: float
     ended_at: float
@@ -467,20 +478,52 @@ class Journal:
             "id IN (SELECT job FROM names WHERE key = ?)", _key(Path(), path)
         ) or self._entries("instr(set_aside, ?)", json.dumps(path))
 
+    def with_outputs_in(self, folder: Path) -> Iterator[Entry]:
+        """Give the jobs whose outputs went into a folder or below, the latest first."""
+        begins = json.dumps(str(folder / "_"))[:-2]
+        turn = sys.maxsize
+        while True:
+            found = self._rows(
+                "state IN ('done', 'published') AND instr(published, ?) AND turn < ?"
+                " ORDER BY turn DESC LIMIT 500",
+                begins,
+                turn,
+            )
+            yield from map(_entry, found)
+            if not found:
+                return
+            turn = found[-1]["turn"]
+
     def counts(self, inbox: Path) -> dict[str, int]:
-        """Count the jobs of an inbox by state, and the done ones by verdict as `verdict:…`."""
+        """Count the jobs of an inbox by state."""
         with self._locked("read") as db:
             rows = db.execute(
-                "SELECT state, verdict, count(*) AS n FROM jobs WHERE inbox = ?"
-                " GROUP BY state, verdict",
+                "SELECT state, count(*) AS n FROM jobs WHERE inbox = ? GROUP BY state",
                 (os.fsencode(inbox),),
             ).fetchall()
+        return {row["state"]: row["n"] for row in rows}
+
+    def verdicts(self, inbox: Path) -> dict[str, int]:
+        """Count the jobs of an inbox that were cut by verdict; and `review`: what went there."""
+        mine = os.fsencode(inbox)
         counts: dict[str, int] = {}
-        for row in rows:
-            counts[row["state"]] = counts.get(row["state"], 0) + row["n"]
-            if row["state"] == "done" and row["verdict"]:
-                key = f"verdict:{row['verdict']}"
-                counts[key] = counts.get(key, 0) + row["n"]
+        with self._locked("read") as db:
+            rows = db.execute(
+                "SELECT verdict, count(*) AS n FROM jobs WHERE inbox = ? AND verdict != ''"
+                " AND state IN ('done', 'published', 'failed') GROUP BY verdict",
+                (mine,),
+            ).fetchall()
+            counts.update({row["verdict"]: row["n"] for row in rows})
+            counts["review"] = 0
+            outboxes = db.execute("SELECT DISTINCT outbox FROM jobs WHERE inbox = ?", (mine,))
+            for (outbox,) in outboxes.fetchall():
+                begins = json.dumps([f"{Path(os.fsdecode(outbox)) / REVIEW_FOLDER}/"])[:-2]
+                (reviewed,) = db.execute(
+                    "SELECT count(*) FROM jobs WHERE inbox = ? AND outbox = ?"
+                    " AND state IN ('done', 'published') AND instr(published, ?) = 1",
+                    (mine, outbox, begins),
+                ).fetchone()
+                counts["review"] += reviewed
         return counts
 
     def ask_again(self, job_id: int) -> None:
@@ -539,9 +582,11 @@ class Journal:
         return row
 
     def _entries(self, where: str, *values: Value) -> list[Entry]:
+        return [_entry(row) for row in self._rows(where, *values)]
+
+    def _rows(self, where: str, *values: Value) -> list[sqlite3.Row]:
         with self._locked("read") as db:
-            rows = db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
-        return [_entry(row) for row in rows]
+            return db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
 
 
 def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
@@ -585,11 +630,21 @@ def _entry(row: sqlite3.Row) -> Entry:
         set_aside=tuple(json.loads(row["set_aside"])),
         provider=row["provider"],
         published=tuple(json.loads(row["published"])),
+        kinds=_kinds(row),
         moved_to=os.fsdecode(row["moved_to"])
         and str(Path(os.fsdecode(row["outbox"])) / os.fsdecode(row["moved_to"])),
         begun_at=row["begun_at"],
         ended_at=row["ended_at"],
     )
+
+
+def _kinds(row: sqlite3.Row) -> tuple[str, ...]:
+    """Read off the plan what kind each output is; nothing where that is not certain."""
+    kinds = _KIND.findall(row["plan"])
+    return tuple(kinds) if len(kinds) == len(json.loads(row["outputs"])) else ()
+
+
+_KIND = re.compile(r"\bOutput\(kind='(\w+)'")
 
 
 def _folders_of(row: sqlite3.Row) -> list[Path]:

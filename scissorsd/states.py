@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def for_pair(inbox: Path, outbox: Path) -> Path:
 def _own() -> Path:
     home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(home) / "scissorsd"
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a state folder is one that commands of this user find without being told."""
+    return folder.parent == _own()
 
 
 def remember(folder: Path, values: Mapping[str, object]) -> None:
@@ -75,6 +81,20 @@ def find(config: Path | None, state: Path | None, *, about: Path | None = None) 
         )
     choices = "\n".join(f"  --state {s.folder}   ({s.config.inboxes[0].path})" for s in found)
     raise UsageError("there is more than one daemon to ask; say which:", choices)
+
+
+def everyone(config: Path | None, state: Path | None) -> list[State]:
+    """Give the state that a command names or, where it names none, every one that is known here.
+
+    Those that cannot be read, such as another user's, are left out.
+    """
+    if config is not None or state is not None:
+        return [find(config, state)]
+    found = []
+    for kept in (None, *sorted(_own().glob(f"*/{_VALUES}"))):
+        with suppress(ScissorsError, OSError):
+            found.append(_configured(DEFAULT_CONFIG) if kept is None else _kept(kept.parent))
+    return found
 
 
 def _configured(path: Path) -> State:

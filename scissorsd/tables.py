@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +12,7 @@ from rich.table import Table
 from scissorsd import weights
 from scissorsd.core.catalogue import Model
 from scissorsd.core.pace import in_words
+from scissorsd.core.rules import Verdict
 from scissorsd.doctor import Finding
 from scissorsd.errors import ScissorsError
 from scissorsd.logs import one_line, plain
@@ -59,18 +60,32 @@ def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> Non
         table.add_row(escape(inbox["name"]), mode, *(str(inbox[key]) for key in _COUNTS))
     console.print()
     console.print(table)
+    _show_verdicts(console, inboxes)
     for inbox in inboxes:
         name = escape(inbox["name"])
-        unsure = {v: n for v, n in inbox["verdicts"].items() if v != "ok"}
-        if unsure:
-            said = ", ".join(f"{number} {verdict}" for verdict, number in sorted(unsure.items()))
-            console.print(f"{name}: of the done ones, {said}")
         for key, said in _REASONS.items():
             if inbox[key]:
                 reason = escape(plain(one_line(inbox[key])))
                 console.print(f"{name}: {said}: {reason}")
 
 
+def _show_verdicts(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> None:
+    judged = [inbox for inbox in inboxes if any(inbox["verdicts"].values())]
+    if not judged:
+        return
+    table = Table("verdicts", *_VERDICTS, "in review", box=None, pad_edge=False)
+    table.header_style = "bold"
+    for inbox in judged:
+        counts = [inbox["verdicts"][verdict] for verdict in _VERDICTS]
+        table.add_row(escape(inbox["name"]), *map(str, counts), str(inbox["review"]))
+    console.print()
+    console.print(table)
+    for inbox in judged:
+        if inbox["advice"]:
+            console.print(escape(plain(f"{inbox['name']}: {inbox['advice']}")))
+
+
+_VERDICTS = get_args(Verdict)
 _REASONS = {"away": "away", "held_why": "held", "unseen": "cannot be looked at"}
 _COUNTS = ("settling", "settled", "working", "done", "failed", "held")
 

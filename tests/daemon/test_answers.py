@@ -1,5 +1,6 @@
 """What `status`, `health`, `why` and `retry` answer about a real daemon."""
 
+import io
 import json
 import os
 import signal
@@ -7,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from scissorsd import standing
 
 from .driver import Workplace, picture, wait_for
 from .mounts import variables
+
+
+def nothing() -> bytes:
+    """Draw a picture of nothing."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "silver").save(buffer, "PNG")
+    return buffer.getvalue()
+
 
 # --- status and health -----------------------------------------------------------------------
 
@@ -40,7 +50,8 @@ def test_status(place: Workplace) -> None:
     (shop,) = told["inboxes"]
     assert (shop["name"], shop["path"]) == ("shop", str(place.inbox))
     assert (shop["watch"], shop["done"], shop["failed"]) == ("events", 1, 1)
-    assert shop["verdicts"] == {"ok": 1}
+    assert shop["verdicts"] == {"ok": 1, "doubtful": 0, "no_subject": 0}
+    assert (shop["review"], shop["advice"]) == (0, "")
     assert {(job["path"], job["state"]) for job in told["jobs"]} == {
         ("a.jpg", "done"),
         ("bad.jpg", "failed"),
@@ -52,6 +63,24 @@ def test_status(place: Workplace) -> None:
     told = status(place)
     assert (told["running"], told["pid"]) == (False, None)
     assert (told["inboxes"][0]["done"], told["inboxes"][0]["failed"]) == (1, 1)
+
+
+def test_status_counts_verdicts(place: Workplace) -> None:
+    """`status` counts verdicts and what went to review/, across restarts, and says what to do."""
+    place.put("a.jpg")
+    place.put("none.png", nothing())
+    daemon = place.start()
+    daemon.finished("a.jpg", "none.png")
+    daemon.stop()
+    (shop,) = status(place)["inboxes"]
+    assert shop["verdicts"] == {"ok": 1, "doubtful": 0, "no_subject": 1}
+    assert shop["review"] == 1
+    assert str(place.outbox / "review") in shop["advice"]
+    for_people = place.ask("status")
+    assert f"scissorsd sheet {place.outbox} -c {place.config}" in for_people
+    rows = [line.split() for line in for_people.splitlines()]
+    assert ["verdicts", "ok", "doubtful", "no_subject", "in", "review"] in rows
+    assert ["shop", "1", "0", "1", "1"] in rows
 
 
 def test_status_tells_how_long_the_rest_takes(place: Workplace) -> None:

@@ -1,11 +1,13 @@
 """The commands that cut without a service, and those about models, as real processes."""
 
+import io
 import json
 import os
 import signal
 from pathlib import Path
 
-from PIL import Image
+import pytest
+from PIL import Image, ImageChops
 
 from .driver import SIZE, Workplace, picture
 
@@ -64,6 +66,70 @@ def test_once_used_wrongly(place: Workplace) -> None:
     answer = place.run("once", place.folder / "nowhere", place.outbox)
     assert answer.returncode == 2
     assert "is not a folder" in answer.stderr
+
+
+@pytest.mark.parametrize("edges", ["fine", "best", "soft"])
+def test_edges(place: Workplace, edges: str) -> None:
+    """`--edges` goes into the rule, is remembered, and `cut` takes it too; fine is the default."""
+    place.put("a.jpg")
+    chosen = () if edges == "fine" else ("--edges", edges)
+    command = ("once", place.inbox, place.outbox, *U2NETP, *CPU, *chosen)
+    assert place.run(*command).returncode == 0
+    (kept,) = (place.folder / "home" / "state").glob("scissorsd/*/command-line.json")
+    (rule,) = json.loads(kept.read_text())["inboxes"]["inbox"]["rules"]
+    assert rule["mask"] == {"edges": edges}
+    out = place.folder / "cut.png"
+    cut = place.run("cut", place.inbox / "a.jpg", "-o", out, *U2NETP, *chosen)
+    assert cut.returncode == 0, cut.stderr
+    with Image.open(out) as one, Image.open(place.outbox / "a.png") as other:
+        difference = ImageChops.difference(one.getchannel("A"), other.getchannel("A"))
+    assert max(difference.tobytes()) <= 8  # `cut` may run on another provider
+
+
+# --- sheet -----------------------------------------------------------------------------------
+
+
+def test_sheet(place: Workplace) -> None:
+    """After `once` a contact sheet is a command away, which `once` tells; it knows the verdicts."""
+    place.put("a.jpg")
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "silver").save(buffer, "PNG")
+    place.put("none.png", buffer.getvalue())
+    done = place.run("once", place.inbox, place.outbox, *U2NETP, *CPU)
+    assert "2 cut (1 no_subject), 0 not" in done.stderr
+    assert f"scissorsd sheet {place.outbox}" in done.stderr
+    answer = place.run("sheet", place.outbox)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines() == [
+        str(place.folder / "sheet.jpg"),
+        "2 cutouts: 1 no subject, 1 ok (1 in review/)",
+    ]
+    assert not answer.stderr
+    with Image.open(place.folder / "sheet.jpg") as image:
+        image.load()
+    assert place.files() == ["a.png", "review/none.png", "review/none.png.txt"]
+
+
+def test_sheet_of_a_configuration(place: Workplace) -> None:
+    """`sheet -c` asks the configuration's daemon; without it, verdicts are unknown."""
+    place.put("a.jpg")
+    assert place.run("once", "-c", place.config).returncode == 0
+    told = place.run("sheet", place.outbox, "-c", place.config, "-o", "one.png")
+    assert told.stdout.splitlines()[-1] == "1 cutout: 1 ok"
+    untold = place.run("sheet", "outbox")
+    assert untold.stdout.splitlines()[-1] == "1 cutout; no job journal tells of verdicts"
+
+
+def test_sheet_used_wrongly(place: Workplace) -> None:
+    """A sheet of nothing, among pictures, or of a configuration that is not there, is refused."""
+    place.put("a.jpg")
+    assert place.run("sheet", place.outbox).returncode == 2
+    assert place.run("once", "-c", place.config).returncode == 0
+    among = place.run("sheet", place.outbox, "-c", place.config, "-o", place.inbox)
+    assert among.returncode == 2
+    assert "-o" in among.stderr
+    assert place.files(place.inbox) == ["a.jpg"]
+    assert place.run("sheet", place.outbox, "-c", "nowhere.yaml").returncode != 0
 
 
 # --- watch -----------------------------------------------------------------------------------

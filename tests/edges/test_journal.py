@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scissorsd import journal as journals
-from scissorsd.core.rules import Job, Output, Rule, SourceAction, plan
+from scissorsd.core.rules import Job, Output, Rule, SourceAction, in_review, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import JournalError
 from scissorsd.journal import Journal
@@ -318,7 +318,7 @@ def test_a_success_clears_earlier_failures(journal: Journal) -> None:
     journal.fail(INBOX, begun(journal, picture()), "damaged", [])
     done(journal, picture(version=2))
     assert journal.failures() == []
-    assert journal.counts(INBOX) == {"done": 1, "verdict:ok": 1}
+    assert journal.counts(INBOX) == {"done": 1}
 
 
 def test_a_failed_source_that_was_moved_still_counts(journal: Journal) -> None:
@@ -395,6 +395,77 @@ def test_the_latest(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [entry.path for entry in journal.latest(2)] == ["3.jpg", "2.jpg"]
 
 
+def judged(journal: Journal, name: str, verdict: str, *, review: bool = False) -> Job:
+    """Take a picture all the way with a verdict, perhaps to review/ with its reason."""
+    job = begun(journal, picture(name))
+    paths = [str(OUTBOX / (in_review(o.path) if review else o.path)) for o in job.outputs]
+    told = [*paths, f"{paths[0]}.txt"] if review else paths
+    journal.published(INBOX, job, told, verdict=verdict, provider="cpu")
+    journal.finish(INBOX, job)
+    return job
+
+
+def test_verdicts(journal: Journal, restarted: Callable[[], Journal]) -> None:
+    """Verdicts are counted, and what went to review/, also after a restart."""
+    judged(journal, "a.jpg", "ok")
+    judged(journal, "review/b.jpg", "ok")
+    judged(journal, "c.jpg", "doubtful")
+    judged(journal, "d.jpg", "doubtful", review=True)
+    judged(journal, "e.jpg", "no_subject", review=True)
+    journal.fail(INBOX, begun(journal, picture("f.jpg")), "none", [], verdict="no_subject")
+    journal.fail(INBOX, begun(journal, picture("g.jpg")), "damaged", [])
+    begun(journal, picture("h.jpg"))
+    counts = {"ok": 2, "doubtful": 2, "no_subject": 2, "review": 3}
+    assert journal.verdicts(INBOX) == counts
+    again = restarted()
+    assert again.verdicts(INBOX) == counts
+    assert again.verdicts(Path("/srv/other")) == {"review": 0}
+
+
+def test_what_lies_in_a_folder(journal: Journal) -> None:
+    """The jobs whose outputs lie below a folder are given, the latest first."""
+    for name in ("a.jpg", "one/b.jpg", f"one/{NOT_UTF8}", "one two/c.jpg"):
+        judged(journal, name, "ok")
+    judged(journal, "one/d.jpg", "no_subject", review=True)
+    journal.fail(INBOX, begun(journal, picture("one/e.jpg")), "damaged", [])
+
+    def below(folder: str) -> list[str]:
+        return [entry.path for entry in journal.with_outputs_in(OUTBOX / folder)]
+
+    assert below("") == ["one/d.jpg", "one two/c.jpg", f"one/{NOT_UTF8}", "one/b.jpg", "a.jpg"]
+    assert below("one") == [f"one/{NOT_UTF8}", "one/b.jpg"]
+    assert below(os.fsdecode(b"one/caf\xe9")) == [f"one/{NOT_UTF8}"]
+    assert below("review") == ["one/d.jpg"]
+    assert below("on") == []
+
+
+def test_very_many_in_a_folder(journal: Journal) -> None:
+    """They are read in parts, and none is left out or given twice."""
+    judged(journal, "a.jpg", "ok")
+    with journal._transaction("many") as db:
+        job = dict(journal._rows("id = 1")[0])
+        columns = [name for name in job if name not in {"id", "path", "turn"}]
+        db.executemany(
+            f"INSERT INTO jobs (path, turn, {', '.join(columns)})"  # noqa: S608 - our own names
+            f" VALUES (?, ?, {', '.join('?' * len(columns))})",
+            [
+                (f"{turn}.jpg".encode(), turn, *(job[name] for name in columns))
+                for turn in range(2, 1203)
+            ],
+        )
+    turns = [entry.path for entry in journal.with_outputs_in(OUTBOX)]
+    assert turns == [*(f"{turn}.jpg" for turn in range(1202, 1, -1)), "a.jpg"]
+
+
+def test_kinds_are_told(journal: Journal) -> None:
+    """Of each published file it is told which kind of output it is; a name cannot feign one."""
+    outputs = (Output("mask"), Output("cutout"), Output("flat", "jpeg"))
+    done(journal, picture("a.jpg"), Rule("all", outputs=outputs))
+    done(journal, picture("b.jpg"), Rule("Output(kind='mask'", outputs=outputs))
+    kinds = {entry.path: entry.kinds for entry in journal.latest(2)}
+    assert kinds == {"a.jpg": ("mask", "cutout", "flat"), "b.jpg": ()}
+
+
 # --- beside another process ------------------------------------------------------------------
 
 
@@ -403,7 +474,7 @@ def test_reading_beside_a_writer(journal: Journal) -> None:
     reader = Journal(journal.path.parent, read_only=True)
     assert reader.counts(INBOX) == {}
     job = done(journal, picture())
-    assert reader.counts(INBOX) == {"done": 1, "verdict:ok": 1}
+    assert reader.counts(INBOX) == {"done": 1}
     with pytest.raises(JournalError, match="cannot be written"):
         reader.ask_again(job.id)
     reader.close()
