@@ -37,7 +37,7 @@ _HEADER = 88
 _NAME, _SMALL, _TITLE = 15, 13, 24  # heights of letters
 _CAPTION = 52
 _RADIUS, _FRAME = 7, 3
-_MARK = 11
+_MARK, _FINE = 12, 8
 _SQUARE = 8
 
 _PAGE: Colour = (236, 236, 233)
@@ -219,15 +219,18 @@ class _Pen:
 
     def mark(self, verdict: Judged, left: int, top: int, colour: Colour) -> None:
         """Draw the mark of a verdict: each has a shape of its own, for who does not see colours."""
-        right, bottom = left + _MARK, top + _MARK
+        end = _FINE * _MARK - 1  # drawn larger, since Pillow does not smooth what it draws
+        shape = Image.new("L", (end + 1, end + 1))
+        draw = ImageDraw.Draw(shape)
         match verdict:
             case "doubtful":
-                middle = left + _MARK / 2
-                self.draw.polygon([(middle, top), (right, bottom), (left, bottom)], fill=colour)
+                draw.polygon([(end / 2, 0), (end, end), (0, end)], fill=255)
             case "no_subject":
-                self.draw.line((left, top, right, bottom), fill=colour, width=3)
-                self.draw.line((left, bottom, right, top), fill=colour, width=3)
+                for line in ((0, 0, end, end), (0, end, end, 0)):
+                    draw.line(line, fill=255, width=3 * _FINE)
             case "ok":
-                self.draw.ellipse((left + 1, top + 1, right - 1, bottom - 1), fill=colour)
+                draw.ellipse((_FINE, _FINE, end - _FINE, end - _FINE), fill=255)
             case "":
-                self.draw.ellipse((left + 1, top + 1, right - 1, bottom - 1), outline=colour)
+                inner = (_FINE, _FINE, end - _FINE, end - _FINE)
+                draw.ellipse(inner, outline=255, width=2 * _FINE)
+        self.sheet.paste(colour, (left, top), shape.reduce(_FINE))
