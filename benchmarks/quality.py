@@ -14,7 +14,7 @@ same weights. What mattes.py measures is told as means, and in ratios to our str
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
@@ -140,7 +140,7 @@ def laid_out(arguments: argparse.Namespace, work: Path) -> list[Case]:
 
 def drawn(work: Path) -> list[Case]:
     """Draw the pictures that the tests draw too."""
-    sys.path.append(str(TESTS))
+    use_drawings()
     found = []
     for drawing in import_module("drawn_alphas").drawings():
         case = case_at(work, drawing.name, ".png")
@@ -153,6 +153,11 @@ def drawn(work: Path) -> list[Case]:
             Image.fromarray(pixels).save(path, compress_level=1)
         found.append(case)
     return found
+
+
+def use_drawings() -> None:
+    """Let `drawn_alphas` be imported, which the tests share with the benchmarks."""
+    sys.path.append(str(TESTS))
 
 
 def case_at(work: Path, name: str, suffix: str) -> Case:
@@ -170,13 +175,15 @@ def estimate_foregrounds(here: Place, work: Path) -> None:
 # --- the methods -----------------------------------------------------------------------------
 
 
-def cut_by_rembg(here: Place, program: Path, model: str, work: Path) -> dict[str, Path]:
-    """Let rembg cut all pictures in each of its ways; give the folders of its cutouts."""
+def cut_by_rembg(
+    here: Place, program: Path, model: str, work: Path, ways: Iterable[str] = REMBG
+) -> dict[str, Path]:
+    """Let rembg cut all pictures in each of these ways; give the folders of its cutouts."""
     folders = {}
-    for name, flags in REMBG.items():
+    for name in ways:
         print(f"{name} cuts", file=sys.stderr)
         folders[name] = here.empty(name)
-        command = [str(program), "p", "-m", model, *flags]
+        command = [str(program), "p", "-m", model, *REMBG[name]]
         command += [str(work / "pictures"), str(folders[name])]
         subprocess.run(command, check=True, env=environment(here.models), capture_output=True)
     return folders
@@ -195,7 +202,7 @@ class Right:
         self._first: looks.Look | None = None
 
     def show(self, alpha: Matte) -> None:
-        """Take the next picture's true alpha."""
+        """Take the next picture's true alpha, or begin with the same once more."""
         self._alpha, self._first = alpha, None
 
     def run(self, _name: str, _input: NDArray[np.float32], /) -> tuple[NDArray[np.float32], str]:
