@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from scissorsd.core import cutting
 from scissorsd.core.parts import Box
@@ -28,7 +28,8 @@ _RIPPLE = 4
 _TIDIED = [0] * _RIPPLE + list(range(_RIPPLE, 256 - _RIPPLE)) + [255] * _RIPPLE
 _SUPPORT = 3  # the reach of Lanczos' filter
 _REDUCING_GAP = 2.0  # beyond twice this much shrinking whole pixels are averaged first
-_TILE = 256
+_TILE = 128
+_FAINT = 4  # so little of the mask says nothing of the colour
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
 
@@ -96,7 +97,7 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
     The box with its margin is contained in the canvas whole, undistorted. A size in pixels is met
     exactly; without one, a picture's pixel stays a pixel. An aspect is met to a pixel. A margin
     that would leave no room takes 45 % of a side at each end. Where the picture ends inside the
-    canvas, it ends at a whole pixel.
+    canvas, it ends at a whole pixel: it may be stretched by less than one.
     """
     left, top, right, bottom = box or (0, 0, width, height)
     wide, high = right - left, bottom - top
@@ -133,10 +134,9 @@ def _canvas(wide: int, high: int, output: Output) -> tuple[Side, Side, float]:
     fixed, share = _insets(output)
     is_wide = wide >= high
     if output.size is None and output.aspect is None:
-        longer = ceil((max(wide, high) + 2 * fixed) / (1 - 2 * share) - _EXACT)
-        inset = fixed + share * longer
-        shorter = ceil(min(wide, high) + 2 * inset - _EXACT)
-        return (*_turned((longer, inset), (shorter, inset), is_wide=is_wide), 1.0)
+        longer = (max(wide, high) + 2 * fixed) / (1 - 2 * share)
+        inset = ceil(fixed + share * longer - _EXACT)
+        return (wide + 2 * inset, inset), (high + 2 * inset, inset), 1.0
     if output.size is None and output.aspect is not None:
         return (*_widest(wide, high, output.aspect, fixed, share), 1.0)
     if isinstance(output.size, int) and output.aspect is None:
@@ -208,8 +208,10 @@ def _seen(start: float, scale: float, side: int, length: int) -> tuple[float, fl
     """
     end = start + side / scale
     first, last = max(start, 0.0), min(end, float(length))
-    target_first = 0 if start > -_EXACT else ceil((first - start) * scale - _EXACT)
-    target_last = side if end < length + _EXACT else floor((last - start) * scale + _EXACT)
+    before, after = (first - start) * scale, side - (last - start) * scale
+    # where it ends within less than a pixel of the canvas's edge, it ends there
+    target_first = 0 if before < 1 - _EXACT else ceil(before - _EXACT)
+    target_last = side if after < 1 - _EXACT else side - ceil(after - _EXACT)
     target_first = min(target_first, side - 1)
     return first, last, target_first, max(target_last, target_first + 1)
 
@@ -221,7 +223,7 @@ def framed(
 
     Where nothing is asked for these very arrays come back, and where only a part is cut out, views
     of them. Without a subject to crop to, the whole picture is fitted in. Outside of it all is 0.
-    Colours are resized in proportion to the mask (premultiplied), so that none of what is cut away
+    Colours count in proportion to the mask when they are resized, so that none of what is cut away
     comes in.
     """
     if asks_nothing(output):
@@ -306,31 +308,58 @@ Region = tuple[float, float, float, float]
 def _resized_bytes(
     rgb: NDArray[Any], mask: NDArray[np.uint8], size: tuple[int, int], box: Region
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    pixels = cutting.cutout(rgb, mask)
-    _premultiply(pixels)
-    image = Image.frombuffer("RGBa", mask.shape[::-1], pixels, "raw", "RGBa", 0, 1)
-    small = image.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
-    straight = small.convert("RGBA")
-    cover = straight.getchannel("A").point(_TIDIED)
-    return np.asarray(straight.convert("RGB")), np.asarray(cover)
+    # Premultiplied bytes would not do: where the filter overshoots they are cut off at 255, alpha
+    # before colour, and a bright rim lines every hard edge.
+    reach = ceil(_SUPPORT * max(1.0, (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]))
+    filled = Image.fromarray(_filled(rgb, mask, reach))
+    colours = filled.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
+    cover = Image.fromarray(mask).resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
+    return np.asarray(colours), np.asarray(cover.point(_TIDIED))
 
 
-def _premultiply(rgba: NDArray[np.uint8]) -> None:
-    """Multiply colours by alpha in place; most tiles are wholly subject, or wholly not."""
-    height, width = rgba.shape[:2]
+def _filled(rgb: NDArray[np.uint8], mask: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
+    """Put the subject's colours in the place of what is cut away, so far as a filter reaches.
+
+    They are the mean of those nearby, each counting by the mask (normalised convolution, Knutsson
+    and Westin, CVPR 1993); and where there are next to none, the mean of those farther off.
+    """
+    result = rgb.copy()
+    height, width = mask.shape
     for top in range(0, height, _TILE):
+        above = max(top - reach, 0)
         for left in range(0, width, _TILE):
-            tile = rgba[top : top + _TILE, left : left + _TILE]
-            alpha = tile[..., 3].copy()
-            if alpha.max() < _RIPPLE:
-                tile[:] = 0
-            elif alpha.min() < 256 - _RIPPLE:
-                for channel in range(3):
-                    product = tile[..., channel].astype(np.uint16)
-                    product *= alpha
-                    product += 128
-                    product += product >> 8  # with this, the high byte is the 255th part
-                    tile[..., channel] = product >> 8
+            before = max(left - reach, 0)
+            window = np.s_[above : top + _TILE + reach, before : left + _TILE + reach]
+            cover = mask[window]
+            if cover.max() < _RIPPLE or cover.min() >= 256 - _RIPPLE:
+                continue
+            tile = np.s_[top - above :, left - before :]
+            straight = cutting.cutout(rgb[window], cover)
+            image = Image.fromarray(straight).convert("RGBa")
+            blurred = np.asarray(image.filter(ImageFilter.BoxBlur(reach)))[tile][:_TILE, :_TILE]
+            mean = np.asarray(image.resize((1, 1), Image.Resampling.BOX))[0, 0]
+            part = mask[top : top + _TILE, left : left + _TILE]
+            inside = result[top : top + _TILE, left : left + _TILE]
+            inside[:] = _mixed(inside, part, blurred, mean)
+    return result
+
+
+def _mixed(
+    own: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    nearby: NDArray[np.uint8],
+    everywhere: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """Mix a picture's own colours with means (premultiplied, with alpha), by the mask."""
+    faint = np.float32(_FAINT / max(int(everywhere[3]), 1))
+    weight = np.float32(255) / (nearby[..., 3] + faint * everywhere[3])
+    share = mask * np.float32(1 / 255)
+    result = np.empty_like(own)
+    for channel in range(3):
+        mean = (nearby[..., channel] + faint * everywhere[channel]) * weight
+        np.minimum(mean, 255, out=mean)
+        result[..., channel] = mean + (own[..., channel] - mean) * share + np.float32(0.5)
+    return result
 
 
 def _resized_deep(

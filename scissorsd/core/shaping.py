@@ -235,7 +235,7 @@ def _grown(window: Mask, distance: float) -> Mask:
 
 def _dilated(window: Mask, radius: int) -> Mask:
     """Take the maximum within a disc: rows of the disc share the maxima along a row."""
-    width = window.shape[1]
+    height, width = window.shape
     padded = np.pad(window, ((0, 0), (radius, radius)))
     wide, result = window.copy(), window.copy()
     reached = 0
@@ -244,9 +244,10 @@ def _dilated(window: Mask, radius: int) -> Mask:
         for reached in range(reached + 1, half + 1):  # noqa: B020 - it goes on
             for start in (radius - reached, radius + reached):
                 np.maximum(wide, padded[:, start : start + width], out=wide)
-        above, below = result[: len(result) - down], result[down:]
-        np.maximum(above, wide[down:], out=above)
-        np.maximum(below, wide[: len(wide) - down], out=below)
+        if down < height:
+            above, below = result[: height - down], result[down:]
+            np.maximum(above, wide[down:], out=above)
+            np.maximum(below, wide[: height - down], out=below)
     return result
 
 
@@ -271,7 +272,7 @@ def _feathered(window: Mask, distance: float) -> Mask:
     image = Image.fromarray(window).filter(ImageFilter.GaussianBlur(distance / 2))
     blurred = np.asarray(image)
     most = np.maximum(_dilated(blurred, ceil(distance)), 1).astype(np.float32)
-    part = np.clip(2 * blurred / most - 1, 0, 1)
+    part = np.clip(2 * (blurred / most) - 1, 0, 1)
     part *= part * (3 - 2 * part)  # it sets in and ends gently
     return np.minimum(window, np.rint(255 * part).astype(np.uint8))
 
