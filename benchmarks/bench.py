@@ -35,6 +35,7 @@ class Place:
 
     cache: Path  # pictures, results, rembg's virtual environment, and work/ for one run
     models: Path
+    run: int = 1  # of several, whose results are told together
 
     def empty(self, name: str) -> Path:
         """Give an empty folder for one run."""
@@ -44,8 +45,16 @@ class Place:
         return folder
 
     def save(self, name: str, figures: Figures) -> None:
-        """Keep what was found, with the machine and the day, for the report."""
+        """Keep what was found, with the machine and the day, for the report.
+
+        The first of several runs takes the place of all that were kept before.
+        """
         folder = self.cache / "results"
+        if self.run == 1:
+            for old in folder.glob(f"run-*/{name}.json"):
+                old.unlink()
+        else:
+            folder /= f"run-{self.run}"
         folder.mkdir(parents=True, exist_ok=True)
         day = datetime.now(tz=UTC).strftime("%Y-%m-%d")
         whole = {"day": day, "machine": machine(), **figures}
@@ -63,15 +72,26 @@ def parser(about: str | None) -> argparse.ArgumentParser:
         help="where pictures, results and rembg are kept (default: %(default)s)",
     )
     options.add_argument("--models", type=Path, default=weights.default_folder())
+    options.add_argument(
+        "--run", type=int, default=1, help="of several, this one (from 1): the report tells all"
+    )
     return options
 
 
 def place(arguments: argparse.Namespace) -> Place:
     """Give the place that the options name."""
-    return Place(arguments.cache.absolute(), arguments.models.absolute())
+    return Place(arguments.cache.absolute(), arguments.models.absolute(), arguments.run)
 
 
 # --- what runs, and on what ------------------------------------------------------------------
+
+
+def rule_for(model: str, edges: str) -> dict[str, object]:
+    """Give a rule that makes cutouts: `soft` is rembg's own work, the others do more."""
+    rule: dict[str, object] = {"model": model, "mask": {"edges": edges}}
+    if edges == "soft":
+        rule["outputs"] = [{"kind": "cutout", "colour": "as_is"}]
+    return rule
 
 
 def write_config(

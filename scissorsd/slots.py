@@ -57,7 +57,7 @@ class Slots:
         count: int = IN_FLIGHT,
     ) -> None:
         self.count = count  # so many runs at once
-        self._loaded = loaded
+        self.loaded = loaded
         self._free: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
         for _ in range(count):
             self._free.put(_slot(ort, loaded, where, shape, allocate))
@@ -97,7 +97,7 @@ class Slots:
     def _run_in(self, slot: _Slot, network_input: Raw) -> Raw:
         np.copyto(slot.takes, network_input)
         slot.given.update_inplace(slot.takes)
-        self._loaded.run_with_iobinding(slot.binding)
+        self.loaded.run_with_iobinding(slot.binding)
         found: Raw = slot.gives[0, 0].copy()
         return found
 
