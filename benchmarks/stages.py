@@ -243,9 +243,9 @@ def section(figures: Figures) -> Iterator[str]:
         "computes in threads of ONNX Runtime's own: the CPU seconds of *infer* are the process's "
         "less those of all else. Wall seconds hold waiting too: for the disk, a lock, the turn "
         "of the network, a free CPU; they add up over the pictures in hand at once. *wait* is for "
-        "room under the memory ceiling. *Efficiency* is the stages' CPU seconds, from the first picture's "
-        "beginning to the last one's end, over what all cores had to give; beside it the same "
-        "with the whole process's CPU seconds.\n"
+        "room under the memory ceiling. *Efficiency* is the stages' CPU seconds, from the first "
+        "picture's beginning to the last one's end, over what all cores had to give; beside it "
+        "the same with the whole process's CPU seconds.\n"
     )
     runs = figures["runs"]
     headings = (
