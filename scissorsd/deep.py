@@ -22,7 +22,7 @@ Band = tuple[slice, NDArray[np.uint16]]
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
 
-_ROWS = 256  # of a band
+_ROWS = 64  # of a band
 _BITS = 16
 _GREY_WITH_ALPHA = "LA;16B"  # raw modes, by Pillow's names
 _COLOURS = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")

@@ -22,7 +22,7 @@ _SIGNATURE = 8  # bytes
 _UP = 2  # the filter's number
 _LEVEL = 2  # of ISA-L: 3 is slower and no smaller, 1 hardly faster
 _BAND = 1 << 20  # bytes filtered at a time: they stay in the processor's cache
-_SMALL_LEVEL = 6  # of zlib
+_SMALL = (6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_FILTERED)
 _DEEP = 2  # bytes of a sample
 
 
@@ -72,7 +72,7 @@ def _compressed(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, small: bool) 
     length = pixels.nbytes // len(pixels)
     count = max(1, _BAND // length)
     filtered = np.empty((count, 1 + length), np.uint8)
-    stream = zlib.compressobj(_SMALL_LEVEL) if small else isal_zlib.compressobj(_LEVEL)
+    stream = zlib.compressobj(*_SMALL) if small else isal_zlib.compressobj(_LEVEL)
     above = np.zeros(length, np.uint8)
     for top in range(0, len(pixels), count):
         rows = _bytes(pixels[top : top + count])

@@ -41,7 +41,7 @@ def encode_tiff(
     Raises ValueError where it cannot hold that.
     """
     height, width = pixels.shape[:2]
-    rows = max(1, _STRIP // (pixels.nbytes // height))
+    rows = min(height, max(1, _STRIP // (pixels.nbytes // height)))
     written = io.BytesIO()
     written.write(b"II*\0" + bytes(4))
     offsets, lengths = [], []

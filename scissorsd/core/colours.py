@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from scissorsd.core.depth import DEEP, grey, shallow
+from scissorsd.core.depth import DEEP, STEP, grey, shallow
 from scissorsd.core.profiles import SRGB_GREY
 
 _DEEP_MODES = ("I", "F")
 _WITHOUT_ALPHA = {"1": "L", "LA": "L", "RGBA": "RGB", "RGBX": "RGB"}
-_KINDS = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}  # Pillow's mode: the profile's colour space
+_RGB, _GREY, _CMYK = "RGB ", "GRAY", "CMYK"  # colour spaces, as profiles name them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +54,14 @@ def to_rgb(
         return Colours(rgb or image.getchannel("L").convert("RGB"), alpha, None)
     opened = _open(profile)
     kind = opened.profile.xcolor_space if opened else ""
-    if opened and kind == _KINDS.get(image.mode) and image.mode != "RGB":
+    if opened and kind == _GREY and image.mode == "L":
+        curve = _curve(opened)
+        shades = image if curve is None else image.point(shallow(curve[::STEP]).tolist())
+        return Colours(shades.convert("RGB"), alpha, None)
+    if opened and kind == _CMYK and image.mode == "CMYK":
         rgb = _through(image, opened, _srgb())
         return Colours(rgb or image.convert("RGB"), alpha, None)
-    return Colours(_plain_rgb(image), alpha, profile if kind == _KINDS["RGB"] else None)
+    return Colours(_plain_rgb(image), alpha, profile if kind == _RGB else None)
 
 
 def from_grey(
@@ -66,11 +70,11 @@ def from_grey(
     """Bring grey values of 16 bits to RGB; through a profile for grey before any bit is lost."""
     opened = _open(profile)
     kind = opened.profile.xcolor_space if opened else ""
-    if opened and kind == _KINDS["L"]:
+    if opened and kind == _GREY:
         curve = _curve(opened)
         values = values if curve is None else curve[values]
     rgb = Image.fromarray(shallow(values)).convert("RGB")
-    return Colours(rgb, alpha, profile if kind == _KINDS["RGB"] else None, values)
+    return Colours(rgb, alpha, profile if kind == _RGB else None, values)
 
 
 def _curve(profile: ImageCms.ImageCmsProfile) -> NDArray[np.uint16] | None:

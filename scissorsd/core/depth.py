@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 DEEP = 65_535  # the greatest value of 16 bits
-_STEP = 257  # of them to one of 8 bits: 255 × 257 = 65535
+STEP = 257  # of them to one of 8 bits: 255 × 257 = 65535
+_ROWS = 64  # worked on at a time
 _FULL_SCALES = {"I": (65535.0,), "F": (1.0, 255.0, 65535.0)}
 
 
 def deepened(values: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Give 8-bit values at 16 bits: the same part of the full scale, exactly."""
     deep = values.astype(np.uint16)
-    deep *= _STEP
+    deep *= STEP
     return deep
 
 
@@ -24,7 +25,7 @@ def shallow(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return _NEAREST[values]
 
 
-_NEAREST = np.rint(np.arange(DEEP + 1) / _STEP).astype(np.uint8)
+_NEAREST = np.rint(np.arange(DEEP + 1) / STEP).astype(np.uint8)
 
 
 def joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -68,13 +69,25 @@ def _range(image: Image.Image) -> tuple[float, float]:
     return least, greatest if greatest > least else least + 1
 
 
-def covered(mask: NDArray[np.uint8], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Multiply a mask (255 for 1) with a picture's own alpha at 16 bits, to the nearest value."""
-    product = mask.astype(np.uint32)
-    product *= alpha
-    product += 127
-    product //= 255
-    return product.astype(np.uint16)
+def deep_mask(
+    mask: NDArray[np.uint8],
+    alpha: NDArray[np.uint8] | None = None,
+    deep_alpha: NDArray[np.uint16] | None = None,
+) -> NDArray[np.uint16]:
+    """Give a mask (255 for 1) at 16 bits: the picture's own alpha, which is in it, then exactly.
+
+    `alpha` and `deep_alpha` are that alpha at both depths; all are height × width.
+    """
+    if alpha is None or deep_alpha is None:
+        return deepened(mask)
+    deep = np.empty(mask.shape, np.uint16)
+    for top in range(0, len(mask), _ROWS):
+        rows = slice(top, top + _ROWS)
+        # What was 1 before alpha was in it is alpha; what is no part of alpha stays what it is.
+        share = mask[rows] / np.maximum(alpha[rows], 1).astype(np.float64)
+        exact = np.minimum(np.rint(share * deep_alpha[rows]), DEEP)
+        deep[rows] = np.where(alpha[rows] == 0, deepened(mask[rows]), exact)
+    return deep
 
 
 def straightened(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -83,7 +96,7 @@ def straightened(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
     Where alpha is 0 no colour is known: it is 0.
     """
     alpha = samples[..., 3:]
-    straight = samples * (DEEP / np.maximum(alpha, 1))
+    straight = samples * (np.float32(DEEP) / np.maximum(alpha, 1))
     np.rint(np.minimum(straight, DEEP, out=straight), out=straight)
     straight *= alpha != 0
     straight[..., 3:] = alpha

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from drawn_profiles import cmyk_profile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
@@ -50,40 +51,6 @@ def colourful() -> Image.Image:
 def srgb() -> bytes:
     """Return an sRGB profile."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def drawn_profile(space: bytes, tags: Mapping[bytes, bytes]) -> bytes:
-    """Draw an ICC profile of version 2.4 for that colour space."""
-    at = 132 + 12 * len(tags)
-    index, content = struct.pack(">I", len(tags)), b""
-    for name, tag in tags.items():
-        index += name + struct.pack(">II", at + len(content), len(tag))
-        content += tag + bytes(-len(tag) % 4)
-    kind = b"prtr" if space == b"CMYK" else b"mntr"
-    header = struct.pack(
-        ">I4sI4s4s4s", at + len(content), b"none", 0x02400000, kind, space, b"Lab "
-    )
-    if space != b"CMYK":
-        header = header[:-4] + b"XYZ "
-    header += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
-    white = struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
-    return (header + white).ljust(128, b"\0") + index + content
-
-
-def grey_profile(gamma: float) -> bytes:
-    """Draw a profile for grey of that gamma."""
-    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256))
-    white = b"XYZ " + bytes(4) + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
-    return drawn_profile(b"GRAY", {b"wtpt": white, b"kTRC": curve})
-
-
-def cmyk_profile() -> bytes:
-    """Draw a profile for CMYK in which every ink there is turns out as the same mid-grey."""
-    grid = struct.pack(">3H", 0x8000, 0x8080, 0x8080) * 16
-    identity = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
-    linear = struct.pack(">2H", 0, 65535)
-    table = b"mft2" + bytes(4) + bytes((4, 3, 2, 0)) + identity + struct.pack(">2H", 2, 2)
-    return drawn_profile(b"CMYK", {b"A2B0": table + linear * 4 + grid + linear * 3})
 
 
 def ramp() -> NDArray[np.uint16]:
@@ -187,23 +154,6 @@ def test_a_cmyk_jpeg_is_not_inverted() -> None:
     image = Image.new("RGB", (16, 16), (250, 120, 10)).convert("CMYK")
     rgb = read(encoded(image, "JPEG", {"quality": 95})).rgb.astype(int)
     assert np.abs(rgb - (250, 120, 10)).max() <= 4
-
-
-def test_cmyk_goes_through_its_profile() -> None:
-    """A CMYK picture is converted as its profile says, and carries no CMYK profile further."""
-    image = Image.new("CMYK", (16, 16), (200, 30, 90, 10))
-    picture = read(encoded(image, "JPEG", {"icc_profile": cmyk_profile(), "quality": 95}))
-    assert picture.metadata.icc is None
-    assert np.ptp(picture.rgb) <= 2
-    assert 100 < picture.rgb.mean() < 140
-
-
-def test_grey_goes_through_its_profile() -> None:
-    """A linear grey comes out as the sRGB value of the same light, and carries no grey profile."""
-    data = encoded(Image.new("L", (4, 4), 55), "PNG", {"icc_profile": grey_profile(1.0)})
-    picture = read(data)
-    assert picture.metadata.icc is None
-    assert np.abs(picture.rgb.astype(int) - 128).max() <= 3
 
 
 def test_grey_with_an_rgb_profile_keeps_both() -> None:
