@@ -5,14 +5,12 @@ The geometry is worked out in numbers first (`frame`), then applied to the pixel
 
 from dataclasses import dataclass, replace
 from math import ceil, floor
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
-from scissorsd.core import cutting
 from scissorsd.core.parts import Box
+from scissorsd.core.resizing import RIPPLE, SUPPORT, Region, Sample, resized
 from scissorsd.core.rules import NOTHING, Output
 from scissorsd.core.shaping import box_of, solid_parts
 
@@ -23,15 +21,6 @@ _SHOWS = 8
 _SOFT = 1 / 100
 _ROOM = 0.45  # a margin takes at most this part of a side at each end
 _EXACT = 1e-6  # pixels
-# The ripples of a sharp filter: so near to nothing, and to all, they are nothing and all.
-_RIPPLE = 4
-_TIDIED = [0] * _RIPPLE + list(range(_RIPPLE, 256 - _RIPPLE)) + [255] * _RIPPLE
-_SUPPORT = 3  # the reach of Lanczos' filter
-_REDUCING_GAP = 2.0  # beyond twice this much shrinking whole pixels are averaged first
-_TILE = 128
-_FAINT = 4  # so little of the mask says nothing of the colour
-
-Sample = TypeVar("Sample", np.uint8, np.uint16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +29,9 @@ class Frame:
 
     width: int
     height: int
-    region: tuple[float, float, float, float]  # of the picture: left, top, right, bottom
+    region: Region  # of the picture
     target: Box  # of the canvas
-    subject: tuple[float, float, float, float]  # where the subject's box comes to lie
+    subject: Region  # where the subject's box comes to lie
     scale: float  # canvas pixels to one of the picture
 
     def outline(self, output: Output) -> float:
@@ -135,8 +124,8 @@ def _canvas(wide: int, high: int, output: Output) -> tuple[Side, Side, float]:
     is_wide = wide >= high
     if output.size is None and output.aspect is None:
         longer = (max(wide, high) + 2 * fixed) / (1 - 2 * share)
-        inset = ceil(fixed + share * longer - _EXACT)
-        return (wide + 2 * inset, inset), (high + 2 * inset, inset), 1.0
+        around = ceil(fixed + share * longer - _EXACT)
+        return (wide + 2 * around, around), (high + 2 * around, around), 1.0
     if output.size is None and output.aspect is not None:
         return (*_widest(wide, high, output.aspect, fixed, share), 1.0)
     if isinstance(output.size, int) and output.aspect is None:
@@ -244,7 +233,8 @@ def placed(
         rgb, mask = rgb[y0:y1, x0:x1], mask[y0:y1, x0:x1]
     else:
         place = _where_it_shows(mask, place)
-        rgb, mask = _resized(rgb, mask, place)
+        left, top, right, bottom = place.target
+        rgb, mask = resized(rgb, mask, (right - left, bottom - top), place.region)
     left, top, right, bottom = place.target
     if place.target == (0, 0, place.width, place.height):
         return rgb, mask
@@ -257,7 +247,7 @@ def placed(
 
 def _where_it_shows(mask: NDArray[np.uint8], place: Frame) -> Frame:
     """Narrow region and target to where the mask is anything: all else on the canvas is 0."""
-    box = box_of(mask, _RIPPLE)
+    box = box_of(mask, RIPPLE)
     if box is None:
         return place
     across = _narrowed(place.region[0::2], place.target[0::2], box[0::2])
@@ -275,7 +265,7 @@ def _narrowed(
     """Narrow both along one direction, to whole pixels of the target with what a filter adds."""
     (start, end), (first, last) = region, target
     scale = (last - first) / (end - start)
-    around = ceil(_SUPPORT * max(1.0, scale))
+    around = ceil(SUPPORT * max(1.0, scale))
     new_first = max(first, first + floor((shown[0] - start) * scale) - around)
     new_last = min(last, first + ceil((shown[1] - start) * scale) + around)
     if new_first >= new_last:
@@ -284,100 +274,3 @@ def _narrowed(
     new_start = start if new_first == first else start + (new_first - first) / scale
     new_end = end if new_last == last else start + (new_last - first) / scale
     return new_start, new_end, new_first, new_last
-
-
-def _resized(
-    rgb: NDArray[Sample], mask: NDArray[np.uint8], place: Frame
-) -> tuple[NDArray[Sample], NDArray[np.uint8]]:
-    left, top, right, bottom = place.target
-    size = right - left, bottom - top
-    x0, y0, x1, y1 = place.region
-    # only what the filter reaches of the picture is looked at
-    reach_x = ceil(_SUPPORT * max(1.0, (x1 - x0) / size[0])) + 1
-    reach_y = ceil(_SUPPORT * max(1.0, (y1 - y0) / size[1])) + 1
-    start_x, start_y = max(0, floor(x0) - reach_x), max(0, floor(y0) - reach_y)
-    part = np.s_[start_y : ceil(y1) + reach_y, start_x : ceil(x1) + reach_x]
-    box = x0 - start_x, y0 - start_y, x1 - start_x, y1 - start_y
-    resize = _resized_deep if rgb.dtype == np.uint16 else _resized_bytes
-    return resize(rgb[part], mask[part], size, box)
-
-
-Region = tuple[float, float, float, float]
-
-
-def _resized_bytes(
-    rgb: NDArray[Any], mask: NDArray[np.uint8], size: tuple[int, int], box: Region
-) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    # Premultiplied bytes would not do: where the filter overshoots they are cut off at 255, alpha
-    # before colour, and a bright rim lines every hard edge.
-    reach = ceil(_SUPPORT * max(1.0, (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]))
-    filled = Image.fromarray(_filled(rgb, mask, reach))
-    colours = filled.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
-    cover = Image.fromarray(mask).resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
-    return np.asarray(colours), np.asarray(cover.point(_TIDIED))
-
-
-def _filled(rgb: NDArray[np.uint8], mask: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
-    """Put the subject's colours in the place of what is cut away, so far as a filter reaches.
-
-    They are the mean of those nearby, each counting by the mask (normalised convolution, Knutsson
-    and Westin, CVPR 1993); and where there are next to none, the mean of those farther off.
-    """
-    result = rgb.copy()
-    height, width = mask.shape
-    for top in range(0, height, _TILE):
-        above = max(top - reach, 0)
-        for left in range(0, width, _TILE):
-            before = max(left - reach, 0)
-            window = np.s_[above : top + _TILE + reach, before : left + _TILE + reach]
-            cover = mask[window]
-            if cover.max() < _RIPPLE or cover.min() >= 256 - _RIPPLE:
-                continue
-            tile = np.s_[top - above :, left - before :]
-            straight = cutting.cutout(rgb[window], cover)
-            image = Image.fromarray(straight).convert("RGBa")
-            blurred = np.asarray(image.filter(ImageFilter.BoxBlur(reach)))[tile][:_TILE, :_TILE]
-            mean = np.asarray(image.resize((1, 1), Image.Resampling.BOX))[0, 0]
-            part = mask[top : top + _TILE, left : left + _TILE]
-            inside = result[top : top + _TILE, left : left + _TILE]
-            inside[:] = _mixed(inside, part, blurred, mean)
-    return result
-
-
-def _mixed(
-    own: NDArray[np.uint8],
-    mask: NDArray[np.uint8],
-    nearby: NDArray[np.uint8],
-    everywhere: NDArray[np.uint8],
-) -> NDArray[np.uint8]:
-    """Mix a picture's own colours with means (premultiplied, with alpha), by the mask."""
-    faint = np.float32(_FAINT / max(int(everywhere[3]), 1))
-    weight = np.float32(255) / (nearby[..., 3] + faint * everywhere[3])
-    share = mask * np.float32(1 / 255)
-    result = np.empty_like(own)
-    for channel in range(3):
-        mean = (nearby[..., channel] + faint * everywhere[channel]) * weight
-        np.minimum(mean, 255, out=mean)
-        result[..., channel] = mean + (own[..., channel] - mean) * share + np.float32(0.5)
-    return result
-
-
-def _resized_deep(
-    rgb: NDArray[Any], mask: NDArray[np.uint8], size: tuple[int, int], box: Region
-) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    part = mask.astype(np.float32) / np.float32(255)
-    cover = _resized_plane(part, size, box)
-    mask = np.array(_TIDIED, np.uint8)[np.rint(np.clip(cover, 0, 1) * 255).astype(np.uint8)]
-    weight = np.where(mask == 0, np.float32(0), 1 / np.maximum(cover, np.float32(1 / 255)))
-    result = np.empty((*mask.shape, 3), np.uint16)
-    for channel in range(3):
-        plane = _resized_plane(rgb[..., channel] * part, size, box)
-        result[..., channel] = np.rint(np.clip(plane * weight, 0, 65535))
-    return result, mask
-
-
-def _resized_plane(
-    plane: NDArray[np.float32], size: tuple[int, int], box: Region
-) -> NDArray[np.float32]:
-    image = Image.fromarray(plane)
-    return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP))

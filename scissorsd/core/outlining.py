@@ -1,13 +1,13 @@
 """The outline of a sticker: a rim of one colour around the subject, and under it."""
 
-from math import sqrt, tau
+from math import ceil, sqrt, tau
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from scissorsd.core import cutting
-from scissorsd.core.shaping import grown, solid_parts
+from scissorsd.core.shaping import grown, in_tiles, solid_parts
 
 _SOLID = 90  # where less of a subject is left than this, the rim does not go around it
 _SMOOTHING = 1 / 6  # of the width: what the corners of the rim are rounded by
@@ -42,5 +42,10 @@ def _rim(alpha: NDArray[np.uint8], width: float) -> NDArray[np.uint8] | None:
     steepness = max(1.0, blur * sqrt(tau) / _EDGE)
     levels = [round(min(max((v - 127.5) * steepness + 127.5, 0), 255)) for v in range(256)]
     wide = grown(subject.view(np.uint8) * np.uint8(255), width)
-    image = Image.fromarray(wide).filter(ImageFilter.GaussianBlur(blur))
-    return np.asarray(np.maximum(np.asarray(image.point(levels)), alpha * subject))
+
+    def rounded(window: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        image = Image.fromarray(window).filter(ImageFilter.GaussianBlur(blur))
+        return np.asarray(image.point(levels))
+
+    rim = in_tiles(wide, ceil(4 * blur), rounded)
+    return np.asarray(np.maximum(rim, alpha * subject))

@@ -1,7 +1,7 @@
 """The soft shadow that a subject casts where it stands, for flats."""
 
 from dataclasses import dataclass
-from math import sqrt, tau
+from math import ceil, sqrt, tau
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,8 @@ def shadow(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     The ground is touched where the subject's lower contour is nearly as low as its lowest point.
     A subject that reaches the bottom of the frame stands on nothing that is seen: no shadow.
     """
-    height, width = mask.shape
-    scale = min(1.0, _GRID / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.BOX))
-    solid = small >= _SOLID
+    cell = ceil(max(mask.shape) / _GRID)
+    solid = np.asarray(Image.fromarray(mask).reduce(cell)) >= _SOLID
     if not solid.any() or is_cut_off(mask):
         return np.zeros_like(mask)
     rows, touch = _contact(solid)
@@ -50,8 +47,20 @@ def shadow(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         np.ptp(np.flatnonzero(solid.any(axis=1))) + 1
     )
     dark = sum(_blurred(solid.shape, rows, touch, extent, layer) for layer in _LAYERS)
-    values = np.rint(np.minimum(dark, DARKEST)).astype(np.uint8)
-    return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC))
+    return _full_size(np.rint(np.minimum(dark, DARKEST)).astype(np.uint8), mask.shape, cell)
+
+
+def _full_size(dark: NDArray[np.uint8], shape: tuple[int, ...], cell: int) -> NDArray[np.uint8]:
+    """Undo the reduction; only where there is a shadow, which is little of a picture."""
+    result = np.zeros(shape, np.uint8)
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    if len(rows):
+        top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
+        some = result[top * cell : (rows[-1] + 2) * cell, left * cell : (columns[-1] + 2) * cell]
+        box = left, top, left + some.shape[1] / cell, top + some.shape[0] / cell
+        image = Image.fromarray(dark)
+        some[:] = np.asarray(image.resize(some.shape[::-1], Image.Resampling.BICUBIC, box))
+    return result
 
 
 def is_cut_off(mask: NDArray[np.uint8]) -> bool:

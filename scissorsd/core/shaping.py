@@ -217,7 +217,7 @@ def grown(mask: Mask, distance: float) -> Mask:
     if distance < 0:
         return ~grown(~mask, -distance)
     if distance <= _FARTHEST_GROWN:
-        return _in_tiles(mask, ceil(distance) + 1, lambda window: _grown(window, distance))
+        return in_tiles(mask, ceil(distance) + 1, lambda window: _grown(window, distance))
     scale = ceil(distance / _FARTHEST_GROWN)
     rough = grown(_reduced(mask, scale), distance / scale)
     return np.maximum(mask, _stretched(rough, mask.shape, scale))
@@ -262,7 +262,7 @@ def feathered(mask: Mask, distance: float) -> Mask:
         return mask
     if distance <= _FARTHEST_FEATHERED:
         reach = ceil(2.5 * distance) + 2
-        return _in_tiles(mask, reach, lambda window: _feathered(window, distance))
+        return in_tiles(mask, reach, lambda window: _feathered(window, distance))
     scale = ceil(distance / _FARTHEST_FEATHERED)
     rough = feathered(_reduced(mask, scale), distance / scale)
     return np.minimum(mask, _stretched(rough, mask.shape, scale))
@@ -277,7 +277,7 @@ def _feathered(window: Mask, distance: float) -> Mask:
     return np.minimum(window, np.rint(255 * part).astype(np.uint8))
 
 
-def _in_tiles(mask: Mask, reach: int, change: Callable[[Mask], Mask]) -> Mask:
+def in_tiles(mask: Mask, reach: int, change: Callable[[Mask], Mask]) -> Mask:
     """Change a mask tile by tile, each seen with what is within reach of it.
 
     Where all of that is the same, which is nearly everywhere, it stays.

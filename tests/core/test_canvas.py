@@ -279,6 +279,14 @@ def test_no_background_comes_in(size: int, *, deep: bool) -> None:
     assert np.abs(shown[cover == 255] / (257 if deep else 1) - (200, 100, 50)).max() <= 1
 
 
+def test_a_trace_of_a_subject_has_a_colour() -> None:
+    """Where a corner of the mask just reaches into a tile, all goes well, without a warning."""
+    rgb, mask = picture(300, 300, (0, 0, 0, 0))
+    mask[127:140, 127:140] = 9
+    shown, cover = canvas.framed(rgb, mask, Output(size=200))
+    assert (shown[cover > 0][:, 1] == 255).all()
+
+
 def test_sixteen_bits_stay_fine() -> None:
     """A gradient finer than 8 bits keeps its steps when it is resized."""
     row = np.linspace(30000, 31000, 400).astype(np.uint16)

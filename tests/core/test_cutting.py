@@ -86,7 +86,9 @@ def test_flat_stands_on_a_picture() -> None:
 )
 def test_comparisons_are_two_thousand_at_most(height: int, width: int) -> None:
     """Before, gap and after together stay within 2000 pixels, for pictures of any shape."""
-    result = cutting.comparison(plain(height, width), mask_of(height, width, 255), plain(height, width))
+    result = cutting.comparison(
+        plain(height, width), mask_of(height, width, 255), plain(height, width)
+    )
     assert max(result.shape[:2]) <= 2000
     assert (result[0, 0] == result[0, -1]).all()
     assert result.shape[1] % 2 == 0
@@ -109,3 +111,14 @@ def test_comparisons_show_a_grey_checkerboard() -> None:
     assert (board[..., 0] == board[..., 2]).all()
     assert (board[:16, :16] == board[16:32, 16:32]).all()
     assert board[0, 0, 0] != board[0, 16, 0]
+
+
+def test_shadows_lie_on_the_background_only() -> None:
+    """A shadow darkens the background in proportion, never the subject."""
+    mask = mask_of(200, 6, 0)
+    mask[:, 3:] = 255
+    shadow = mask_of(200, 6, 51)
+    for background in ((250, 100, 0), plain(200, 6, (250, 100, 0))):
+        result = cutting.flat(plain(200, 6), mask, background, shadow)
+        assert (result[:, :3] == (200, 80, 0)).all()
+        assert (result[:, 3:] == (200, 100, 50)).all()
