@@ -127,7 +127,7 @@ def without_memory(here: Place, model: str, count: int) -> Figures:
         folder / "outbox",
         rule=rule_for(model, "soft"),
         providers="cuda",
-        settle="0s",
+        settle="100ms",
         rescan="5s",
     )
     with held_memory() as free_again, Daemon(config, here.models) as daemon:
