@@ -1,4 +1,4 @@
-"""Compare encoders of PNG on real cutouts: time and size, beside Pillow's default.
+"""Compare encoders of PNG and TIFF on real cutouts: time and size, beside Pillow's default.
 
 Each picture is cut with u2netp and encoded on one thread by each encoder in turn; the ratios are
 medians over the pictures. OpenCV's encoder is tried where OpenCV happens to be installed.
@@ -23,11 +23,11 @@ from PIL import Image
 from scissorsd import images
 from scissorsd.core import cutting
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import Output
-from scissorsd.pipeline import cut_out
+from scissorsd.core.rules import MaskOptions, Output
+from scissorsd.making import cut_out
 from scissorsd.sessions import Sessions
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Encoder = Callable[[Pixels], bytes]
 
 DEFAULT = "Pillow, level 6 (its default)"
@@ -48,8 +48,9 @@ def main() -> None:
     for path in take(here.cache, arguments.kind, arguments.pictures):
         cutout = cut(path, sessions)
         measured = {
-            name: timed(partial(encode, cutout), arguments.rounds)
-            for name, encode in encoders().items()
+            name: timed(partial(encode, pixels), arguments.rounds)
+            for pixels, encoders in ((cutout, shallow_encoders()), (deep(cutout), deep_encoders()))
+            for name, encode in encoders.items()
         }
         seconds, size = measured[DEFAULT]
         for name, (its_seconds, its_size) in measured.items():
@@ -73,15 +74,34 @@ def main() -> None:
     print("\n".join(section(figures)))
 
 
-def cut(path: Path, sessions: Sessions) -> Pixels:
+def cut(path: Path, sessions: Sessions) -> NDArray[np.uint8]:
     """Cut one picture."""
     picture = images.read(path.read_bytes(), max_pixels=100_000_000)
-    found = cut_out(picture, CATALOGUE["u2netp"], sessions)
+    found = cut_out(picture, CATALOGUE["u2netp"], sessions, MaskOptions())
     return cutting.cutout(picture.rgb, found.mask)
 
 
-def encoders() -> dict[str, Encoder]:
-    """Give every encoder that is compared, Pillow's default first."""
+def deep(cutout: NDArray[np.uint8]) -> Pixels:
+    """Give a cutout at 16 bits, with a sensor's noise where the 8 said nothing."""
+    below = np.random.default_rng(1).integers(0, 256, cutout.shape, np.uint16)
+    below[cutout[..., 3] == 0] = 0
+    below |= cutout.astype(np.uint16) << 8
+    return below
+
+
+def deep_encoders() -> dict[str, Encoder]:
+    """Give the encoders of 16 bits; Pillow has none."""
+    return {
+        "16 bits: scissorsd, PNG, compression: fast": partial(by_us, output=Output()),
+        "16 bits: scissorsd, PNG, compression: small": partial(
+            by_us, output=Output(compression="small")
+        ),
+        "16 bits: scissorsd, TIFF": partial(by_us, output=Output(format="tiff")),
+    }
+
+
+def shallow_encoders() -> dict[str, Encoder]:
+    """Give every encoder of 8 bits that is compared, Pillow's default first."""
     found: dict[str, Encoder] = {DEFAULT: partial(by_pillow, compress_level=6)}
     for level in (1, 3, 9):
         found[f"Pillow, level {level}"] = partial(by_pillow, compress_level=level)
@@ -91,13 +111,15 @@ def encoders() -> dict[str, Encoder]:
             found[f"OpenCV, level {level}"] = partial(by_opencv, level=level)
     found[OURS] = partial(by_us, output=Output())
     found["scissorsd, compression: small"] = partial(by_us, output=Output(compression="small"))
+    found["Pillow, TIFF, deflate"] = partial(by_pillow, name="TIFF", compression="tiff_deflate")
+    found["scissorsd, TIFF"] = partial(by_us, output=Output(format="tiff"))
     return found
 
 
-def by_pillow(pixels: Pixels, **options: int) -> bytes:
+def by_pillow(pixels: Pixels, name: str = "PNG", **options: int | str) -> bytes:
     """Encode with Pillow."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", **options)
+    Image.fromarray(pixels).save(buffer, name, **options)
     return buffer.getvalue()
 
 
