@@ -164,10 +164,7 @@ def _bands(
 
 
 def _planes(image: ImageFile.ImageFile, data: bytes) -> _Planes | None:
-    """Load the picture; give its samples of 16 bits where Pillow would have to drop half of them.
-
-    That it can be made to give.
-    """
+    """Load the picture; give its planes where Pillow can be made to decode all of their bits."""
     if deep_samples.is_grey_with_alpha(image):
         return "LA", deep_samples.grey_with_alpha(image)
     if deep_samples.is_in_planes(image):
