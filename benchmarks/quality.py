@@ -42,6 +42,7 @@ from scissorsd.sessions import Sessions
 MAX_PIXELS = 250_000_000
 RIGHT = 0.9  # intersection over union with the truth, from which the subject counts as found
 BASE = "soft"
+RIGHT_NETWORK = "one that is right, simulated"
 AS_IS, CLEAN = Output(colour="as_is"), Output(colour="clean")
 EDGES: tuple[Edges, ...] = ("soft", "fine", "best")
 REMBG: dict[str, tuple[str, ...]] = {"rembg": (), "rembg -a": ("-a",), "rembg -dc": ("-dc",)}
@@ -78,28 +79,30 @@ def main() -> None:
     arguments = options().parse_args()
     logs.set_up(quiet=True)
     here = place(arguments)
-    work = here.empty("quality")
-    for name in ("pictures", "truths", "foregrounds"):
-        (work / name).mkdir()
+    name = arguments.save or ("quality-drawn" if arguments.drawn else "quality")
+    work = here.empty(name)
+    for folder in ("pictures", "truths", "foregrounds"):
+        (work / folder).mkdir()
     cases = drawn(work) if arguments.drawn else laid_out(arguments, work)
     program = None if arguments.alone or arguments.drawn else rembg_program(here.cache)
     rivals = cut_by_rembg(here, program, arguments.model, work) if program else {}
     figures: Figures = {
         "title": arguments.title or ("Drawn" if arguments.drawn else "Photographs"),
         "about": arguments.about,
-        "model": "a network that is right" if arguments.drawn else arguments.model,
+        "model": RIGHT_NETWORK if arguments.drawn else arguments.model,
         "truth": arguments.truth,
         "rembg": rembg_versions(program) if program else "",
         "pictures": [case.name for case in cases],
     }
-    network = Right() if arguments.drawn else sessions(here)
     if arguments.truth == "binary":
-        figures["methods"] = dict(binary_scores(here, masks(cases, network, arguments, rivals)))
+        found = masks(cases, sessions(here), arguments, rivals)
+        figures["methods"] = dict(binary_scores(here, found))
+    elif arguments.drawn:
+        figures |= compared(cases, Right(), arguments, rivals)
     else:
-        if not arguments.drawn:
-            estimate_foregrounds(here, work)
-        figures |= compared(cases, network, arguments, rivals)
-    here.save(arguments.save or ("quality-drawn" if arguments.drawn else "quality"), figures)
+        estimate_foregrounds(here, work)
+        figures |= compared(cases, sessions(here), arguments, rivals)
+    here.save(name, figures)
     print("\n".join(section(figures)))
 
 
@@ -182,7 +185,8 @@ def cut_by_rembg(
     folders = {}
     for name in ways:
         print(f"{name} cuts", file=sys.stderr)
-        folders[name] = here.empty(name)
+        folders[name] = work / name
+        folders[name].mkdir()
         command = [str(program), "p", "-m", model, *REMBG[name]]
         command += [str(work / "pictures"), str(folders[name])]
         subprocess.run(command, check=True, env=environment(here.models), capture_output=True)
@@ -233,7 +237,7 @@ def cutouts(
         yield f"{edges}, as it is", rendered(picture, ours, AS_IS)
         yield edges, rendered(picture, ours, CLEAN)
     for name, folder in rivals.items():
-        yield name, rgba(next(folder.glob(f"{case.picture.stem}.*")).read_bytes())
+        yield name, theirs(folder, case)
     mask = np.rint(true * 255).astype(np.uint8)
     known = making.Cut(mask, ours.judgement, "none", 0.0)
     yield "true alpha, as it is", rendered(picture, known, AS_IS)
@@ -252,6 +256,11 @@ def rgba(data: bytes) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGBA"))
 
 
+def theirs(folder: Path, case: Case) -> NDArray[np.uint8]:
+    """Read rembg's cutout."""
+    return rgba((folder / f"{case.picture.stem}.png").read_bytes())
+
+
 def darkened(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Compose with transparent black, which is what rembg does unless it is told otherwise."""
     image = Image.fromarray(rgb)
@@ -261,15 +270,17 @@ def darkened(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint
 
 def masks(
     cases: list[Case],
-    network: Sessions | Right,
+    network: Sessions,
     arguments: argparse.Namespace,
     rivals: dict[str, Path],
 ) -> Iterator[tuple[str, str, NDArray[np.uint8], Path]]:
     """Give method, picture, mask and truth, for pictures whose truth is binary."""
     for case in cases:
-        for name, cutout in cutouts(case, network, arguments.model, rivals):
-            if name in {*EDGES, "rembg", "rembg -a"}:
-                yield name, case.name, cutout[..., 3], case.truth
+        picture = images.read(case.picture.read_bytes(), max_pixels=MAX_PIXELS)
+        for edges in EDGES:
+            yield edges, case.name, cut(picture, network, arguments.model, edges).mask, case.truth
+        for name, folder in rivals.items():
+            yield name, case.name, theirs(folder, case)[..., 3], case.truth
 
 
 # --- the figures -----------------------------------------------------------------------------
@@ -336,7 +347,8 @@ def section(figures: Figures) -> Iterator[str]:
         yield table(("method", *BINARY), rows) + "\n"
         return
     everything = [*range(len(figures["pictures"]))]
-    found = [at for at in everything if figures["overlaps"][at] >= RIGHT or not figures["rembg"]]
+    right = figures["model"] == RIGHT_NETWORK  # it finds every subject, however thin
+    found = [at for at in everything if right or figures["overlaps"][at] >= RIGHT]
     if found and len(found) < len(everything):
         lost = ", ".join(figures["pictures"][at] for at in everything if at not in found)
         yield (
