@@ -30,10 +30,11 @@ from PIL import Image
 
 from scissorsd import logs, weights
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD, Model
+from scissorsd.core.rules import MaskOptions
 from scissorsd.errors import ScissorsError
 from scissorsd.images import Picture, read
 from scissorsd.machine import has_bf16, usable_cpus
-from scissorsd.pipeline import cut_out
+from scissorsd.making import cut_out
 from scissorsd.sessions import Opening, Sessions
 
 Mask = NDArray[np.float64]  # height × width, in [0, 1]
@@ -42,6 +43,7 @@ MODELS = ("u2net", "u2netp")
 PROVIDERS = ("cpu", "openvino")
 SIDE = 320
 MAX_PIXELS = 250_000_000
+SOFT = MaskOptions(edges="soft")  # as the network has it
 
 # What is a photograph among the pictures in the wheel: things, people, places, surfaces.
 PHOTOGRAPHS = (
@@ -122,7 +124,7 @@ def ours(
         precision="full" if precision == "full" else "fast",
     )
     opening = sessions.open(model.name)
-    masks = [cut_out(picture, model, sessions).mask / 255 for picture in pictures.values()]
+    masks = [cut_out(picture, model, sessions, SOFT).mask / 255 for picture in pictures.values()]
     opening = sessions.providers_in_use().get(model.name, opening)  # had it to fall back?
     sessions.close()
     return masks, opening

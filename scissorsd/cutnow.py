@@ -128,10 +128,8 @@ def cut_all(
                 _refuse_to_overwrite(targets)
             read = _picture(picture)
             cut = making.cut_out(read, CATALOGUE[model], sessions, MaskOptions(edges=edges))
-            files = [
-                (path, making.render(read, cut, output, max_pixels=MAX_PIXELS))
-                for path, output in zip(targets, outputs, strict=True)
-            ]
+            contents = making.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
+            files = list(zip(targets, contents, strict=True))
             folders.publish(files, tag="cut")
             said = [logs.printable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":

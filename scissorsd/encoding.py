@@ -4,9 +4,9 @@ import io
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from scissorsd.core.depth import Pixels
 from scissorsd.core.rules import Format, Output
 from scissorsd.errors import OverLimitsError, PictureError
 from scissorsd.metadata import Metadata, carried, exif_for, with_exif
@@ -19,10 +19,9 @@ _LONGEST_SIDES: dict[Format, int] = {"webp": 16383, "jpeg": 65500, "avif": 32768
 _FINE = 90  # from this quality on colour is kept at full resolution: edges of a cutout show it
 _LOSSLESS = 100
 _GREY = 2  # dimensions
-_Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-def encode(pixels: _Pixels, output: Output, metadata: Metadata) -> bytes:
+def encode(pixels: Pixels, output: Output, metadata: Metadata) -> bytes:
     """Encode pixels as `output.format`.
 
     `pixels` is (height, width), (height, width, 3), or with straight alpha (height, width, 4),
@@ -45,7 +44,7 @@ def encode(pixels: _Pixels, output: Output, metadata: Metadata) -> bytes:
     return with_exif(encoded, exif) if output.format == "tiff" and len(exif) else encoded
 
 
-def _encoded(pixels: _Pixels, output: Output, what_goes_with: dict[str, Any]) -> bytes:
+def _encoded(pixels: Pixels, output: Output, what_goes_with: dict[str, Any]) -> bytes:
     is_deep, is_small = pixels.dtype == np.uint16, output.compression == "small"
     if output.format == "tiff":
         icc, dpi = what_goes_with.get("icc_profile"), what_goes_with.get("dpi")

@@ -1,5 +1,6 @@
 """One picture in memory: the network's look at it, its mask, and the bytes of its outputs."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -10,13 +11,18 @@ from numpy.typing import NDArray
 
 from scissorsd import images
 from scissorsd.core import cutting, looks, masking
+from scissorsd.core.canvas import asks_nothing, framed, framed_size
 from scissorsd.core.catalogue import Model
+from scissorsd.core.depth import Pixels, deep_mask, deepened, shallow
 from scissorsd.core.foreground import cleaned
 from scissorsd.core.looks import Box, Look
 from scissorsd.core.masking import Judgement
+from scissorsd.core.outlining import outlined
 from scissorsd.core.refining import refine
-from scissorsd.core.rules import MaskOptions, Output
+from scissorsd.core.rules import NOTHING, MaskOptions, Output
+from scissorsd.core.shadows import is_cut_off, shadow
 from scissorsd.core.shaping import shape
+from scissorsd.errors import OverLimitsError
 
 
 class Inference(Protocol):
@@ -45,7 +51,7 @@ def cut_out(
     height, width = picture.rgb.shape[:2]
     began = monotonic()
     raw, provider = _look(picture, model, sessions, (0, 0, width, height))
-    seen = (Look(masking.normalised(raw), (0, 0, width, height)),)
+    seen: tuple[Look, ...] = (Look(masking.normalised(raw), (0, 0, width, height)),)
     if options.edges == "best" and (box := looks.second_box(seen[0])):
         closer, provider = _look(picture, model, sessions, box)
         second = Look(masking.normalised(closer), box)
@@ -74,12 +80,48 @@ def _look(
 
 def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:
     """Make one output of a cut picture: the bytes of its file."""
-    rgb, mask = picture.rgb, cut.mask
-    if output.colour == "clean" and output.kind != "mask":
-        rgb = cleaned(rgb, picture.small, mask)
+    (content,) = render_all(picture, cut, [output], max_pixels=max_pixels)
+    return content
+
+
+def render_all(
+    picture: images.Picture, cut: Cut, outputs: Sequence[Output], *, max_pixels: int
+) -> Iterator[bytes]:
+    """Make the outputs of a cut picture, each the bytes of its file."""
+    colours: dict[tuple[str, bool], Pixels] = {}  # as outputs want them; each made once
+    for output in outputs:
+        deep = images.wants_deep(output, picture)
+        kind = output.colour, deep
+        if kind not in colours:
+            colours[kind] = _colours(picture, cut, output, deep=deep)
+        yield _output(picture, cut, output, colours[kind], max_pixels=max_pixels)
+
+
+def _colours(picture: images.Picture, cut: Cut, output: Output, *, deep: bool) -> Pixels:
+    """Give the picture in the colours that an output is made of."""
+    rgb: Pixels = picture.rgb
+    if output.kind == "mask":
+        return rgb
+    if deep:
+        rgb = deepened(picture.rgb) if picture.deep is None else picture.deep
+    return cleaned(rgb, picture.small, cut.mask) if output.colour == "clean" else rgb
+
+
+def _output(
+    picture: images.Picture, cut: Cut, output: Output, colours: Pixels, *, max_pixels: int
+) -> bytes:
+    """Make one output: framed, and laid on what it asks for."""
+    if output.kind == "comparison":
+        both = cutting.comparison(picture.rgb, cut.mask, shallow(colours))
+        return images.encode(both, output, picture.metadata)
+    _refuse_over(output, cut.mask.shape, max_pixels)
+    rgb, shallow_mask = framed(colours, cut.mask, output)
+    mask: Pixels = shallow_mask
+    if images.wants_deep(output, picture):
+        mask = deepened(shallow_mask)
+        if asks_nothing(output):
+            mask = deep_mask(shallow_mask, picture.alpha, picture.deep_alpha)
     match output.kind:
-        case "cutout":
-            pixels = cutting.cutout(rgb, mask)
         case "mask":
             pixels = mask
         case "flat":
@@ -88,7 +130,21 @@ def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int
             behind = colour or images.load_background(
                 Path(output.background), height, width, max_pixels, picture.metadata.icc
             )
-            pixels = cutting.flat(rgb, mask, behind)
-        case "comparison":
-            pixels = cutting.comparison(picture.rgb, mask, rgb)
+            stands = output.shadow == "soft" and not is_cut_off(cut.mask)
+            pixels = cutting.flat(rgb, mask, behind, shadow(shallow_mask) if stands else None)
+        case _:
+            pixels = cutting.cutout(rgb, mask)
+            if output.outline != NOTHING:
+                rim = images.colour(output.outline_colour) or (255, 255, 255)
+                pixels = outlined(shallow(pixels), output.outline.of(max(mask.shape)), rim)
     return images.encode(pixels, output, picture.metadata)
+
+
+def _refuse_over(output: Output, shape: tuple[int, ...], max_pixels: int) -> None:
+    height, width = framed_size(shape[0], shape[1], output)
+    if not asks_nothing(output) and height * width > max_pixels:
+        raise OverLimitsError(
+            f"a {output.kind} of {width} by {height} pixels would be {height * width / 1e6:.1f} "
+            f"megapixels, over the limit of {max_pixels / 1e6:.1f}",
+            "Ask for a smaller size or margin in the rule, or raise the limit (limits: pixels).",
+        )

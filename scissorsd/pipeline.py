@@ -12,6 +12,7 @@ from typing import Literal
 
 from scissorsd import faults, folders, images
 from scissorsd.config import Inbox, Limits
+from scissorsd.core.canvas import asks_nothing, framed_size
 from scissorsd.core.catalogue import Model
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import (
@@ -38,12 +39,15 @@ from scissorsd.errors import (
 )
 from scissorsd.journal import Journal
 from scissorsd.machine import give_back_memory
-from scissorsd.making import Cut, Inference, cut_out, render
+from scissorsd.making import Cut, Inference, cut_out, render_all
 
 # What one pixel costs at most while its picture is in hand: measured over every format that is
 # read, 10 to 18 bytes; encoding takes no more, but for these formats.
 BYTES_PER_PIXEL = 20
+BYTES_PER_PIXEL_DEEP = 36  # where 16 bits are read or written
 BYTES_PER_PIXEL_ENCODING: dict[Format, int] = {"webp": 30, "avif": 50}
+HELD = 8  # by the picture itself, its clean colours and its mask, while a framed output is made
+SHALLOW = 8  # bits
 # A picture in hand when the program died is a suspect, and is tried again alone. A crash (a signal
 # such as SIGSEGV) counts for a hundred deaths, since a kill or a power cut says little of the
 # picture: only one that has the program killed every time, for want of memory, comes so far.
@@ -315,9 +319,10 @@ def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Pa
     rule = task.rule
     data = folders.read_source(task.inbox.path, task.source, limit=bench.limits.file)
     header = images.read_header(data, max_pixels=bench.limits.pixels)
-    room.grow(len(data) + header.width * header.height * _bytes_per_pixel(rule))
+    room.grow(len(data) + _bytes_to_cut(header, rule))
     faults.at("decode", task.source.path)
-    picture = images.read(data, max_pixels=bench.limits.pixels)
+    deep = any(output.depth != "8" for output in rule.outputs)
+    picture = images.read(data, max_pixels=bench.limits.pixels, deep=deep)
     cut = cut_out(picture, bench.catalogue[rule.model], bench.sessions, rule.mask)
     what_then = _what_then(rule, cut.judgement.verdict)
     if what_then == "fail":
@@ -334,9 +339,21 @@ def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Pa
     )
 
 
-def _bytes_per_pixel(rule: Rule) -> int:
-    encoding = (BYTES_PER_PIXEL_ENCODING.get(o.format, 0) for o in rule.outputs)
-    return max(BYTES_PER_PIXEL, *encoding)
+def _bytes_to_cut(header: images.Header, rule: Rule) -> int:
+    """Say what a picture of this size takes at most, from decoding to the encoded outputs."""
+    pixels = header.width * header.height
+    deep = any(
+        output.depth == "16" or (output.depth == "same" and header.bits > SHALLOW)
+        for output in rule.outputs
+    )
+    most = pixels * (BYTES_PER_PIXEL_DEEP if deep else BYTES_PER_PIXEL)
+    for output in rule.outputs:
+        encoding = BYTES_PER_PIXEL_ENCODING.get(output.format, BYTES_PER_PIXEL)
+        most = max(most, pixels * encoding)
+        if not asks_nothing(output):
+            height, width = framed_size(header.height, header.width, output)
+            most = max(most, pixels * HELD + height * width * encoding)
+    return most
 
 
 class _RefusedError(PictureError):
@@ -359,10 +376,10 @@ def _render_all(
     task: Task, job: Job, picture: images.Picture, cut: Cut, *, review: bool, bench: Bench
 ) -> list[tuple[Path, bytes]]:
     outbox = task.inbox.outbox
-    files = []
-    for planned in job.outputs:
-        content = render(picture, cut, planned.output, max_pixels=bench.limits.pixels)
-        files.append((outbox / (in_review(planned.path) if review else planned.path), content))
+    paths = [outbox / (in_review(p.path) if review else p.path) for p in job.outputs]
+    outputs = [planned.output for planned in job.outputs]
+    contents = render_all(picture, cut, outputs, max_pixels=bench.limits.pixels)
+    files = list(zip(paths, contents, strict=True))
     if review:
         first = files[0][0]
         note = _note(task, f"A person should look at this: {cut.judgement.reason}.")

@@ -30,7 +30,7 @@ _DEEP = 2  # bytes of a sample
 
 
 def encode_png(
-    pixels: NDArray[np.uint8] | NDArray[np.uint16], options: dict[str, Any], *, small: bool = False
+    pixels: NDArray[np.uint8 | np.uint16], options: dict[str, Any], *, small: bool = False
 ) -> bytes:
     """Encode (height, width), (height, width, 3) or (height, width, 4) as the bytes of a PNG.
 
@@ -70,7 +70,7 @@ def _write(written: io.BytesIO, kind: bytes, content: bytes) -> None:
     written.write(struct.pack(">I", zlib.crc32(content, zlib.crc32(kind))))
 
 
-def _compressed(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, small: bool) -> Iterator[bytes]:
+def _compressed(pixels: NDArray[np.uint8 | np.uint16], *, small: bool) -> Iterator[bytes]:
     """Give the compressed stream in parts: each row one byte for its filter, then differences."""
     pixel = pixels[0, 0].nbytes
     length = pixels.nbytes // len(pixels)
@@ -91,7 +91,7 @@ def _compressed(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, small: bool) 
     yield stream.flush()
 
 
-def _bytes(rows: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+def _bytes(rows: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
     """Give rows of pixels as rows of bytes, the high byte of a sample first."""
     if rows.itemsize == _DEEP:
         rows = np.ascontiguousarray(rows.astype(">u2"))

@@ -31,7 +31,7 @@ Entry = tuple[int, int, bytes]  # tag, type, value
 
 
 def encode_tiff(
-    pixels: NDArray[np.uint8] | NDArray[np.uint16],
+    pixels: NDArray[np.uint8 | np.uint16],
     *,
     icc: bytes | None = None,
     dpi: tuple[float, float] | None = None,
@@ -67,7 +67,7 @@ def encode_tiff(
     return written.getvalue()
 
 
-def _strips(pixels: NDArray[np.uint8] | NDArray[np.uint16], rows: int) -> Iterator[bytes]:
+def _strips(pixels: NDArray[np.uint8 | np.uint16], rows: int) -> Iterator[bytes]:
     stored = pixels.dtype.newbyteorder("<")
     for top in range(0, len(pixels), rows):
         strip = pixels[top : top + rows]
@@ -77,7 +77,7 @@ def _strips(pixels: NDArray[np.uint8] | NDArray[np.uint16], rows: int) -> Iterat
         yield isal_zlib.compress(differences, _LEVEL)
 
 
-def _about(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Iterator[Entry]:
+def _about(pixels: NDArray[np.uint8 | np.uint16]) -> Iterator[Entry]:
     height, width = pixels.shape[:2]
     samples = pixels[0, 0].size
     yield _Base.ImageWidth, _LONG, struct.pack("<I", width)

@@ -9,8 +9,9 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
+from scissorsd.core.depth import Sample
 from scissorsd.core.parts import Box
-from scissorsd.core.resizing import RIPPLE, SUPPORT, Region, Sample, resized
+from scissorsd.core.resizing import RIPPLE, SUPPORT, Region, resized
 from scissorsd.core.rules import NOTHING, Output
 from scissorsd.core.shaping import box_of, solid_parts
 
@@ -84,7 +85,8 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
     """Work out the canvas for a picture, of which `box` is to be fitted in; none: all of it.
 
     The box with its margin is contained in the canvas whole, undistorted. A size in pixels is met
-    exactly; without one, a picture's pixel stays a pixel. An aspect is met to a pixel. A margin
+    exactly; without one, a picture's pixel stays a pixel. An aspect is met to a pixel. Aligned to
+    a side at which the picture's own frame cuts it, a box lies there without a margin. A margin
     that would leave no room takes 45 % of a side at each end. Where the picture ends inside the
     canvas, it ends at a whole pixel: it may be stretched by less than one.
     """
@@ -95,6 +97,14 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
     free_x, free_y = canvas_w - 2 * inset_x, canvas_h - 2 * inset_y
     x = inset_x + (free_x - wide * scale) * at_x
     y = inset_y + (free_y - high * scale) * at_y
+    if "left" in output.align and left == 0:  # what the picture's frame cuts ends at this one
+        x = 0
+    elif "right" in output.align and right == width:
+        x = canvas_w - wide * scale
+    if "top" in output.align and top == 0:
+        y = 0
+    elif "bottom" in output.align and bottom == height:
+        y = canvas_h - high * scale
     if output.size is None:
         x, y = round(x), round(y)
     from_x, to_x, target_left, target_right = _seen(left - x / scale, scale, canvas_w, width)
@@ -228,8 +238,8 @@ def placed(
     """Draw a picture and its mask on a canvas that was worked out before."""
     x0, y0, x1, y1 = (round(edge) for edge in place.region)
     left, top, right, bottom = place.target
-    is_cut = place.region == (x0, y0, x1, y1) and (right - left, bottom - top) == (x1 - x0, y1 - y0)
-    if is_cut:
+    whole_pixels = np.array_equal(place.region, (x0, y0, x1, y1))
+    if whole_pixels and (right - left, bottom - top) == (x1 - x0, y1 - y0):
         rgb, mask = rgb[y0:y1, x0:x1], mask[y0:y1, x0:x1]
     else:
         place = _where_it_shows(mask, place)

@@ -1,12 +1,14 @@
 """Mask and picture to what is published: the cutout, the flat picture, the comparison.
 
-Everywhere `rgb` is uint8 (height, width, 3) and `mask` uint8 (height, width), where 255 is wholly
-the subject. Results are new uint8 arrays.
+Everywhere `rgb` is (height, width, 3) and `mask` (height, width), both uint8 or both uint16, where
+the greatest value of the type is wholly the subject. Results are new arrays of that type.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from scissorsd.core.depth import DEEP, STEP, Sample
 
 _BAND = 128  # rows composited at a time: they stay in the processor's cache
 _LONGEST_SIDE = 2000
@@ -15,14 +17,14 @@ _SQUARE = 16
 _LIGHT, _DARK, _BETWEEN = 224, 176, 255
 
 
-def cutout(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def cutout(rgb: NDArray[Sample], mask: NDArray[Sample]) -> NDArray[Sample]:
     """Return (height, width, 4): the picture's own colours with the mask as straight alpha.
 
     Colours are not multiplied by alpha, so soft edges do not darken; where alpha is 0 they are 0,
     which hides nothing and compresses well.
     """
     height, width = mask.shape
-    result = np.empty((height, width, 4), np.uint8)
+    result = np.empty((height, width, 4), mask.dtype)
     shown = (mask != 0).view(np.uint8)
     for channel in range(3):
         np.multiply(rgb[..., channel], shown, out=result[..., channel])
@@ -31,29 +33,39 @@ def cutout(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]
 
 
 def flat(
-    rgb: NDArray[np.uint8],
-    mask: NDArray[np.uint8],
+    rgb: NDArray[Sample],
+    mask: NDArray[Sample],
     background: tuple[int, int, int] | NDArray[np.uint8],
     shadow: NDArray[np.uint8] | None = None,
-) -> NDArray[np.uint8]:
+) -> NDArray[Sample]:
     """Return (height, width, 3): the subject on a colour, or on an array shaped like `rgb`.
 
-    A shadow (height, width) darkens the background, under the subject: 255 makes it black. Each
-    value is rounded to the nearest.
+    Background and shadow are of 8 bits always. A shadow (height, width) darkens the background,
+    under the subject: 255 makes it black. Each value is rounded to the nearest.
     """
     result = np.empty_like(rgb)
     for top in range(0, len(rgb), _BAND):
         band = slice(top, top + _BAND)
-        over, mask_band = Image.fromarray(rgb[band]), Image.fromarray(mask[band])
         if isinstance(background, tuple):
-            under = Image.new("RGB", over.size, background)
+            under = Image.new("RGB", mask[band].shape[::-1], background)
         else:
             under = Image.fromarray(background[band])
         if shadow is not None:
             under.paste((0, 0, 0), mask=Image.fromarray(shadow[band]))
-        under.paste(over, mask=mask_band)
-        result[band] = np.asarray(under)
+        if rgb.dtype == np.uint8:
+            under.paste(Image.fromarray(rgb[band]), mask=Image.fromarray(mask[band]))
+            result[band] = np.asarray(under)
+        else:
+            result[band] = _mixed_deep(rgb[band], np.asarray(under), mask[band])
     return result
+
+
+def _mixed_deep(
+    over: NDArray[Sample], under: NDArray[np.uint8], mask: NDArray[Sample]
+) -> NDArray[np.uint16]:
+    behind = under.astype(np.float64) * STEP
+    behind += (over - behind) * (mask[..., None] / DEEP)
+    return np.rint(behind).astype(np.uint16)
 
 
 def comparison(

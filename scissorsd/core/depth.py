@@ -3,9 +3,14 @@
 Everywhere 0 stands for none and the greatest value (255, 65535) for all of a colour or of alpha.
 """
 
+from typing import TypeVar, cast
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+Sample = TypeVar("Sample", bound=np.uint8 | np.uint16)
+Pixels = NDArray[np.uint8 | np.uint16]
 
 DEEP = 65_535  # the greatest value of 16 bits
 STEP = 257  # of them to one of 8 bits: 255 × 257 = 65535
@@ -20,8 +25,10 @@ def deepened(values: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return deep
 
 
-def shallow(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Give 16-bit values at 8 bits: the nearest part of the full scale."""
+def shallow(values: Pixels) -> NDArray[np.uint8]:
+    """Give values at 8 bits: the nearest part of the full scale; what is at 8 bits, as it is."""
+    if values.dtype == np.uint8:
+        return cast("NDArray[np.uint8]", values)
     return _NEAREST[values]
 
 

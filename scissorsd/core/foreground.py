@@ -10,17 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from scissorsd.core.depth import Sample
 from scissorsd.core.windows import means
 
 _RADII = 32, 2  # of the two rounds; pixels of the small picture
 _TINY = 1e-5
 _STRIP = 64  # rows of the picture that are worked on at a time
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Values = NDArray[np.float32]
 
 
-def cleaned(rgb: Pixels, small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Pixels:
+def cleaned(
+    rgb: NDArray[Sample], small: NDArray[np.uint8], mask: NDArray[np.uint8]
+) -> NDArray[Sample]:
     """Give the picture with the subject's own colours where the mask is neither 0 nor 255.
 
     `rgb` is (height, width, 3), uint8 or uint16, `small` the same picture at some 320 pixels a
@@ -39,10 +41,11 @@ def cleaned(rgb: Pixels, small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> P
     result = rgb.copy()
     for strip, found in zip(strips, mixed, strict=True):
         if len(found):
-            lines = _blend(around, *(part[strip] for part in rows))
+            lines = _blend(around, rows[0][strip], rows[1][strip], rows[2][strip])
             row, column = np.divmod(found, width)
-            place = row * around.shape[1]
-            both = _blend(lines.reshape(-1, 6), *(part[column] for part in columns), place)
+            start = row * around.shape[1]
+            left, right = columns[0][column] + start, columns[1][column] + start
+            both = _blend(lines.reshape(-1, 6), left, right, columns[2][column])
             pixels = result[strip].reshape(-1, 3)
             alpha = mask[strip].reshape(-1)[found, None] * np.float32(1 / 255)
             own = _own(pixels[found], both[:, :3], both[:, 3:], alpha)
@@ -51,9 +54,9 @@ def cleaned(rgb: Pixels, small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> P
     return result
 
 
-def _own(colour: Pixels, subject: Values, background: Values, alpha: Values) -> Values:
+def _own(colour: NDArray[Sample], subject: Values, background: Values, alpha: Values) -> Values:
     """Add to what the surroundings say of the subject what the pixel adds (the paper's eq. 7)."""
-    own = colour - background
+    own: Values = colour - background
     own -= alpha * (subject - background)
     own *= alpha
     own += subject
@@ -68,15 +71,10 @@ def _between(length: int, cells: int) -> tuple[NDArray[np.intp], NDArray[np.intp
     return first.clip(0, cells - 1), (first + 1).clip(0, cells - 1), way
 
 
-def _blend(
-    cells: Values,
-    first: NDArray[np.intp],
-    second: NDArray[np.intp],
-    way: Values,
-    offset: NDArray[np.intp] | int = 0,
-) -> Values:
-    start = cells[first + offset]
-    step = cells[second + offset]
+def _blend(cells: Values, first: NDArray[np.intp], second: NDArray[np.intp], way: Values) -> Values:
+    """Give the values part of the way from some cells to others."""
+    start = cells[first]
+    step = cells[second]
     step -= start
     step *= way.reshape(-1, *[1] * (cells.ndim - 1))
     start += step

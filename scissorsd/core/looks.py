@@ -57,8 +57,8 @@ def agree(first: Look, second: Look) -> bool:
     height, width = second.values.shape
     before = _part(first, second.box, (width, height)) > LIKELY
     after = second.values > LIKELY
-    union = np.count_nonzero(before | after)
-    return bool(union) and np.count_nonzero(before & after) > AGREEMENT * union
+    union = int(np.count_nonzero(before | after))
+    return union > 0 and int(np.count_nonzero(before & after)) > AGREEMENT * union
 
 
 def full_size(looks: tuple[Look, ...], *, nothing: float = 0.0) -> NDArray[np.uint8]:

@@ -40,17 +40,17 @@ class Effort:
     iterations: int
 
 
-EFFORTS = {"fine": Effort(1.5, 10), "best": Effort(2.0, 20)}
+EFFORTS = {"fine": Effort(1.5, 15), "best": Effort(2.0, 25)}
 
 _TILE = 128  # pixels, high and wide
 _SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
 _WINDOW = 5  # the Laplacian's; pixels of the guide, high and wide
-_SMOOTH = 1e-5  # added to the variance of the colours (0 to 1) in such a window
+_SMOOTH = 2e-6  # added to the variance of the colours (0 to 1) in such a window
 _HELD, _HELD_IN_BAND = 10.001, 0.001  # how strongly the solution is held to the network's mask
 _GUIDED_WINDOW, _GUIDED_SMOOTH = 3, 1e-4
-_EXPLAINED_RADIUS = 4.0  # cells
-_EXPLAINED_FROM, _EXPLAINED_OVER = 0.5, 0.3  # from this R² on colour is trusted, wholly this above
-_NOTHING = 0.05  # values of the mask up to here become 0, and as near to 1 become 1
+_EXPLAINED_RADIUS = 6.0  # cells
+_EXPLAINED_FROM, _EXPLAINED_OVER = 0.25, 0.3  # from this R² on colour is trusted, wholly this above
+_NOTHING = 0.015  # values of the mask up to here become 0, and as near to 1 become 1
 _STRETCH = 1 / (1 - 2 * _NOTHING)
 
 
@@ -117,7 +117,8 @@ def _band(mask: NDArray[np.float32], cell: int) -> NDArray[np.bool_]:
         Image.fromarray(known).convert("L").filter(ImageFilter.MinFilter(2 * cell + 1))
         for known in (mask > _SURE, mask < 1 - _SURE)
     )
-    return (np.asarray(sure) | np.asarray(absent)) == 0
+    unsure: NDArray[np.bool_] = (np.asarray(sure) | np.asarray(absent)) == 0
+    return unsure
 
 
 def _bounds(band: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
@@ -223,9 +224,9 @@ def _solved(guide: Values, mask: Values, band: Values, iterations: int) -> Value
     def laplacian(x: Values) -> Values:
         functions = spread(fit.functions(x), _WINDOW)
         functions[:3] *= guide
-        fitted = functions.sum(axis=0)
-        fitted /= count
-        return cover * x - fitted
+        rest: Values = cover * x
+        rest -= functions.sum(axis=0) / count
+        return rest
 
     x = mask.copy()
     residual = -laplacian(x)
@@ -248,10 +249,10 @@ def _solved(guide: Values, mask: Values, band: Values, iterations: int) -> Value
 def _linear(guide: Values, values: Values) -> NDArray[np.float32]:
     """Give for each pixel of the guide the function of its colours: a (3 planes) and b."""
     if min(values.shape) < _GUIDED_WINDOW:
-        return np.stack([*np.zeros_like(guide), values])
+        return np.stack([*np.zeros_like(guide), values]).astype(np.float32)
     functions = _Fit.of(guide, _GUIDED_WINDOW, _GUIDED_SMOOTH).functions(values)
     cover = spread(np.ones_like(functions[0]), _GUIDED_WINDOW)
-    return spread(functions, _GUIDED_WINDOW) / cover
+    return (spread(functions, _GUIDED_WINDOW) / cover).astype(np.float32)
 
 
 def _fits(guide: Values, mask: Values, radius: int) -> Values:
@@ -275,7 +276,8 @@ def _fits(guide: Values, mask: Values, radius: int) -> Values:
         + xb * (i2 * xr + i4 * xg + i5 * xb)
     ) / determinant
     share = explained / (xx - value * value + _GUIDED_SMOOTH)
-    return np.clip((share - _EXPLAINED_FROM) / _EXPLAINED_OVER, 0, 1).astype(np.float32)
+    trust: Values = np.clip((share - _EXPLAINED_FROM) / _EXPLAINED_OVER, 0, 1)
+    return trust.astype(np.float32)
 
 
 # --- on the picture --------------------------------------------------------------------------
@@ -322,8 +324,9 @@ def _tiles(place: _Place, trust: Values) -> Iterator[Box]:
     columns = [_covering(x, x + _TILE, place.left, place.across) for x in starts]
     for y in range(top, bottom, _TILE):
         lower = min(bottom, y + _TILE)
-        anywhere = trust[_covering(y, lower, place.top, place.down)].any(axis=0)
-        touched = [bool(anywhere[part].any()) for part in columns]
+        rows = trust[_covering(y, lower, place.top, place.down)]
+        anywhere = np.asarray(rows.any(axis=0))
+        touched = np.array([anywhere[part].any() for part in columns])
         ends = np.flatnonzero(np.diff(touched, prepend=False, append=False))
         for first, beyond in ends.reshape(-1, 2):
             yield starts[first], y, min(right, left + int(beyond) * _TILE), lower

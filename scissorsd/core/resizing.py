@@ -1,16 +1,16 @@
 """Resizing a picture together with its mask, so that nothing of what is cut away comes in."""
 
 from math import ceil, floor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from scissorsd.core import cutting
+from scissorsd.core.depth import Sample
 
 Region = tuple[float, float, float, float]  # left, top, right, bottom
-Sample = TypeVar("Sample", np.uint8, np.uint16)
 
 SUPPORT = 3  # the reach of Lanczos' filter, in pixels of the coarser of both pictures
 # The ripples of a sharp filter: so near to nothing, and to all, they are nothing and all.

@@ -95,7 +95,7 @@ def most_memory(function: Callable[[], object]) -> float:
 
 
 def test_copies_of_a_picture() -> None:
-    """Reading takes a picture's bytes twice, while joined; cutting a mask, and the guide's planes."""
+    """Reading takes a picture's bytes twice, while joined; cutting a mask and the guide."""
     data = photograph()
     assert most_memory(lambda: images.read(data, max_pixels=PIXELS)) < 6.1
     picture = images.read(data, max_pixels=PIXELS)
@@ -105,7 +105,7 @@ def test_copies_of_a_picture() -> None:
 @pytest.mark.parametrize(
     ("output", "most"),
     [
-        (Output(kind="cutout"), 8.5),  # the cutout, clean colours, for a moment where the mask is not 0
+        (Output(kind="cutout"), 8.5),  # the cutout, clean colours, and where the mask is not 0
         (Output(kind="cutout", colour="as_is"), 5.2),
         (Output(kind="mask"), 1.2),
         (Output(kind="flat"), 6.8),
