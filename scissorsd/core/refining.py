@@ -40,7 +40,7 @@ class Effort:
     iterations: int
 
 
-EFFORTS = {"fine": Effort(1.5, 15), "best": Effort(2.0, 25)}
+EFFORTS = {"fine": Effort(1.5, 15), "best": Effort(1.5, 30)}
 
 _TILE = 128  # pixels, high and wide
 _SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
