@@ -42,6 +42,7 @@ class Effort:
 
 EFFORTS = {"fine": Effort(1.5, 15), "best": Effort(1.5, 30)}
 
+_LONGEST = 640  # pixels of the guide, however fine the network's grid
 _TILE = 128  # pixels, high and wide
 _SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
 _WINDOW = 5  # the Laplacian's; pixels of the guide, high and wide
@@ -66,7 +67,8 @@ def refine(
     effort, box = EFFORTS[edges], looks[-1].box
     cells = max(looks[-1].values.shape)
     longest = max(box[2] - box[0], box[3] - box[1])
-    scale = max(1.0, longest / (cells * effort.finesse))  # pixels of the picture for the guide's
+    side = min(cells * effort.finesse, _LONGEST)
+    scale = max(1.0, longest / side)  # pixels of the picture for one of the guide's
     cell = longest / cells / scale  # in the guide's pixels
     wide, high = (max(1, round((box[2 + at] - box[at]) / scale)) for at in (0, 1))
     coarse = seen.at(looks, (wide, high))
@@ -175,25 +177,11 @@ class _Fit:
     @classmethod
     def of(cls, guide: Values, size: int, smooth: float) -> "_Fit":
         """Take the moments, in float64: the small differences of large sums are what counts."""
-        r, g, b = guide.astype(np.float64)
+        exact = guide.astype(np.float64)
         count = size * size
-        mean = sums(np.stack([r, g, b]), size) / count
-        products = sums(np.stack([r * r, r * g, r * b, g * g, g * b, b * b]), size) / count
-        mr, mg, mb = mean
-        rr, rg, rb, gg, gb, bb = products - (mr * mr, mr * mg, mr * mb, mg * mg, mg * mb, mb * mb)
-        rr, gg, bb = rr + smooth, gg + smooth, bb + smooth
-        adjugate = np.stack(
-            [
-                gg * bb - gb * gb,
-                rb * gb - rg * bb,
-                rg * gb - rb * gg,
-                rr * bb - rb * rb,
-                rb * rg - rr * gb,
-                rr * gg - rg * rg,
-            ]
-        )
-        adjugate /= rr * adjugate[0] + rg * adjugate[1] + rb * adjugate[2]
-        return cls(guide, size, mean.astype(np.float32), adjugate.astype(np.float32))
+        mean = sums(exact, size) / count
+        inverse = _inverse(_covariances(mean, sums(_products(exact), size) / count, smooth))
+        return cls(guide, size, mean.astype(np.float32), inverse.astype(np.float32))
 
     def functions(self, values: Values) -> Values:
         """Give a (3 planes) and b of every window, for the values of a plane."""
@@ -202,13 +190,46 @@ class _Fit:
         products[3] = values
         found = sums(products, self.size)
         found /= self.size * self.size
-        cr, cg, cb = found[:3] - self.mean * found[3]
-        rr, rg, rb, gg, gb, bb = self.inverse
-        found[0] = rr * cr + rg * cg + rb * cb
-        found[1] = rg * cr + gg * cg + gb * cb
-        found[2] = rb * cr + gb * cg + bb * cb
+        found[:3] -= self.mean * found[3]
+        found[:3] = _times(self.inverse, found[:3])
         found[3] -= (found[:3] * self.mean).sum(axis=0)
         return found
+
+
+def _products(colours: Values) -> Values:
+    """Multiply the colours with each other: rr, rg, rb, gg, gb, bb."""
+    r, g, b = colours
+    return np.stack([r * r, r * g, r * b, g * g, g * b, b * b])
+
+
+def _covariances(mean: Values, products: Values, smooth: float) -> Values:
+    """Give the upper triangle of the colours' covariance, `smooth` added to the variances."""
+    found: Values = products - _products(mean)
+    found[[0, 3, 5]] += smooth
+    return found
+
+
+def _inverse(triangle: Values) -> Values:
+    """Invert symmetric 3 × 3 matrices, given and returned by their upper triangles."""
+    rr, rg, rb, gg, gb, bb = triangle
+    adjugate = [
+        gg * bb - gb * gb,
+        rb * gb - rg * bb,
+        rg * gb - rb * gg,
+        rr * bb - rb * rb,
+        rb * rg - rr * gb,
+        rr * gg - rg * rg,
+    ]
+    determinant = rr * adjugate[0] + rg * adjugate[1] + rb * adjugate[2]
+    inverse: Values = np.stack(adjugate) / determinant
+    return inverse
+
+
+def _times(triangle: Values, vector: Values) -> Values:
+    """Multiply symmetric matrices, given by their upper triangles, with vectors."""
+    rr, rg, rb, gg, gb, bb = triangle
+    r, g, b = vector
+    return np.stack([rr * r + rg * g + rb * b, rg * r + gg * g + gb * b, rb * r + gb * g + bb * b])
 
 
 def _solved(guide: Values, mask: Values, band: Values, iterations: int) -> Values:
@@ -257,25 +278,14 @@ def _linear(guide: Values, values: Values) -> NDArray[np.float32]:
 
 def _fits(guide: Values, mask: Values, radius: int) -> Values:
     """Give how far colour explains the mask around each pixel: R² of the fit, from 0 to 1."""
-    r, g, b = guide.astype(np.float64)
-    x = mask.astype(np.float64)
-    products = [r * r, r * g, r * b, g * g, g * b, b * b, r * x, g * x, b * x, x * x]
-    around = means(np.stack([r, g, b, x, *products]), radius)
-    colour, value = around[:3], around[3]
-    rr, rg, rb, gg, gb, bb, xr, xg, xb, xx = around[4:]
-    mr, mg, mb = colour
-    rr, gg, bb = (v - m * m + _GUIDED_SMOOTH for v, m in ((rr, mr), (gg, mg), (bb, mb)))
-    rg, rb, gb = rg - mr * mg, rb - mr * mb, gb - mg * mb
-    xr, xg, xb = xr - mr * value, xg - mg * value, xb - mb * value
-    i0, i1, i2 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
-    i3, i4, i5 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
-    determinant = rr * i0 + rg * i1 + rb * i2
-    explained = (
-        xr * (i0 * xr + i1 * xg + i2 * xb)
-        + xg * (i1 * xr + i3 * xg + i4 * xb)
-        + xb * (i2 * xr + i4 * xg + i5 * xb)
-    ) / determinant
-    share = explained / (xx - value * value + _GUIDED_SMOOTH)
+    colours, x = guide.astype(np.float64), mask.astype(np.float64)
+    planes = [*colours, x, *_products(colours), *(colours * x), x * x]
+    around = means(np.stack(planes), radius)
+    mean, mean_x = around[:3], around[3]
+    covariances = _covariances(mean, around[4:10], _GUIDED_SMOOTH)
+    with_x = around[10:13] - mean * mean_x
+    explained = (with_x * _times(_inverse(covariances), with_x)).sum(axis=0)
+    share = explained / (around[13] - mean_x * mean_x + _GUIDED_SMOOTH)
     trust: Values = np.clip((share - _EXPLAINED_FROM) / _EXPLAINED_OVER, 0, 1)
     return trust.astype(np.float32)
 
