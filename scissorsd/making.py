@@ -92,16 +92,15 @@ def render_all(
     for output in outputs:
         deep = images.wants_deep(output, picture)
         kind = output.colour, deep
-        if kind not in colours:
+        if output.kind != "mask" and kind not in colours:
             colours[kind] = _colours(picture, cut, output, deep=deep)
-        yield _output(picture, cut, output, colours[kind], max_pixels=max_pixels)
+        seen = picture.rgb if output.kind == "mask" else colours[kind]
+        yield _output(picture, cut, output, seen, max_pixels=max_pixels)
 
 
 def _colours(picture: images.Picture, cut: Cut, output: Output, *, deep: bool) -> Pixels:
     """Give the picture in the colours that an output is made of."""
     rgb: Pixels = picture.rgb
-    if output.kind == "mask":
-        return rgb
     if deep:
         rgb = deepened(picture.rgb) if picture.deep is None else picture.deep
     return cleaned(rgb, picture.small, cut.mask) if output.colour == "clean" else rgb
