@@ -329,7 +329,8 @@ def _apply(
 
 def _tiles(place: _Place, trust: Values) -> Iterator[Box]:
     """Give the boxes of the picture in which something is trusted; neighbours in one."""
-    left, top, right, bottom = (round(at) for at in place.box)
+    left, top = (ceil(at - 1e-6) for at in place.box[:2])  # what the guide covers wholly:
+    right, bottom = (int(at + 1e-6) for at in place.box[2:])  # beyond that nothing is trusted
     starts = range(left, right, _TILE)
     columns = [_covering(x, x + _TILE, place.left, place.across) for x in starts]
     for y in range(top, bottom, _TILE):
