@@ -39,9 +39,10 @@ def saved(drawn: Image.Image, tmp_path: Path) -> Path:
 def test_signature_is_pinned() -> None:
     """Names, order, defaults and results of the Python interface stay what they are."""
     parameters = inspect.signature(cut_out).parameters
-    assert [(p.name, p.default) for p in parameters.values()] == [
-        ("picture", inspect.Parameter.empty),
-        ("model", "u2net"),
+    assert [(p.name, p.default, p.kind) for p in parameters.values()] == [
+        ("picture", inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        ("model", "u2net", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        ("edges", "fine", inspect.Parameter.KEYWORD_ONLY),
     ]
     assert is_dataclass(Cutout)
     assert [field.name for field in fields(Cutout)] == ["image", "mask", "verdict"]
@@ -80,10 +81,24 @@ def test_every_kind_of_picture(
     assert cutout.verdict == "ok"
     pixels = np.asarray(cutout.image)
     assert np.array_equal(pixels[..., 3], np.rint(cutout.mask * 255).astype(np.uint8))
-    solid = pixels[..., 3] > 0
-    assert np.array_equal(pixels[solid][:, :3], np.asarray(drawn)[solid]), "straight colours"
+    solid = pixels[..., 3] == 255
+    assert solid.any()
+    assert np.array_equal(pixels[solid][:, :3], np.asarray(drawn)[solid]), "the picture's own"
+    assert (pixels[pixels[..., 3] == 0] == 0).all()
     same = cut_out(drawn, model="u2netp")
     assert np.array_equal(same.mask, cutout.mask)
+
+
+def test_edges_can_be_chosen(drawn: Image.Image) -> None:
+    """The mask is brought to the picture's edges unless the network's own is asked for."""
+    masks = {
+        edges: cut_out(drawn, "u2netp", edges=edges).mask for edges in ("fine", "soft", "best")
+    }
+    assert np.array_equal(masks["fine"], cut_out(drawn, "u2netp").mask)
+    truth = np.asarray(drawn)[..., 1] < 128
+    off = {edges: float(np.abs(mask - truth).mean()) for edges, mask in masks.items()}
+    assert off["fine"] < off["soft"]
+    assert off["best"] < off["soft"]
 
 
 def test_alpha_of_the_picture_counts(drawn: Image.Image) -> None:

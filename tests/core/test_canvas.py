@@ -87,7 +87,10 @@ def test_every_frame_keeps_its_promises(where: tuple[int, int, Box], output: Out
 @settings(deadline=None, max_examples=300)
 @given(where=pictures_and_boxes(), output=outputs)
 def test_margins_are_at_least_what_is_asked(where: tuple[int, int, Box], output: Output) -> None:
-    """To a pixel; a margin that would leave no room takes 45 % of its side at each end."""
+    """To a pixel; a margin that would leave no room takes 45 % of its side at each end.
+
+    But where the picture's frame cuts the box and it is aligned to that side, there is none.
+    """
     height, width, box = where
     frame = canvas.frame(height, width, box, output)
     longer = max(frame.width, frame.height)
@@ -96,8 +99,13 @@ def test_margins_are_at_least_what_is_asked(where: tuple[int, int, Box], output:
         asked += frame.outline(output)
     left, top, right, bottom = frame.subject
     across, down = min(asked, 0.45 * frame.width), min(asked, 0.45 * frame.height)
-    assert min(left, frame.width - right) >= across - 1
-    assert min(top, frame.height - bottom) >= down - 1
+    cut = {"left": box[0] == 0, "top": box[1] == 0}
+    cut |= {"right": box[2] == width, "bottom": box[3] == height}
+    margins = {"left": (left, across), "right": (frame.width - right, across)}
+    margins |= {"top": (top, down), "bottom": (frame.height - bottom, down)}
+    for side, (margin, least) in margins.items():
+        lies_at_it = side in output.align and cut[side]
+        assert margin >= (0 if lies_at_it else least) - 1, side
 
 
 @settings(deadline=None)
@@ -175,6 +183,30 @@ def test_bottom_lies_above_the_margin() -> None:
     output = replace(CROP, size=(100, 300), margin=Length(10), align="bottom")
     frame = canvas.frame(500, 500, (100, 100, 300, 300), output)
     assert frame.subject == pytest.approx((10, 210, 90, 290))
+
+
+@pytest.mark.parametrize(
+    ("align", "box", "corner"),
+    [
+        ("bottom", (100, 300, 300, 500), (10, 220)),
+        ("bottom", (100, 299, 300, 499), (10, 210)),  # not cut: it stands free
+        ("center", (100, 300, 300, 500), (10, 110)),
+        ("top", (100, 0, 300, 200), (10, 0)),
+        ("bottom left", (0, 300, 200, 500), (0, 220)),
+        ("bottom right", (300, 300, 500, 500), (20, 220)),
+        ("top", (100, 300, 300, 500), (10, 10)),  # cut at the other side
+    ],
+)
+def test_what_the_picture_cuts_lies_at_the_side(
+    align: Align, box: Box, corner: tuple[int, int]
+) -> None:
+    """Aligned to a side at which the picture's frame cuts it, a box has no margin there.
+
+    So a bust ends at the bottom of its canvas, and not in the air.
+    """
+    output = replace(CROP, size=(100, 300), margin=Length(10), align=align)
+    frame = canvas.frame(500, 500, box, output)
+    assert frame.subject[:2] == pytest.approx(corner)
 
 
 # --- the subject's box -----------------------------------------------------------------------

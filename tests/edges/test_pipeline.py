@@ -341,7 +341,7 @@ def test_no_subject_may_fail(shop: Shop) -> None:
 def test_doubtful(shop: Shop, monkeypatch: pytest.MonkeyPatch, option: str, out: list[str]) -> None:
     """A doubtful mask takes the way that when_doubtful says."""
     doubt = Judgement("doubtful", 1.0, 0.1, 0.4)
-    monkeypatch.setattr("scissorsd.pipeline.masking.judge", lambda _: doubt)
+    monkeypatch.setattr("scissorsd.making.masking.judge", lambda _: doubt)
     shop.put("a.jpg")
     shop.cut("a.jpg", when_doubtful=option)
     assert shop.out() == out
@@ -437,7 +437,7 @@ def test_unforeseen(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def stumble(*_: object, **__: object) -> bytes:
         raise RuntimeError("who would have thought")
 
-    monkeypatch.setattr("scissorsd.pipeline.render", stumble)
+    monkeypatch.setattr("scissorsd.pipeline.render_all", stumble)
     shop.put("a.jpg")
     failed = shop.cut("a.jpg")
     assert isinstance(failed, Failed)
