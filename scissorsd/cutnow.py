@@ -17,7 +17,6 @@ from scissorsd import folders, images, logs, making, weights
 from scissorsd.core import cutting
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.colours import to_rgb
-from scissorsd.core.foreground import cleaned
 from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output, Verdict
 from scissorsd.errors import PictureError, ScissorsError, UsageError
 from scissorsd.sessions import Sessions
@@ -54,7 +53,7 @@ def cut_out(
         raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
     read = _picture(picture)
     cut = making.cut_out(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
-    image = Image.fromarray(cutting.cutout(cleaned(read.rgb, read.small, cut.mask), cut.mask))
+    image = Image.fromarray(cutting.cutout(making.own_colours(read, read.rgb, cut.mask), cut.mask))
     if read.metadata.icc is not None:
         image.info["icc_profile"] = read.metadata.icc
     return Cutout(image, cut.mask.astype(np.float32) / np.float32(255), cut.judgement.verdict)

@@ -13,7 +13,7 @@ from scissorsd import images
 from scissorsd.core import cutting, looks, masking
 from scissorsd.core.canvas import asks_nothing, framed, framed_size
 from scissorsd.core.catalogue import Model
-from scissorsd.core.depth import Pixels, deep_mask, deepened, shallow
+from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
 from scissorsd.core.foreground import cleaned
 from scissorsd.core.looks import Box, Look
 from scissorsd.core.masking import Judgement
@@ -23,6 +23,8 @@ from scissorsd.core.rules import NOTHING, MaskOptions, Output
 from scissorsd.core.shadows import is_cut_off, shadow
 from scissorsd.core.shaping import shape
 from scissorsd.errors import OverLimitsError
+
+_OPAQUE = 255
 
 
 class Inference(Protocol):
@@ -103,7 +105,19 @@ def _colours(picture: images.Picture, cut: Cut, output: Output, *, deep: bool) -
     rgb: Pixels = picture.rgb
     if deep:
         rgb = deepened(picture.rgb) if picture.deep is None else picture.deep
-    return cleaned(rgb, picture.small, cut.mask) if output.colour == "clean" else rgb
+    return own_colours(picture, rgb, cut.mask) if output.colour == "clean" else rgb
+
+
+def own_colours(
+    picture: images.Picture, rgb: NDArray[Sample], mask: NDArray[np.uint8]
+) -> NDArray[Sample]:
+    """Clean the colours of a picture; `rgb` are those, at 8 bits or 16.
+
+    Where the picture is transparent itself its colours are the subject's own already: they stay.
+    """
+    if picture.alpha is not None:
+        mask = np.where(picture.alpha == _OPAQUE, mask, np.uint8(_OPAQUE) * (mask != 0))
+    return cleaned(rgb, picture.small, mask)
 
 
 def _output(

@@ -14,10 +14,8 @@ from PIL import Image, ImageDraw
 
 from scissorsd import images, making
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.depth import Pixels
 from scissorsd.core.foreground import cleaned
 from scissorsd.core.looks import Look
-from scissorsd.core.masking import Judgement
 from scissorsd.core.refining import refine
 from scissorsd.core.rules import Edges, Length, MaskOptions, Output
 from scissorsd.errors import OverLimitsError
@@ -57,11 +55,6 @@ def picture(size: tuple[int, int], box: tuple[int, int, int, int]) -> Picture:
 def cut(shown: Picture, edges: Edges = "fine", network: Network | None = None) -> Cut:
     """Cut a picture out."""
     return making.cut_out(shown, MODEL, network or Network(), MaskOptions(edges=edges))
-
-
-def given(mask: Pixels) -> Cut:
-    """Give a cut with a mask of our own."""
-    return Cut(np.asarray(mask, np.uint8), Judgement("ok", 1.0, 0.3, 0.0), "cpu", 0.0)
 
 
 def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
@@ -332,6 +325,26 @@ def test_clean_colours_have_no_rim() -> None:
     clean, as_is = (rendered(shown, found, output) for output in (Output(), Output(colour="as_is")))
     assert rim(clean) < 0.15 * rim(as_is)
     assert (as_is[as_is[..., 3] > 0][:, :3] == shown.rgb[found.mask > 0]).all()
+
+
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_a_cutout_is_cut_out_again_as_it_is(hidden: int) -> None:
+    """What is transparent already has its own colours along the edge: they stay, but for a trace.
+
+    What hides where it is wholly transparent, black or white, is not taken for a background.
+    """
+    fine = Image.new("L", (SIZE[0] * 4, SIZE[1] * 4))
+    ImageDraw.Draw(fine).ellipse([4 * at for at in BOX], 255)
+    alpha = fine.reduce(4)
+    shows = np.asarray(alpha)[..., None] > 0
+    rgb = Image.fromarray(np.where(shows, DARK, hidden).astype(np.uint8))
+    shown = images.as_picture(rgb, alpha, images.Metadata(None, None, None, None))
+    pixels = rendered(shown, cut(shown), Output())
+    given_soft = (np.asarray(alpha) < 255) & (pixels[..., 3] > 0)
+    assert np.count_nonzero(given_soft) > 100
+    assert (pixels[given_soft][:, :3] == DARK).all()
+    seen = pixels[pixels[..., 3] > 0][:, :3].astype(int)
+    assert np.abs(seen - DARK).max() <= 4
 
 
 @pytest.mark.parametrize("first", ["cutout", "mask", "flat", "comparison"])
