@@ -76,7 +76,8 @@ _edges = click.option(
     type=click.Choice(["fine", "best", "soft"]),
     default="fine",
     show_default=True,
-    help="fine: the mask follows the picture's own edges; best: more closely, for more time; "
+    help="fine: the mask follows the picture's own edges; best: the same, after "
+    "a second, closer look at a small subject; "
     "soft: the network's mask as it is.",
 )
 
@@ -560,6 +561,61 @@ def doctor(config: Path | None, models: Path | None) -> int:
     path = config or (Path(DEFAULT_CONFIG) if Path(DEFAULT_CONFIG).exists() else None)
     settings = _load(path) if path else None
     return EXIT_OK if show_findings(doctors.examine(settings, models)) else EXIT_FAILURE
+
+
+# --- as a service ----------------------------------------------------------------------------
+
+
+_personal = click.option("--user", is_flag=True, help="For yourself alone, without root.")
+_root = click.option("--root", type=_FOLDER, default="/", hidden=True)
+
+
+@cli.group()
+def service() -> None:
+    """Run as a service of systemd, from boot on."""
+
+
+@service.command("install")
+@_personal
+@_config
+@click.option("--dry-run", is_flag=True, help="Show the unit and write nothing.")
+@_root
+def install_service(config: Path | None, root: Path, *, user: bool, dry_run: bool) -> int:
+    """Write the unit for this installation and a configuration; say what was done, and what next.
+
+    The configuration is /etc/scissorsd/scissorsd.yaml, or with --user
+    ~/.config/scissorsd/scissorsd.yaml, unless -c names another.
+    """
+    from scissorsd import service as services
+
+    place = services.Place(personal=user, root=root.absolute())
+    if dry_run:
+        click.echo(services.unit_text(place, config), nl=False)
+        return EXIT_OK
+    for sentence in services.install(place, config):
+        click.echo(sentence)
+    return EXIT_OK
+
+
+@service.command("uninstall")
+@_personal
+@_root
+def uninstall_service(root: Path, *, user: bool) -> int:
+    """Stop the service and take away what `install` wrote; configuration and pictures stay."""
+    from scissorsd import service as services
+
+    for sentence in services.uninstall(services.Place(personal=user, root=root.absolute())):
+        click.echo(sentence)
+    return EXIT_OK
+
+
+@service.command("sample")
+def sample_configuration() -> int:
+    """Show the sample configuration, with every option explained."""
+    from scissorsd.config.sample import sample
+
+    click.echo(sample(), nl=False)
+    return EXIT_OK
 
 
 def _set_up_logs(*, debug: bool, quiet: bool = False) -> None:

@@ -44,7 +44,8 @@ def cut_out(
     `picture` is a path, the bytes of a file, a Pillow image, or an array (height × width × 3,
     RGB, or × 4 with alpha; uint8). `model` is a name in the catalogue; its weights are fetched on
     first need, and its session is opened once in the life of the process. `edges`: `soft` is the
-    network's mask, stretched; `fine` brings it to the picture's own edges, `best` more closely.
+    network's mask, stretched; `fine` brings it to the picture's own edges, `best` does so
+    after a second, closer look at a small subject.
 
     Raises PictureError when the picture cannot be read, WeightsError when the weights cannot be
     had, SessionError when no provider can run them, UsageError for an unknown model.

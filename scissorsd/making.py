@@ -59,10 +59,7 @@ def cut_out(
         second = Look(masking.normalised(closer), box)
         seen = (*seen, second) if looks.agree(seen[0], second) else seen
     infer_s = monotonic() - began
-    if options.edges == "soft":
-        mask = looks.full_size(seen)
-    else:
-        mask = refine(picture.rgb, seen, options.edges)
+    mask = looks.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
     return Cut(mask, masking.judge(raw), provider, infer_s)
 

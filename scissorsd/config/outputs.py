@@ -58,8 +58,7 @@ class MaskSection(Section):
     edges: Edges = Field(
         default="fine",
         description="soft: the network's mask, stretched. fine: refined to the picture's own "
-        "edges. best: more closely still, with a second look of the network at a small subject; "
-        "slower.",
+        "edges. best: the same, after a second and closer look of the network at a small subject.",
     )
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,

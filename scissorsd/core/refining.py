@@ -19,7 +19,6 @@ Three steps, the first two on a guide (the picture reduced to one or two pixels 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +31,8 @@ from scissorsd.core.windows import means, spread, sums
 Values = NDArray[np.floating]  # height × width, of the guide; or some such, one behind the other
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How much work is put into one mask."""
-
-    finesse: float  # the guide's pixels for a cell of the network's grid
-    iterations: int
-
-
-EFFORTS = {"fine": Effort(1.5, 15), "best": Effort(1.5, 30)}
-
+_FINESSE = 1.5  # the guide's pixels for a cell of the network's grid; 2 is no better, and slower
+_ITERATIONS = 15  # more lose themselves in textured grounds
 _LONGEST = 640  # pixels of the guide, however fine the network's grid
 _TILE = 128  # pixels, high and wide
 _SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
@@ -55,19 +46,17 @@ _NOTHING = 0.015  # values of the mask up to here become 0, and as near to 1 bec
 _STRETCH = 1 / (1 - 2 * _NOTHING)
 
 
-def refine(
-    rgb: NDArray[np.uint8], looks: tuple[Look, ...], edges: Literal["fine", "best"]
-) -> NDArray[np.uint8]:
+def refine(rgb: NDArray[np.uint8], looks: tuple[Look, ...]) -> NDArray[np.uint8]:
     """Give the mask (height × width, 255 for 1) that follows the edges of `rgb`.
 
     `rgb` is uint8 (height, width, 3); `looks` are what the network made of it. Refined is what the
     last of them shows.
     """
     mask = seen.full_size(looks, nothing=_NOTHING)
-    effort, box = EFFORTS[edges], looks[-1].box
+    box = looks[-1].box
     cells = max(looks[-1].values.shape)
     longest = max(box[2] - box[0], box[3] - box[1])
-    side = min(cells * effort.finesse, _LONGEST)
+    side = min(cells * _FINESSE, _LONGEST)
     scale = max(1.0, longest / side)  # pixels of the picture for one of the guide's
     cell = longest / cells / scale  # in the guide's pixels
     wide, high = (max(1, round((box[2 + at] - box[at]) / scale)) for at in (0, 1))
@@ -80,7 +69,7 @@ def refine(
         guide = _guide(rgb, place)
         fits = _fits(guide, known, round(_EXPLAINED_RADIUS * cell))
         trust = means(unsure, round(cell)) * fits
-        solved = _solved(guide, known, unsure, effort.iterations)
+        solved = _solved(guide, known, unsure)
         _apply(mask, rgb, place, _linear(guide, solved), trust)
     return mask
 
@@ -232,7 +221,7 @@ def _times(triangle: Values, vector: Values) -> Values:
     return np.stack([rr * r + rg * g + rb * b, rg * r + gg * g + gb * b, rb * r + gb * g + bb * b])
 
 
-def _solved(guide: Values, mask: Values, band: Values, iterations: int) -> Values:
+def _solved(guide: Values, mask: Values, band: Values) -> Values:
     """Solve (L + D) x = D mask, L being the Laplacian and D the hold, by conjugate gradients."""
     if min(mask.shape) < _WINDOW:
         return mask
@@ -254,7 +243,7 @@ def _solved(guide: Values, mask: Values, band: Values, iterations: int) -> Value
     step = residual / diagonal
     direction = step.copy()
     power = float(np.vdot(residual, step))
-    for _ in range(iterations):
+    for _ in range(_ITERATIONS):
         if power <= 0:
             break
         pushed = laplacian(direction) + hold * direction

@@ -1,7 +1,5 @@
 """How near the refined mask comes to the true one is known of drawings only; see drawn_alphas."""
 
-from typing import Literal
-
 import numpy as np
 import pytest
 from drawn_alphas import GROUNDS, SUBJECTS, Values, draw, seen
@@ -15,20 +13,19 @@ from scissorsd.core.refining import refine
 from scissorsd.core.windows import means
 
 Pixels = NDArray[np.uint8]
-Edges = Literal["fine", "best"]
 Errors = tuple[float, float, float]  # absolute difference, its square, the gradients' square: means
 
 SIZE = (900, 600)
 GRID = 320
 
 # What is left of the errors of `soft` in the band, at most; before the hardest of the grounds.
-LEFT: dict[str, dict[Edges, Errors]] = {
-    "hair": {"fine": (0.76, 0.63, 0.63), "best": (0.74, 0.60, 0.58)},
-    "rings": {"fine": (0.31, 0.20, 0.13), "best": (0.33, 0.24, 0.13)},
-    "ropes": {"fine": (0.58, 0.56, 0.53), "best": (0.59, 0.60, 0.55)},
-    "shadow": {"fine": (0.09, 0.02, 0.015), "best": (0.09, 0.02, 0.015)},
-    "lettering": {"fine": (0.48, 0.39, 0.29), "best": (0.53, 0.51, 0.34)},
-    "unsharp": {"fine": (0.79, 0.70, 0.82), "best": (0.80, 0.77, 0.85)},
+LEFT: dict[str, Errors] = {
+    "hair": (0.76, 0.63, 0.63),
+    "rings": (0.31, 0.20, 0.13),
+    "ropes": (0.58, 0.56, 0.53),
+    "shadow": (0.09, 0.02, 0.015),
+    "lettering": (0.48, 0.39, 0.29),
+    "unsharp": (0.79, 0.70, 0.82),
 }
 # Of what is out of focus before foliage: the errors themselves.
 UNSHARP_BEFORE_FOLIAGE = (0.0092, 0.00042, 0.00003)
@@ -78,31 +75,27 @@ def test_refined_masks_are_nearer_to_the_truth(subject: str, ground: str) -> Non
     """In the band, no drawing's mask is worse than the stretched one, and most are far better.
 
     But one: what is out of focus before foliage. There the stretched mask is right to 2 steps of
-    255, and the foliage's own texture shows through a refined one: `fine` is as far off in the mean
-    and half as much again in squares, `best` a tenth further and nearly twice as much. Both stay
-    small.
+    255, and the foliage's own texture shows through a refined one: it is as far off in the mean,
+    and half as much again in squares. Both stay small.
     """
     drawing = draw(subject, ground, SIZE)
     saw = (look(normalised(seen(drawing.alpha)), *SIZE),)
     soft = errors(looks.full_size(saw), drawing.alpha)
-    for edges, left in LEFT[subject].items():
-        found = errors(refine(drawing.rgb, saw, edges), drawing.alpha)
-        if (subject, ground) == ("unsharp", "textured"):
-            bounds = UNSHARP_BEFORE_FOLIAGE
-        else:
-            bounds = (left[0] * soft[0], left[1] * soft[1], left[2] * soft[2])
-        assert all(np.less_equal(found, bounds)), (edges, np.divide(found, soft))
+    found = errors(refine(drawing.rgb, saw), drawing.alpha)
+    bounds = tuple(part * most for part, most in zip(LEFT[subject], soft, strict=True))
+    if (subject, ground) == ("unsharp", "textured"):
+        bounds = UNSHARP_BEFORE_FOLIAGE
+    assert all(np.less_equal(found, bounds)), np.divide(found, soft)
 
 
-@pytest.mark.parametrize("edges", ["fine", "best"])
 @pytest.mark.parametrize("kind", ["noise", "plain"])
-def test_where_colour_says_nothing_the_networks_mask_stays(edges: Edges, kind: str) -> None:
+def test_where_colour_says_nothing_the_networks_mask_stays(kind: str) -> None:
     """Subject and ground of one colour, or of the same noise: the mask is the network's."""
     width, height = 720, 480
     rgb = noise(height, width) if kind == "noise" else np.full((height, width, 3), 90, np.uint8)
     saw = (look(ball(), width, height),)
     kept = looks.full_size(saw, nothing=refining._NOTHING).astype(int)
-    assert np.abs(refine(rgb, saw, edges) - kept).max() <= 2
+    assert np.abs(refine(rgb, saw) - kept).max() <= 2
 
 
 def test_a_second_look_is_refined_in_its_box() -> None:
@@ -112,7 +105,7 @@ def test_a_second_look_is_refined_in_its_box() -> None:
     left, top, right, bottom = box
     first = look(seen(drawing.alpha, blur=2.0), 1000, 750)
     both = first, Look(seen(drawing.alpha[top:bottom, left:right]), box)
-    mask = refine(drawing.rgb, both, "fine")
+    mask = refine(drawing.rgb, both)
     alone = looks.full_size(both, nothing=refining._NOTHING)
     outside = np.ones(mask.shape, bool)
     outside[top:bottom, left:right] = False
@@ -129,7 +122,7 @@ SHAPES = [(1, 1), (1, 5000), (5000, 1), (3, 3), (2, 700), (320, 320), (40, 4000)
 def test_pictures_of_any_shape(shape: tuple[int, int]) -> None:
     """A mask comes out as large as the picture, with what is surely subject and background."""
     height, width = shape
-    mask = refine(noise(height, width), (look(ball(), width, height),), "fine")
+    mask = refine(noise(height, width), (look(ball(), width, height),))
     assert mask.shape == shape
     assert mask.dtype == np.uint8
     if min(shape) >= 40:
@@ -143,7 +136,7 @@ def test_flat_masks(value: float, shape: tuple[int, int]) -> None:
     """A mask that is the same everywhere stays so: nothing, everything, or a half."""
     height, width = shape
     saw = (look(np.full((GRID, GRID), value, np.float32), width, height),)
-    mask = refine(noise(height, width), saw, "fine")
+    mask = refine(noise(height, width), saw)
     assert mask.shape == shape
     assert np.abs(mask.astype(int) - round(value * 255)).max() <= 1
 
@@ -155,7 +148,7 @@ def test_pictures_without_variance(grey: int) -> None:
     rgb = np.full((300, 500, 3), grey, np.uint8)
     saw = (look(ball(), 500, 300),)
     kept = looks.full_size(saw, nothing=refining._NOTHING).astype(int)
-    assert np.abs(refine(rgb, saw, "fine") - kept).max() <= 2
+    assert np.abs(refine(rgb, saw) - kept).max() <= 2
 
 
 @pytest.mark.parametrize("channels", [(1, 0, 0), (1, 1, 1), (0, 1, 1)])
@@ -167,7 +160,7 @@ def test_pictures_whose_colours_lie_on_a_line(channels: tuple[int, int, int]) ->
     coarse = Image.fromarray(ball()).resize((GRID // 4, GRID // 4)).resize((GRID, GRID))
     saw = (look(np.asarray(coarse).clip(0, 1), 720, 480),)
     truth = inside.astype(np.float32)
-    mask, soft = refine(rgb.astype(np.uint8), saw, "fine"), looks.full_size(saw)
+    mask, soft = refine(rgb.astype(np.uint8), saw), looks.full_size(saw)
     off, off_soft = (float(np.abs(found / 255 - truth).mean()) for found in (mask, soft))
     assert off < 0.5 * off_soft
 
@@ -176,7 +169,7 @@ def test_pictures_whose_colours_lie_on_a_line(channels: tuple[int, int, int]) ->
 def test_a_last_look_of_any_box(box: Box) -> None:
     """However small the last look's box is, the mask is the picture's."""
     both = look(ball(), 200, 150), Look(ball(), box)
-    mask = refine(noise(150, 200), both, "fine")
+    mask = refine(noise(150, 200), both)
     assert mask.shape == (150, 200)
 
 
@@ -186,7 +179,7 @@ def test_arguments_are_left_alone() -> None:
     saw = look(ball(), 360, 240)
     for array in (rgb, saw.values):
         array.flags.writeable = False
-    mask = refine(rgb, (saw,), "fine")
+    mask = refine(rgb, (saw,))
     mask[0, 0] = 1
 
 
@@ -194,10 +187,10 @@ def test_tiles_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the size of the tiles, the mask is the same to a step, also where the band ends."""
     drawing = draw("rings", "textured", (901, 607))  # the guide's pixels are no whole ones of it
     saw = (look(seen(drawing.alpha), 901, 607),)
-    whole = refine(drawing.rgb, saw, "fine")
+    whole = refine(drawing.rgb, saw)
     for size in (32, 1000):
         monkeypatch.setattr(refining, "_TILE", size)
-        furthest = int(np.abs(refine(drawing.rgb, saw, "fine") - whole.astype(int)).max())
+        furthest = int(np.abs(refine(drawing.rgb, saw) - whole.astype(int)).max())
         assert furthest <= 1, size
 
 
@@ -205,7 +198,7 @@ def test_the_same_again() -> None:
     """The same picture gives the same mask, bit for bit."""
     drawing = draw("hair", "plain", (450, 300))
     saw = (look(seen(drawing.alpha), 450, 300),)
-    assert (refine(drawing.rgb, saw, "best") == refine(drawing.rgb, saw, "best")).all()
+    assert (refine(drawing.rgb, saw) == refine(drawing.rgb, saw)).all()
 
 
 # --- the Laplacian ---------------------------------------------------------------------------
@@ -231,7 +224,7 @@ def test_what_is_linear_in_colour_is_kept() -> None:
         (np.zeros_like(mask), 1e-4),
         (np.ones_like(mask), 0.02),
     ):  # held, or hardly
-        solved = refining._solved(guide, mask, unsure, 25)
+        solved = refining._solved(guide, mask, unsure)
         assert np.abs(solved - mask).max() < most
 
 
@@ -242,7 +235,7 @@ def test_what_is_linear_in_colour_is_found() -> None:
     unsure = np.zeros_like(mask)
     unsure[20:40, 30:50] = 1
     lost = np.where(unsure > 0, np.float32(0.5), mask)
-    solved = refining._solved(guide, lost, unsure, 15)
+    solved = refining._solved(guide, lost, unsure)
     before, after = (np.abs(found - mask)[unsure > 0].mean() for found in (lost, solved))
     assert after < 0.05 * before, (before, after)
 

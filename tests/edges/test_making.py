@@ -118,7 +118,7 @@ def test_a_second_look_that_disagrees_is_forgotten(then: Callable[[Map], Map]) -
     shown, network = picture(*SMALL_IN_LARGE), Network(then)
     found = cut(shown, "best", network)
     assert network.asked == 2
-    once = refine(shown.rgb, (first_look(shown),), "best")
+    once = refine(shown.rgb, (first_look(shown),))
     assert (found.mask == once).all()
     assert found.judgement == cut(shown, "fine").judgement
 
