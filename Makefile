@@ -4,6 +4,7 @@
 # make lint   ruff and mypy
 # make bench  beside rembg, where the time goes, encoders, start-up (half an hour) → docs/performance.md
 # make bench-daemon  latency, 100,000 known pictures, memory, a backlog (an hour) → docs/performance.md
+# make constraints  choose anew which releases the image is made of → config/container-*.txt
 # make clean  remove what make made (pictures in inbox/ and outbox/ stay)
 
 VENV ?= .venv
@@ -13,7 +14,7 @@ DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known memory backlog r
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test slow lint bench bench-daemon clean
+.PHONY: run test slow lint bench bench-daemon constraints clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -74,6 +75,21 @@ bench: $(VENV)/.ready-dev
 
 bench-daemon:
 	@$(MAKE) bench BENCHMARKS="$(DAEMON_BENCHMARKS)"
+
+# Pinned with the hashes of every file, for any processor; whence they come is left to whoever installs them.
+pin := $(bin)/uv pip compile --quiet --upgrade --system-certs --universal --python-version 3.12 \
+    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+constraints: $(VENV)/.ready-dev
+	@$(bin)/python -m pip install --disable-pip-version-check --quiet uv
+	@mkdir -p build/cpu
+	@sed 's/"onnxruntime-gpu/"onnxruntime/' pyproject.toml >build/cpu/pyproject.toml
+	$(pin) -o config/container-cpu.txt build/cpu/pyproject.toml
+	@echo 'onnxruntime-gpu[cuda,cudnn]' >build/gpu.in
+	$(pin) -o config/container-gpu.txt pyproject.toml build/gpu.in
+	@echo hatchling >build/build.in
+	$(pin) -o config/container-build.txt build/build.in
+	@for file in config/container-*.txt; do { echo '# Made by `make constraints`.'; cat "$$file"; } >build/pinned && cp build/pinned "$$file"; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

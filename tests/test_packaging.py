@@ -6,11 +6,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+import yaml
 
+from scissorsd.cli import watch
 from scissorsd.errors import EXIT_BAD_CONFIG
 
 ROOT = Path(__file__).parent.parent
@@ -175,10 +179,131 @@ def test_the_container_runs_as_the_user_that_docker_names(image: Path) -> None:
 
 @as_root
 def test_a_user_that_is_no_number_is_refused_in_words(image: Path) -> None:
-    """PUID=anna is a bad configuration, said in one line."""
-    result = enter(image, PUID="anna")
+    """PUID=anna is a bad configuration, said in one line; so is UMASK=open."""
+    for env in ({"PUID": "anna"}, {"UMASK": "open"}):
+        result = enter(image, **env)
+        assert result.returncode == EXIT_BAD_CONFIG
+        assert result.stderr.count("\n") == 1
+        assert f"'{next(iter(env.values()))}'" in result.stderr
+
+
+@as_root
+def test_a_container_that_may_not_change_its_user_says_how_it_may(image: Path) -> None:
+    """Root without the capabilities for it names them, and `--user`."""
+    result = enter(image, "setpriv", "--bounding-set=-setuid,-setgid", "--", PUID="1026")
     assert result.returncode == EXIT_BAD_CONFIG
-    assert "'anna'" in result.stderr
+    assert "--user 1026:1000" in result.stderr
+    assert "--cap-add SETUID" in result.stderr
+
+
+def daemon(image: Path, *, writable: bool = True, **env: str) -> tuple[str, str]:
+    """Start the image without words of its own; give what scissorsd was told, and what was said."""
+    for name in ("inbox", "outbox", "state", "models", "config"):
+        (image / name).mkdir(exist_ok=True)
+        (image / name).chmod(0o777 if writable else 0o755)
+    path = f"{image}{os.pathsep}{os.environ['PATH']}"
+    result = run(image / "entrypoint", PATH=path, SCISSORSD_ROOT=str(image), **env)
+    told = result.stdout.strip().split(" watch ")[-1].replace(f"{image}/", "/")
+    return told or str(result.returncode), result.stderr.replace(f"{image}/", "/")
+
+
+def test_the_image_needs_no_configuration(image: Path) -> None:
+    """Without words, variables and files it watches /inbox, and empty variables count as none."""
+    assert daemon(image) == ("/inbox /outbox", "")
+    assert daemon(image, SCISSORSD_MODEL="", SCISSORSD_MASK="") == ("/inbox /outbox", "")
+
+
+def test_the_options_of_watch_come_from_variables(image: Path) -> None:
+    """Each variable becomes its option, spaces and all; a switch that is off becomes nothing."""
+    told, said = daemon(
+        image,
+        SCISSORSD_MODEL="u2netp",
+        SCISSORSD_FLAT="rgb(1, 2, 3)",
+        SCISSORSD_PROVIDERS="openvino,cpu",
+        SCISSORSD_MASK="yes",
+        SCISSORSD_COMPARISON="off",
+        SCISSORSD_REQUIRE_GPU="1",
+    )
+    options = "--model=u2netp --flat=rgb(1, 2, 3) --providers=openvino,cpu --mask --require-gpu"
+    assert (told, said) == (f"/inbox /outbox {options}", "")
+
+
+def test_every_variable_is_an_option_of_watch() -> None:
+    """The entry point offers nothing that `watch` does not take, and all but its folders."""
+    script = ENTRYPOINT.read_text()
+    named = re.findall(r'^(?:values|switches)="(.*)"$', script, re.MULTILINE)
+    offered = {name for line in named for name in line.split()}
+    options = {str(p.name).upper() for p in watch.params if isinstance(p, click.Option)}
+    assert offered == options - {"STATE", "MODELS"}
+
+
+def test_a_switch_that_is_neither_yes_nor_no_is_refused(image: Path) -> None:
+    """SCISSORSD_MASK=perhaps is a bad configuration, said in one line."""
+    code, said = daemon(image, SCISSORSD_MASK="perhaps")
+    assert (code, said) == (
+        str(EXIT_BAD_CONFIG),
+        "scissorsd: SCISSORSD_MASK is yes or no, not 'perhaps'\n",
+    )
+
+
+def test_a_misspelt_variable_is_pointed_out(image: Path) -> None:
+    """SCISSORSD_MODLE does nothing, and the log says so and what there is."""
+    told, said = daemon(image, SCISSORSD_MODLE="u2netp")
+    assert told == "/inbox /outbox"
+    assert "SCISSORSD_MODLE is not known" in said
+    assert " SCISSORSD_MODEL " in said
+
+
+def test_a_configuration_file_wins_over_variables(image: Path) -> None:
+    """The daemon runs on /config/scissorsd.yaml, and says that a variable beside it is idle."""
+    (image / "config").mkdir()
+    (image / "config" / "scissorsd.yaml").touch()
+    told, said = daemon(image, SCISSORSD_MASK="yes")
+    assert told.endswith(" run -c /config/scissorsd.yaml")
+    assert said.startswith("scissorsd: SCISSORSD_MASK is not used, since /config/scissorsd.yaml")
+
+
+@as_root
+def test_a_volume_that_is_not_writable_is_named_with_its_owner(image: Path) -> None:
+    """The log says which folder, whose it is and what to set; the daemon starts all the same."""
+    told, said = daemon(image, writable=False, PUID="4321", PGID="100")
+    assert told == "/inbox /outbox"
+    assert "/outbox is not writable for 4321:100, who runs here; it belongs to 0:0." in said
+    assert "Set PUID and PGID" in said
+    assert "/state" not in said  # it was given to the user
+
+
+def pinned(target: str) -> dict[str, str]:
+    """Give the releases that an image is made of; each must come with a hash."""
+    text = (ROOT / "config" / f"container-{target}.txt").read_text()
+    entries = text.replace("\\\n", "").splitlines()[1:]
+    assert all("--hash=sha256:" in entry for entry in entries)
+    found = (re.match(r"([\w-]+)==([\w.]+)", entry) for entry in entries)
+    return {match[1]: match[2] for match in found if match}
+
+
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_all_that_the_image_needs_is_pinned_with_hashes(target: str) -> None:
+    """What pyproject.toml asks for is in the image's list, in a release that it allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    releases = pinned(target)
+    for line in project["dependencies"]:
+        name, least = re.match(r"([\w-]+)>=([\d.]+)", line).groups()  # type: ignore[union-attr]
+        if target == "cpu" and name == "onnxruntime-gpu":
+            assert name not in releases
+            continue
+        number = [int(part) for part in re.findall(r"\d+", releases[name])]
+        assert number >= [int(part) for part in least.split(".")], name
+
+
+def test_compose_gives_both_images_the_same_folders_and_rights() -> None:
+    """The GPU is a profile, so that `up` starts one daemon; else the two are the same."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    cpu, gpu = services["scissorsd"], services["scissorsd-gpu"]
+    assert ("profiles" in cpu, gpu["profiles"]) == (False, ["gpu"])
+    assert (cpu["build"]["target"], gpu["build"]["target"]) == ("cpu", "gpu")
+    for key in ("volumes", "environment", "container_name", "cap_drop", "init", "read_only"):
+        assert cpu[key] == gpu[key]
 
 
 def test_make_says_plainly_that_python_is_missing(tmp_path: Path) -> None:
