@@ -25,7 +25,7 @@ FLOORS = (
         *("config", "downloads", "weights", "machine", "runtime", "slots", "providers", "sessions"),
         *("metadata", "png", "tiff", "encoding", "decoding", "deep", "images"),
         *("folders", "journal", "wal", "watching"),
-        *("notify", "logs", "standing", "speeds"),
+        *("notify", "logs", "standing", "speeds", "unit"),
     },
     {"making"},
     {"pipeline"},
@@ -38,6 +38,7 @@ FLOORS = (
         "answers",
         "doctor",
         "progress",
+        "service",
         "sheet",
         "tables",
     },  # what the commands do
