@@ -1,8 +1,8 @@
 """Write docs/performance.md from the results of the other benchmarks.
 
 `python benchmarks/report.py [--page FILE] [FOLDER...]`: each folder holds the results of one
-machine, as `--cache` of the others has them in results/; without one it is this machine's. Where
-the others were run several times (`--run 1`, `--run 2` and so on), a goal's figure is the median of
+machine, as `--cache` of the others has them in results/; without one it is this machine's. The
+page's chapters of other machines stay as they are. Where the others were run several times (`--run 1`, `--run 2` and so on), a goal's figure is the median of
 the runs, with the least and the most beside it; the sections are of the first run.
 """
 
@@ -49,9 +49,24 @@ def main() -> None:
     options.add_argument("folders", nargs="*", type=Path)
     arguments = options.parse_args()
     folders = arguments.folders or [bench.place(arguments).cache / "results"]
-    parts = [part for folder in folders for part in chapter(folder)]
-    arguments.page.write_text("\n".join([HEAD, *parts]).rstrip() + "\n", encoding="utf-8")
+    new = ["\n".join(chapter(folder)) for folder in folders]
+    kept = others(arguments.page, {heading(text) for text in new})
+    page = "\n".join([HEAD, *new, *kept]).rstrip() + "\n"
+    arguments.page.write_text(page, encoding="utf-8")
     print(f"Written: {arguments.page}")
+
+
+def others(page: Path, replaced: set[str]) -> Iterator[str]:
+    """Give the chapters of a page but for those with these headings."""
+    _, *chapters = page.read_text(encoding="utf-8").split("\n## ") if page.exists() else [""]
+    for text in chapters:
+        if heading(f"## {text}") not in replaced:
+            yield f"## {text}"
+
+
+def heading(text: str) -> str:
+    """Give the first line of a chapter."""
+    return text.partition("\n")[0]
 
 
 def chapter(folder: Path) -> Iterator[str]:
