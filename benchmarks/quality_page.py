@@ -27,9 +27,10 @@ Four photographs of scikit-image's, cut by the same network: the picture, rembg'
 
 ![Edges of four drawn pictures, soft, fine and true](quality-drawn.jpg)
 
-Drawn pictures, whose truth is known. Rings and letters come out as drawn. Hair finer than the
-network's grid stays a haze but for what lies close to the subject; what is out of focus before a
-lively background becomes ragged: the colours there do not tell how soft it is.
+Drawn pictures, whose truth is known. Rings and letters come out nearly as drawn. Hair thinner than
+a pixel keeps a haze farther from the subject, ropes before ripples have gaps, and what is out of
+focus before a lively background gets a slightly ragged rim: colours there do not tell how soft it
+is.
 
 ## What is measured
 
@@ -55,7 +56,8 @@ def main() -> None:
     options.add_argument("--page", type=Path, default=PAGE)
     arguments = options.parse_args()
     folder = bench.place(arguments).cache / "results"
-    found = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("quality*.json"))]
+    paths = sorted(folder.glob("quality*.json"), key=lambda path: path.stem)
+    found = [json.loads(path.read_text("utf-8")) for path in paths]
     cost = folder / f"{COST}.json"
     costs = [json.loads(cost.read_text("utf-8"))] if cost.exists() else []
     if not found:
