@@ -1,0 +1,44 @@
+"""docs/troubleshooting.md tells of every message that asks a person to do something."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scissorsd import errors
+
+ROOT = Path(__file__).parent.parent
+PAGE = " ".join((ROOT / "docs" / "troubleshooting.md").read_text().split())
+ERRORS = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.ScissorsError)
+}
+
+
+def literal(node: ast.expr) -> str:
+    """Give the longest run of a sentence that does not depend on the case at hand."""
+    texts = [
+        part.value.strip(" ,.:;()'\n")
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
+    return max(texts, key=len, default="")
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Give each message that comes with advice: where it stands, and how it is recognised."""
+    for path in sorted((ROOT / "scissorsd").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            skip = 1 if node.func.id == "Finding" and path.name == "doctor.py" else 0
+            if (skip or node.func.id in ERRORS) and len(node.args) >= 2 + skip:
+                yield f"{path.name}:{node.func.id}", literal(node.args[skip])
+
+
+@pytest.mark.parametrize("said", sorted({said for _, said in messages() if len(said) > 8}))
+def test_a_message_with_advice_is_in_the_troubleshooting_page(said: str) -> None:
+    """Who searches the page for the words of a message finds them."""
+    assert said.replace("`", "") in PAGE.replace("`", "")
