@@ -2,8 +2,9 @@
 
 `python benchmarks/report.py [--page FILE] [FOLDER...]`: each folder holds the results of one
 machine, as `--cache` of the others has them in results/; without one it is this machine's. The
-page's chapters of other machines stay as they are. Where the others were run several times (`--run 1`, `--run 2` and so on), a goal's figure is the median of
-the runs, with the least and the most beside it; the sections are of the first run.
+page's chapters of other machines stay as they are. Where the benchmarks were run several times
+(`--run 1`, `--run 2` and so on), a goal's figure is the median of the runs, with the least and the
+most beside it; the sections are of the first run.
 """
 
 import json
