@@ -87,7 +87,8 @@ def main() -> None:
     picture = still_life()
     cutout = cut_out(picture)
     mask: NDArray[np.uint8] = np.rint(cutout.mask * 255).astype(np.uint8)
-    pair = Image.fromarray(comparison(np.asarray(picture), mask))
+    colours = np.asarray(cutout.image)[..., :3]
+    pair = Image.fromarray(comparison(np.asarray(picture), mask, colours))
     pair.thumbnail((1200, 1200))
     target = Path(__file__).with_name("before-and-after.jpg")
     pair.save(target, quality=85)
