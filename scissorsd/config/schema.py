@@ -245,7 +245,7 @@ class Configuration(Section):
     )
     precision: Literal["auto", "full", "fast"] = Field(
         default="auto",
-        description="full: fp32 everywhere. fast: bf16 or fp16 where the machine has it. auto: "
+        description="full: fp32 everywhere. fast: bf16 or TF32 where the machine has it. auto: "
         "fast for networks whose masks were measured not to change by it.",
     )
     workers: Workers = Field(

@@ -4,7 +4,7 @@ A network of this family answers on a grid of 320 × 320; a cell of it is 13 pix
 photograph of 12 megapixels. Between what is surely subject and what is surely background lies a
 band in which the colours know better where the edge runs, if they differ there at all.
 
-Three steps, the first two on a guide (the picture reduced to one or two pixels for each cell):
+Three steps, the first two on a guide (the picture reduced to three pixels for two cells):
 
 1. In the band the mask is solved for anew so that around each pixel it is as nearly as can be a
    linear function of the colours (the matting Laplacian of Levin, Lischinski, Weiss, 2008, in the
