@@ -1,6 +1,8 @@
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
 # make test   the tests but for the slow ones     PYTEST_ARGS="-k settle -x" is passed on
 # make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures
+# make system the service and the shares of this machine: as root, on one with systemd that you can throw away
+#             each of these three with WHEEL=FILE.whl in a new checkout: on that, not on the source tree
 # make lint   ruff and mypy
 # make bench  beside rembg, where the time goes, encoders, start-up (half an hour) → docs/performance.md
 # make bench-daemon  latency, 100,000 known pictures, memory, a backlog (an hour) → docs/performance.md
@@ -14,7 +16,7 @@ DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known memory backlog r
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test slow lint bench bench-daemon constraints clean
+.PHONY: run test slow system lint bench bench-daemon constraints clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -35,23 +37,27 @@ elif [ -z "$$chosen" ]; then \
 fi
 endef
 
-# $(call set_up,WHAT): a working virtual environment with WHAT installed in it
+# $(call set_up,EXTRAS): a working virtual environment with scissorsd installed in it, from here or from a wheel
+what = $(if $(WHEEL),'$(WHEEL)$(1)',--editable '.$(1)')
 define set_up
 @$(choose_python); \
 if ! $(bin)/python -m pip --version >/dev/null 2>&1; then \
     echo "Making $(VENV) with $$("$$chosen" --version)"; "$$chosen" -m venv --clear $(VENV); \
 fi
-@echo "Installing $(1) into $(VENV) (the first time this fetches some hundred megabytes)"
-@$(bin)/python -m pip install --disable-pip-version-check --no-input $(if $(MAKE_TERMOUT),,--quiet) --editable '$(1)'
+@echo "Installing scissorsd$(1) into $(VENV) (the first time this fetches some hundred megabytes)"
+@$(bin)/python -m pip install --disable-pip-version-check --no-input $(if $(MAKE_TERMOUT),,--quiet) $(what)
 endef
 
 $(VENV)/.ready: pyproject.toml
-	$(call set_up,.)
+	$(call set_up,)
 	@touch $@
 
 $(VENV)/.ready-dev: pyproject.toml
-	$(call set_up,.[dev])
+	$(call set_up,[dev])
 	@touch $(VENV)/.ready $@
+
+# Without the current folder on the path: what was installed is tested.
+pytest := PYTHONSAFEPATH=1 $(bin)/python -m pytest
 
 run: $(VENV)/.ready
 	@mkdir -p inbox outbox
@@ -60,10 +66,13 @@ run: $(VENV)/.ready
 	@$(bin)/scissorsd watch inbox outbox --mask
 
 test: $(VENV)/.ready-dev
-	$(bin)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(pytest) -m "not slow and not system" $(PYTEST_ARGS)
 
 slow: $(VENV)/.ready-dev
-	$(bin)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(pytest) -m slow $(PYTEST_ARGS)
+
+system: $(VENV)/.ready-dev
+	$(pytest) -m system $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-dev
 	$(bin)/python -m ruff check .

@@ -6,10 +6,12 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
@@ -20,6 +22,9 @@ import yaml
 from scissorsd import __version__, weights
 from scissorsd.journal import FILE
 from scissorsd.machine import cpu_name, has_bf16, usable_cpus
+
+TESTS = Path(__file__).parent.parent / "tests"
+DARKNESS = "darkness"
 
 Figures = dict[str, Any]  # what a benchmark found, as it goes into its JSON file
 
@@ -106,13 +111,15 @@ def write_config(
 ) -> Path:
     """Write a configuration of one inbox and one rule into a folder; the state lies there too.
 
+    The model may also be "darkness", of the tests, which takes no time.
+
     A journal that a run before left there is removed, so that nothing is known; what else it
     left stays, such as which provider is the fastest here.
     """
     for journal in (folder / "state").glob(f"{FILE}*"):
         journal.unlink()
     rule = {"name": "all", "when_no_subject": "publish", **rule}
-    values = {
+    values: dict[str, object] = {
         "state": str(folder / "state"),
         "models": str(models),
         "providers": "auto" if providers == "auto" else [providers],
@@ -120,6 +127,10 @@ def write_config(
             "bench": {"path": str(inbox), "outbox": str(outbox), "rules": [rule], **options}
         },
     }
+    if rule.get("model") == DARKNESS:
+        sys.path.append(str(TESTS))
+        write = import_module("daemon.networks").write_darkness
+        values["custom_models"] = {DARKNESS: write(folder / f"{DARKNESS}.onnx")}
     path = folder / "scissorsd.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     return path

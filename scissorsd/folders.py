@@ -129,13 +129,14 @@ def scan(
     *,
     recursive: bool,
     ignore: Sequence[str],
+    inodes: bool = True,
     unseen: Callable[[str, OSError], None] = lambda _, __: None,
 ) -> Iterator[Sighting]:
     """Give a sighting of every picture under the inbox, or under one of its folders.
 
-    Symbolic links are not followed; what is not a regular file is passed over, and so is what
-    vanishes during the scan. Of what is there and cannot be looked at, `unseen` is told, with its
-    path from the inbox; the root itself raises OSError.
+    `inodes` is as for `look`. Symbolic links are not followed; what is not a regular file is
+    passed over, and so is what vanishes during the scan. Of what is there and cannot be looked
+    at, `unseen` is told, with its path from the inbox; the root itself raises OSError.
     """
     pending = [below]
     while pending:
@@ -153,7 +154,7 @@ def scan(
                         if not is_picture_name(path) or why_itself_ignored(path, ignore):
                             continue
                         faults.at("scan.picture")
-                        sighting = _sighting(path, entry.stat(follow_symlinks=False))
+                        sighting = _sighting(path, entry.stat(follow_symlinks=False), inodes=inodes)
                     except OSError as error:
                         _pass_over(path, error, unseen)
                         continue
@@ -176,11 +177,14 @@ def check_listable(root: Path) -> None:
     os.scandir(root).close()
 
 
-def look(root: Path, path: str) -> Sighting | None:
-    """Look at one path; none when no regular file is there. OSError: that cannot be told."""
+def look(root: Path, path: str, *, inodes: bool = True) -> Sighting | None:
+    """Look at one path; none when no regular file is there. OSError: that cannot be told.
+
+    Without `inodes` a file's number is left out, for file systems that do not keep it.
+    """
     try:
         faults.at("sight")
-        return _sighting(path, (root / path).lstat())
+        return _sighting(path, (root / path).lstat(), inodes=inodes)
     except OSError as error:
         if error.errno in _NOT_THERE:
             return None
@@ -195,13 +199,15 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _sighting(path: str, status: os.stat_result) -> Sighting | None:
+def _sighting(path: str, status: os.stat_result, *, inodes: bool) -> Sighting | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     mtime_ns = (status.st_mtime_ns + _HALF) % (2 * _HALF) - _HALF
-    return Sighting(path, status.st_size, mtime_ns, status.st_ino, status.st_dev)
+    inode = status.st_ino if inodes else _NO_INODE
+    return Sighting(path, status.st_size, mtime_ns, inode, status.st_dev)
 
 
+_NO_INODE = 0
 _HALF = 1 << 63  # nanoseconds: a time after the year 2262 is folded, to fit in the job journal
 
 
@@ -251,7 +257,7 @@ def check_unchanged(root: Path, source: Sighting) -> None:
 
 
 def _same(root: Path, source: Sighting, status: os.stat_result) -> None:
-    if _sighting(source.path, status) != source:
+    if _sighting(source.path, status, inodes=source.inode != _NO_INODE) != source:
         raise SourceChangedError(f"{root / source.path} has changed since it settled")
 
 
@@ -448,6 +454,10 @@ _REMOTE = {
 }
 
 
+# ... and on which a file may get another number whenever the kernel has forgotten it for a while.
+_FLEETING_INODES = {"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs"}
+
+
 def is_mount(path: Path) -> bool:
     """Whether something is mounted at the path, be it a folder of the same file system."""
     return os.path.ismount(path) or os.path.realpath(path) in dict(_mounts())
@@ -483,3 +493,8 @@ def mount_type(path: Path) -> str:
 def raises_events(file_system: str) -> bool:
     """Whether native events can be trusted on a file system of this type."""
     return file_system not in _REMOTE and not file_system.startswith("fuse")
+
+
+def keeps_inodes(file_system: str) -> bool:
+    """Whether a file on a file system of this type has the same number at every look."""
+    return file_system not in _FLEETING_INODES and not file_system.startswith("fuse")

@@ -1,6 +1,7 @@
 """Log lines: for people on a terminal, JSON elsewhere; one event name and fixed keys each."""
 
 import logging
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -80,6 +81,28 @@ class Seldom:
         return self.times - count
 
 
+# sd-daemon(3): the priority that a line for the journal begins with.
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
+
+
+def goes_to_the_journal() -> bool:
+    """Whether systemd's journal reads what is written to standard error (systemd.exec(5))."""
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _with_priority(render: Processor) -> Processor:
+    """Let `journalctl -p warning` find a line; the journal takes the mark off again."""
+
+    def marked(logger: WrappedLogger, level: str, event: EventDict) -> str:
+        return f"<{_PRIORITIES.get(level, 6)}>{render(logger, level, event)!s}"
+
+    return marked
+
+
 def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     """Configure structlog for this process; `quiet` leaves only warnings and errors."""
     terminal = sys.stderr.isatty()
@@ -98,7 +121,7 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
             ),
             _printable,
             _plain if terminal else structlog.processors.format_exc_info,
-            renderer,
+            _with_priority(renderer) if goes_to_the_journal() else renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Stderr(),

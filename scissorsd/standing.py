@@ -161,7 +161,11 @@ def read(state: Path) -> Standing | None:
 
 
 def troubles(state: Path) -> list[str]:
-    """Give every reason for which a daemon on this state folder is not healthy."""
+    """Give every reason for which a daemon on this state folder is not healthy.
+
+    An inbox that is away is one, though the daemon can only wait for it: pictures dropped there
+    do not come out.
+    """
     if not is_running(state):
         return [f"no daemon runs on the state folder {state}"]
     standing = read(state)
@@ -171,5 +175,9 @@ def troubles(state: Path) -> list[str]:
     silent = monotonic() - standing.beat
     if silent > FRESH:
         found.append(f"the control loop has been silent for {silent:.0f} s")
-    found += [f"inbox {i.name}: {i.trouble}" for i in standing.inboxes if i.trouble]
+    for inbox in standing.inboxes:
+        if inbox.trouble:
+            found.append(f"inbox {inbox.name}: {inbox.trouble}")
+        elif inbox.away:
+            found.append(f"inbox {inbox.name} is away: {inbox.away}")
     return found

@@ -36,7 +36,16 @@ from watchdog.observers.api import BaseObserver
 from scissorsd import faults
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
-from scissorsd.folders import Root, check_listable, is_folder, look, mount_type, raises_events, scan
+from scissorsd.folders import (
+    Root,
+    check_listable,
+    is_folder,
+    keeps_inodes,
+    look,
+    mount_type,
+    raises_events,
+    scan,
+)
 
 # What watchdog says on stderr is no log line; of what matters `_Remarks` hears.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
@@ -152,6 +161,7 @@ class InboxWatcher:
         self._refused = ""  # why native events were not to be had
         self._refused_until = 0.0
         self._watched: Watched | None = None
+        self._file_system = ""  # its type
         self._away = ""
         self._next_scan = 0.0
         self._thread = threading.Thread(target=self._run, name=f"watch {folder.name}", daemon=True)
@@ -224,6 +234,7 @@ class InboxWatcher:
         unseen: list[str] = []
         try:
             check_listable(self.folder.path)  # before it is said to be back
+            self._file_system = mount_type(self.folder.path)
             self._keep_watching()
             self._away = ""
             count = self._scan(
@@ -253,7 +264,12 @@ class InboxWatcher:
         """Tell of every picture in a folder of the inbox; give their number."""
         folder = self.folder
         found = scan(
-            folder.path, below, recursive=folder.recursive, ignore=folder.ignore, unseen=unseen
+            folder.path,
+            below,
+            recursive=folder.recursive,
+            ignore=folder.ignore,
+            inodes=keeps_inodes(self._file_system),
+            unseen=unseen,
         )
         return self._tell_of(found)
 
@@ -261,7 +277,7 @@ class InboxWatcher:
         missing: list[str] = []
         for path in paths:
             try:
-                found = look(self.folder.path, path)
+                found = look(self.folder.path, path, inodes=keeps_inodes(self._file_system))
             except OSError:
                 continue  # it is due again
             if found is not None:
@@ -343,10 +359,9 @@ class InboxWatcher:
         wanted = self.folder.watch
         if wanted != "auto":
             return wanted, "as configured"
-        file_system = mount_type(self.folder.path)
-        if raises_events(file_system):
-            return "events", f"native events on {file_system or 'this file system'}"
-        return "polling", f"{file_system} raises no events for what others write"
+        if raises_events(self._file_system):
+            return "events", f"native events on {self._file_system or 'this file system'}"
+        return "polling", f"{self._file_system} raises no events for what others write"
 
     def _hear(self, path: str, *, is_folder: bool) -> None:
         """Take an event; called on watchdog's thread, so it must not do anything else."""

@@ -15,7 +15,7 @@ class Sighting:
     path: str  # relative to the inbox, "/" between folders; undecodable bytes as surrogates
     size: int  # bytes
     mtime_ns: int
-    inode: int
+    inode: int  # 0 where the file system does not keep it
     device: int
 
     @property

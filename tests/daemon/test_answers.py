@@ -98,14 +98,16 @@ def test_status_tells_how_long_the_rest_takes(place: Workplace) -> None:
 
 
 def test_status_of_an_inbox_that_is_away(place: Workplace) -> None:
-    """An inbox that is not there is told of as away, with the reason; the daemon is healthy."""
+    """An inbox that is not there is told of as away, with the reason, and is not healthy."""
     place.inbox.rmdir()
     daemon = place.start()
     daemon.wait("inbox.away")
     wait_for(lambda: status(place)["inboxes"][0]["away"])
     told = status(place)
-    assert told["inboxes"][0]["away"] == f"{place.inbox}: No such file or directory"
-    assert told["healthy"]
+    away = f"{place.inbox}: No such file or directory"
+    assert told["inboxes"][0]["away"] == away
+    assert not told["healthy"]
+    assert told["troubles"] == [f"inbox shop is away: {away}"]
     daemon.stop()
 
 

@@ -43,18 +43,19 @@ def test_removed_and_made_anew(place: Workplace) -> None:
 
 
 def test_something_else_in_its_place(place: Workplace) -> None:
-    """A file where the inbox should be is not an inbox, and health stays good meanwhile."""
+    """A file where the inbox should be is not an inbox, and health is bad meanwhile."""
     place.configure(rescan="1s")
     place.inbox.rmdir()
     place.inbox.write_bytes(b"")
     daemon = place.start()
     assert daemon.wait("inbox.away")["why"] == f"{place.inbox} is not a folder"
     wait_for(lambda: stands(daemon, place).away)
-    assert health(place) == (0, "")
+    assert health(place) == (1, f"inbox shop is away: {place.inbox} is not a folder")
     place.inbox.unlink()
     place.inbox.mkdir()
     place.put("a.jpg")
     daemon.finished("a.jpg")
+    wait_for(lambda: health(place) == (0, ""))
     daemon.stop()
 
 
@@ -79,7 +80,7 @@ def test_unmounted(place: Workplace, mounts: Mounts, *, require_mount: bool) -> 
     assert daemon.wait("inbox.away")["why"] == gone
     wait_for(lambda: stands(daemon, place).away)
     assert f"shop: away: {gone}." in place.ask("status")
-    assert health(place) == (0, "")
+    assert health(place) == (1, f"inbox shop is away: {gone}")
     for name in ("a.jpg", "below.jpg", "new.jpg"):
         said = place.ask("why", place.inbox / name)
         assert f"The inbox 'shop' is away: {gone}. It goes on by itself." in said

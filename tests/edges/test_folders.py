@@ -59,6 +59,29 @@ def names(folder: Path) -> list[str]:
 # --- scan and look ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("inodes", [True, False])
+def test_a_file_that_gets_another_number(inbox: Path, *, inodes: bool) -> None:
+    """The same size and time under another inode is another file, but where none is kept."""
+    picture = inbox / "a.jpg"
+    picture.write_bytes(b"1234")
+    first = folders.look(inbox, "a.jpg", inodes=inodes)
+    assert first is not None
+    assert [first] == list(folders.scan(inbox, recursive=True, ignore=(), inodes=inodes))
+    twin = inbox / "twin"
+    twin.write_bytes(b"1234")
+    os.utime(twin, ns=(first.mtime_ns, first.mtime_ns))
+    twin.rename(picture)
+    if inodes:
+        with pytest.raises(SourceChangedError):
+            folders.check_unchanged(inbox, first)
+    else:
+        folders.check_unchanged(inbox, first)
+        assert folders.read_source(inbox, first, limit=100) == b"1234"
+    os.utime(picture, ns=(0, 0))
+    with pytest.raises(SourceChangedError):
+        folders.check_unchanged(inbox, first)
+
+
 def test_scan_gives_pictures_in_all_folders(inbox: Path) -> None:
     """A scan finds pictures at every depth, by their path relative to the inbox."""
     for name in ("a.jpg", "b.HEIC", "one/c.png", "one/two/d e.tiff"):
@@ -491,3 +514,7 @@ def test_mount_types() -> None:
     assert folders.raises_events(folders.mount_type(Path("/proc")))
     for remote in ("cifs", "nfs4", "9p", "virtiofs", "fuse.sshfs", "fuseblk"):
         assert not folders.raises_events(remote)
+    assert folders.keeps_inodes("ext4")
+    assert folders.keeps_inodes("nfs4")
+    for forgetful in ("vfat", "exfat", "cifs", "fuse.sshfs"):
+        assert not folders.keeps_inodes(forgetful)

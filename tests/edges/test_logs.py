@@ -3,6 +3,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -49,6 +50,23 @@ def test_json_lines(capsys: Stderr) -> None:
         "outputs": ["a.png"],
         "total_s": 0.5,
     }
+
+
+def test_lines_for_the_journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where systemd's journal reads standard error, a line begins with its priority."""
+    with (tmp_path / "stream").open("w+") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        status = os.fstat(stream.fileno())
+        for inode in (status.st_ino, status.st_ino + 1):
+            monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{inode}")
+            logs.set_up()
+            log = structlog.get_logger()
+            log.info("job.finished")
+            log.warning("job.held")
+            log.error("job.failed")
+        stream.seek(0)
+        begins = [line.partition("{")[0] for line in stream]
+    assert begins == ["<6>", "<4>", "<3>", "", "", ""]
 
 
 def test_names_keep_their_letters(capsys: Stderr) -> None:

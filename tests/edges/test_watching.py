@@ -343,6 +343,18 @@ def test_auto_goes_by_the_mount(
     assert file_system in watch.told[0].why
 
 
+@pytest.mark.parametrize("file_system", ["ext4", "vfat"])
+def test_numbers_that_are_not_kept(
+    inbox: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch, file_system: str
+) -> None:
+    """Where the file system does not keep a file's number, no sighting holds one."""
+    monkeypatch.setattr(watching, "mount_type", lambda _: file_system)
+    put(inbox / "a.jpg")
+    watch = begin(watch="auto")
+    (seen,) = (m.sightings for m in watch.told if isinstance(m, Looked) and m.sightings)
+    assert (seen[0].inode == 0) == (file_system == "vfat")
+
+
 def test_events_that_cannot_be_had(
     inbox: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
