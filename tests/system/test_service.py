@@ -15,6 +15,8 @@ FOLDER = Path("/srv/scissorsd-test")
 MANY = [f"{number:02}.jpg" for number in range(40)]
 EXPOSURE = 2.5  # of `systemd-analyze security`, at most
 
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture
 def service(u2netp: Path) -> Iterator[Service]:
@@ -125,19 +127,26 @@ def test_stopped_and_started_at_work(service: Service) -> None:
     assert len(service.told("job.finished")) == len(MANY)
 
 
-def test_the_sandbox(service: Service) -> None:
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """Give a folder that anybody may write to, and no unit names."""
+    folder = Path("/srv/scissorsd-elsewhere")
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_the_sandbox(service: Service, elsewhere: Path) -> None:
     """By systemd's own measure it is closed; what it works in is open, and nothing beside it."""
     said = run("systemd-analyze", "security", "--no-pager", UNIT)
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
     assert found is not None, said
     assert float(found[1]) <= EXPOSURE, said
-    secret = FOLDER / "beside"
-    secret.mkdir(mode=0o777)
-    secret.chmod(0o777)
-    service.configure(outbox=str(secret / "outbox"))  # the unit does not name it
+    service.configure(outbox=str(elsewhere / "outbox"))  # the unit does not name it
     service.systemctl("start")
     service.put("a.jpg")
     held = service.wait("job.held")
     assert "Read-only file system" in held["why"]
     service.systemctl("stop")
-    assert not list(secret.iterdir())
+    assert not list(elsewhere.iterdir())
