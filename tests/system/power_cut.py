@@ -1,6 +1,6 @@
 """A power cut in the middle of a backlog, in two steps around it, by root where systemd runs.
 
-    python power_cut.py begin     installs the service, drops 60 pictures, returns while it works
+    python power_cut.py begin     installs the service, drops 200 pictures, returns while it works
     (the power goes, and comes back)
     python power_cut.py check     waits for the rest; fails unless each came out once and whole
 
@@ -12,13 +12,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from scissorsd import weights
-from scissorsd.core.catalogue import CATALOGUE
 from system.units import Service, run, until
 
 FOLDER = Path("/srv/scissorsd-power")
-MANY = [f"{number:02}.jpg" for number in range(60)]
-DONE_BEFORE = 15
+MANY = [f"{number:03}.jpg" for number in range(200)]
+DONE_BEFORE = 40
 
 
 def main() -> None:
@@ -32,11 +30,10 @@ def main() -> None:
 
 
 def begin() -> None:
-    """Install the service, and give it a backlog; return when a quarter of it is done."""
+    """Install the service, and give it a backlog; return when a fifth of it is done."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    found = weights.locate(CATALOGUE["u2netp"], weights.default_folder())
     service = Service(FOLDER)
-    service.install(found)
+    service.install()
     service.put(*MANY)
     run("sync")
     service.systemctl("enable")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 from daemon.driver import picture
+from daemon.networks import write_darkness
 from PIL import Image
 
 from scissorsd.journal import Entry, Journal
@@ -67,13 +68,22 @@ class Service:
         self.inbox, self.outbox = folder / "inbox", folder / "outbox"
         self.state, self.models = folder / "state", folder / "models"
         self.config = folder / "scissorsd.yaml"
+        self._model = "u2netp"
+        self._custom_models: dict[str, dict[str, str]] = {}
         self._cursor = self._last_entry()
 
-    def install(self, weights: Path) -> None:
-        """Make the folders, and install the unit as a user does, with a quick watchdog."""
+    def install(self, weights: Path | None = None) -> None:
+        """Make the folders, and install the unit as a user does, with a quick watchdog.
+
+        Without weights of u2netp the network is one that takes no time.
+        """
         for made in (self.inbox, self.outbox, self.state, self.models):
             made.mkdir(parents=True)
-        shutil.copyfile(weights, self.models / weights.name)
+        if weights is None:
+            self._model = "darkness"
+            self._custom_models = {"darkness": write_darkness(self.models / "darkness.onnx")}
+        else:
+            shutil.copyfile(weights, self.models / weights.name)
         self.configure()
         run(PROGRAM, "service", "install", "-c", self.config)
         drop_in = Path(f"/etc/systemd/system/{UNIT}.d/quick.conf")
@@ -86,8 +96,8 @@ class Service:
                 os.chown(path, owner.pw_uid, owner.pw_gid)
 
     def configure(self, **inbox: object) -> None:
-        """Write the configuration: one inbox, whose only rule uses u2netp on the CPU."""
-        rule = {"name": "all", "model": "u2netp", "when_no_subject": "publish"}
+        """Write the configuration: one inbox, one rule, on the CPU."""
+        rule = {"name": "all", "model": self._model, "when_no_subject": "publish"}
         shop = {
             "path": str(self.inbox),
             "outbox": str(self.outbox),
@@ -100,6 +110,7 @@ class Service:
             "providers": ["cpu"],
             "precision": "full",
             "workers": 2,
+            "custom_models": self._custom_models,
             "inboxes": {"shop": {**shop, **inbox}},
         }
         self.config.write_text(yaml.safe_dump(values, sort_keys=False))
