@@ -28,9 +28,13 @@ from scissorsd.folders import mount_type
 
 from .units import run
 
-driver.DEADLINE = 300.0  # an outage is noticed only after minutes
-
 pytestmark = pytest.mark.timeout(1200)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer than elsewhere: an outage is noticed only after minutes."""
+    monkeypatch.setattr(driver, "DEADLINE", 300.0)
 
 
 @dataclass(frozen=True)
