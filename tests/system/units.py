@@ -27,7 +27,6 @@ DROP_IN = f"""\
 [Service]
 WatchdogSec={WATCHDOG}
 RestartSec=1
-RestartSteps=0
 """
 
 Line = dict[str, Any]
