@@ -257,8 +257,13 @@ class Workplace:
 
     def entries(self) -> list[Entry]:
         """Give what the journal says of every job."""
-        journal = Journal(self.state, read_only=True)
-        try:
-            return journal._entries("id > 0 ORDER BY id")
-        finally:
-            journal.close()
+        return journalled(self.state)
+
+
+def journalled(state: Path) -> list[Entry]:
+    """Give what the job journal in a state folder says of every job."""
+    journal = Journal(state, read_only=True)
+    try:
+        return journal._entries("id > 0 ORDER BY id")
+    finally:
+        journal.close()

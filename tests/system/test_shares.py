@@ -149,6 +149,16 @@ def near_goes_on(place: Workplace, daemon: Daemon, number: int) -> None:
     daemon.wait("job.finished", source=name)
 
 
+def in_a_backlog(place: Workplace, share: Share) -> tuple[Path, list[str], Daemon]:
+    """Give the outbox, the names and the daemon of a backlog that has been begun."""
+    _, outbox = lay_out(place, share)
+    names = [f"{number:03}.jpg" for number in range(150)]
+    put(share.server / "inbox", *names)
+    daemon = place.start()
+    daemon.wait("job.finished", times=10, inbox="far")
+    return outbox, names, daemon
+
+
 def test_polled(place: Workplace, share: Share) -> None:
     """A share is polled, and the log, the status and the doctor say so and why."""
     lay_out(place, share)
@@ -253,11 +263,7 @@ def test_an_outage_at_rest(place: Workplace, share: Share) -> None:
 
 def test_an_outage_at_work(place: Workplace, share: Share) -> None:
     """A server that goes in the middle of a backlog and comes back costs no picture."""
-    _, outbox = lay_out(place, share)
-    names = [f"{number:03}.jpg" for number in range(150)]
-    put(share.server / "inbox", *names)
-    daemon = place.start()
-    daemon.wait("job.finished", times=10, inbox="far")
+    outbox, names, daemon = in_a_backlog(place, share)
     with share.outage():
         wait_for(lambda: health(place)[0] == 1)
         near_goes_on(place, daemon, 1)
@@ -269,11 +275,7 @@ def test_an_outage_at_work(place: Workplace, share: Share) -> None:
 
 def test_stopped_during_an_outage(place: Workplace, share: Share) -> None:
     """Told to stop while the server is down it ends; started anew it does what was left, once."""
-    _, outbox = lay_out(place, share)
-    names = [f"{number:03}.jpg" for number in range(100)]
-    put(share.server / "inbox", *names)
-    daemon = place.start()
-    daemon.wait("job.finished", times=10, inbox="far")
+    outbox, names, daemon = in_a_backlog(place, share)
     with share.outage():
         wait_for(lambda: health(place)[0] == 1)
         began = time.monotonic()

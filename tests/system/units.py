@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
-from daemon.driver import picture
+from daemon.driver import journalled, picture
 from daemon.networks import write_darkness
 from PIL import Image
 
-from scissorsd.journal import Entry, Journal
+from scissorsd.journal import Entry
 
 PROGRAM = Path(sys.executable).with_name("scissorsd")
 UNIT = "scissorsd.service"
@@ -184,11 +184,7 @@ class Service:
 
     def entries(self) -> list[Entry]:
         """Give what the job journal says of every job."""
-        journal = Journal(self.state, read_only=True)
-        try:
-            return journal._entries("id > 0 ORDER BY id")
-        finally:
-            journal.close()
+        return journalled(self.state)
 
     def results(self) -> list[str]:
         """Give every file in the outbox, temporaries too."""
