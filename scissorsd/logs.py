@@ -85,7 +85,7 @@ class Seldom:
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
 
 
-def goes_to_the_journal() -> bool:
+def _goes_to_the_journal() -> bool:
     """Whether systemd's journal reads what is written to standard error (systemd.exec(5))."""
     try:
         status = os.fstat(sys.stderr.fileno())
@@ -121,7 +121,7 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
             ),
             _printable,
             _plain if terminal else structlog.processors.format_exc_info,
-            _with_priority(renderer) if goes_to_the_journal() else renderer,
+            _with_priority(renderer) if _goes_to_the_journal() else renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Stderr(),

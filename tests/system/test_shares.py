@@ -26,7 +26,7 @@ from daemon.networks import write_darkness
 
 from scissorsd.folders import mount_type
 
-from .units import run
+from .units import put, run
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -123,14 +123,6 @@ def lay_out(
     return inbox, outbox
 
 
-def put(folder: Path, *names: str, first: int = 0) -> None:
-    """Put pictures somewhere, each under its final name at once."""
-    for number, name in enumerate(names, first):
-        temporary = folder / f"{name}.part"
-        temporary.write_bytes(picture(name, number=number))
-        temporary.rename(folder / name)
-
-
 def check(daemons: Sequence[Daemon], outbox: Path, names: Sequence[str]) -> None:
     """See that each came out once, and that nothing else is in the outbox."""
     found = sorted(path.name for path in outbox.rglob("*") if path.is_file())
@@ -157,6 +149,17 @@ def in_a_backlog(place: Workplace, share: Share) -> tuple[Path, list[str], Daemo
     daemon = place.start()
     daemon.wait("job.finished", times=10, inbox="far")
     return outbox, names, daemon
+
+
+def cut_twenty(place: Workplace, share: Share, outbox: Path) -> list[str]:
+    """Let a daemon cut twenty pictures that the server writes, each once; give their names."""
+    names = [f"{number}.jpg" for number in range(20)]
+    put(share.server / "inbox", *names)
+    daemon = place.start()
+    daemon.wait("job.finished", times=len(names))
+    daemon.stop()
+    check([daemon], outbox, names)
+    return names
 
 
 def test_polled(place: Workplace, share: Share) -> None:
@@ -210,12 +213,7 @@ def test_sources_that_go(place: Workplace, share: Share, source: str) -> None:
     else:
         rule = {"source": "delete"}
     inbox, outbox = lay_out(place, share, rule)
-    names = [f"{number}.jpg" for number in range(20)]
-    put(share.server / "inbox", *names)
-    daemon = place.start()
-    daemon.wait("job.finished", times=len(names))
-    daemon.stop()
-    check([daemon], outbox, names)
+    names = cut_twenty(place, share, outbox)
     moved = sorted(path.name for path in done.iterdir()) if done.exists() else []
     assert moved == (sorted(names) if source == "move" else [])
     assert not list((share.server / "inbox").iterdir())
@@ -230,12 +228,7 @@ def test_to_another_share(place: Workplace, share: Share) -> None:
     other.mkdir()
     outbox, done = other / "outbox", other / "done"
     lay_out(place, share, {"source": "move", "move_to": str(done)}, outbox=outbox)
-    names = [f"{number}.jpg" for number in range(20)]
-    put(share.server / "inbox", *names)
-    daemon = place.start()
-    daemon.wait("job.finished", times=len(names))
-    daemon.stop()
-    check([daemon], outbox, names)
+    names = cut_twenty(place, share, outbox)
     assert sorted(path.name for path in done.iterdir()) == sorted(names)
     for number, name in enumerate(names):
         assert (done / name).read_bytes() == picture(name, number=number)

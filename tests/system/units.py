@@ -60,6 +60,14 @@ def run(*command: str | Path, check: bool = True) -> str:
     return answer.stdout
 
 
+def put(folder: Path, *names: str, first: int = 0) -> None:
+    """Put pictures somewhere, each under its final name at once, as a good program does."""
+    for number, name in enumerate(names, first):
+        temporary = folder / f"{name}.part"
+        temporary.write_bytes(picture(name, number=number))
+        temporary.rename(folder / name)
+
+
 class Service:
     """A folder of pictures, its configuration, and the installed unit that works there."""
 
@@ -168,11 +176,8 @@ class Service:
     # --- pictures ----------------------------------------------------------------------------
 
     def put(self, *names: str) -> None:
-        """Put pictures into the inbox under their final names at once, as a good program does."""
-        for number, name in enumerate(names):
-            temporary = self.inbox / (name + ".part")
-            temporary.write_bytes(picture(name, number=number))
-            temporary.rename(self.inbox / name)
+        """Put pictures into the inbox."""
+        put(self.inbox, *names)
 
     def wait_for_all(self, *names: str) -> None:
         """Wait until nothing is left to do and every one of these has its cutout."""
