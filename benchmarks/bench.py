@@ -29,7 +29,7 @@ DARKNESS = "darkness"
 Figures = dict[str, Any]  # what a benchmark found, as it goes into its JSON file
 
 PACKAGES = (
-    *("onnxruntime-gpu", "onnxruntime", "onnxruntime-ep-openvino"),
+    *("onnxruntime-gpu", "onnxruntime", "openvino"),
     *("pillow", "isal", "numpy"),
 )
 

@@ -50,7 +50,7 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
 
 def _packages() -> Iterator[Finding]:
     installed = {}
-    for name in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-ep-openvino"):
+    for name in ("onnxruntime", "onnxruntime-gpu", "openvino"):
         try:
             installed[name] = version(name)
         except PackageNotFoundError:

@@ -1,9 +1,11 @@
 """Log lines: for people on a terminal, JSON elsewhere; one event name and fixed keys each."""
 
+import ctypes
 import logging
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TextIO
 
 import structlog
@@ -103,8 +105,30 @@ def _with_priority(render: Processor) -> Processor:
     return marked
 
 
+_IOLBF = 1  # <stdio.h>: what is written comes out when its line ends
+_LINE = 4096  # bytes; a longer one comes out in pieces
+
+
+@cache
+def _libraries_write_whole_lines() -> None:
+    """Let C libraries write to standard error by lines: libtiff complains in pieces of one.
+
+    Between two pieces a line of ours could come, and its reader take neither.
+    """
+    try:
+        libc = ctypes.CDLL(None)
+        stderr = ctypes.c_void_p.in_dll(libc, "stderr")
+    except (OSError, ValueError):
+        return  # a C library with other names: its pieces stay as they are
+    libc.malloc.restype = ctypes.c_void_p
+    # It is never freed: the last of it is written when the interpreter is gone.
+    buffer = ctypes.c_void_p(libc.malloc(ctypes.c_size_t(_LINE)))
+    libc.setvbuf(stderr, buffer, _IOLBF, ctypes.c_size_t(_LINE if buffer else 0))
+
+
 def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     """Configure structlog for this process; `quiet` leaves only warnings and errors."""
+    _libraries_write_whole_lines()
     terminal = sys.stderr.isatty()
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(pad_event_to=16, sort_keys=False)

@@ -1,14 +1,20 @@
-"""ONNX Runtime: opening a session on one provider, and knowing what truly came of it."""
+"""Opening a session on one provider, and knowing what truly came of it.
+
+CUDA and the plain CPU are ONNX Runtime's. OpenVINO is used by itself: as ONNX Runtime's plug-in it
+knows Intel's CPUs only.
+"""
 
 import contextlib
 import ctypes
 import importlib
 import importlib.metadata
-import json
 import re
+import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol
@@ -27,9 +33,7 @@ PROVIDERS: tuple[ProviderName, ...] = ("cuda", "openvino", "cpu")
 GPU_PROVIDERS: tuple[ProviderName, ...] = ("cuda",)
 
 _CUDA = "CUDAExecutionProvider"
-_OPENVINO = "OpenVINOExecutionProvider"
 _CPU = "CPUExecutionProvider"
-_REGISTRATION = "scissorsd.openvino"
 _CUDNN = "cuDNN 9"
 
 # One Relu on one float: tells in a millisecond whether a provider loads at all. The network itself
@@ -105,6 +109,23 @@ class _OrtSession:
 
 
 @dataclass(frozen=True, slots=True)
+class _OpenvinoSession:
+    precision: str
+    compiled: Any
+
+    @property
+    def provider(self) -> ProviderName:
+        return "openvino"
+
+    def run(self, network_input: Raw, /) -> Raw:
+        # a request is one thread's; making one takes 20 µs
+        request = self.compiled.create_infer_request()
+        given = request.infer({0: network_input}, share_inputs=True, share_outputs=True)
+        found: Raw = np.array(given[0][0, 0], dtype=np.float32)  # a copy: the request goes
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class _BoundSession:
     provider: ProviderName
     precision: str
@@ -123,30 +144,18 @@ def open_session(
     `fast` allows less than float32 where the machine computes it natively. Raises RefusedError
     with the provider's reason, or SessionError when the file is not the network it should be.
     """
+    if provider == "openvino":
+        return _open_openvino(model, path, fast=fast, threads=threads)
     ort = onnxruntime()
     if provider == "cuda":
         loaded, precision = _open_cuda(ort, path, fast=fast, threads=threads)
-    elif provider == "openvino":
-        loaded, precision = _open_openvino(ort, path, fast=fast, threads=threads)
     else:
         options = _options(ort, threads)
         # patterns plan one block for all activations: 290 MB more for u2net, and no faster
         options.enable_mem_pattern = False
         loaded, precision = _load(ort, str(path), options, [_CPU]), "full"
     takes, gives = loaded.get_inputs()[0], loaded.get_outputs()[0]
-    wanted = [1, 3, model.input_size, model.input_size]
-    given = list(takes.shape)
-    fits = len(given) == len(wanted) and all(
-        not isinstance(there, int) or there == ours
-        for there, ours in zip(given, wanted, strict=True)
-    )
-    if not fits or len(gives.shape) != len(wanted):
-        raise SessionError(
-            f"The network in {path} takes {' × '.join(map(str, given))} and gives "
-            f"{' × '.join(map(str, gives.shape))}, but the model {model.name} is to take "
-            f"{' × '.join(map(str, wanted))} and to give a map of that size.",
-            "Put the right file there, or correct the model's row in the configuration.",
-        )
+    _check_shapes(model, path, takes.shape, gives.shape)
     # on the CPU provider two runs at once take 300 MB more, and longer than one after the other
     turn = threading.Lock() if provider == "cpu" else contextlib.nullcontext()
     session = _OrtSession(provider, precision, loaded, takes.name, gives.name, turn)
@@ -154,6 +163,24 @@ def open_session(
         return session
     warm_up(session, model)
     return bound(session, model)
+
+
+def _check_shapes(
+    model: Model, path: Path, takes: Sequence[int | str | None], gives: Sequence[int | str | None]
+) -> None:
+    """Raise SessionError unless the network maps 1 × 3 × S × S; what is no number may be any."""
+    wanted = (1, 3, model.input_size, model.input_size)
+    fits = len(takes) == len(wanted) and all(
+        not isinstance(there, int) or there == ours
+        for there, ours in zip(takes, wanted, strict=True)
+    )
+    if not fits or len(gives) != len(wanted):
+        raise SessionError(
+            f"The network in {path} takes {' × '.join(map(str, takes))} and gives "
+            f"{' × '.join(map(str, gives))}, but the model {model.name} is to take "
+            f"{' × '.join(map(str, wanted))} and to give a map of that size.",
+            "Put the right file there, or correct the model's row in the configuration.",
+        )
 
 
 def bound(session: _OrtSession, model: Model) -> Session:
@@ -239,7 +266,7 @@ def timed(session: Session, model: Model, *, times: int) -> float:
 
 def versions() -> str:
     """Name the versions of what runs networks here."""
-    names = ("onnxruntime-gpu", "onnxruntime", "onnxruntime-ep-openvino")
+    names = ("onnxruntime-gpu", "onnxruntime", "openvino")
     found = []
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -266,40 +293,58 @@ def _open_cuda(ort: ModuleType, path: Path, *, fast: bool, threads: int) -> tupl
     return loaded, "tf32" if fast else "full"
 
 
-def _open_openvino(ort: ModuleType, path: Path, *, fast: bool, threads: int) -> tuple[Any, str]:
-    place = _openvino_cpu(ort)
+def _open_openvino(model: Model, path: Path, *, fast: bool, threads: int) -> Session:
+    with opening:
+        core, frontend = _openvino()
+    if "CPU" not in core.available_devices:
+        raise RefusedError("OpenVINO does not know this machine's CPU")
     bf16 = fast and has_bf16()
     settings = {
         "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
-        "INFERENCE_NUM_THREADS": str(threads),
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,  # the CPUs also decode and encode the other pictures
     }
-    options = _options(ort, threads)
-    # every node, or none: what it leaves over would run on the CPU provider unnoticed
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    options.add_provider_for_devices([place], {"load_config": json.dumps({"CPU": settings})})
-    loaded = _load(ort, str(path), options, None)
-    if loaded.get_providers()[0] != _OPENVINO:
-        raise RefusedError("OpenVINO loads, but the session came out on the CPU provider")
-    return loaded, "bf16" if bf16 else "full"
-
-
-def _openvino_cpu(ort: ModuleType) -> Any:  # noqa: ANN401 - onnxruntime ships no types
     try:
-        plugin = importlib.import_module("onnxruntime_ep_openvino")
-    except ImportError as error:
-        raise RefusedError("onnxruntime-ep-openvino is not installed") from error
-    with opening:
-        if not hasattr(ort, "register_execution_provider_library"):
-            raise RefusedError(f"onnxruntime {ort.__version__} takes no plug-in providers")
-        try:
-            ort.register_execution_provider_library(_REGISTRATION, plugin.get_library_path())
-        except Exception as error:
-            if "already registered" not in str(error):
-                raise RefusedError(plain(error)) from error
-        for place in ort.get_ep_devices():
-            if place.ep_name == _OPENVINO and place.ep_metadata.get("ov_device") == "CPU":
-                return place
-    raise RefusedError("OpenVINO does not know this machine's CPU")
+        network = frontend.convert(frontend.load(str(path)))
+        takes, gives = network.inputs[0].partial_shape, network.outputs[0].partial_shape
+        _check_shapes(model, path, _sizes(takes), _sizes(gives))
+        if takes.is_dynamic:
+            network.reshape({0: list(_flat(model).shape)})
+        compiled = core.compile_model(network, "CPU", settings)
+    except SessionError:
+        raise
+    except Exception as error:
+        raise RefusedError(plain(error), passing=True) from error
+    return _OpenvinoSession("bf16" if bf16 else "full", compiled)
+
+
+@cache
+def _openvino() -> tuple[Any, Any]:
+    """Give OpenVINO's core and its reader of ONNX, without what tells its makers of its use.
+
+    The core stays for good. Where it went with the last session, the next signal that came to
+    this process ended it (SIGSEGV; OpenVINO 2026.4).
+    """
+    silenced = "openvino_telemetry" not in sys.modules
+    if silenced:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # it counts as missing
+    try:
+        openvino = importlib.import_module("openvino")
+        frontends = importlib.import_module("openvino.frontend").FrontEndManager()
+        # read_model() has every reader try a broken file, and they complain to standard error
+        return openvino.Core(), frontends.load_by_framework("onnx")
+    except ModuleNotFoundError as error:
+        raise RefusedError("openvino is not installed") from error
+    except Exception as error:
+        raise RefusedError(plain(error)) from error
+    finally:
+        if silenced:
+            sys.modules.pop("openvino_telemetry", None)
+
+
+def _sizes(shape: Any) -> list[int | str]:  # noqa: ANN401 - of openvino
+    return [size.get_length() if size.is_static else str(size) for size in shape]
 
 
 def _options(ort: ModuleType, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types

@@ -24,10 +24,9 @@ _KNOWN_WORDS = (
     (r"CUDNN_STATUS_\w*ALLOCATION_FAILED", "the memory is full"),
     (r"Failed to allocate memory|bad_alloc|bad allocation", "the memory is full"),
     (r"CUDNN_STATUS_NOT_INITIALIZED", "cuDNN does not start"),
-    (r"InvalidProtobuf|INVALID_PROTOBUF|Protobuf parsing failed", "it is not an ONNX network"),
     (
-        r"disable_cpu_ep_fallback|fallback to CPU EP",
-        "some operations of the network are unknown to it",
+        r"InvalidProtobuf|INVALID_PROTOBUF|Protobuf parsing failed|Model can't be parsed",
+        "it is not an ONNX network",
     ),
 )
 # What tells something, amid paths and signatures of onnxruntime's own sources.
@@ -37,11 +36,18 @@ _TELLING = re.compile(
 )
 
 
+# What says nothing to a person: the places in the sources of onnxruntime and of OpenVINO.
+_WHERE = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : "
+    r"|Exception from \S+:\d+: |Check '.*?' failed at \S+:\d+: |FrontEnd API failed with \w+: "
+)
+
+
 def plain(error: BaseException) -> str:
-    """Say an exception of onnxruntime in half a sentence for a person."""
+    """Say an exception of onnxruntime or OpenVINO in half a sentence for a person."""
     said = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split()) or type(error).__name__
     telling = _TELLING.search(said)
-    short = telling[0] if telling else re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", said)
+    short = telling[0] if telling else _WHERE.sub("", said)
     short = short if len(short) <= 200 else short[:199] + "…"  # noqa: PLR2004 - a line of a log
     for pattern, words in _KNOWN_WORDS:
         if re.search(pattern, said, re.IGNORECASE):

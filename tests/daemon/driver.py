@@ -77,10 +77,8 @@ class Daemon:
         assert self.process.stderr is not None
         for text in self.process.stderr:
             with self._came:
-                # libtiff complains to standard error in pieces, and a line may come between two.
-                said = text[text.find("{") :]
                 try:
-                    line = json.loads(said)
+                    line = json.loads(text)
                     assert isinstance(line["event"], str)
                     self.lines.append(line)
                 except (ValueError, KeyError, TypeError):

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,3 +129,15 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "inbox.away" in said
     assert not said.startswith("{")
     assert r"caf\xe9" in said.replace(r"\\", "\\")
+
+
+def test_lines_of_c_libraries_stay_whole() -> None:
+    """What a C library writes in pieces comes out as one line, also the last one at the end."""
+    script = (
+        "import ctypes, os; from scissorsd import logs; logs.set_up(); libc = ctypes.CDLL(None); "
+        "stderr = ctypes.c_void_p.in_dll(libc, 'stderr'); libc.fprintf(stderr, b'a.tif: '); "
+        "os.write(2, b'ours\\n'); libc.fprintf(stderr, b'broken.\\n'); "
+        "os.write(2, b'then\\n'); libc.fprintf(stderr, b'last words')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stderr == b"ours\na.tif: broken.\nthen\nlast words"
