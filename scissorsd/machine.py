@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # there while the driver is loaded
+
 
 def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Tell whether the CPU computes in bfloat16 itself; emulated, it is far slower than float32."""
@@ -20,6 +22,15 @@ def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return False
     flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
     return flags is not None and not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags[1].split())
+
+
+def expects_gpu() -> bool:
+    """Tell whether an NVIDIA GPU should work here: its driver is loaded, or the container's for it.
+
+    NVIDIA_VISIBLE_DEVICES is what NVIDIA's container toolkit is told by, and our gpu image sets it.
+    """
+    asked = os.environ.get("NVIDIA_VISIBLE_DEVICES", "") not in {"", "none", "void"}
+    return asked or NVIDIA_DRIVER.exists()
 
 
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

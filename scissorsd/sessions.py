@@ -14,7 +14,7 @@ import structlog
 from scissorsd import faults, weights
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import HoldError, SessionError
-from scissorsd.machine import cpu_name, usable_cpus
+from scissorsd.machine import cpu_name, expects_gpu, usable_cpus
 from scissorsd.providers import (
     GPU_PROVIDERS,
     PROVIDERS,
@@ -309,8 +309,9 @@ class Sessions:
             seat.pauses.setdefault(provider, _Pause(self._clock() + PAUSE_S))
 
     def _log_refused(self, seat: _Seat, refused: Sequence[str], *, expected: bool = False) -> None:
-        tell = self._log.info if expected else self._log.warning
         for provider in refused:
+            missed = provider in GPU_PROVIDERS and expects_gpu()
+            tell = self._log.info if expected and not missed else self._log.warning
             tell(
                 "session.fell_back",
                 model=seat.model.name,

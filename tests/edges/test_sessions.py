@@ -154,6 +154,35 @@ def test_auto_names_why_not(models_folder: Path) -> None:
     assert sessions.providers_in_use() == {}
 
 
+@pytest.mark.parametrize(
+    ("devices", "providers", "level"),
+    [
+        (None, "auto", "info"),
+        ("void", "auto", "info"),
+        ("all", "auto", "warning"),
+        (None, ["cuda", "cpu"], "warning"),
+    ],
+)
+def test_a_gpu_that_was_to_work_is_missed(
+    devices: str | None,
+    providers: Any,  # noqa: ANN401 - "auto", or a list
+    level: str,
+    models_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Falling back from a GPU is a warning where one was named or its container was started."""
+    monkeypatch.setattr(machine, "NVIDIA_DRIVER", Path("/nowhere"))
+    monkeypatch.delenv("NVIDIA_VISIBLE_DEVICES", raising=False)
+    if devices is not None:
+        monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", devices)
+    seam = Seam()
+    seam.refusals["cuda"] = RefusedError("there is no NVIDIA driver here")
+    with capture_logs() as logs:
+        seam.sessions(models_folder, providers=providers).open("u2netp")
+    (fallen,) = events(logs, "session.fell_back")
+    assert fallen["log_level"] == level
+
+
 def test_opened_once(models_folder: Path) -> None:
     """Many threads that want one model at the same time load it once."""
     seam = Seam()
