@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import queue
+import select
 import sys
 import threading
 import time
@@ -211,10 +212,13 @@ class InboxWatcher:
     def _wait(self) -> None:
         """Wait for wishes until the next scan is due, and grant them."""
         while not self._stopping.is_set():
+            left = max(0.0, self._next_scan - time.monotonic())
             try:
-                wish = self._wishes.get(timeout=max(0.0, self._next_scan - time.monotonic()))
+                wish = self._wishes.get(timeout=min(left, _POLL))
             except queue.Empty:
-                return
+                if left <= _POLL or not self._still_watches():
+                    return
+                continue
             if wish is None:
                 return
             if not wish:
@@ -344,6 +348,16 @@ class InboxWatcher:
         self._refused_until = time.monotonic() + _TRY_EVENTS_AGAIN
         return _explain(refused)
 
+    def _still_watches(self) -> bool:
+        """Whether events still come from the folder that is there: one that goes raises none."""
+        self.busy_since = time.monotonic()
+        try:
+            return self._native is None or self._native.works()
+        except OSError:
+            return False
+        finally:
+            self.busy_since = None
+
     def _end_native(self) -> None:
         if self._native is not None:
             self._native.stop()
@@ -388,24 +402,33 @@ def _explain(error: OSError) -> str:
 _IN_DELETE_SELF = 0x400
 
 
+def _watch_one(path: Path) -> int:
+    """Watch one folder; give a descriptor that can be read once it is deleted or unmounted.
+
+    Raises OSError.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle: int = libc.inotify_init1(os.O_CLOEXEC)
+    if handle >= 0 and libc.inotify_add_watch(handle, os.fsencode(path), _IN_DELETE_SELF) >= 0:
+        return handle
+    number = ctypes.get_errno()
+    if handle >= 0:
+        os.close(handle)
+    raise OSError(number, os.strerror(number))
+
+
 def _refused_watch(path: Path) -> OSError | None:
     """Try to watch one folder more than is watched; give the error if that is refused.
 
     watchdog says nothing of the sub-folders that it could not watch.
     """
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    handle = libc.inotify_init1(os.O_CLOEXEC)
-    if handle < 0:
-        return None  # there is one instance too few, which says nothing of watches
     try:
-        if libc.inotify_add_watch(handle, os.fsencode(path), _IN_DELETE_SELF) >= 0:
-            return None
-        number = ctypes.get_errno()
-        return OSError(number, os.strerror(number)) if number == errno.ENOSPC else None
-    finally:
-        os.close(handle)
+        os.close(_watch_one(path))
+    except OSError as error:  # one instance too few says nothing of watches
+        return error if error.errno == errno.ENOSPC else None
+    return None
 
 
 class _Remarks(logging.Handler):
@@ -438,12 +461,17 @@ class _NativeWatch:
         )
         self._observer.start()
         logging.getLogger("watchdog").addHandler(self._remarks)
+        try:
+            self._gone: int | None = _watch_one(folder.path)
+        except OSError:
+            self._gone = None
 
     def works(self) -> bool:
         """Whether all its threads live and it still watches the folder that is there now.
 
         An observer stays alive when its emitter has died, and an emitter goes on watching a
-        folder that was removed and made anew.
+        folder that was removed and made anew. A disk that was unmounted and is back has the same
+        numbers, and is watched no more. Raises OSError when nothing is there.
         """
         emitters = self._observer.emitters
         return (
@@ -451,11 +479,21 @@ class _NativeWatch:
             and bool(emitters)
             and all(emitter.is_alive() for emitter in emitters)
             and _identity(self._root) == self._identity
+            and (self._gone is None or not _can_be_read(self._gone))
         )
 
     def stop(self) -> None:
         logging.getLogger("watchdog").removeHandler(self._remarks)
         self._observer.stop()
+        if self._gone is not None:
+            os.close(self._gone)
+            self._gone = None
+
+
+def _can_be_read(handle: int) -> bool:
+    ready = select.poll()
+    ready.register(handle, select.POLLIN)
+    return bool(ready.poll(0))
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -103,6 +103,31 @@ def test_unmounted(place: Workplace, mounts: Mounts, *, require_mount: bool) -> 
 
 
 @needs_mounts
+@pytest.mark.parametrize("at_once", [True, False])
+def test_unmounted_between_two_scans(place: Workplace, mounts: Mounts, *, at_once: bool) -> None:
+    """No scan is needed to notice that a disk went, nor to hear of what comes once it is back.
+
+    Back at once, it has the numbers that it had, and nothing but the kernel knows that it went.
+    """
+    place.configure(rescan=NEVER)
+    mounts.tmpfs(place.inbox)
+    daemon = place.start()
+    place.put("a.jpg")
+    daemon.finished("a.jpg")
+    numbers = place.inbox.stat()
+    mounts.unmount(place.inbox)
+    if not at_once:
+        daemon.wait("inbox.away")
+    mounts.tmpfs(place.inbox)
+    now = place.inbox.stat()
+    assert (now.st_dev, now.st_ino) == (numbers.st_dev, numbers.st_ino)
+    daemon.wait("inbox.scanned", times=2)
+    place.put("b.jpg")
+    daemon.finished("b.jpg")
+    daemon.stop()
+
+
+@needs_mounts
 @pytest.mark.parametrize("source", ["keep", "move"])
 def test_retry_while_unmounted(place: Workplace, mounts: Mounts, source: str) -> None:
     """While its inbox is away a failed picture is not taken again, and that is said."""
