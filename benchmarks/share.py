@@ -7,6 +7,7 @@ client has it, through which the pictures come. An inbox on the share holds some
 pictures; the network is one that takes no time, so that the share is what is measured.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
@@ -14,7 +15,7 @@ from statistics import median
 
 from bench import DARKNESS, Figures, parser, place, table, write_config
 from known import fill_journal, make_shell
-from latency import latencies, p95
+from latency import SPREAD_S, latencies, p95
 from pictures import take
 from processes import Daemon
 
@@ -35,6 +36,7 @@ def main() -> None:
     arguments = options.parse_args()
     here = place(arguments)
     state = here.empty("share")
+    pictures = take(here.cache, "0.5", 5)
     folder, other = arguments.mount / NAME, arguments.other / NAME
     rmtree(other, ignore_errors=True)
     for made in (other / "inbox", other / "outbox"):
@@ -44,6 +46,8 @@ def main() -> None:
     config = write_config(
         state, here.models, folder / "inbox", folder / "outbox", rule={"model": DARKNESS}
     )
+    while not (folder / "inbox").is_dir():
+        time.sleep(1)  # a client may remember for some seconds that it was not there
     fill_journal(load(config).config)
     with Daemon(config, here.models) as daemon:
         watched = daemon.wait("inbox.watched")
@@ -51,9 +55,11 @@ def main() -> None:
         cpu_s = daemon.cpu_s()
         last = daemon.wait("inbox.scanned", 2 + arguments.scans)
         idle_cpu_s = daemon.cpu_s() - cpu_s
+        between_s = (last["came"] - first["came"]) / arguments.scans
         found: list[float] = []
         for number in range(arguments.idle):
-            chosen = take(here.cache, "0.5", 5)[number % 5 : number % 5 + 1]
+            time.sleep(number * SPREAD_S % between_s)  # so that it meets the scans at any moment
+            chosen = [pictures[number % len(pictures)]]
             found += latencies(daemon, chosen, other / "inbox", other / "outbox", number)
     figures = {
         "kind": mount_type(folder),
@@ -75,6 +81,7 @@ def section(figures: Figures) -> Iterator[str]:
     idle = 100 * figures["idle_cpu_s"] / figures["idle_s"]
     rows = [
         ("a scan, s", median(figures["scans_s"])),
+        ("the longest, s", max(figures["scans_s"])),
         ("from one scan to the next, s", figures["idle_s"] / len(figures["scans_s"])),
         ("idle CPU, % of a core", idle),
         (
