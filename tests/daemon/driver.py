@@ -35,7 +35,7 @@ FORMATS = {
     ".heic": "HEIF",
 }
 SIZE = (96, 72)
-NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 Line = dict[str, Any]
 Answer = TypeVar("Answer")
@@ -177,20 +177,23 @@ class Workplace:
         shop = {"path": "inbox", "outbox": "outbox", "settle": "300ms", "rules": everything}
         self.write_config(shop={**shop, **inbox})
 
-    def write_config(self, **inboxes: Mapping[str, object]) -> None:
-        """Write a configuration with these inboxes."""
+    def write_config(
+        self, settings: Mapping[str, object] = NOTHING, /, **inboxes: Mapping[str, object]
+    ) -> None:
+        """Write a configuration with these settings and inboxes."""
         values = {
             "state": "state",
             "providers": ["cpu"],
             "precision": "full",
             "workers": 2,
+            **settings,
             "inboxes": inboxes,
         }
         self.config.write_text(yaml.safe_dump(values, sort_keys=False))
 
     # --- processes ---------------------------------------------------------------------------
 
-    def start(self, *arguments: str, variables: Mapping[str, str] = NO_VARIABLES) -> Daemon:
+    def start(self, *arguments: str, variables: Mapping[str, str] = NOTHING) -> Daemon:
         """Start a process; without arguments the daemon on the configuration, up to `ready`."""
         process = subprocess.Popen(
             self._command(arguments or ("--debug", "run", "-c", str(self.config))),

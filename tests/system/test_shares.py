@@ -115,14 +115,10 @@ def lay_out(
     rules = [{"name": "all", "model": "darkness", "when_no_subject": "publish", **rule}]
     common = {"settle": "1s", "rescan": "30s", "rules": rules}
     place.write_config(
+        {"models": "models", "custom_models": {"darkness": darkness}},
         far={"path": str(inbox), "outbox": str(outbox), **common},
         near={"path": "inbox", "outbox": "outbox", **common},
     )
-    text = place.config.read_text()
-    entry = (
-        f"custom_models: {{darkness: {{file: {darkness['file']}, sha256: {darkness['sha256']}}}}}"
-    )
-    place.config.write_text(f"{entry}\nmodels: models\n{text}")
     return inbox, outbox
 
 
