@@ -274,6 +274,7 @@ class Sessions:
         rounded = {name: round(value, 3) for name, value in seconds.items()}
         self._log.info("providers.timed", model=seat.model.name, seconds=rounded)
         seat.order = self._by_speed(seconds)
+        self._describe(seat)
         best = next((name for name in seat.order if name in seconds), None)
         if seat.session is None or seat.session.provider != best:
             seat.session = None

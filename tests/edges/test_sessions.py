@@ -574,7 +574,8 @@ def test_the_faster_one_is_found_once(
     seam = without_gpu(**{slower: 0.02})
     with capture_logs() as logs:
         first = seam.sessions(models_folder, speeds=Speeds((tmp_path,)))
-        assert first.open("u2netp").provider == faster
+        opening = first.open("u2netp")
+    assert (opening.provider, opening.asked) == (faster, ("cuda", faster, slower))
     assert first.run("u2netp", INPUT)[1] == faster
     (timed,) = events(logs, "providers.timed")
     assert timed["seconds"].keys() == {"openvino", "cpu"}
