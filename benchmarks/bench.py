@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from scissorsd import __version__, weights
+from scissorsd import __version__, providers, weights
 from scissorsd.journal import FILE
 from scissorsd.machine import cpu_name, has_bf16, usable_cpus
 
@@ -28,10 +28,7 @@ DARKNESS = "darkness"
 
 Figures = dict[str, Any]  # what a benchmark found, as it goes into its JSON file
 
-PACKAGES = (
-    *("onnxruntime-gpu", "onnxruntime", "openvino"),
-    *("pillow", "isal", "numpy"),
-)
+PACKAGES = (*providers.PACKAGES, "pillow", "isal", "numpy")
 
 
 @dataclass(frozen=True, slots=True)

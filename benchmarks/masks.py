@@ -35,6 +35,7 @@ from scissorsd.errors import ScissorsError
 from scissorsd.images import Picture, read
 from scissorsd.machine import has_bf16, usable_cpus
 from scissorsd.making import cut_out
+from scissorsd.providers import versions
 from scissorsd.sessions import Opening, Sessions
 
 Mask = NDArray[np.float64]  # height × width, in [0, 1]
@@ -162,7 +163,7 @@ def print_machine(*, native: bool, emulated: bool) -> None:
     has += "; emulated" if emulated else ""
     print(
         f"{cpu_name()}, {usable_cpus()} cores ({has}); Python {platform.python_version()}, "
-        f"onnxruntime {onnxruntime.get_version_string()}, scikit-image {version('scikit-image')}; "
+        f"{versions()}, scikit-image {version('scikit-image')}; "
         "mean absolute error of masks in [0, 1]:\n"
     )
 

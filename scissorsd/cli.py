@@ -621,4 +621,5 @@ def sample_configuration() -> int:
 def _set_up_logs(*, debug: bool, quiet: bool = False) -> None:
     from scissorsd import logs
 
+    logs.take_whole_lines_from_libraries()
     logs.set_up(debug=debug, quiet=quiet and not debug)

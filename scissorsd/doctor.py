@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +10,7 @@ from scissorsd import folders, weights
 from scissorsd.config import Config, Inbox
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import ScissorsError
-from scissorsd.providers import probe
+from scissorsd.providers import installed, probe, versions
 
 _INOTIFY = Path("/proc/sys/fs/inotify")
 _FEW_WATCHES = 65536
@@ -49,15 +48,9 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    installed = {}
-    for name in ("onnxruntime", "onnxruntime-gpu", "openvino"):
-        try:
-            installed[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    said = ", ".join(f"{name} {number}" for name, number in installed.items()) or "none"
-    yield Finding("ok" if installed else "bad", f"installed: {said}")
-    if "onnxruntime" in installed and "onnxruntime-gpu" in installed:
+    found = installed()
+    yield Finding("ok" if found else "bad", f"installed: {versions() or 'none'}")
+    if {"onnxruntime", "onnxruntime-gpu"} <= found.keys():
         yield Finding(
             "bad",
             "onnxruntime and onnxruntime-gpu are both installed; the first hides the GPU",

@@ -110,10 +110,11 @@ _LINE = 4096  # bytes; a longer one comes out in pieces
 
 
 @cache
-def _libraries_write_whole_lines() -> None:
+def take_whole_lines_from_libraries() -> None:
     """Let C libraries write to standard error by lines: libtiff complains in pieces of one.
 
-    Between two pieces a line of ours could come, and its reader take neither.
+    Between two pieces a line of ours could come, and its reader take neither. It is for programs:
+    a library leaves the standard error of its caller as it is.
     """
     try:
         libc = ctypes.CDLL(None)
@@ -128,7 +129,6 @@ def _libraries_write_whole_lines() -> None:
 
 def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     """Configure structlog for this process; `quiet` leaves only warnings and errors."""
-    _libraries_write_whole_lines()
     terminal = sys.stderr.isatty()
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(pad_event_to=16, sort_keys=False)

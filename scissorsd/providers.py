@@ -32,6 +32,8 @@ ProviderName = Literal["cuda", "openvino", "cpu"]
 PROVIDERS: tuple[ProviderName, ...] = ("cuda", "openvino", "cpu")
 GPU_PROVIDERS: tuple[ProviderName, ...] = ("cuda",)
 
+PACKAGES = ("onnxruntime-gpu", "onnxruntime", "openvino")  # what runs networks
+
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 _CUDNN = "cuDNN 9"
@@ -264,14 +266,18 @@ def timed(session: Session, model: Model, *, times: int) -> float:
     return min(seconds)
 
 
-def versions() -> str:
-    """Name the versions of what runs networks here."""
-    names = ("onnxruntime-gpu", "onnxruntime", "openvino")
-    found = []
-    for name in names:
+def installed() -> dict[str, str]:
+    """Give the version of each package that is here and runs networks."""
+    found = {}
+    for name in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{name} {importlib.metadata.version(name)}")
-    return ", ".join(found)
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def versions() -> str:
+    """Name what runs networks here, with its versions."""
+    return ", ".join(f"{name} {version}" for name, version in installed().items())
 
 
 def _open_cuda(ort: ModuleType, path: Path, *, fast: bool, threads: int) -> tuple[Any, str]:
@@ -378,11 +384,7 @@ def _preload(ort: ModuleType) -> None:
 
 
 def _why_not_built_in() -> str:
-    installed = {
-        str(found.metadata["Name"]).lower().replace("_", "-")
-        for found in importlib.metadata.distributions()
-    }
-    if {"onnxruntime", "onnxruntime-gpu"} <= installed:
+    if {"onnxruntime", "onnxruntime-gpu"} <= installed().keys():
         return (
             "onnxruntime is installed over onnxruntime-gpu and hides its CUDA: "
             "uninstall both, then install onnxruntime-gpu"

@@ -1,4 +1,4 @@
-"""ONNX Runtime itself: imported silently, and its errors said in plain words."""
+"""ONNX Runtime itself, imported silently; its errors and OpenVINO's, said in plain words."""
 
 import contextlib
 import functools
@@ -34,8 +34,6 @@ _TELLING = re.compile(
     r"Failed to allocate memory for requested buffer of size \d+"
     r"|(?:CUDA|CUBLAS|CUDNN|CUFFT) failure -?\d+: .*?(?= ; GPU=|$)"
 )
-
-
 # What says nothing to a person: the places in the sources of onnxruntime and of OpenVINO.
 _WHERE = re.compile(
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : "

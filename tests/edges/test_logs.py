@@ -134,7 +134,8 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lines_of_c_libraries_stay_whole() -> None:
     """What a C library writes in pieces comes out as one line, also the last one at the end."""
     script = (
-        "import ctypes, os; from scissorsd import logs; logs.set_up(); libc = ctypes.CDLL(None); "
+        "import ctypes, os; from scissorsd import logs; logs.take_whole_lines_from_libraries(); "
+        "libc = ctypes.CDLL(None); "
         "stderr = ctypes.c_void_p.in_dll(libc, 'stderr'); libc.fprintf(stderr, b'a.tif: '); "
         "os.write(2, b'ours\\n'); libc.fprintf(stderr, b'broken.\\n'); "
         "os.write(2, b'then\\n'); libc.fprintf(stderr, b'last words')"
