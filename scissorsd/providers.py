@@ -1,7 +1,6 @@
 """Opening a session on one provider, and knowing what truly came of it.
 
-CUDA and the plain CPU are ONNX Runtime's. OpenVINO is used by itself: as ONNX Runtime's plug-in it
-knows Intel's CPUs only.
+CUDA and the plain CPU are ONNX Runtime's; OpenVINO is next door, in openvino.py.
 """
 
 import contextlib
@@ -9,12 +8,10 @@ import ctypes
 import importlib
 import importlib.metadata
 import re
-import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol
@@ -22,10 +19,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from scissorsd import openvino
 from scissorsd.core.catalogue import Model
-from scissorsd.errors import SessionError
-from scissorsd.machine import has_bf16, usable_cpus
-from scissorsd.runtime import SILENT, onnxruntime, opening, plain
+from scissorsd.machine import usable_cpus
+from scissorsd.runtime import SILENT, RefusedError, check_shapes, onnxruntime, opening, plain
 from scissorsd.slots import Slots, can_bind, cuda_runtime, page_locked, plain_memory
 
 ProviderName = Literal["cuda", "openvino", "cpu"]
@@ -46,17 +43,6 @@ _TINY = (
 )
 
 Raw = NDArray[np.float32]
-
-
-class RefusedError(SessionError):
-    """A provider does not open a session; `what` is the reason, half a sentence.
-
-    `passing` tells that it may yet, later in the life of this process.
-    """
-
-    def __init__(self, what: str, *, passing: bool = False) -> None:
-        super().__init__(what)
-        self.passing = passing
 
 
 class Session(Protocol):
@@ -111,23 +97,6 @@ class _OrtSession:
 
 
 @dataclass(frozen=True, slots=True)
-class _OpenvinoSession:
-    precision: str
-    compiled: Any
-
-    @property
-    def provider(self) -> ProviderName:
-        return "openvino"
-
-    def run(self, network_input: Raw, /) -> Raw:
-        # a request is one thread's; making one takes 20 µs
-        request = self.compiled.create_infer_request()
-        given = request.infer({0: network_input}, share_inputs=True, share_outputs=True)
-        found: Raw = np.array(given[0][0, 0], dtype=np.float32)  # a copy: the request goes
-        return found
-
-
-@dataclass(frozen=True, slots=True)
 class _BoundSession:
     provider: ProviderName
     precision: str
@@ -147,7 +116,7 @@ def open_session(
     with the provider's reason, or SessionError when the file is not the network it should be.
     """
     if provider == "openvino":
-        return _open_openvino(model, path, fast=fast, threads=threads)
+        return openvino.open_session(model, path, fast=fast, threads=threads)
     ort = onnxruntime()
     if provider == "cuda":
         loaded, precision = _open_cuda(ort, path, fast=fast, threads=threads)
@@ -157,7 +126,7 @@ def open_session(
         options.enable_mem_pattern = False
         loaded, precision = _load(ort, str(path), options, [_CPU]), "full"
     takes, gives = loaded.get_inputs()[0], loaded.get_outputs()[0]
-    _check_shapes(model, path, takes.shape, gives.shape)
+    check_shapes(model, path, takes.shape, gives.shape)
     # on the CPU provider two runs at once take 300 MB more, and longer than one after the other
     turn = threading.Lock() if provider == "cpu" else contextlib.nullcontext()
     session = _OrtSession(provider, precision, loaded, takes.name, gives.name, turn)
@@ -165,24 +134,6 @@ def open_session(
         return session
     warm_up(session, model)
     return bound(session, model)
-
-
-def _check_shapes(
-    model: Model, path: Path, takes: Sequence[int | str | None], gives: Sequence[int | str | None]
-) -> None:
-    """Raise SessionError unless the network maps 1 × 3 × S × S; what is no number may be any."""
-    wanted = (1, 3, model.input_size, model.input_size)
-    fits = len(takes) == len(wanted) and all(
-        not isinstance(there, int) or there == ours
-        for there, ours in zip(takes, wanted, strict=True)
-    )
-    if not fits or len(gives) != len(wanted):
-        raise SessionError(
-            f"The network in {path} takes {' × '.join(map(str, takes))} and gives "
-            f"{' × '.join(map(str, gives))}, but the model {model.name} is to take "
-            f"{' × '.join(map(str, wanted))} and to give a map of that size.",
-            "Put the right file there, or correct the model's row in the configuration.",
-        )
 
 
 def bound(session: _OrtSession, model: Model) -> Session:
@@ -231,20 +182,21 @@ def _flat(model: Model) -> Raw:
     return np.zeros((1, 3, model.input_size, model.input_size), np.float32)
 
 
-def probe(model: Model, path: Path, *, threads: int | None = None) -> list[Probe]:
-    """Open the model on every provider and run one inference, for `doctor`; raises nothing."""
+def probe(model: Model, path: Path, *, threads: int | None = None) -> Iterator[Probe]:
+    """Open the model on every provider and run one inference, for `doctor`; raises nothing.
+
+    Each is told as soon as it was tried.
+    """
     count = threads or usable_cpus()
-    found = []
     for provider in PROVIDERS:
         try:
             session = open_session(
                 model, path, provider, fast=model.fast_is_harmless, threads=count
             )
             seconds = timed(session, model, times=1)
-            found.append(Probe(provider, works=True, seconds=seconds, detail=described(session)))
+            yield Probe(provider, works=True, seconds=seconds, detail=described(session))
         except Exception as error:  # noqa: BLE001 - whatever a provider throws is its finding
-            found.append(Probe(provider, works=False, seconds=None, detail=plain(error)))
-    return found
+            yield Probe(provider, works=False, seconds=None, detail=plain(error))
 
 
 def described(session: Session) -> str:
@@ -297,58 +249,6 @@ def _open_cuda(ort: ModuleType, path: Path, *, fast: bool, threads: int) -> tupl
     if loaded.get_providers()[0] != _CUDA:
         raise RefusedError("CUDA loads, but the session came out on the CPU", passing=True)
     return loaded, "tf32" if fast else "full"
-
-
-def _open_openvino(model: Model, path: Path, *, fast: bool, threads: int) -> Session:
-    with opening:
-        core, frontend = _openvino()
-    bf16 = fast and has_bf16()
-    settings = {
-        "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "ENABLE_CPU_PINNING": False,  # the CPUs also decode and encode the other pictures
-    }
-    try:
-        network = frontend.convert(frontend.load(str(path)))
-        takes, gives = network.inputs[0].partial_shape, network.outputs[0].partial_shape
-        _check_shapes(model, path, _sizes(takes), _sizes(gives))
-        if takes.is_dynamic:
-            network.reshape({0: list(_flat(model).shape)})
-        compiled = core.compile_model(network, "CPU", settings)
-    except SessionError:
-        raise
-    except Exception as error:
-        raise RefusedError(plain(error), passing=True) from error
-    return _OpenvinoSession("bf16" if bf16 else "full", compiled)
-
-
-@cache
-def _openvino() -> tuple[Any, Any]:
-    """Give OpenVINO's core and its reader of ONNX, without what tells its makers of its use.
-
-    The core stays for good. Where it went with the last session, the next signal that came to
-    this process ended it (SIGSEGV; OpenVINO 2026.4).
-    """
-    silenced = "openvino_telemetry" not in sys.modules
-    if silenced:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # it counts as missing
-    try:
-        openvino = importlib.import_module("openvino")
-        frontends = importlib.import_module("openvino.frontend").FrontEndManager()
-        # read_model() has every reader try a broken file, and they complain to standard error
-        return openvino.Core(), frontends.load_by_framework("onnx")
-    except ModuleNotFoundError as error:
-        raise RefusedError("openvino is not installed") from error
-    except Exception as error:
-        raise RefusedError(plain(error)) from error
-    finally:
-        if silenced:
-            sys.modules.pop("openvino_telemetry", None)
-
-
-def _sizes(shape: Any) -> list[int | str]:  # noqa: ANN401 - of openvino
-    return [size.get_length() if size.is_static else str(size) for size in shape]
 
 
 def _options(ort: ModuleType, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types

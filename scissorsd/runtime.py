@@ -1,4 +1,4 @@
-"""ONNX Runtime itself, imported silently; its errors and OpenVINO's, said in plain words."""
+"""ONNX Runtime imported silently, and what both runtimes need: refusals, plain words, a check."""
 
 import contextlib
 import functools
@@ -7,9 +7,11 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 
+from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 
 SILENT = 4  # only what ends the process is logged; the rest reaches us as exceptions
@@ -41,6 +43,17 @@ _WHERE = re.compile(
 )
 
 
+class RefusedError(SessionError):
+    """A provider does not open a session; `what` is the reason, half a sentence.
+
+    `passing` tells that it may yet, later in the life of this process.
+    """
+
+    def __init__(self, what: str, *, passing: bool = False) -> None:
+        super().__init__(what)
+        self.passing = passing
+
+
 def plain(error: BaseException) -> str:
     """Say an exception of onnxruntime or OpenVINO in half a sentence for a person."""
     said = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split()) or type(error).__name__
@@ -51,6 +64,24 @@ def plain(error: BaseException) -> str:
         if re.search(pattern, said, re.IGNORECASE):
             return f"{words} ({short})"
     return short.rstrip(".")
+
+
+def check_shapes(
+    model: Model, path: Path, takes: Sequence[int | str | None], gives: Sequence[int | str | None]
+) -> None:
+    """Raise SessionError unless the network maps 1 × 3 × S × S; what is no number may be any."""
+    wanted = (1, 3, model.input_size, model.input_size)
+    fits = len(takes) == len(wanted) and all(
+        not isinstance(there, int) or there == ours
+        for there, ours in zip(takes, wanted, strict=True)
+    )
+    if not fits or len(gives) != len(wanted):
+        raise SessionError(
+            f"The network in {path} takes {' × '.join(map(str, takes))} and gives "
+            f"{' × '.join(map(str, gives))}, but the model {model.name} is to take "
+            f"{' × '.join(map(str, wanted))} and to give a map of that size.",
+            "Put the right file there, or correct the model's row in the configuration.",
+        )
 
 
 @functools.cache

@@ -22,7 +22,6 @@ from scissorsd.providers import (
     Probe,
     ProviderName,
     Raw,
-    RefusedError,
     Session,
     described,
     open_session,
@@ -30,7 +29,7 @@ from scissorsd.providers import (
     timed,
     versions,
 )
-from scissorsd.runtime import plain
+from scissorsd.runtime import RefusedError, plain
 from scissorsd.speeds import Speeds
 
 __all__ = ["Opening", "Probe", "ProviderName", "Sessions", "probe", "usable_cpus"]
@@ -212,8 +211,9 @@ class Sessions:
             try:
                 session = self._open_on(seat, provider)
             except RefusedError as refusal:
+                if seat.refused.get(provider) != refusal.what:  # the same is told once
+                    refused.append(provider)
                 self._note(seat, provider, refusal)
-                refused.append(provider)
             else:
                 self._log_refused(seat, refused, expected=not self._named)
                 return session

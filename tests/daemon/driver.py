@@ -191,6 +191,11 @@ class Workplace:
         }
         self.config.write_text(yaml.safe_dump(values, sort_keys=False))
 
+    def change_config(self, **settings: object) -> None:
+        """Set what concerns all inboxes anew in the configuration that was written."""
+        values = yaml.safe_load(self.config.read_text())
+        self.config.write_text(yaml.safe_dump({**values, **settings}, sort_keys=False))
+
     # --- processes ---------------------------------------------------------------------------
 
     def start(self, *arguments: str, variables: Mapping[str, str] = NOTHING) -> Daemon:

@@ -5,17 +5,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-import yaml
 
 from scissorsd.providers import PROVIDERS
 
 from .driver import Workplace, wait_for
-
-
-def _prefer_openvino(place: Workplace) -> None:
-    values: dict[str, Any] = yaml.safe_load(place.config.read_text())
-    values["providers"] = ["openvino", "cpu"]
-    place.config.write_text(yaml.safe_dump(values))
 
 
 def _models(place: Workplace) -> list[dict[str, Any]]:
@@ -27,7 +20,7 @@ def _models(place: Workplace) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("error", ["ENOMEM", "ENODEV", "raise"])
 def test_the_next_provider_takes_over(place: Workplace, error: str) -> None:
     """A provider that fails at run time costs a retry on the next one, not a picture."""
-    _prefer_openvino(place)
+    place.change_config(providers=["openvino", "cpu"])
     daemon = place.start(variables={"SCISSORSD_FAULTS": f"infer.openvino={error}@2*"})
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         place.put(name)
@@ -45,9 +38,7 @@ def test_the_next_provider_takes_over(place: Workplace, error: str) -> None:
 
 def test_status_names_what_was_asked_for(place: Workplace) -> None:
     """Status tells which providers were asked for, in order, and why those before are not used."""
-    values: dict[str, Any] = yaml.safe_load(place.config.read_text())
-    values["providers"] = "auto"
-    place.config.write_text(yaml.safe_dump(values))
+    place.change_config(providers="auto")
     daemon = place.start()
     (model,) = wait_for(lambda: _models(place))
     said = place.ask("status")
@@ -62,9 +53,7 @@ def test_status_names_what_was_asked_for(place: Workplace) -> None:
 
 def test_a_required_gpu_is_not_replaced(place: Workplace) -> None:
     """With `require_gpu` and no GPU that works the daemon refuses to start, and says why."""
-    values: dict[str, Any] = yaml.safe_load(place.config.read_text())
-    values |= {"providers": "auto", "require_gpu": True}
-    place.config.write_text(yaml.safe_dump(values))
+    place.change_config(providers="auto", require_gpu=True)
     place.put("a.jpg")
     answer = place.run("run", "-c", place.config)
     if answer.returncode == 0:

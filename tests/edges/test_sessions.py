@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 from scissorsd import machine, runtime
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import HoldError, SessionError, WeightsError
-from scissorsd.providers import PROVIDERS, ProviderName, RefusedError, Session, probe, warm_up
+from scissorsd.providers import PROVIDERS, ProviderName, Session, probe, warm_up
+from scissorsd.runtime import RefusedError
 from scissorsd.sessions import LONGEST_PAUSE_S, Sessions
 from scissorsd.speeds import FILE, Speeds
 
@@ -472,7 +473,7 @@ def test_nothing_on_standard_error(models_folder: Path) -> None:
         "folder = pathlib.Path(sys.argv[1]); "
         "sessions = Sessions(models=CATALOGUE, folder=folder); "
         "sessions.run('u2netp', np.zeros((1, 3, 320, 320), np.float32)); "
-        "probe(CATALOGUE['u2netp'], folder / 'u2netp.onnx'); "
+        "assert len([*probe(CATALOGUE['u2netp'], folder / 'u2netp.onnx')]) == 3; "
         "assert not [name for name in sys.modules if name.startswith('openvino_telemetry')]"
     )
     command = [sys.executable, "-W", "error", "-c", script, str(models_folder)]
@@ -579,6 +580,7 @@ def test_the_faster_one_is_found_once(
     assert first.run("u2netp", INPUT)[1] == faster
     (timed,) = events(logs, "providers.timed")
     assert timed["seconds"].keys() == {"openvino", "cpu"}
+    assert [fallen["asked"] for fallen in events(logs, "session.fell_back")] == ["cuda"]
     seam.opened.clear()
     second = seam.sessions(models_folder, speeds=Speeds((tmp_path,)))
     assert second.open("u2netp").provider == faster
