@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd import folders, unit
+from scissorsd import access, folders, unit
+from scissorsd.access import wanted_folders
 from scissorsd.config import Config, load
 from scissorsd.errors import ConfigError, ScissorsError, UsageError
 
@@ -27,7 +28,6 @@ _OF_THE_SYSTEM = frozenset(
     ("boot", "dev", "etc", "home", "opt", "proc", "root", "run", "sys", "tmp", "usr", "var")
 )
 _NAME = "scissorsd.service"
-_RIGHTS = {"r": "read", "w": "write to", "x": "pass through"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +155,6 @@ def systemd_version() -> int | None:
     return int(found[1]) if found else None
 
 
-def _wanted(config: Config) -> Iterator[tuple[Path, bool]]:
-    """Give each folder that pictures come from and go to, and whether it must be a mount."""
-    for inbox in config.inboxes:
-        yield inbox.path, inbox.require_mount
-        yield inbox.outbox, False
-        for rule in inbox.rules:
-            if rule.source == "move" and not rule.skip and rule.move_to.startswith("/"):
-                yield Path(rule.move_to), False
-
-
 def _writable(config: Config) -> tuple[list[Path], list[Path]]:
     """Give the folders to name in the unit: those that must be there, and those that may not be."""
     named, perhaps = [], []
@@ -174,7 +164,7 @@ def _writable(config: Config) -> tuple[list[Path], list[Path]]:
         for folder in (inbox.path, inbox.outbox)
         if inbox.path.parent == inbox.outbox.parent and _is_a_share_of_its_own(inbox.path.parent)
     }
-    for folder, require_mount in _wanted(config):
+    for folder, require_mount in wanted_folders(config):
         if not require_mount and folders.raises_events(folders.mount_type(folder)):
             # Each path named becomes a mount of its own, and from one to another a source that
             # moves must be copied: so one for both where that opens nothing else.
@@ -239,11 +229,13 @@ def install(place: Place, config: Path | None = None) -> Iterator[str]:
     yield _manner(made)
     if place.personal:
         yield from _told_to_manager(place)
-        yield from _access(settings, path, made, account=None)
+        yield from access.warnings(settings, path, made, account=None)
     else:
         yield from _account_and_folders(place)
         yield from _told_to_manager(place)
-        yield from _access(settings, path, made, account=unit.ACCOUNT if place.live else None)
+        yield from access.warnings(
+            settings, path, made, account=unit.ACCOUNT if place.live else None
+        )
     yield from _next(place)
 
 
@@ -358,93 +350,6 @@ def _next(place: Place) -> Iterator[str]:
         yield f"Next: {place.systemctl('enable', '--now', 'scissorsd')}"
     if place.personal:
         yield "So that it runs while you are not logged in, too: loginctl enable-linger"
-
-
-# --- whether the service may reach its files -------------------------------------------------
-
-May = Callable[[Path, str], bool]
-
-
-def _access(settings: Config, path: Path, made: unit.Unit, account: str | None) -> Iterator[str]:
-    """Warn of each file and folder that the service will not reach, with what mends it."""
-    wanted = [folder for folder, _ in _wanted(settings)]
-    # one user's daemon makes its outboxes; another may not write where they would be
-    needed = [inbox.path for inbox in settings.inboxes] if made.personal else wanted
-    for folder in dict.fromkeys(needed):
-        if not folder.exists():
-            yield _missing(folder, account)
-    try:
-        may = _may(account) if account or made.personal else None
-    except KeyError:
-        yield f"WARNING: there is no account {account}; systemd-sysusers or useradd makes it"
-        return
-    if may is None:
-        return
-    # What is bound into the service's own view of /home is reached whatever stands above it.
-    doors = [*map(Path, (*made.bound, *made.shown))]
-    program = [("x", Path(word)) for word in made.program[:1]]
-    writes = [("w", folder) for folder in dict.fromkeys(wanted) if folder.exists()]
-    for want, target in [*program, ("r", path), *writes]:
-        found = _obstacle(target, want, may, doors)
-        if found is not None:
-            yield _mend(*found, account)
-
-
-def _missing(folder: Path, account: str | None) -> str:
-    words = ["mkdir", "-p", str(folder)]
-    if account:
-        words = ["install", "-d", "-o", account, "-g", account, str(folder)]
-    return f"WARNING: {folder} is not there; make or mount it before the start: {shlex.join(words)}"
-
-
-def _may(account: str | None) -> May:
-    """Give what tells whether an account, or the caller, has a right to something in a folder."""
-    if account is None:
-        rights = {"r": os.R_OK, "w": os.R_OK | os.W_OK | os.X_OK, "x": os.X_OK}
-        return lambda path, want: os.access(path, rights[want])
-    entry = pwd.getpwnam(account)
-    groups = os.getgrouplist(account, entry.pw_gid)
-    test = shutil.which("test") or "/usr/bin/test"
-
-    def may(path: Path, want: str) -> bool:
-        """Ask the system as that account, so that ACLs count; not of the folders above."""
-        folder = path.is_dir()
-        name = "." if folder else f"./{path.name}"
-        rights = "-r {0} -a -w {0} -a -x {0}" if want == "w" else f"-{want} {{0}}"
-        words = [name if word == "{0}" else word for word in rights.split()]
-        answer = subprocess.run(  # noqa: S603
-            [test, *words],
-            cwd=path if folder else path.parent,
-            user=entry.pw_uid,
-            group=entry.pw_gid,
-            extra_groups=groups,
-            check=False,
-        )
-        return answer.returncode == 0
-
-    return may
-
-
-def _obstacle(path: Path, want: str, may: May, doors: list[Path]) -> tuple[Path, str] | None:
-    """Give the first on the way to a path that does not let one in, and the right that lacks."""
-    above = reversed(path.parents)
-    way = [p for p in above if not any(p in door.parents for door in doors if _under(path, [door]))]
-    for folder in way:
-        if not may(folder, "x"):
-            return folder, "x"
-    return None if may(path, want) else (path, want)
-
-
-def _mend(path: Path, right: str, account: str | None) -> str:
-    who = account or pwd.getpwuid(os.geteuid()).pw_name
-    named = shlex.quote(str(path))
-    command = {
-        "x": f"setfacl -m u:{who}:x {named}",
-        "r": f"chgrp {who} {named} && chmod g+r {named}" if account else f"chmod u+r {named}",
-        "w": f"setfacl -R -m u:{who}:rwX -m d:u:{who}:rwX {named}",
-    }[right]
-    instead = f", or chown -R {who}: {named}" if right == "w" else ""
-    return f"WARNING: {who} may not {_RIGHTS[right]} {path}; to let it in: {command}{instead}"
 
 
 # --- uninstall -------------------------------------------------------------------------------
