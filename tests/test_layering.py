@@ -22,7 +22,8 @@ FLOORS = (
     {"core"},
     {"faults"},  # on purpose, in tests, and so at hand on every floor above
     {
-        *("config", "downloads", "weights", "machine", "runtime", "slots", "providers", "sessions"),
+        *("config", "downloads", "weights", "machine", "runtime", "slots"),
+        *("openvino", "providers", "sessions"),
         *("metadata", "png", "tiff", "encoding", "decoding", "deep", "images"),
         *("folders", "journal", "wal", "watching"),
         *("notify", "logs", "standing", "speeds", "unit"),
@@ -33,6 +34,7 @@ FLOORS = (
     {"telling"},
     {"daemon"},
     {
+        "access",
         "cutnow",
         "states",
         "answers",
@@ -50,7 +52,10 @@ FLOORS = (
 BESIDE = frozenset(
     {
         ("weights", "downloads"),
+        ("openvino", "machine"),
+        ("openvino", "runtime"),
         ("providers", "machine"),
+        ("providers", "openvino"),
         ("providers", "runtime"),
         ("providers", "slots"),
         ("sessions", "machine"),
@@ -69,6 +74,7 @@ BESIDE = frozenset(
         ("watching", "folders"),
         ("answers", "states"),
         ("sheet", "states"),
+        ("service", "access"),
         ("tables", "doctor"),
     }
 )
@@ -80,7 +86,8 @@ HOMES = MappingProxyType(
         "watchdog": {"watching"},
         "yaml": {"config"},
         "pydantic": {"config"},
-        "onnxruntime": {"runtime", "doctor"},
+        "onnxruntime": {"runtime"},
+        "openvino": {"openvino"},
         "click": {"cli"},
         "isal": {"png", "tiff"},
         "rich": {"cli", "progress", "tables"},
