@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ def main() -> None:
         if debug:
             raise
         if isinstance(error, ConfigError):
-            click.echo("\n".join(error.problems), err=True)
+            _say(error.problems)
         else:
             _complain(str(error))
         code = error.exit_code
@@ -62,9 +62,14 @@ def main() -> None:
 
 def _complain(text: str) -> None:
     first, *rest = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines()
-    click.echo(f"scissorsd: {first}", err=True)
-    for line in rest:
-        click.echo(f"  {line}", err=True)
+    _say([f"scissorsd: {first}", *(f"  {line}" for line in rest)])
+
+
+def _say(lines: Iterable[str]) -> None:
+    from scissorsd.logs import complaint
+
+    for line in lines:
+        click.echo(complaint(line), err=True)
 
 
 _FOLDER = click.Path(path_type=Path)

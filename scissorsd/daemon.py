@@ -274,7 +274,8 @@ class Daemon:
         while self._in_hand and monotonic() < deadline:
             self._take_messages(BEAT)
         for task, _ in self._in_hand.values():
-            log.warning("job.left", inbox=task.inbox.name, source=task.source.path)
+            why = f"it has not ended within {STOP_LIMIT:.0f} s; the next start does it anew"
+            log.warning("job.left", inbox=task.inbox.name, source=task.source.path, why=why)
         self._note_recovery()
         log.info("daemon.stopped", done=self.totals.done, failed=self.totals.failed)
 

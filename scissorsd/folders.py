@@ -22,10 +22,15 @@ from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _FULL = {*_NO_ROOM, errno.EROFS}
+_UNNAMED = (
+    " To a service everything is read-only that its unit does not name: after a change of folders, "
+    "`scissorsd service install` and a restart."
+)
 _ADVICE = {
     errno.ENOSPC: "Make room on that disk; the work goes on by itself.",
     errno.EDQUOT: "Make room within the quota; the work goes on by itself.",
-    errno.EROFS: "It is mounted read-only; mount it for writing and the work goes on by itself.",
+    errno.EROFS: "It is mounted read-only; mount it for writing and the work goes on by itself."
+    + (_UNNAMED if "INVOCATION_ID" in os.environ else ""),  # systemd.exec(5): as a service
     errno.EACCES: "Give the user that scissorsd runs as access; the work goes on by itself.",
     errno.EPERM: "Give the user that scissorsd runs as access; the work goes on by itself.",
 }

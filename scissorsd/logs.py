@@ -100,9 +100,18 @@ def _with_priority(render: Processor) -> Processor:
     """Let `journalctl -p warning` find a line; the journal takes the mark off again."""
 
     def marked(logger: WrappedLogger, level: str, event: EventDict) -> str:
-        return f"<{_PRIORITIES.get(level, 6)}>{render(logger, level, event)!s}"
+        return f"{_mark(level)}{render(logger, level, event)!s}"
 
     return marked
+
+
+def complaint(line: str) -> str:
+    """Give a line for a person as standard error takes it: marked as an error in the journal."""
+    return f"{_mark('error') if _goes_to_the_journal() else ''}{line}"
+
+
+def _mark(level: str) -> str:
+    return f"<{_PRIORITIES.get(level, 6)}>"
 
 
 _IOLBF = 1  # <stdio.h>: what is written comes out when its line ends

@@ -78,9 +78,11 @@ def test_read_only(place: Workplace, mounts: Mounts) -> None:
     mounts.remount(place.outbox, "ro")
     for number, name in enumerate(NAMES):
         place.put(name, number=number)
-    daemon = place.start(variables=variables())
+    daemon = place.start(variables={**variables(), "INVOCATION_ID": "of a service"})
     said = f"cannot write to the outbox {place.outbox}: Read-only file system."
-    assert daemon.wait("job.held")["why"].startswith(said)
+    why = daemon.wait("job.held")["why"]
+    assert why.startswith(said)
+    assert "its unit does not name" in why
     assert said in wait_for(lambda: stands(daemon, place).held_why and place.ask("status"))
     assert place.entries() == []
     mounts.remount(place.outbox, "rw")

@@ -127,6 +127,7 @@ def test_stopped_while_it_hangs(place: Workplace, share: Share) -> None:
     daemon.send(signal.SIGTERM)
     left = daemon.wait("job.left")
     assert left["inbox"] == "slow"
+    assert left["why"].endswith("the next start does it anew")
     daemon.wait("daemon.stopped")
     assert daemon.exit_code() == 0
     share.go_on()

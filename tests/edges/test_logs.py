@@ -65,9 +65,10 @@ def test_lines_for_the_journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
             log.info("job.finished")
             log.warning("job.held")
             log.error("job.failed")
+            stream.write(logs.complaint("{no configuration}\n"))
         stream.seek(0)
         begins = [line.partition("{")[0] for line in stream]
-    assert begins == ["<6>", "<4>", "<3>", "", "", ""]
+    assert begins == ["<6>", "<4>", "<3>", "<3>", *[""] * 4]
 
 
 def test_names_keep_their_letters(capsys: Stderr) -> None:
