@@ -88,14 +88,9 @@ def _may(account: str | None) -> _May:
 
 def _obstacle(path: Path, want: str, may: _May, doors: list[Path]) -> tuple[Path, str] | None:
     """Give the first on the way to a path that does not let one in, and the right that lacks."""
-    above = reversed(path.parents)
-    way = [
-        p
-        for p in above
-        if not any(p in door.parents for door in doors if path.is_relative_to(door))
-    ]
-    for folder in way:
-        if not may(folder, "x"):
+    hidden = {p for door in doors if path.is_relative_to(door) for p in door.parents}
+    for folder in reversed(path.parents):
+        if folder not in hidden and not may(folder, "x"):
             return folder, "x"
     return None if may(path, want) else (path, want)
 

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 from scissorsd.machine import has_bf16
-from scissorsd.runtime import RefusedError, check_shapes, opening, plain
-
-Map = NDArray[np.float32]
+from scissorsd.runtime import Raw, RefusedError, check_shapes, opening, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +27,12 @@ class OpenvinoSession:
         """Where it runs."""
         return "openvino"
 
-    def run(self, network_input: Map, /) -> Map:
+    def run(self, network_input: Raw, /) -> Raw:
         """Take 1 × 3 × S × S, give the first output's S × S map; many threads may call it."""
         # a request is one thread's; making one takes 20 µs
         request = self.compiled.create_infer_request()
         given = request.infer({0: network_input}, share_inputs=True, share_outputs=True)
-        found: Map = np.array(given[0][0, 0], dtype=np.float32)  # a copy: the request goes
+        found: Raw = np.array(given[0][0, 0], dtype=np.float32)  # a copy: the request goes
         return found
 
 

@@ -17,12 +17,19 @@ from types import ModuleType
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scissorsd import openvino
 from scissorsd.core.catalogue import Model
 from scissorsd.machine import usable_cpus
-from scissorsd.runtime import SILENT, RefusedError, check_shapes, onnxruntime, opening, plain
+from scissorsd.runtime import (
+    SILENT,
+    Raw,
+    RefusedError,
+    check_shapes,
+    onnxruntime,
+    opening,
+    plain,
+)
 from scissorsd.slots import Slots, can_bind, cuda_runtime, page_locked, plain_memory
 
 ProviderName = Literal["cuda", "openvino", "cpu"]
@@ -41,8 +48,6 @@ _TINY = (
     b'\x08\x08:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04'
     b"\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x02\x10\r"
 )
-
-Raw = NDArray[np.float32]
 
 
 class Session(Protocol):

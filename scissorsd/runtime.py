@@ -11,8 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
+
+Raw = NDArray[np.float32]  # what a network takes, 1 × 3 × S × S, and gives, S × S
 
 SILENT = 4  # only what ends the process is logged; the rest reaches us as exceptions
 

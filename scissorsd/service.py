@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scissorsd import access, folders, unit
-from scissorsd.access import wanted_folders
 from scissorsd.config import Config, load
 from scissorsd.errors import ConfigError, ScissorsError, UsageError
 
@@ -164,7 +163,7 @@ def _writable(config: Config) -> tuple[list[Path], list[Path]]:
         for folder in (inbox.path, inbox.outbox)
         if inbox.path.parent == inbox.outbox.parent and _is_a_share_of_its_own(inbox.path.parent)
     }
-    for folder, require_mount in wanted_folders(config):
+    for folder, require_mount in access.wanted_folders(config):
         if not require_mount and folders.raises_events(folders.mount_type(folder)):
             # Each path named becomes a mount of its own, and from one to another a source that
             # moves must be copied: so one for both where that opens nothing else.
@@ -227,15 +226,11 @@ def install(place: Place, config: Path | None = None) -> Iterator[str]:
     for file, content in files.items():
         yield _write(file, content)
     yield _manner(made)
-    if place.personal:
-        yield from _told_to_manager(place)
-        yield from access.warnings(settings, path, made, account=None)
-    else:
+    if not place.personal:
         yield from _account_and_folders(place)
-        yield from _told_to_manager(place)
-        yield from access.warnings(
-            settings, path, made, account=unit.ACCOUNT if place.live else None
-        )
+    yield from _told_to_manager(place)
+    account = unit.ACCOUNT if place.live and not place.personal else None
+    yield from access.warnings(settings, path, made, account)
     yield from _next(place)
 
 

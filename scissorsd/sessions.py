@@ -21,7 +21,6 @@ from scissorsd.providers import (
     Opener,
     Probe,
     ProviderName,
-    Raw,
     Session,
     described,
     open_session,
@@ -29,7 +28,7 @@ from scissorsd.providers import (
     timed,
     versions,
 )
-from scissorsd.runtime import RefusedError, plain
+from scissorsd.runtime import Raw, RefusedError, plain
 from scissorsd.speeds import Speeds
 
 __all__ = ["Opening", "Probe", "ProviderName", "Sessions", "probe", "usable_cpus"]
