@@ -169,6 +169,9 @@ def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) ->
     from scissorsd.config import from_values
 
     inbox, outbox = inbox.absolute(), outbox.absolute()
+    if inbox.is_file():
+        command = shlex.join(["scissorsd", "cut", str(inbox), "-o", str(outbox)])
+        raise UsageError(f"{inbox} is a file, not a folder", f"To cut one picture: {command}")
     if not inbox.is_dir():
         raise UsageError(f"{inbox} is not a folder", "Make it first, or check the path.")
     values = _values(inbox, outbox, options)
@@ -559,13 +562,18 @@ def _known_model(catalogue: Mapping[str, "Model"], name: str) -> "Model":
 @_models
 def doctor(config: Path | None, models: Path | None) -> int:
     """Show which providers truly work, models, limits, mounts and folders; say what to do."""
+    from itertools import chain
+
     from scissorsd import doctor as doctors
+    from scissorsd import folderdoctor
     from scissorsd.tables import show_findings
 
     _set_up_logs(debug=False, quiet=True)
     path = config or (Path(DEFAULT_CONFIG) if Path(DEFAULT_CONFIG).exists() else None)
     settings = _load(path) if path else None
-    return EXIT_OK if show_findings(doctors.examine(settings, models)) else EXIT_FAILURE
+    of_folders = folderdoctor.examine(settings, path) if settings else ()
+    good = show_findings(chain(doctors.examine(settings, models), of_folders))
+    return EXIT_OK if good else EXIT_FAILURE
 
 
 # --- as a service ----------------------------------------------------------------------------
@@ -584,8 +592,13 @@ def service() -> None:
 @_personal
 @_config
 @click.option("--dry-run", is_flag=True, help="Show the unit and write nothing.")
+@click.option(
+    "--make-folders", is_flag=True, help="Make inboxes, outboxes and move_to that are missing."
+)
 @_root
-def install_service(config: Path | None, root: Path, *, user: bool, dry_run: bool) -> int:
+def install_service(
+    config: Path | None, root: Path, *, user: bool, dry_run: bool, make_folders: bool
+) -> int:
     """Write the unit for this installation and a configuration; say what was done, and what next.
 
     The configuration is /etc/scissorsd/scissorsd.yaml, or with --user
@@ -596,8 +609,10 @@ def install_service(config: Path | None, root: Path, *, user: bool, dry_run: boo
     place = services.Place(personal=user, root=root.absolute())
     if dry_run:
         click.echo(services.unit_text(place, config), nl=False)
+        for sentence in services.folders_to_make(place, config) if make_folders else ():
+            click.echo(sentence, err=True)  # standard output is the unit
         return EXIT_OK
-    for sentence in services.install(place, config):
+    for sentence in services.install(place, config, make_folders=make_folders):
         click.echo(sentence)
     return EXIT_OK
 

@@ -39,6 +39,7 @@ class Hold:
     times: int = 0
     looks: int = 0  # how often it was found truncated
     outbox_wide: bool = False
+    kind: str = ""  # what the reason has in common with other pictures'
 
 
 _NOTHING = Sighting("", 0, 0, 0, 0)
@@ -266,6 +267,7 @@ class Desk:
         hold.looks += outcome.truncated
         hold.reason = outcome.reason
         hold.outbox_wide = outcome.outbox_wide
+        hold.kind = outcome.kind or outcome.reason
         self.held[path] = hold
         if outcome.outbox_wide:
             self._rest(outcome.reason, now)

@@ -8,11 +8,13 @@ import faulthandler
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from heapq import nsmallest
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any, TypeVar
 
 from scissorsd.errors import AlreadyRunningError, ScissorsError
 
@@ -20,7 +22,35 @@ LOCK = "daemon.lock"
 FILE = "status.json"
 CRASH = "crash.txt"
 _PATIENCE = 0.5  # seconds
+_NAMED = 5  # so many held pictures of a kind are named
+_KINDS = 10
 FRESH = 20.0  # seconds after which a silent control loop counts as hung
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKind:
+    """Pictures of one inbox that are held for the same reason."""
+
+    why: str  # the reason of the first of them
+    count: int
+    first: tuple[str, ...]  # of their paths from the inbox
+
+
+def kinds_of_held(held: Iterable[tuple[str, str, str]]) -> tuple[HeldKind, ...]:
+    """Sort what is held by kind, the most frequent first.
+
+    Of each picture: its path from the inbox, why it is held, and the kind of that reason.
+    """
+    whys: dict[str, str] = {}
+    paths: dict[str, list[str]] = {}
+    for path, why, kind in held:
+        whys.setdefault(kind, why)
+        paths.setdefault(kind, []).append(path)
+    kinds = sorted(paths, key=lambda kind: -len(paths[kind]))[:_KINDS]
+    return tuple(
+        HeldKind(whys[kind], len(paths[kind]), tuple(nsmallest(_NAMED, paths[kind])))
+        for kind in kinds
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +72,7 @@ class InboxStanding:
     held_why: str  # the reason of one of them, or of the whole outbox
     paused: str  # why the whole outbox rests, or nothing
     unseen: str  # what of the inbox could not be looked at, or nothing
+    held_kinds: tuple[HeldKind, ...] = ()  # of what is held, the most frequent
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +184,27 @@ def read(state: Path) -> Standing | None:
     """Read how a daemon stands, or last stood; none if nothing was ever put down."""
     try:
         values = json.loads((state / FILE).read_text())
-        inboxes = tuple(InboxStanding(**inbox) for inbox in values.pop("inboxes"))
-        providers = tuple(ProviderStanding(**model) for model in values.pop("providers"))
-        return Standing(**values, providers=providers, inboxes=inboxes)
+        inboxes = tuple(_inbox(inbox) for inbox in values.pop("inboxes"))
+        providers = tuple(_known(ProviderStanding, m) for m in values.pop("providers"))
+        return _known(Standing, {**values, "providers": providers, "inboxes": inboxes})
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _inbox(values: Mapping[str, Any]) -> InboxStanding:
+    kinds = tuple(
+        HeldKind(kind["why"], kind["count"], tuple(kind["first"]))
+        for kind in values.get("held_kinds", ())
+    )
+    return _known(InboxStanding, {**values, "held_kinds": kinds})
+
+
+_Part = TypeVar("_Part", Standing, InboxStanding, ProviderStanding)
+
+
+def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:
+    """Take what this version knows of; a newer daemon may have put down more."""
+    return part(**{f.name: values[f.name] for f in fields(part) if f.name in values})
 
 
 def troubles(state: Path) -> list[str]:
