@@ -570,10 +570,20 @@ def doctor(config: Path | None, models: Path | None) -> int:
 
     _set_up_logs(debug=False, quiet=True)
     path = config or (Path(DEFAULT_CONFIG) if Path(DEFAULT_CONFIG).exists() else None)
-    settings = _load(path) if path else None
+    settings = _load(path) if path else _only_known()
     of_folders = folderdoctor.examine(settings, path) if settings else ()
     good = show_findings(chain(doctors.examine(settings, models), of_folders))
     return EXIT_OK if good else EXIT_FAILURE
+
+
+def _only_known() -> "Config | None":
+    """Give what a `watch` without a configuration file works by, if there is but one."""
+    from scissorsd import standing, states
+
+    known = states.everyone(None, None)
+    if len(known) > 1:
+        known = [state for state in known if standing.is_running(state.folder)]
+    return known[0].config if len(known) == 1 else None
 
 
 # --- as a service ----------------------------------------------------------------------------
