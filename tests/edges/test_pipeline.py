@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from scissorsd import folders, images, pipeline
+from scissorsd import folders, images, pipeline, placing
 from scissorsd.config import Config, Inbox, from_values
 from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE
@@ -580,18 +580,18 @@ def test_died_while_publishing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> N
     """After dying in the middle of publishing, the job is repeated under its own names."""
     shop.put("a.jpg")
     task = shop.task("a.jpg", rule={"outputs": [{"kind": "cutout"}, {"kind": "mask"}]})
-    honest = Path.replace
+    honest = placing.take
 
-    def die(path: Path, target: Path) -> Path:
+    def die(path: Path, target: Path, *, tag: str = "") -> None:
         if target.name == "a-mask.png":
             raise PowerCutError
-        return honest(path, target)
+        honest(path, target, tag=tag)
 
     def survive(_: Path, **__: object) -> None:
         return None
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", die)
+        patch.setattr(placing, "take", die)
         patch.setattr(Path, "unlink", survive)  # a process that died removes nothing
         with pytest.raises(PowerCutError):
             pipeline.process(task, shop.bench)
