@@ -370,7 +370,7 @@ def commit(staged: Sequence[Stamp], *, own: Collection[str] = (), tag: str = "")
     """
     placed: list[Stamp] = []
     try:
-        _refuse_taken(staged, own)
+        _refuse_taken(staged, own, tag)
         for stamp in sorted(staged, key=lambda stamp: stamp.place in own):  # these cannot be taken
             with held(f"publish {stamp.place}"):
                 _take(stamp, own, tag)
@@ -385,9 +385,10 @@ def commit(staged: Sequence[Stamp], *, own: Collection[str] = (), tag: str = "")
         raise
 
 
-def _refuse_taken(staged: Sequence[Stamp], own: Collection[str]) -> None:
+def _refuse_taken(staged: Sequence[Stamp], own: Collection[str], tag: str) -> None:
     for stamp in staged:
-        if stamp.place not in own and exists(Path(stamp.place)):
+        place = Path(stamp.place)
+        if stamp.place not in own and exists(place) and not placing.is_held(place, tag):
             raise PlaceTakenError(stamp.place)
 
 

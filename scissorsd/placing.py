@@ -49,18 +49,29 @@ def take(origin: Path, place: Path, *, tag: str = "") -> None:
     """Rename a file to a place at which nothing is.
 
     Raises FileExistsError where something is there, be it a dangling link, and OSError as rename
-    does; then the file still has its old name. `tag` says who takes it, so that a place-holder
+    does; then the file still has its old name. `tag` is the taker's alone: by it a place-holder
     left by a process that was killed is known again.
     """
+    mark = _MARK + (tag or secrets.token_hex(8)).encode()
     for way in (_link_and_unlink, _rename_without_replacing):
         try:
             way(origin, place)
+        except FileExistsError:
+            if not _is_marked(place, mark):
+                raise
+            origin.rename(place)
+            return
         except OSError as error:
             if error.errno not in _LACKING:
                 raise
         else:
             return
-    _hold_and_rename(origin, place, _MARK + tag.encode())
+    _hold_and_rename(origin, place, mark)
+
+
+def is_held(place: Path, tag: str) -> bool:
+    """Whether a place-holder is there that was left by a process with this tag."""
+    return bool(tag) and _is_marked(place, _MARK + tag.encode())
 
 
 def _rename_without_replacing(origin: Path, place: Path) -> None:
@@ -99,14 +110,9 @@ def _link_and_unlink(origin: Path, place: Path) -> None:
 
 
 def _hold_and_rename(origin: Path, place: Path, mark: bytes) -> None:
-    try:
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-    except FileExistsError:
-        if not _is_marked(place, mark):
-            raise
-    else:
-        with os.fdopen(handle, "wb") as file:
-            file.write(mark)
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(handle, "wb") as file:
+        file.write(mark)
     try:
         origin.rename(place)
     except OSError:

@@ -54,7 +54,7 @@ class Contest:
         return self._counted()
 
     def _fight(self, places: Sequence[Workplace]) -> None:
-        lot = random.Random(self.seed)
+        lot = random.Random(self.seed)  # noqa: S311 - to draw a place, the same one each time
         lives = [self.kills] * self.processes
         running: dict[int, Daemon] = {}
         while any(life >= 0 for life in lives) or running:
@@ -79,8 +79,13 @@ class Contest:
                 content = b"no picture of " + str(number).encode()
             (place.inbox / f"IMG_{picture:04}.jpg").write_bytes(content)
         model = write_darkness(folder / "darkness.onnx")
-        rule = {"name": "all", "model": "darkness", "outputs": OUTPUTS, "source": "move"}
-        rule["mask"] = {"edges": "soft"}
+        rule = {
+            "name": "all",
+            "model": "darkness",
+            "mask": {"edges": "soft"},
+            "outputs": OUTPUTS,
+            "source": "move",
+        }
         outbox = str(self.outboxes[number % len(self.outboxes)])
         place.write_config(
             {"custom_models": {"darkness": model}},
