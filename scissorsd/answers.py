@@ -15,9 +15,11 @@ from scissorsd import accounts, folders, standing
 from scissorsd.config import Inbox
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.rules import REVIEW_FOLDER, Verdict, choose
-from scissorsd.errors import ScissorsError, UsageError
+from scissorsd.core.settling import Sighting
+from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.journal import FILE, Entry, Journal
 from scissorsd.logs import one_line, plain
+from scissorsd.pipeline import is_note_of, own_file
 from scissorsd.standing import InboxStanding, Standing, kinds_of_held
 from scissorsd.states import DEFAULT_CONFIG, State, is_own
 
@@ -164,7 +166,18 @@ def why(state: State, path: Path) -> Iterator[str]:
         return
     if entries:
         yield f"It has changed since it was last cut ({_told(entries[0])})"
-    rule = choose(inbox.rules, relative)
+    yield from _why_soon(state, inbox, sighting, journal)
+
+
+def _why_soon(
+    state: State, inbox: Inbox, sighting: Sighting, journal: Journal | None
+) -> Iterator[str]:
+    """Say what will become of a picture that nothing is recorded of as it is now."""
+    own = own_file(inbox.path, sighting, journal) if journal is not None else ""
+    if own:
+        yield f"It is left alone: it is a file of scissorsd's own, {own}, seen by another path."
+        return
+    rule = choose(inbox.rules, sighting.path)
     yield f"It falls under the rule {rule.name if rule else '?'!r} of the inbox {inbox.name!r}."
     yield _why_waiting(state, inbox, sighting.size)
 
@@ -265,7 +278,7 @@ def _told(entry: Entry) -> str:
     reason = one_line(entry.reason)
     match entry.state:
         case "done":
-            fate = ", ".join(entry.published) or "nothing"
+            fate = ", ".join(map(_with_whether_gone, entry.published)) or "nothing"
             verdict = f", verdict {entry.verdict}" if entry.verdict else ""
             moved = f" The picture itself is now {entry.moved_to}." if entry.moved_to else ""
             return f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}.{moved}"
@@ -284,6 +297,14 @@ def _told(entry: Entry) -> str:
             return "It was asked for again and will be taken by the daemon."
         case "begun":
             return f"It is being cut under the rule {entry.rule!r}, since {when}."
+
+
+def _with_whether_gone(output: str) -> str:
+    try:
+        gone = not folders.exists(Path(output))
+    except ScissorsError:  # the outbox is away, say
+        return output
+    return f"{output} (no longer there)" if gone else output
 
 
 def _moment(seconds: float) -> str:
@@ -318,7 +339,7 @@ def _failed(state: State, journal: Journal, path: Path) -> Entry:
         found = journal.of_output(str(path))
     else:
         found = journal.of_source(place[0].path, place[1])
-    entry = next((entry for entry in found if entry.state == "failed"), None)
+    entry = next((e for e in found if e.state == "failed" or _lacks_outputs(e)), None)
     waiting = next((entry for entry in found if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:
         raise UsageError(
@@ -327,9 +348,15 @@ def _failed(state: State, journal: Journal, path: Path) -> Entry:
         )
     if entry is None:
         raise UsageError(
-            f"{path} is not a picture that failed", f"Ask 'scissorsd why {path}' how it stands."
+            f"{path} is not a picture that failed, or whose outputs are gone",
+            f"Ask 'scissorsd why {path}' how it stands.",
         )
     return entry
+
+
+def _lacks_outputs(entry: Entry) -> bool:
+    """Whether it was cut, and what came of it is no longer all there."""
+    return entry.state == "done" and not all(folders.exists(Path(p)) for p in entry.published)
 
 
 def _check_inbox(state: State, entry: Entry) -> None:
@@ -346,15 +373,20 @@ def _check_inbox(state: State, entry: Entry) -> None:
 
 
 def _again(journal: Journal, entry: Entry) -> str:
-    note, *sources = (Path(path) for path in entry.set_aside)
+    aside = entry.set_aside if entry.state == "failed" else ("", *filter(None, [entry.moved_to]))
+    note, *sources = (Path(path) for path in aside or ("",))
     source = Path(entry.source)
-    if sources and sources[0].exists():
-        if source.exists():
-            raise UsageError(f"{source} cannot be put back: a file of that name is there")
-        source.parent.mkdir(parents=True, exist_ok=True)
-        folders.put_back(sources[0], source)
+    if sources and folders.exists(sources[0]):
+        try:
+            folders.make_folder(source.parent)
+            folders.put_back(sources[0], source)
+        except PlaceTakenError as error:
+            raise UsageError(
+                f"{source} cannot be put back: a file of that name is there"
+            ) from error
     elif not source.exists():
         return f"{source} is no longer there; nothing to take again."
-    note.unlink(missing_ok=True)
+    if note.name and is_note_of(source, note):
+        folders.remove(note)
     journal.ask_again(entry.id)
     return f"{source} will be taken again."

@@ -19,7 +19,7 @@ from scissorsd.core import cutting
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.colours import to_rgb
 from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output, Verdict
-from scissorsd.errors import PictureError, ScissorsError, UsageError
+from scissorsd.errors import PictureError, PlaceTakenError, ScissorsError, UsageError
 from scissorsd.sessions import Sessions
 
 MAX_PIXELS = 250_000_000
@@ -132,11 +132,13 @@ def cut_all(
             cut = making.cut_out(read, CATALOGUE[model], sessions, MaskOptions(edges=edges))
             contents = making.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
             files = list(zip(targets, contents, strict=True))
-            folders.publish(files, tag="cut")
+            folders.publish(files, tag="cut", own=lambda _: overwrite)
             said = [logs.printable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":
                 said[0] += f"   ({cut.judgement.reason})"
             yield picture, said
+        except PlaceTakenError as error:  # meanwhile, by another process
+            yield picture, _there_already(error.place)
         except ScissorsError as error:
             yield picture, error
 
@@ -174,4 +176,8 @@ def _target(
 def _refuse_to_overwrite(targets: Sequence[Path]) -> None:
     for target in targets:
         if folders.exists(target):
-            raise UsageError(f"{target} is there already", "Give --overwrite, or another -o.")
+            raise _there_already(str(target))
+
+
+def _there_already(target: str) -> UsageError:
+    return UsageError(f"{target} is there already", "Give --overwrite, or another -o.")

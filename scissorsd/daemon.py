@@ -11,17 +11,24 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, folders, journal, pipeline, standing, telling
+from scissorsd import __version__, faults, journal, pipeline, standing, telling
 from scissorsd.config import Config, Inbox
 from scissorsd.core.pace import Pace
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
-from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
+from scissorsd.errors import (
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    ConfigError,
+    JournalDamagedError,
+    ScissorsError,
+)
 from scissorsd.journal import Journal
 from scissorsd.logs import Seldom
 from scissorsd.notify import notify, watchdog_pause
@@ -152,7 +159,8 @@ class Daemon:
 
         def clear_up() -> None:
             for job_id, places in litter:
-                folders.remove_temporaries(places, tag=str(job_id))
+                with suppress(ScissorsError):  # its next worker sweeps, too, or says why not
+                    pipeline.sweep(self.journal, job_id, places)
 
         sweeper = threading.Thread(target=clear_up, name="clear up", daemon=True)
         sweeper.start()

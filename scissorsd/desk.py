@@ -15,9 +15,9 @@ from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
 from scissorsd.errors import JournalError
 from scissorsd.folders import Root
-from scissorsd.journal import Entry, Journal
+from scissorsd.journal import Entry, Journal, Known
 from scissorsd.logs import Seldom, one_line
-from scissorsd.pipeline import Changed, Held, Outcome, Task
+from scissorsd.pipeline import Changed, Held, LeftAlone, Outcome, Task
 from scissorsd.watching import Away, Scanned, Watched
 
 log = structlog.get_logger("scissorsd")
@@ -43,6 +43,12 @@ class Hold:
 
 
 _NOTHING = Sighting("", 0, 0, 0, 0)
+
+
+def _may_be_dropped_again(known: Known, sighting: Sighting) -> bool:
+    """Whether something happened to a picture after it was cut; a worker finds out what."""
+    other_file = 0 not in {known.inode, sighting.inode} and known.inode != sighting.inode
+    return other_file or sighting.ctime_ns / 1e9 > known.ended_at
 
 
 def pause(first: float, times: int) -> float:
@@ -74,6 +80,8 @@ class Desk:
     unseen: str = ""  # what of the inbox the last scan could not look at
     scans: int = 0
     paused: Hold | None = None  # the whole outbox waits
+    # What a worker found nothing to do with, as it was then: nobody need look again.
+    left_alone: dict[str, tuple[Sighting, int]] = field(default_factory=dict)
     again: set[str] | None = None  # cut anew what was cut before, but not these: done in this run
     journal_lost: bool = False
     old: set[str] = field(default_factory=set)  # there at start, when the journal was lost
@@ -146,12 +154,14 @@ class Desk:
         known = self.journal.known(self.inbox.path, sighting.path)
         if self.again is not None and sighting.path not in self.again:
             return False
-        return (
-            known is not None
-            and known.version == sighting.version
-            and known.state in {"done", "failed"}
-            and not known.removed
-        )
+        if known is None or known.version != sighting.version or known.removed:
+            return self._is_left_alone(sighting)
+        if known.state == "done" and _may_be_dropped_again(known, sighting):
+            return self._is_left_alone(sighting)
+        return known.state in {"done", "failed"}
+
+    def _is_left_alone(self, sighting: Sighting) -> bool:
+        return self.left_alone.get(sighting.path) == (sighting, sighting.ctime_ns)
 
     def _is_in_hand(self, sighting: Sighting) -> bool:
         task = self.working.get(sighting.path)
@@ -164,14 +174,14 @@ class Desk:
         if entry is None:
             return
         if (entry.size, entry.mtime_ns) != sighting.version:
-            if not self._close(entry):
+            if not self._close(entry, replaced=True):
                 self.unfinished[sighting.path] = entry
         elif entry.attempts and entry.state != "published":
             self.suspects[sighting.path] = entry.attempts
 
-    def _close(self, entry: Entry) -> bool:
+    def _close(self, entry: Entry, *, replaced: bool = False) -> bool:
         try:
-            self.journal.close_unfinished(entry)
+            self.journal.close_unfinished(entry, replaced=replaced)
         except JournalError as error:  # a later scan closes it
             log.warning(
                 "job.unclosed", inbox=self.name, source=entry.path, why=one_line(str(error))
@@ -224,6 +234,9 @@ class Desk:
 
     def _task(self, sighting: Sighting, rule: Rule, settled_at: float) -> Task:
         hold = self.held.get(sighting.path)
+        known = self.journal.known(self.inbox.path, sighting.path)
+        is_done = known is not None and known.state == "done" and not known.removed
+        same = is_done and known is not None and known.version == sighting.version
         return Task(
             inbox=self.inbox,
             inbox_root=self.inbox_root,
@@ -234,6 +247,7 @@ class Desk:
             attempts=self.suspects.get(sighting.path, 0),
             journal_lost=sighting.path in self.old,
             last_look=hold is not None and hold.looks >= self.looks - 1,
+            done=known if same and self.again is None else None,
         )
 
     # --- holding -----------------------------------------------------------------------------
@@ -245,6 +259,8 @@ class Desk:
         self.suspects.pop(path, None)
         if self.again is not None:
             self.again.add(path)
+        if isinstance(outcome, LeftAlone):
+            self.left_alone[path] = task.source, task.source.ctime_ns
         if isinstance(outcome, Held):
             self._hold(task, outcome, now)
         else:

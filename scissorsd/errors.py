@@ -5,9 +5,12 @@ ScissorsError                  every error that is meant for a person
 ├── ConfigError                the configuration has problems, listed all at once
 ├── PictureError               this picture cannot be cut as it stands: failed
 │   ├── UnsupportedPictureError    not a picture, or of a format that is not read
-│   ├── OverLimitsError            larger than `limits` allow
+│   ├── OverLimitsError            larger than `limits` or the file system allow
+│   ├── NameRefusedError           the file system takes no file of that name
+│   ├── InTheWayError              a file stands where a folder should be
 │   ├── CorruptPictureError        the decoder gave up
 │   └── TruncatedPictureError      its end is missing: looked at again before it counts
+├── PlaceTakenError            something is there that is not our own: another name is chosen
 ├── SourceChangedError         the picture was replaced or taken away during the work
 ├── HoldError                  something that should pass: busy, full, denied, unreachable
 ├── WeightsError               a model file cannot be had
@@ -66,12 +69,35 @@ class OverLimitsError(PictureError):
     """Larger than the configured limits allow."""
 
 
+class NameRefusedError(PictureError):
+    """The file system takes no file of that name: too long, or with characters that it forbids.
+
+    `too_long` tells which of the two.
+    """
+
+    def __init__(self, what: str, advice: str = "", *, too_long: bool = False) -> None:
+        super().__init__(what, advice)
+        self.too_long = too_long
+
+
+class InTheWayError(PictureError):
+    """A file stands where a folder should be made."""
+
+
 class CorruptPictureError(PictureError):
     """The decoder gave up in the middle."""
 
 
 class TruncatedPictureError(PictureError):
     """The end of the file is missing, perhaps because it is still being written."""
+
+
+class PlaceTakenError(ScissorsError):
+    """Something is at a place that is not our own, and so is left there."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"{place} is there already")
+        self.place = place
 
 
 class SourceChangedError(ScissorsError):

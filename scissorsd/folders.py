@@ -3,22 +3,31 @@
 Every operation that meets a fault which should pass raises HoldError, with its cause.
 """
 
+import ctypes
 import errno
 import hashlib
 import os
 import re
-import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+import struct
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from scissorsd import faults
+from scissorsd import faults, placing
 from scissorsd.core.ignoring import is_picture_name, why_itself_ignored
-from scissorsd.core.rules import fit
+from scissorsd.core.rules import NAME_LIMIT, SHORT_NAME_LIMIT, fit
 from scissorsd.core.settling import Sighting
-from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
+from scissorsd.core.stamps import Stamp
+from scissorsd.errors import (
+    HoldError,
+    InTheWayError,
+    NameRefusedError,
+    OverLimitsError,
+    PlaceTakenError,
+    SourceChangedError,
+)
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _FULL = {*_NO_ROOM, errno.EROFS}
@@ -35,8 +44,9 @@ _ADVICE = {
     errno.EPERM: "Give the user that scissorsd runs as access; the work goes on by itself.",
 }
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
-_INTO_OUTBOX = {"make", "write", "publish"}
-_TEMPORARY = ".scissorsd-"  # names of unfinished files; they end in .tmp
+_INTO_OUTBOX = {"make", "write", "publish", "move"}
+_FORBIDDEN = {errno.EINVAL, errno.EILSEQ}
+_NO_FOLDER = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 _CHUNK = 1 << 20
 
 
@@ -50,17 +60,41 @@ def held(doing: str) -> Iterator[None]:
         faults.at(f"{verb}.done", doing)
     except OSError as error:
         reason = error.strerror or str(error)
-        if error.errno == errno.ENAMETOOLONG:
-            raise OverLimitsError(
-                f"cannot {doing}: the name or the path is longer than the file system takes",
-                "Shorten the names of the picture and of its folders, or those of the outbox's.",
-            ) from error
-        full = error.errno in _FULL and verb in _INTO_OUTBOX
+        _refuse_for_good(doing, verb, error)
+        full = error.errno in (_NO_ROOM if verb == "move" else _FULL) and verb in _INTO_OUTBOX
         raise HoldError(
             f"cannot {doing}: {reason}",
             _ADVICE.get(error.errno or 0, "It is tried again, less and less often."),
-            outbox_wide=full or (verb == "move" and error.errno in _NO_ROOM),
+            outbox_wide=full,
             kind=f"{verb}: {reason}",
+        ) from error
+
+
+def _refuse_for_good(doing: str, verb: str, error: OSError) -> None:
+    """Raise what a file system says once and for all: no pause would change its mind."""
+    number = error.errno
+    if number == errno.ENAMETOOLONG:
+        raise NameRefusedError(
+            f"cannot {doing}: the name or the path is longer than the file system takes",
+            "Shorten the names of the picture and of its folders, or those of the outbox's.",
+            too_long=True,
+        ) from error
+    if verb not in _INTO_OUTBOX:
+        return
+    if number in _FORBIDDEN and verb != "write":  # which is under a name that every one takes
+        raise NameRefusedError(
+            f"cannot {doing}: its file system takes no such name ({os.strerror(number)})",
+            "Rename the picture or its folder: letters, digits, - and _ are taken everywhere.",
+        ) from error
+    if number in _NO_FOLDER and verb == "make":
+        raise InTheWayError(
+            f"cannot {doing}: a file is where this folder, or one above it, should be",
+            "Rename that file, or say another `folder:` or `outbox:`.",
+        ) from error
+    if number == errno.EFBIG:
+        raise OverLimitsError(
+            f"cannot {doing}: the file would be larger than its file system or a limit allows",
+            "Make it smaller, or raise the limit (ulimit -f); FAT takes 4 GiB at most.",
         ) from error
 
 
@@ -89,8 +123,7 @@ class Root:
     def prepare(self) -> None:
         """Make sure that files can be put here: made at first, but not again when it is gone."""
         if not self._prepared:
-            with held(f"make the folder {self.path}"):
-                self.path.mkdir(parents=True, exist_ok=True)
+            self._make()
         away = self.why_away()
         if away:
             raise HoldError(
@@ -102,6 +135,13 @@ class Root:
         if not os.access(self.path, os.W_OK | os.X_OK):
             self._deny()
         self._prepared = True
+
+    def _make(self) -> None:
+        try:
+            with held(f"make the folder {self.path}"):
+                self.path.mkdir(parents=True, exist_ok=True)
+        except (InTheWayError, NameRefusedError) as error:  # it concerns every picture
+            raise HoldError(error.what, error.advice, outbox_wide=True) from error
 
     def _deny(self) -> NoReturn:
         """Hold everything: asked before the work, lest every picture is cut in vain."""
@@ -196,6 +236,34 @@ def look(root: Path, path: str, *, inodes: bool = True) -> Sighting | None:
         raise
 
 
+def came_after(root: Path, source: Sighting, inode: int, when: float) -> bool:
+    """Whether a file came to its path after a moment (seconds since the epoch), not only changed.
+
+    It did if it has another number than it had then (0: not known), or was made later.
+    """
+    if inode and source.inode and source.inode != inode:
+        return True
+    born = _born(root / source.path)
+    return born is not None and born > when
+
+
+def _born(path: Path) -> float | None:
+    """Give when a file was made, in seconds since the epoch, where that is kept (statx(2))."""
+    statx = getattr(ctypes.CDLL(None), "statx", None)
+    if statx is None:
+        return None
+    found = ctypes.create_string_buffer(_STATX_SIZE)
+    if statx(_AT_FDCWD, os.fsencode(path), _NO_FOLLOW, _BORN, found) != 0:
+        return None
+    (mask,) = struct.unpack_from("=I", found.raw)
+    seconds, nanoseconds = struct.unpack_from("=qI", found.raw, _BORN_AT)
+    return float(seconds + nanoseconds / 1e9) if mask & _BORN else None
+
+
+_AT_FDCWD, _NO_FOLLOW, _BORN = -100, 0x100, 0x800  # AT_SYMLINK_NOFOLLOW, STATX_BTIME
+_STATX_SIZE, _BORN_AT = 256, 80  # bytes: of struct statx, and where its stx_btime is
+
+
 def is_folder(path: Path) -> bool:
     """Whether a folder is at the path, not a link to one."""
     try:
@@ -207,9 +275,13 @@ def is_folder(path: Path) -> bool:
 def _sighting(path: str, status: os.stat_result, *, inodes: bool) -> Sighting | None:
     if not stat.S_ISREG(status.st_mode):
         return None
-    mtime_ns = (status.st_mtime_ns + _HALF) % (2 * _HALF) - _HALF
     inode = status.st_ino if inodes else _NO_INODE
-    return Sighting(path, status.st_size, mtime_ns, inode, status.st_dev)
+    mtime_ns, ctime_ns = _folded(status.st_mtime_ns), _folded(status.st_ctime_ns)
+    return Sighting(path, status.st_size, mtime_ns, inode, status.st_dev, ctime_ns)
+
+
+def _folded(nanoseconds: int) -> int:
+    return (nanoseconds + _HALF) % (2 * _HALF) - _HALF
 
 
 _NO_INODE = 0
@@ -269,38 +341,147 @@ def _same(root: Path, source: Sighting, status: os.stat_result) -> None:
 # --- publishing ------------------------------------------------------------------------------
 
 
-def publish(files: Sequence[tuple[Path, bytes]], *, tag: str) -> None:
-    """Write files so that a reader sees each whole or not at all.
+def stage(files: Sequence[tuple[Path, bytes]], *, tag: str) -> tuple[Stamp, ...]:
+    """Write files whole and synced, under temporary names beside their places.
 
-    All are written under temporary names beside their places and synced, and only then renamed.
-    `tag` makes the temporary names this job's own.
+    `tag` makes these names the job's own. Nothing is left where one cannot be written.
     """
-    written: list[tuple[Path, Path]] = []
+    staged: list[Stamp] = []
     try:
-        for number, (path, content) in enumerate(files):
+        for path, content in files:
+            make_folder(path.parent)
             with held(f"write {path}"):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.parent / f"{_TEMPORARY}{tag}-{number}.tmp"
-                written.append((temporary, path))
-                _write_synced(temporary, content)
-        for temporary, path in written:
-            with held(f"publish {path}"):
-                temporary.replace(path)
-        for folder in {path.parent for path, _ in files}:
+                temporary = placing.temporary(path.parent, tag)
+                staged.append(Stamp(str(path), b"", 0, 0, 0, str(temporary)))
+                status = _write_synced(temporary, content)
+                staged[-1] = _stamp(path, status, _digest(content), temporary)
+    except BaseException:
+        discard(staged)
+        raise
+    return tuple(staged)
+
+
+def commit(staged: Sequence[Stamp], *, own: Collection[str] = (), tag: str = "") -> None:
+    """Give staged files their names: all of them, or where one cannot have its, none.
+
+    Places at which something is are left alone and PlaceTakenError is raised, but for those in
+    `own`: what is there is replaced. A name that the file system refuses is a NameRefusedError.
+    What did not get its name is still staged then.
+    """
+    placed: list[Stamp] = []
+    try:
+        _refuse_taken(staged, own, tag)
+        for stamp in sorted(staged, key=lambda stamp: stamp.place in own):  # these cannot be taken
+            with held(f"publish {stamp.place}"):
+                _take(stamp, own, tag)
+                placed.append(stamp)
+        for folder in {Path(stamp.place).parent for stamp in staged}:
             _sync_folder(folder)
     except BaseException:
-        for temporary, _ in written:
-            with suppress(OSError):
-                temporary.unlink()
+        for stamp in placed:
+            if stamp.place not in own:
+                with suppress(OSError):
+                    Path(stamp.place).unlink()
         raise
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
+def _refuse_taken(staged: Sequence[Stamp], own: Collection[str], tag: str) -> None:
+    for stamp in staged:
+        place = Path(stamp.place)
+        if stamp.place not in own and exists(place) and not placing.is_held(place, tag):
+            raise PlaceTakenError(stamp.place)
+
+
+def _take(stamp: Stamp, own: Collection[str], tag: str) -> None:
+    temporary, place = Path(stamp.temporary), Path(stamp.place)
+    if stamp.place in own:
+        temporary.replace(place)
+        return
+    try:
+        placing.take(temporary, place, tag=tag)
+    except FileExistsError as error:
+        raise PlaceTakenError(stamp.place) from error
+    except FileNotFoundError as error:  # so a Windows server says of a name that it forbids
+        if os.path.lexists(temporary):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), stamp.place) from error
+        raise
+
+
+def discard(staged: Iterable[Stamp]) -> None:
+    """Remove what was staged and is not in its place."""
+    for stamp in staged:
+        with suppress(OSError):  # it is only litter, and swept at the next start
+            Path(stamp.temporary).unlink(missing_ok=True)
+
+
+def publish(
+    files: Sequence[tuple[Path, bytes]],
+    *,
+    tag: str,
+    own: Callable[[Path], bool] = lambda _: False,
+) -> None:
+    """Stage and commit, for who keeps no journal; `own` tells what may be replaced."""
+    own_places = {str(path) for path, _ in files if own(path)}
+    staged = stage(files, tag=tag)
+    try:
+        commit(staged, own=own_places)
+    finally:
+        discard(staged)
+
+
+def is_own(stamp: Stamp) -> bool:
+    """Whether the file at a stamp's place is the one that was stamped, put there by us."""
+    place = Path(stamp.place)
+    with held(f"read {place}"):
+        if stamp.temporary and not is_stamp_placed(stamp):
+            return False  # what is there is another's
+    found = stamped(place)
+    return found is not None and (found.size, found.digest) == (stamp.size, stamp.digest)
+
+
+def stamped(place: Path) -> Stamp | None:
+    """Give the stamp of a file that is in its place, as if it were ours; None if there is none."""
+    with held(f"read {place}"):
+        try:
+            with open(place, "rb", opener=_open_plainly) as file:
+                status = os.fstat(file.fileno())
+                return _stamp(place, status, _copied(file.read, len), None)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return None
+            raise
+
+
+def is_there(stamp: Stamp, source: Sighting) -> bool:
+    """Whether a sighted file is the one at the stamp's place, seen by another path."""
+    try:
+        status = Path(stamp.place).lstat()
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == (source.device, source.inode or status.st_ino)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs, and those above it, unless they are there."""
+    if folder.is_dir():
+        return
+    with held(f"make the folder {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _write_synced(path: Path, content: bytes) -> os.stat_result:
+    with path.open("xb") as file:
         file.write(content)
         file.flush()
         faults.at("write.unsynced")
         os.fsync(file.fileno())
+        return os.fstat(file.fileno())
+
+
+def _stamp(place: Path, status: os.stat_result, digest: bytes, temporary: Path | None) -> Stamp:
+    staged_as = "" if temporary is None else str(temporary)
+    mtime_ns = _folded(status.st_mtime_ns)
+    return Stamp(str(place), digest, status.st_size, mtime_ns, status.st_ino, staged_as)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -312,11 +493,11 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def remove_temporaries(folders: Sequence[Path], *, tag: str) -> None:
+def remove_temporaries(folders: Iterable[Path], *, tag: str) -> None:
     """Remove what an interrupted job left under temporary names in these folders."""
     for folder in set(folders):
-        for path in folder.glob(f"{_TEMPORARY}{tag}-*.tmp"):
-            with suppress(OSError):  # it is only litter; the job that is repeated overwrites it
+        for path in placing.temporaries(folder, tag):
+            with suppress(OSError):  # it is only litter
                 path.unlink()
 
 
@@ -331,56 +512,98 @@ def delete(root: Path, source: Sighting) -> None:
         _sync_folder((root / source.path).parent)
 
 
-def move(root: Path, source: Sighting, target: Path, *, tag: str) -> None:
-    """Move a source to a path that the job owns, also to another file system.
+def move(
+    root: Path,
+    source: Sighting,
+    target: Path,
+    *,
+    tag: str,
+    own: Callable[[Path], bool] = lambda _: False,
+    staged: Callable[[Stamp], None] = lambda _: None,
+) -> Stamp:
+    """Move a source to a place at which nothing is, also on another file system.
 
-    A move that was interrupted is finished.
+    A move that was interrupted is finished: then `own` tells that the file at the target is the
+    copy that `staged` was told of. Raises PlaceTakenError where it is another's.
     """
     origin = root / source.path
     with held(f"move {origin} to {target}"):
         if not os.path.lexists(origin) and target.exists():
-            return
+            return _stamp(target, target.lstat(), b"", None)
     check_unchanged(root, source)
+    make_folder(target.parent)
     with held(f"move {origin} to {target}"):
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            origin.rename(target)
+            placing.take(origin, target, tag=tag)
+            _put_back_another(origin, target, source)
+        except FileExistsError as error:
+            if not own(target):
+                raise PlaceTakenError(str(target)) from error
+            check_unchanged(root, source)
+            origin.unlink()
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            _copy_verified(origin, target, tag=tag)
-            check_unchanged(root, source)
-            faults.at("move.copied")
-            origin.unlink()
+            _copy_over(root, source, target, tag, staged)
         faults.at("move.unsynced")
         for folder in {target.parent, origin.parent}:
             _sync_folder(folder)
+        return _stamp(target, target.lstat(), b"", None)
+
+
+def _put_back_another(origin: Path, target: Path, source: Sighting) -> None:
+    """Put back what was moved, if it took the source's place in the moment before."""
+    moved = target.lstat()
+    if (moved.st_size, _folded(moved.st_mtime_ns)) != source.version:
+        with suppress(FileExistsError):  # and yet another one has: what was moved stays moved
+            placing.take(target, origin)
+        raise SourceChangedError(f"{origin} was replaced while it was moved")
+
+
+def _copy_over(
+    root: Path, source: Sighting, target: Path, tag: str, staged: Callable[[Stamp], None]
+) -> None:
+    origin = root / source.path
+    with _copy_verified(origin, target, tag=tag) as copy:
+        check_unchanged(root, source)
+        staged(copy)
+        _take(copy, (), tag)
+    check_unchanged(root, source)
+    faults.at("move.copied")
+    origin.unlink()
 
 
 def put_back(origin: Path, target: Path) -> None:
-    """Move a file that was set aside back to where it came from."""
+    """Move a file that was set aside back to where it came from.
+
+    Raises PlaceTakenError where something is there.
+    """
     with held(f"move {origin} to {target}"):
         try:
-            origin.rename(target)
+            placing.take(origin, target)
+        except FileExistsError as error:
+            raise PlaceTakenError(str(target)) from error
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            _copy_verified(origin, target, tag="back")
+            with _copy_verified(origin, target, tag="back") as copy:
+                _take(copy, (), "back")
             origin.unlink()
 
 
-def _copy_verified(origin: Path, target: Path, *, tag: str) -> None:
-    temporary = target.parent / f"{_TEMPORARY}{tag}-moved.tmp"
+@contextmanager
+def _copy_verified(origin: Path, target: Path, *, tag: str) -> Iterator[Stamp]:
+    """Copy a file to a temporary name beside its target, and read back what was written."""
+    temporary = placing.temporary(target.parent, tag)
     try:
-        with origin.open("rb") as source, temporary.open("wb") as copy:
+        with origin.open("rb") as source, temporary.open("xb") as copy:
             written = _copied(source.read, copy.write)
             copy.flush()
             faults.at("move.unverified")
             os.fsync(copy.fileno())
-        with suppress(OSError):  # times and modes are nice to have, and some shares refuse them
-            shutil.copystat(origin, temporary)
+        placing.copy_times_and_mode(origin, temporary)
         _verify(temporary, written)
-        temporary.replace(target)
+        yield _stamp(target, temporary.lstat(), written, temporary)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
@@ -395,12 +618,22 @@ def _verify(copy: Path, expected: bytes) -> None:
 
 
 def _copied(read: Callable[[int], bytes], write: Callable[[bytes], int]) -> bytes:
-    """Pass everything from one to the other; give its SHA-256."""
-    digest = hashlib.sha256()
+    """Pass everything from one to the other; give its digest."""
+    digest = _new_digest()
     while chunk := read(_CHUNK):
         digest.update(chunk)
         write(chunk)
     return digest.digest()
+
+
+def _digest(content: bytes) -> bytes:
+    digest = _new_digest()
+    digest.update(content)
+    return digest.digest()
+
+
+def _new_digest() -> "hashlib.blake2b":
+    return hashlib.blake2b(digest_size=16)
 
 
 def exists(path: Path) -> bool:
@@ -409,7 +642,7 @@ def exists(path: Path) -> bool:
         try:
             path.lstat()
         except OSError as error:
-            if error.errno not in {errno.ENOENT, errno.ENAMETOOLONG}:
+            if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
                 raise
             return False
     return True
@@ -422,13 +655,24 @@ def is_newer(path: Path, source: Sighting) -> bool:
     return found is not None and found.size > 0 and found.mtime_ns >= source.mtime_ns
 
 
+def is_stamp_placed(stamp: Stamp) -> bool:
+    """Whether a staged file has left its temporary name, as far as can be seen."""
+    temporary = Path(stamp.temporary)
+    with held(f"look at {temporary}"):
+        there = os.path.lexists(temporary)
+    return not there or placing.is_same_file(temporary, Path(stamp.place))
+
+
 def content(path: Path) -> bytes:
-    """Give what is in a small file of our own; nothing if it is not there."""
+    """Give what a small file of our own begins with; nothing if no file is there."""
     with held(f"read {path}"):
         try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return b""
+            with open(path, "rb", opener=_open_plainly) as file:
+                return file.read(_CHUNK)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return b""
+            raise
 
 
 def remove(path: Path) -> None:
@@ -440,13 +684,19 @@ def remove(path: Path) -> None:
 def free_name(folder: Path, name: str, others: Collection[Path] = ()) -> Path:
     """Give a path in the folder, but none of `others`, at which nothing is; numbered if need be."""
     path = folder / name
+    limit = NAME_LIMIT if len(os.fsencode(name)) > SHORT_NAME_LIMIT else SHORT_NAME_LIMIT
     number = 2
     while path in others or exists(path):
         stem, dot, suffix = name.rpartition(".")
         end = dot + suffix if dot else ""
-        path = folder / fit(f"{stem if dot else name}-{number}", end)
+        path = folder / fit(f"{stem if dot else name}-{number}", end, limit)
         number += 1
     return path
+
+
+def is_in_the_way(path: Path) -> bool:
+    """Whether something that is no folder is where a folder is to be."""
+    return exists(path) and not path.is_dir()
 
 
 # --- mounts ----------------------------------------------------------------------------------

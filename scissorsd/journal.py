@@ -9,6 +9,11 @@ A row of `jobs` is one version (size, mtime_ns) of one picture. Its state goes
 
 A row of `names` is a path that belongs to a job. Both are written in the transaction that begins
 the job, so that a job repeated after a crash finds its own names and no other job takes them.
+
+A row of `stamps` is a file that a job is about to put into its place, or has put there. It is
+written before the file gets its name, so that after a crash our own file is told from another's
+that has taken the place meanwhile.
+
 Transactions are synced: what was journalled is still there after a power cut.
 """
 
@@ -37,11 +42,13 @@ from scissorsd.core.rules import (
     name_key,
 )
 from scissorsd.core.settling import Sighting
+from scissorsd.core.stamps import Stamp
 from scissorsd.errors import JournalDamagedError, JournalError
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
 
 _ENDED = ("done", "failed")
+_LIKE = "stamps.size = ? AND stamps.mtime_ns = ?"
 _DIED = "scissorsd ended while it worked on this picture; it is taken again, alone"
 Value = str | bytes | int | float
 
@@ -82,6 +89,26 @@ CREATE TABLE names (
 ) WITHOUT ROWID;
 CREATE INDEX names_by_job ON names (job);
 """
+# Came later; versions without it pass over it. A job without `inode` was begun by one of those.
+_ADDED = """
+ALTER TABLE jobs ADD COLUMN inode INTEGER;  -- the source's number; 0 where none is kept
+CREATE TABLE stamps (
+    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    place BLOB NOT NULL,          -- an absolute path
+    digest BLOB NOT NULL,         -- of the file's content
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    temporary BLOB NOT NULL       -- its name until it is in its place; empty: it was seen there
+);
+CREATE INDEX stamps_by_place ON stamps (place);
+CREATE INDEX stamps_by_version ON stamps (size, mtime_ns);
+CREATE INDEX stamps_by_job ON stamps (job);
+CREATE TABLE about (
+    id TEXT NOT NULL              -- of this journal, in the names of its unfinished files
+);
+INSERT INTO about VALUES (lower(hex(randomblob(4))));
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +118,8 @@ class Known:
     version: tuple[int, int]
     state: State
     removed: bool  # ended, and its source moved or deleted: a file there now is a new one
+    inode: int = 0  # of the source; 0: not known
+    ended_at: float = 0.0  # seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +161,10 @@ class Journal:
         self.damaged: JournalDamagedError | None = None  # found while it was in use
         try:
             self._db = self._open(read_only=read_only)
+            self._is_old = not _has_stamps(
+                self._db
+            )  # and only read: it is asked no more than it knows
+            self.id = "" if self._is_old else self._db.execute("SELECT id FROM about").fetchone()[0]
         except (sqlite3.Error, OSError) as error:
             if _is_damage(error):
                 raise JournalDamagedError(
@@ -190,8 +223,8 @@ class Journal:
     def _known_in(self, inbox: str) -> dict[str, Known]:
         if inbox not in self._known:
             rows = self._db.execute(
-                "SELECT path, size, mtime_ns, state, source FROM jobs WHERE inbox = ?"
-                " ORDER BY turn",
+                "SELECT path, size, mtime_ns, state, source, set_aside, ended_at, inode FROM jobs"
+                " WHERE inbox = ? ORDER BY turn",
                 (os.fsencode(inbox),),
             )
             self._known[inbox] = {os.fsdecode(row["path"]): _known(row) for row in rows}
@@ -233,6 +266,12 @@ class Journal:
             id=row["id"],
         )
 
+    def outputs_of(self, inbox: Path, source: Sighting) -> tuple[str, ...]:
+        """Give where the outputs of this version of a picture were put, if it was cut."""
+        with self._locked("read"):
+            row = self._row(inbox, source)
+        return tuple(json.loads(row["published"])) if row is not None else ()
+
     def owner(self, outbox: Path, name: str) -> tuple[str, str] | None:
         """Give the (inbox, path) of the picture to which a name in the outbox belongs.
 
@@ -241,7 +280,8 @@ class Journal:
         """
         with self._locked("read") as db:
             row = db.execute(
-                "SELECT inbox, path, source, state FROM jobs JOIN names ON job = id WHERE key = ?",
+                "SELECT inbox, path, source, state, set_aside FROM jobs JOIN names ON job = id"
+                " WHERE key = ?",
                 (_key(outbox, name),),
             ).fetchone()
         if row is None:
@@ -267,6 +307,7 @@ class Journal:
                 "source": job.rule.source,
                 "turn": turn,
                 "begun_at": time.time(),
+                "inode": job.source.inode,
             }
             if row is None:
                 values |= {
@@ -290,6 +331,32 @@ class Journal:
             self._remember(inbox, job, "begun")
         return job
 
+    def replan(self, inbox: Path, outbox: Path, job: Job) -> bool:
+        """Record other names for a job that was begun; false if one of them was just taken."""
+        with self._transaction("replan") as db:
+            self._update(
+                job.id,
+                outputs=json.dumps([planned.path for planned in job.outputs]),
+                moved_to=os.fsencode(job.moved_to),
+            )
+            if not self._claim(db, outbox, replace(job, inbox=str(inbox))):
+                db.execute("ROLLBACK")
+                return False
+        return True
+
+    def redirect(self, job: Job, moved_to: str) -> bool:
+        """Record another place for a published picture's source; false if that is taken."""
+        with self._transaction("redirect") as db:
+            (outbox,) = db.execute("SELECT outbox FROM jobs WHERE id = ?", (job.id,)).fetchone()
+            key = _key(Path(os.fsdecode(outbox)), moved_to)
+            if db.execute(
+                "SELECT 1 FROM names WHERE key = ? AND job != ?", (key, job.id)
+            ).fetchone():
+                return False
+            db.execute("INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)", (key, job.id))
+            self._update(job.id, moved_to=os.fsencode(moved_to))
+        return True
+
     def _claim(self, db: sqlite3.Connection, outbox: Path, job: Job) -> bool:
         for name in job.names:
             owner = self.owner(outbox, name)
@@ -310,10 +377,24 @@ class Journal:
         return True
 
     def published(
-        self, inbox: Path, job: Job, paths: Sequence[str], *, verdict: str, provider: str
+        self,
+        inbox: Path,
+        job: Job,
+        paths: Sequence[str],
+        *,
+        verdict: str,
+        provider: str,
+        stamps: Sequence[Stamp] = (),
     ) -> None:
         """Record that all outputs are out, at these absolute paths; the source still stands."""
         with self._transaction("published") as db:
+            for stamp in stamps:
+                place = os.fsencode(stamp.place)
+                db.execute(
+                    "DELETE FROM stamps WHERE place = ? AND temporary != ?",
+                    (place, os.fsencode(stamp.temporary)),
+                )
+                db.execute("UPDATE stamps SET temporary = x'' WHERE place = ?", (place,))
             (outbox,) = db.execute("SELECT outbox FROM jobs WHERE id = ?", (job.id,)).fetchone()
             db.executemany(
                 "INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)",
@@ -329,16 +410,29 @@ class Journal:
             )
             self._remember(inbox, job, "published")
 
-    def finish(self, inbox: Path, job: Job) -> None:
-        """Record that nothing is left to do; an earlier version that failed no longer counts."""
+    def finish(
+        self, inbox: Path, job: Job, *, moved: Stamp | None = None, stays: bool = False
+    ) -> None:
+        """Record that nothing is left to do; an earlier version that failed no longer counts.
+
+        `moved` is the source where it is now; it `stays` where no place for it could be had.
+        """
         with self._transaction("finish") as db:
-            self._update(job.id, state="done", attempts=0, reason="", ended_at=time.time())
+            now = time.time()
+            self._update(job.id, state="done", attempts=0, reason="", ended_at=now)
+            if stays:
+                self._update(job.id, source="keep", moved_to=b"")
+            if moved is not None:
+                place = os.fsencode(moved.place)
+                db.execute("DELETE FROM stamps WHERE place = ?", (place,))
+                self._insert_stamp(job, moved)
             db.execute(
-                "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND source = 'keep'"
-                " AND state != 'done'",
+                "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ?"
+                " AND (source = 'keep' AND state != 'done' OR state IN ('begun', 'held'))",
                 (os.fsencode(inbox), os.fsencode(job.source.path), job.id),
             )
-            self._remember(inbox, job, "done")
+            removed = job.rule.source != "keep" and not stays
+            self._remember(inbox, job, "done", removed=removed, ended_at=now)
 
     def fail(
         self, inbox: Path, job: Job, reason: str, set_aside: Sequence[str], *, verdict: str = ""
@@ -353,6 +447,7 @@ class Journal:
                 " AND (SELECT published FROM jobs WHERE id = job) = '[]'",
                 (job.id,),
             )
+            now = time.time()
             self._update(
                 job.id,
                 state="failed",
@@ -360,7 +455,7 @@ class Journal:
                 reason=_storable(reason),
                 verdict=verdict,
                 set_aside=json.dumps(list(set_aside)),
-                ended_at=time.time(),
+                ended_at=now,
             )
             # A file that is replaced again and again by what cannot be cut is one failure.
             db.execute(
@@ -373,7 +468,8 @@ class Journal:
                     json.dumps(list(set_aside)),
                 ),
             )
-            self._remember(inbox, job, "failed")
+            removed = job.rule.source != "keep" and len(set_aside) > 1
+            self._remember(inbox, job, "failed", removed=removed, ended_at=now)
 
     def setting_aside(self, job: Job, reason: str, places: Sequence[str]) -> bool:
         """Record, before it is done, where a failed picture is set aside; false if others go there.
@@ -396,6 +492,12 @@ class Journal:
         with self._locked("read") as db:
             row = db.execute("SELECT set_aside FROM jobs WHERE id = ?", (job.id,)).fetchone()
         return tuple(json.loads(row["set_aside"]))
+
+    def reason(self, job: Job) -> str:
+        """Give why a job is held, failed or is being set aside."""
+        with self._locked("read") as db:
+            row = db.execute("SELECT reason FROM jobs WHERE id = ?", (job.id,)).fetchone()
+        return str(row["reason"])
 
     def hold(self, inbox: Path, job: Job, reason: str) -> None:
         """Record why the job waits; a job whose outputs are out stays published."""
@@ -435,9 +537,15 @@ class Journal:
             db.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
             self._recall(str(inbox), job.source.path)
 
-    def close_unfinished(self, entry: Entry) -> None:
-        """End a job whose picture is no longer there: its outputs are out, or it never was."""
+    def close_unfinished(self, entry: Entry, *, replaced: bool = False) -> None:
+        """End a job whose picture is no longer there: its outputs are out, or it never was.
+
+        Where its picture was `replaced` and its outputs may be out, it stays until the new one is
+        done, which takes them over.
+        """
         with self._transaction("close_unfinished") as db:
+            if replaced and entry.state != "published" and self.unplaced(entry.id):
+                return
             if entry.state == "published":
                 self._update(entry.id, state="done", attempts=0, ended_at=time.time())
             elif len(entry.set_aside) > 1:  # it was being set aside, and is there now
@@ -446,9 +554,113 @@ class Journal:
                 db.execute("DELETE FROM jobs WHERE id = ?", (entry.id,))
             self._recall(entry.inbox, entry.path)
 
-    def _remember(self, inbox: Path, job: Job, state: State) -> None:
-        removed = job.rule.source != "keep" and state in _ENDED
-        self._known_in(str(inbox))[job.source.path] = Known(job.source.version, state, removed)
+    def _remember(
+        self,
+        inbox: Path,
+        job: Job,
+        state: State,
+        *,
+        removed: bool = False,
+        ended_at: float = 0.0,
+    ) -> None:
+        known = Known(job.source.version, state, removed, job.source.inode, ended_at)
+        self._known_in(str(inbox))[job.source.path] = known
+
+    # --- stamps ------------------------------------------------------------------------------
+
+    def stamp(self, job: Job, staged: Sequence[Stamp]) -> None:
+        """Record files that are about to be put into their places."""
+        with self._transaction("stamp"):
+            for stamp in staged:
+                self._insert_stamp(job, stamp)
+
+    def _insert_stamp(self, job: Job, stamp: Stamp) -> None:
+        self._db.execute(
+            "INSERT INTO stamps (job, place, digest, size, mtime_ns, inode, temporary)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                job.id,
+                os.fsencode(stamp.place),
+                stamp.digest,
+                stamp.size,
+                stamp.mtime_ns,
+                stamp.inode,
+                os.fsencode(stamp.temporary),
+            ),
+        )
+
+    def unstamp(self, stamps: Sequence[Stamp]) -> None:
+        """Forget files that are not, or no longer, in their places."""
+        if not stamps:
+            return
+        with self._transaction("unstamp") as db:
+            db.executemany(
+                "DELETE FROM stamps WHERE temporary = ? AND place = ?",
+                [(os.fsencode(stamp.temporary), os.fsencode(stamp.place)) for stamp in stamps],
+            )
+
+    def stamps_at(self, place: Path, inbox: Path, path: str) -> list[Stamp]:
+        """Give what a picture's jobs have put, or were about to put, into a place."""
+        return self._stamps(
+            "place = ? AND inbox = ? AND path = ?",
+            os.fsencode(place),
+            os.fsencode(inbox),
+            os.fsencode(path),
+        )
+
+    def unplaced(self, job_id: int) -> list[Stamp]:
+        """Give the files of a job that were not seen in their places."""
+        return self._stamps("job = ? AND temporary != x''", job_id)
+
+    def stamps_like(self, source: Sighting, inbox: Path) -> list[Stamp]:
+        """Give the files of ours that a sighted file may be, if they came from this inbox.
+
+        Also by way of others: what was cut from what was cut from a picture of this inbox.
+        """
+        return [
+            stamp
+            for stamp, job in self._stamped(_LIKE, *source.version)
+            if stamp.fits(source) and self._comes_from(job, os.fsencode(inbox))
+        ]
+
+    def _comes_from(self, job: sqlite3.Row, inbox: bytes) -> bool:
+        line, seen = [job], set[tuple[int, int]]()
+        while line:
+            job = line.pop()
+            if job["inbox"] == inbox:
+                return True
+            version = job["job_size"], job["job_mtime_ns"]
+            if version not in seen:
+                seen.add(version)
+                line += [earlier for _, earlier in self._stamped(_LIKE, *version)]
+        return False
+
+    def was_published(self, place: Path, inbox: Path, path: str) -> bool:
+        """Whether a picture's outputs went to a place before there were stamps."""
+        mine = os.fsencode(inbox), os.fsencode(path)
+        return bool(
+            self._rows(
+                "inbox = ? AND path = ? AND instr(published, ?)", *mine, json.dumps(str(place))
+            )
+        )
+
+    def is_of_older_version(self, job: Job) -> bool:
+        """Whether a job was begun last by a version that left no stamps."""
+        return bool(self._rows("id = ? AND inode IS NULL", job.id))
+
+    def _stamps(self, where: str, *values: Value) -> list[Stamp]:
+        return [stamp for stamp, _ in self._stamped(where, *values)]
+
+    def _stamped(self, where: str, *values: Value) -> list[tuple[Stamp, sqlite3.Row]]:
+        if self._is_old:
+            return []
+        with self._locked("read") as db:
+            rows = db.execute(
+                "SELECT stamps.*, inbox, jobs.size AS job_size, jobs.mtime_ns AS job_mtime_ns"  # noqa: S608 - our own conditions
+                f" FROM stamps JOIN jobs ON job = id WHERE {where}",
+                values,
+            ).fetchall()
+        return [(_stamp(row), row) for row in rows]
 
     # --- for people --------------------------------------------------------------------------
 
@@ -603,10 +815,28 @@ def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
         db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
     elif version != _SCHEMA_VERSION:
         raise sqlite3.OperationalError(f"its version is {version}, not {_SCHEMA_VERSION}")
+    if not read_only and not _has_stamps(db):
+        db.executescript(f"BEGIN;{_ADDED}COMMIT;")
+
+
+def _has_stamps(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'stamps'").fetchone() is not None
 
 
 def _known(row: sqlite3.Row) -> Known:
-    return Known((row["size"], row["mtime_ns"]), row["state"], _removed(row))
+    version = row["size"], row["mtime_ns"]
+    return Known(version, row["state"], _removed(row), row["inode"] or 0, row["ended_at"])
+
+
+def _stamp(row: sqlite3.Row) -> Stamp:
+    return Stamp(
+        place=os.fsdecode(row["place"]),
+        digest=row["digest"],
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        inode=row["inode"],
+        temporary=os.fsdecode(row["temporary"]),
+    )
 
 
 def _storable(text: str) -> str:
@@ -691,4 +921,6 @@ def _is_damage(error: Exception) -> bool:
 
 
 def _removed(row: sqlite3.Row) -> bool:
-    return row["state"] in _ENDED and row["source"] != "keep"
+    """Whether the source is no longer in the inbox; a failed one may have had to stay."""
+    stays = row["state"] == "failed" and len(json.loads(row["set_aside"])) < 2  # noqa: PLR2004 - the reason, and it
+    return row["state"] in _ENDED and row["source"] != "keep" and not stays

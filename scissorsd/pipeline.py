@@ -3,10 +3,11 @@
 import os
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,30 +17,36 @@ from scissorsd.core.canvas import asks_nothing, framed_size
 from scissorsd.core.catalogue import Model
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import (
+    AS_IT_IS,
     FAILED_FOLDER,
+    SHORT_NAME_LIMIT,
     Format,
     Job,
+    Naming,
     Rule,
     Verdict,
-    fit,
+    destinations,
     in_review,
     plan,
 )
 from scissorsd.core.settling import Sighting
+from scissorsd.core.stamps import Stamp
 from scissorsd.errors import (
     HoldError,
+    InTheWayError,
     JournalError,
-    OverLimitsError,
+    NameRefusedError,
     PictureError,
+    PlaceTakenError,
     ScissorsError,
     SessionError,
     SourceChangedError,
     TruncatedPictureError,
     WeightsError,
 )
-from scissorsd.journal import Journal
+from scissorsd.journal import Journal, Known
 from scissorsd.machine import give_back_memory
-from scissorsd.making import Cut, Inference, cut_out, render_all
+from scissorsd.making import Inference, cut_out, render_all
 
 # What one pixel costs at most while its picture is in hand: measured over every format that is
 # read, 10 to 18 bytes; encoding takes no more, but for these formats.
@@ -164,6 +171,7 @@ class Task:
     attempts: int = 0  # begun before without an orderly end
     journal_lost: bool = False  # and the picture was there before: its outputs may be out
     last_look: bool = False  # if it is truncated now, it is taken to stay so
+    done: Known | None = None  # it was cut as it is, but may have been dropped again since
 
 
 # --- what can come of a job ------------------------------------------------------------------
@@ -175,6 +183,7 @@ class Done:
 
     outputs: tuple[str, ...] = ()
     verdict: Verdict | None = None  # none: the outputs were out before; only the source was left
+    stays: str = ""  # why the source, which was to be moved, is where it was
     model: str = ""
     provider: str = ""
     width: int = 0
@@ -207,7 +216,15 @@ class Changed:
     reason: str
 
 
-Outcome = Done | Failed | Held | Changed
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """Nothing is to be done with it, as it is now."""
+
+    reason: str
+    echo: bool = False  # it is an output of ours: something is wrong with how the folders lie
+
+
+Outcome = Done | Failed | Held | Changed | LeftAlone
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,16 +243,45 @@ class Ended:
 def process(task: Task, bench: Bench) -> Outcome:
     """Take one picture along the whole line. Whatever happens, it ends in an outcome."""
     try:
+        left_alone = _why_left_alone(task, bench)
+        if left_alone is not None:
+            return left_alone
         job, is_published = _begin(task, bench)
     except (HoldError, JournalError) as error:
         return _held(error)
     try:
         done = Done() if is_published else _cut_and_publish(task, job, bench)
-        _dispose(task, job, bench)
-        bench.journal.finish(task.inbox.path, job)
+        moved, stays = _dispose(task, job, bench)
+        bench.journal.finish(task.inbox.path, job, moved=moved, stays=bool(stays))
+        done = replace(done, stays=stays)
     except Exception as error:  # noqa: BLE001 - no picture stops the daemon
         return _off_the_line(task, job, bench, error)
     return done
+
+
+def _why_left_alone(task: Task, bench: Bench) -> LeftAlone | None:
+    """Say why nothing is to be done, or None."""
+    own = own_file(task.inbox.path, task.source, bench.journal)
+    if own:
+        return LeftAlone(f"it is a file of scissorsd's own, {own}, seen by another path", echo=True)
+    if task.done is None:
+        return None
+    if not folders.came_after(task.inbox.path, task.source, task.done.inode, task.done.ended_at):
+        return LeftAlone("it was cut, and only its attributes were touched since")
+    outputs = bench.journal.outputs_of(task.inbox.path, task.source)
+    if all(folders.exists(Path(path)) for path in outputs):
+        return LeftAlone("it was cut, and its outputs are there")
+    return None
+
+
+def own_file(inbox: Path, source: Sighting, journal: Journal) -> str:
+    """Give where a sighted file lies as an output, or a moved source, of pictures of this inbox.
+
+    So it does where the outbox can be seen within the inbox, through a bind mount or a link: it
+    would be cut again and again. Nothing where it is none.
+    """
+    stamps = journal.stamps_like(source, inbox)
+    return next((stamp.place for stamp in stamps if folders.is_there(stamp, source)), "")
 
 
 def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
@@ -253,24 +299,100 @@ def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
         if found is not None:
             return found, True
     if before is not None and not asked:
+        _vouch(task, before, bench)
         begun = bench.journal.begin(inbox, outbox, before)
         if begun is not None:
-            tag = str(begun.id)
-            folders.remove_temporaries([(outbox / name).parent for name in begun.names], tag=tag)
+            sweep(bench.journal, begun.id, [(outbox / name).parent for name in begun.names])
             return begun, False
-    mine = (str(inbox), task.source.path)
+    job, _ = _planned(task, bench, lambda job: bench.journal.begin(inbox, outbox, job))
+    if state:
+        _take_back(job, task, bench)  # what it was about to put out under another rule
+    return job, False
+
+
+def _vouch(task: Task, before: Job, bench: Bench) -> None:
+    """Stamp what a job that an older version left half done may have put out: it left no stamps."""
+    if not bench.journal.is_of_older_version(before):
+        return
+    outbox = task.inbox.outbox
+    paths = [outbox / name for planned in before.outputs for name in _both(planned.path)]
+    found = [folders.stamped(path) for path in paths if folders.exists(path)]
+    bench.journal.stamp(before, [stamp for stamp in found if stamp is not None])
+
+
+def _both(path: str) -> tuple[str, str]:
+    return path, in_review(path)
+
+
+def sweep(journal: Journal, job_id: int, places: Sequence[Path]) -> None:
+    """Remove what an interrupted job left under temporary names in these folders."""
+    unplaced = [s for s in journal.unplaced(job_id) if not folders.is_stamp_placed(s)]
+    journal.unstamp(unplaced)  # first: without its temporary name it would count as placed
+    folders.discard(unplaced)
+    folders.remove_temporaries(places, tag=_tag(journal, job_id))
+
+
+def _tag(journal: Journal, job_id: int) -> str:
+    return f"{journal.id}-{job_id}"
+
+
+def _planned(
+    task: Task,
+    bench: Bench,
+    record: Callable[[Job], Job | None],
+    *,
+    naming: Naming = AS_IT_IS,
+    avoid: Collection[str] = (),
+) -> tuple[Job, Naming]:
+    """Plan the job under names that are free, and record it; also the naming that it took."""
+    inbox, outbox = task.inbox.path, task.inbox.outbox
 
     def taken(name: str) -> bool:
-        owner = bench.journal.owner(outbox, name)
-        return folders.exists(outbox / name) if owner is None else owner != mine
+        return str(outbox / name) in avoid or _is_taken(task, name, bench, naming)
 
     while True:
         date = bench.now().astimezone().strftime("%Y-%m-%d")
-        job = plan(task.inbox.name, task.source, task.rule, date=date, taken=taken)
-        job = replace(job, inbox=str(inbox))  # templates take its name, the journal its path
-        begun = bench.journal.begin(inbox, outbox, job)
-        if begun is not None:
-            return begun, False
+        try:
+            job = plan(
+                task.inbox.name, task.source, task.rule, date=date, taken=taken, naming=naming
+            )
+        except NameRefusedError as refusal:
+            naming = stricter(naming, refusal)
+            continue
+        # templates take the inbox's name, the journal its path
+        recorded = record(replace(job, inbox=str(inbox)))
+        if recorded is not None:
+            return recorded, naming
+
+
+def _is_taken(task: Task, name: str, bench: Bench, naming: Naming) -> bool:
+    outbox = task.inbox.outbox
+    owner = bench.journal.owner(outbox, name)
+    if owner not in {None, (str(task.inbox.path), task.source.path)}:
+        return True
+    try:
+        there = folders.exists(outbox / name)
+    except NameRefusedError as refusal:
+        if stricter(naming, refusal) != naming:
+            raise
+        return False  # it cannot be there; to publish it says why
+    return there and (owner is None or not _is_own(task, outbox / name, bench))
+
+
+def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
+    """Give how to name files where these names were refused; the same if there is no other way."""
+    if refusal.too_long:
+        return replace(naming, limit=SHORT_NAME_LIMIT)
+    return replace(naming, portable=True)
+
+
+def _is_own(task: Task, place: Path, bench: Bench) -> bool:
+    """Whether what is at a place was put there for this same picture, or one before it."""
+    inbox, path = task.inbox.path, task.source.path
+    stamps = bench.journal.stamps_at(place, inbox, path)
+    if stamps:
+        return any(folders.is_own(stamp) for stamp in stamps)
+    return bench.journal.was_published(place, inbox, path)
 
 
 def _find_done(task: Task, bench: Bench) -> Job | None:
@@ -302,19 +424,94 @@ def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
             "It is left alone until the file changes, or until 'scissorsd retry' asks for it.",
         )
     with bench.memory.room_for(min(task.source.size, bench.limits.file)) as room:
-        files, done = _made(task, job, bench, room)
+        made = _made(task, bench, room)
         if room.held > _LARGE:
             give_back_memory()
-        room.shrink(sum(len(content) for _, content in files))
+        room.shrink(sum(map(len, made.contents)))
         folders.check_unchanged(inbox.path, task.source)
         task.outbox_root.prepare()
-        folders.publish(files, tag=str(job.id))
-    verdict = done.verdict or ""
-    bench.journal.published(inbox.path, job, done.outputs, verdict=verdict, provider=done.provider)
+        job, stamps = _publish(task, job, made, bench)
+    done = replace(made.done, outputs=tuple(stamp.place for stamp in stamps))
+    bench.journal.published(
+        inbox.path,
+        job,
+        done.outputs,
+        verdict=done.verdict or "",
+        provider=done.provider,
+        stamps=stamps,
+    )
     return done
 
 
-def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Path, bytes]], Done]:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The outputs of a picture, in the order of its rule's, and what there is to say of them."""
+
+    contents: tuple[bytes, ...]
+    note: bytes  # why a person should look at it, or nothing: then it is not for review
+    done: Done
+
+
+def _publish(task: Task, job: Job, made: _Made, bench: Bench) -> tuple[Job, tuple[Stamp, ...]]:
+    """Put all outputs out; under other names where these were taken meanwhile, or are refused.
+
+    Gives the job as it came out.
+    """
+    naming, avoid = AS_IT_IS, set[str]()
+    while True:
+        try:
+            return job, _put_out(task, job, made, bench, naming, avoid)
+        except PlaceTakenError as error:
+            avoid.add(error.place)
+        except NameRefusedError as refusal:
+            if stricter(naming, refusal) == naming:
+                raise
+            naming = stricter(naming, refusal)
+        _take_back(job, task, bench)
+        job, naming = _planned(
+            task, bench, partial(_renamed, task, job, bench), naming=naming, avoid=avoid
+        )
+
+
+def _renamed(task: Task, job: Job, bench: Bench, anew: Job) -> Job | None:
+    anew = replace(anew, id=job.id)
+    done = bench.journal.replan(task.inbox.path, task.inbox.outbox, anew)
+    return anew if done else None
+
+
+def _put_out(
+    task: Task, job: Job, made: _Made, bench: Bench, naming: Naming, avoid: Collection[str]
+) -> tuple[Stamp, ...]:
+    outbox, tag = task.inbox.outbox, _tag(bench.journal, job.id)
+    paths = [outbox / (in_review(p.path) if made.note else p.path) for p in job.outputs]
+    files = list(zip(paths, made.contents, strict=True))
+    if made.note:
+        others = set(map(Path, avoid))
+        files.append((_free_note(task, _reason_file(paths[0], naming), others), made.note))
+    own = {str(path) for path, _ in files if folders.exists(path) and _is_own(task, path, bench)}
+    staged = folders.stage(files, tag=tag)
+    try:
+        bench.journal.stamp(job, staged)
+        folders.commit(staged, own=own, tag=tag)
+    except (ScissorsError, OSError):
+        bench.journal.unstamp(staged)
+        folders.discard(staged)
+        raise
+    return staged
+
+
+def _take_back(job: Job, task: Task, bench: Bench) -> None:
+    """Remove what a job that was cut short had put out under names that it no longer has."""
+    outbox = task.inbox.outbox
+    kept = {str(outbox / name) for name in job.names}
+    left = [s for s in bench.journal.unplaced(job.id) if s.place not in kept]
+    for stamp in left:
+        if folders.is_own(stamp):
+            folders.remove(Path(stamp.place))
+    bench.journal.unstamp(left)
+
+
+def _made(task: Task, bench: Bench, room: Room) -> _Made:
     """Make the outputs, and what there will be to say when they are out."""
     rule = task.rule
     data = folders.read_source(task.inbox.path, task.source, limit=bench.limits.file)
@@ -327,9 +524,11 @@ def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Pa
     what_then = _what_then(rule, cut.judgement.verdict)
     if what_then == "fail":
         raise _RefusedError(cut.judgement, rule)
-    files = _render_all(task, job, picture, cut, review=what_then == "review", bench=bench)
-    return files, Done(
-        outputs=tuple(str(path) for path, _ in files),
+    contents = render_all(picture, cut, rule.outputs, max_pixels=bench.limits.pixels)
+    note = b""
+    if what_then == "review":
+        note = _note(task, f"A person should look at this: {cut.judgement.reason}.")
+    done = Done(
         verdict=cut.judgement.verdict,
         model=rule.model,
         provider=cut.provider,
@@ -337,6 +536,7 @@ def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Pa
         height=picture.rgb.shape[0],
         infer_s=cut.infer_s,
     )
+    return _Made(tuple(contents), note, done)
 
 
 def _bytes_to_cut(header: images.Header, rule: Rule) -> int:
@@ -372,32 +572,54 @@ def _what_then(rule: Rule, verdict: Verdict) -> str:
     return rule.when_doubtful if verdict == "doubtful" else "publish"
 
 
-def _render_all(
-    task: Task, job: Job, picture: images.Picture, cut: Cut, *, review: bool, bench: Bench
-) -> list[tuple[Path, bytes]]:
-    outbox = task.inbox.outbox
-    paths = [outbox / (in_review(p.path) if review else p.path) for p in job.outputs]
-    outputs = [planned.output for planned in job.outputs]
-    contents = render_all(picture, cut, outputs, max_pixels=bench.limits.pixels)
-    files = list(zip(paths, contents, strict=True))
-    if review:
-        first = files[0][0]
-        note = _note(task, f"A person should look at this: {cut.judgement.reason}.")
-        files.append((_reason_file(first), note))
-    return files
-
-
-def _dispose(task: Task, job: Job, bench: Bench) -> None:
+def _dispose(task: Task, job: Job, bench: Bench) -> tuple[Stamp | None, str]:
+    """Do with the source as the rule says; give where it was moved to, or why it has to stay."""
     for note in _reason_files(task, bench):
-        folders.remove(Path(note))
+        if _is_note_of(task, Path(note)):
+            folders.remove(Path(note))
     if job.rule.source == "delete":
         folders.delete(task.inbox.path, task.source)
-    elif job.rule.source == "move":
-        task.inbox_root.must_be_there()  # gone is not moved
-        task.outbox_root.prepare()
-        folders.move(
-            task.inbox.path, task.source, task.inbox.outbox / job.moved_to, tag=str(job.id)
+    if job.rule.source != "move":
+        return None, ""
+    task.inbox_root.must_be_there()  # gone is not moved
+    task.outbox_root.prepare()
+    naming, avoid = AS_IT_IS, set[str]()
+    while True:
+        target = task.inbox.outbox / job.moved_to
+        try:
+            return _moved(task, job, target, bench), ""
+        except PlaceTakenError as error:
+            avoid.add(error.place)
+        except (NameRefusedError, InTheWayError) as refusal:
+            if isinstance(refusal, InTheWayError) or stricter(naming, refusal) == naming:
+                return None, f"the picture stays where it is: {refusal}"
+            naming = stricter(naming, refusal)
+        job = _redirected(task, job, bench, naming, avoid)
+
+
+def _moved(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
+    try:
+        return folders.move(
+            task.inbox.path,
+            task.source,
+            target,
+            tag=_tag(bench.journal, job.id),
+            own=lambda place: _is_own(task, place, bench),
+            staged=lambda copy: bench.journal.stamp(job, [copy]),
         )
+    except PlaceTakenError:
+        bench.journal.unstamp(bench.journal.unplaced(job.id))
+        raise
+
+
+def _redirected(task: Task, job: Job, bench: Bench, naming: Naming, avoid: Collection[str]) -> Job:
+    """Choose another place for the source, and journal it."""
+    for place in destinations(task.rule, task.source.path, naming):
+        is_free = str(task.inbox.outbox / place) not in avoid
+        is_free = is_free and not _is_taken(task, place, bench, naming)
+        if is_free and bench.journal.redirect(job, place):
+            return replace(job, moved_to=place)
+    raise AssertionError("the places never end")
 
 
 # --- the ways off the line -------------------------------------------------------------------
@@ -439,8 +661,7 @@ def _let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Ou
         known = bench.journal.known(task.inbox.path, task.source.path)
         aside = bench.journal.set_aside_at(job)
         if len(aside) > 1 and folders.exists(Path(aside[1])):
-            # it was set aside before, and only to be journalled
-            reason = folders.content(Path(aside[0])).partition(b"\n\nPicture: ")[0].decode()
+            reason = bench.journal.reason(job)  # it was set aside, and only to be journalled
             bench.journal.fail(task.inbox.path, job, reason, aside)
             return Failed(reason)
         if known is not None and known.state == "published":
@@ -463,58 +684,111 @@ def _hold(task: Task, job: Job, bench: Bench, outcome: Held) -> Held:
 
 
 def _fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | Held:
-    """Set a picture aside: its reason and, where the rule disposes of sources, the source."""
-    tag = str(job.id)
+    """Set a picture aside: its reason and, where the rule disposes of sources, the source.
+
+    Where nothing can be put beside it, the reason is in the job journal, and the source stays.
+    """
+    reason = str(error)
     try:
         task.outbox_root.prepare()
-        aside = _set_aside_at(task, job, bench, str(error))
-        folders.publish([(Path(aside[0]), _note(task, str(error)))], tag=tag)
-        for kept in aside[1:]:
-            folders.move(task.inbox.path, task.source, Path(kept), tag=tag)
+        try:
+            aside = _set_aside(task, job, bench, reason)
+        except (PictureError, PlaceTakenError) as fault:
+            aside = ()
+            reason = f"{reason}\nand it could not be set aside: {fault}"
         verdict = error.judgement.verdict if isinstance(error, _RefusedError) else ""
-        bench.journal.fail(task.inbox.path, job, str(error), aside, verdict=verdict)
-    except (HoldError, JournalError, SourceChangedError, OverLimitsError) as fault:
+        bench.journal.fail(task.inbox.path, job, reason, aside, verdict=verdict)
+    except (HoldError, JournalError, SourceChangedError) as fault:
         reason = f"{error}\nand it could not be set aside: {fault}"
         return _hold(task, job, bench, replace(_held(fault), reason=reason))
-    return Failed(str(error))
+    return Failed(reason)
 
 
-def _set_aside_at(task: Task, job: Job, bench: Bench, reason: str) -> tuple[str, ...]:
-    """Choose and journal where the reason goes and, if it goes too, the source.
+def _set_aside(task: Task, job: Job, bench: Bench, reason: str) -> tuple[str, ...]:
+    """Put the reason and, if it goes too, the source into failed/; give their places.
 
-    Once chosen it stays, so that a repeated job does not set the picture aside twice.
+    The places are journalled first, so that a repeated job does not set the picture aside twice.
     """
+    naming, others = AS_IT_IS, set[Path]()
+    while True:
+        aside = _set_aside_at(task, job, bench, reason, naming, others)
+        try:
+            _put_note(task, Path(aside[0]), reason, _tag(bench.journal, job.id))
+            for kept in aside[1:]:
+                _moved(task, job, Path(kept), bench)
+        except PlaceTakenError as taken:
+            others.add(Path(taken.place))
+        except NameRefusedError as refusal:
+            if stricter(naming, refusal) == naming:
+                raise
+            naming = stricter(naming, refusal)
+        else:
+            return aside
+        if _is_note_of(task, Path(aside[0])):
+            folders.remove(Path(aside[0]))
+        bench.journal.setting_aside(job, reason, ())
+
+
+def _put_note(task: Task, place: Path, reason: str, tag: str) -> None:
+    folders.publish([(place, _note(task, reason))], tag=tag, own=partial(_is_note_of, task))
+
+
+def _set_aside_at(
+    task: Task, job: Job, bench: Bench, reason: str, naming: Naming, avoid: Collection[Path]
+) -> tuple[str, ...]:
+    """Choose and journal where the reason goes and, if it goes too, the source."""
     aside = bench.journal.set_aside_at(job)
     moves = task.rule.source != "keep"
     if len(aside) == 1 + moves:
         return aside
-    place = _failed_place(task)
-    others: set[Path] = set()  # chosen by others at this moment
+    place = _failed_place(task, naming)
+    others = set(avoid)
     while True:
         kept = folders.free_name(place.parent, place.name, others) if moves else place
-        note = _reason_file(kept)
-        said = folders.content(note)
-        if note in others or (said and _picture_line(task) not in said.splitlines()):
-            note = folders.free_name(note.parent, note.name, others)  # that is another inbox's
+        note = _free_note(task, _reason_file(kept, naming), others)
         aside = (str(note), str(kept)) if moves else (str(note),)
         if bench.journal.setting_aside(job, reason, aside):
             return aside
-        others |= {note, kept}
+        others |= {note, kept}  # chosen by others at this moment
 
 
-def _failed_place(task: Task) -> Path:
+def _failed_place(task: Task, naming: Naming) -> Path:
     folder = task.inbox.outbox / FAILED_FOLDER
-    place = folder / task.source.path
-    if len(os.fsencode(place)) <= _LONGEST_PATH:
+    if folders.is_in_the_way(folder):
+        folder = folders.free_name(folder.parent, folder.name)
+    place = folder / naming.path(task.source.path)
+    too_long = len(os.fsencode(place)) > _LONGEST_PATH
+    if not too_long and not any(map(folders.is_in_the_way, _between(place, folder))):
         return place
-    return folder / fit(task.source.path.replace("/", "-"), place.suffix)
+    return folder / naming.made(task.source.path.replace("/", "-"), place.suffix)
+
+
+def _between(place: Path, folder: Path) -> Iterator[Path]:
+    """Give the folders of a path that lie below a folder."""
+    return (parent for parent in place.parents if folder in parent.parents)
 
 
 _LONGEST_PATH = 4000  # bytes: what Linux takes, less what a temporary name may need
 
 
-def _reason_file(picture: Path) -> Path:
-    return picture.with_name(fit(picture.name, ".txt"))
+def _free_note(task: Task, place: Path, others: Collection[Path]) -> Path:
+    """Give a place for a reason: this one, unless another picture's or no reason is there."""
+    if place not in others and (not folders.exists(place) or _is_note_of(task, place)):
+        return place
+    return folders.free_name(place.parent, place.name, {place, *others})
+
+
+def _is_note_of(task: Task, place: Path) -> bool:
+    return is_note_of(task.inbox.path / task.source.path, place)
+
+
+def is_note_of(picture: Path, place: Path) -> bool:
+    """Whether the file at a place is the reason that was given for this picture."""
+    return _picture_line(picture) in folders.content(place).splitlines()
+
+
+def _reason_file(picture: Path, naming: Naming) -> Path:
+    return picture.with_name(naming.made(picture.name, ".txt"))
 
 
 def _reason_files(task: Task, bench: Bench) -> list[str]:
@@ -525,9 +799,10 @@ def _reason_files(task: Task, bench: Bench) -> list[str]:
 
 def _note(task: Task, text: str) -> bytes:
     rule = f"Rule: {task.rule.name} (inbox {task.inbox.name})"
-    return b"\n".join([os.fsencode(text), b"", _picture_line(task), os.fsencode(rule), b""])
+    line = _picture_line(task.inbox.path / task.source.path)
+    return b"\n".join([os.fsencode(text), b"", line, os.fsencode(rule), b""])
 
 
-def _picture_line(task: Task) -> bytes:
+def _picture_line(picture: Path) -> bytes:
     """Give the line of a reason file that tells whose it is."""
-    return b"Picture: " + os.fsencode(repr(str(task.inbox.path / task.source.path))[1:-1])
+    return b"Picture: " + os.fsencode(repr(str(picture))[1:-1])

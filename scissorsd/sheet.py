@@ -95,7 +95,7 @@ def write(
                 about=f"{sum_of_all}  ·  {which}{now}",
                 lettering=lettering,
             )
-            folders.publish([(path, _encoded(page, path))], tag="sheet")
+            folders.publish([(path, _encoded(page, path))], tag="sheet", own=_is_earlier_sheet)
             yield plain(str(path))
     left = "".join(f"; {number} {why}" for why, number in sorted(missing.items()))
     yield f"{sum_of_all}{left}"
@@ -185,6 +185,10 @@ def _below(path: Path, folder: Path) -> Path | None:
 
 def _numbered(target: Path, number: int) -> Path:
     return target if number == 1 else target.with_stem(f"{target.stem}-{number}")
+
+
+def _is_earlier_sheet(path: Path) -> bool:
+    return folders.exists(path) and _is_sheet(path)
 
 
 def _refuse_to_overwrite(path: Path) -> None:

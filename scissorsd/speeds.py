@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scissorsd import placing
+
 FILE = "speeds.json"
 
 
@@ -47,9 +49,7 @@ def _read(folder: Path) -> dict[str, object]:
 
 def _write(folder: Path, everything: Mapping[str, object]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{FILE}.tmp"
-    temporary.write_text(json.dumps(everything, indent=1))
-    temporary.replace(folder / FILE)
+    placing.write_whole(folder / FILE, json.dumps(everything, indent=1).encode())
 
 
 def _are_seconds(found: Mapping[object, object]) -> bool:

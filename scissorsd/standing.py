@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
+from scissorsd import placing
 from scissorsd.errors import AlreadyRunningError, ScissorsError
 
 LOCK = "daemon.lock"
@@ -175,9 +176,7 @@ def is_running(state: Path) -> bool:
 
 def write(state: Path, standing: Standing) -> None:
     """Put down how the daemon stands; a reader never sees half of it."""
-    temporary = state / f"{FILE}.tmp"
-    temporary.write_text(json.dumps(asdict(standing)))
-    temporary.replace(state / FILE)
+    placing.write_whole(state / FILE, json.dumps(asdict(standing)).encode())
 
 
 def read(state: Path) -> Standing | None:

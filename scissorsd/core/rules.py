@@ -1,6 +1,7 @@
 """Rules: which one a picture falls under, and the job that follows from it."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,40 @@ _DEFAULT_NAMES: dict[Kind, str] = {
 REVIEW_FOLDER = "review"
 FAILED_FOLDER = "failed"
 PROCESSED_FOLDER = "processed"
-NAME_LIMIT = 255  # bytes in one file name, on every file system we meet
+NAME_LIMIT = 255  # bytes in one file name, on nearly every file system
+SHORT_NAME_LIMIT = 143  # ... but where names are encrypted (eCryptfs, as on Synology's NAS)
+# What FAT, exFAT, NTFS and so SMB forbid in a name (Microsoft, "Naming Files, Paths, and
+# Namespaces"); some file systems forbid bytes that are not UTF-8, too.
+_FORBIDDEN = re.compile(r"""[<>:"|?*\\\x00-\x1f\x7f\ud800-\udfff]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What the file system of an outbox takes of a name."""
+
+    limit: int = NAME_LIMIT  # bytes
+    portable: bool = False  # no characters that some file system forbids
+
+    def made(self, body: str, suffix: str) -> str:
+        """Give a name that it takes."""
+        if self.portable:
+            body = _FORBIDDEN.sub("-", body)
+            suffix = _FORBIDDEN.sub("-", suffix)
+            if not suffix and body != body.rstrip(". "):  # which Windows cuts off
+                body = body.rstrip(". ") + "_"
+        return fit(body, suffix, self.limit)
+
+    def path(self, path: str) -> str:
+        """Give a relative path of which it takes every part."""
+        return "/".join(self.made(*_split(part)) for part in path.split("/")) if path else ""
+
+
+AS_IT_IS = Naming()
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, dot, suffix = name.rpartition(".")
+    return (stem, dot + suffix) if stem else (name, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +198,13 @@ def in_review(path: str) -> str:
 
 
 def plan(
-    inbox: str, source: Sighting, rule: Rule, *, date: str, taken: Callable[[str], bool]
+    inbox: str,
+    source: Sighting,
+    rule: Rule,
+    *,
+    date: str,
+    taken: Callable[[str], bool],
+    naming: Naming = AS_IT_IS,
 ) -> Job:
     """Plan the job: the first set of names, in a fixed order, of which none is taken.
 
@@ -177,14 +217,21 @@ def plan(
             source=source,
             rule=rule,
             outputs=tuple(
-                PlannedOutput(output, _output_path(output, source.path, variant, rule, inbox, date))
+                PlannedOutput(
+                    output, _output_path(output, source.path, variant, rule, inbox, date, naming)
+                )
                 for output in rule.outputs
             ),
-            moved_to=_destination(rule, source.path, variant),
+            moved_to=_destination(rule, source.path, variant, naming),
         )
         if not any(taken(name) for name in job.names):
             return job
     raise AssertionError("the variants never end")
+
+
+def destinations(rule: Rule, path: str, naming: Naming = AS_IT_IS) -> Iterator[str]:
+    """Give the places to which a source may be moved, in the order in which they are tried."""
+    return (_destination(rule, path, variant, naming) for variant in _variants(path))
 
 
 def _variants(path: str) -> Iterator[str]:
@@ -194,7 +241,13 @@ def _variants(path: str) -> Iterator[str]:
 
 
 def _output_path(
-    output: Output, source: str, variant: str, rule: Rule, inbox: str, date: str
+    output: Output,
+    source: str,
+    variant: str,
+    rule: Rule,
+    inbox: str,
+    date: str,
+    naming: Naming,
 ) -> str:
     picture = PurePosixPath(source)
     template = output.name or _DEFAULT_NAMES[output.kind]
@@ -213,16 +266,18 @@ def _output_path(
     suffixes = SUFFIXES[output.format]
     suffix = next((s for s in suffixes if name.lower().endswith(s)), "")
     *folders, body = (name[: -len(suffix)] if suffix else name).split("/")
-    inner = (fit(_harmless(folder), "") for folder in folders)
-    return _joined(output.folder, _parent(source), *inner, fit(body, suffix or suffixes[0]))
+    inner = (naming.made(_harmless(folder), "") for folder in folders)
+    parent = naming.path(_parent(source))
+    return _joined(output.folder, parent, *inner, naming.made(body, suffix or suffixes[0]))
 
 
-def _destination(rule: Rule, source: str, variant: str) -> str:
+def _destination(rule: Rule, source: str, variant: str, naming: Naming) -> str:
     if rule.source != "move":
         return ""
     picture = PurePosixPath(source)
     folder = rule.move_to or PROCESSED_FOLDER
-    return _joined(folder, _parent(source), fit(picture.stem + variant, picture.suffix))
+    name = naming.made(picture.stem + variant, picture.suffix)
+    return _joined(folder, naming.path(_parent(source)), name)
 
 
 def _parent(path: str) -> str:
@@ -240,14 +295,14 @@ def _harmless(value: str) -> str:
     return value.replace("/", "-") if value.strip(".") else value.replace(".", "_")
 
 
-def fit(body: str, suffix: str) -> str:
-    """Join a name so that it fits in NAME_LIMIT bytes; a body cut short ends in its hash."""
-    if len(_encoded(body + suffix)) <= NAME_LIMIT:
+def fit(body: str, suffix: str, limit: int = NAME_LIMIT) -> str:
+    """Join a name so that it fits in so many bytes; a body cut short ends in its hash."""
+    if len(_encoded(body + suffix)) <= limit:
         return body + suffix
-    if len(_encoded(suffix)) > NAME_LIMIT // 2:  # an extension in name only
+    if len(_encoded(suffix)) > limit // 2:  # an extension in name only
         body, suffix = body + suffix, ""
     end = "~" + hashlib.sha256(_encoded(body)).hexdigest()[:8] + suffix
-    while len(_encoded(body + end)) > NAME_LIMIT:
+    while len(_encoded(body + end)) > limit:
         body = body[:-1]
     return body + end
 

@@ -5,7 +5,7 @@ because copies keep old times and clocks run ahead.
 """
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class Sighting:
     mtime_ns: int
     inode: int  # 0 where the file system does not keep it
     device: int
+    # Touching a file's attributes changes it, so it makes no difference between sightings.
+    ctime_ns: int = field(default=0, compare=False)
 
     @property
     def version(self) -> tuple[int, int]:

@@ -33,6 +33,8 @@ UP_TO_PUBLISHED = (
     "write:a-mask.png",
     "write.unsynced@2",
     "write.done:a-mask.png",
+    "journal.stamp",
+    "journal.stamp.done",
     "publish:a.png",
     "publish.done:a.png",
     "publish:a-mask.png",

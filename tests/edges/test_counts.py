@@ -141,14 +141,14 @@ def job(tmp_path: Path, *outputs: dict[str, object]) -> tuple[Task, Bench]:
 
 
 def test_transactions_of_a_job(tmp_path: Path) -> None:
-    """A job is three transactions: begun, published, finished."""
+    """A job is four transactions: begun, stamped, published, finished."""
     task, bench = job(tmp_path)
     said: list[str] = []
     bench.journal._db.set_trace_callback(said.append)
     assert isinstance(pipeline.process(task, bench), Done)
     bench.journal._db.set_trace_callback(None)
     words = Counter(statement.split()[0] for statement in said)
-    assert words["COMMIT"] == words["BEGIN"] == 3
+    assert words["COMMIT"] == words["BEGIN"] == 4
     assert words["SELECT"] <= 12, words
     bench.journal.close()
 

@@ -313,7 +313,7 @@ def test_publish_is_all_written_before_anything_is_seen(
         while_syncing.append((old.read_bytes(), (tmp_path / "b.png").exists()))
 
     monkeypatch.setattr("scissorsd.folders.os.fsync", fsync)
-    folders.publish([(old, b"new"), (tmp_path / "b.png", b"more")], tag="1")
+    folders.publish([(old, b"new"), (tmp_path / "b.png", b"more")], tag="1", own=old.__eq__)
     assert while_syncing[:2] == [(b"old", False)] * 2
     assert old.read_bytes() == b"new"
 
@@ -348,10 +348,10 @@ def test_publish_at_the_longest_name(tmp_path: Path) -> None:
 
 def test_temporaries_of_one_job_are_removed(tmp_path: Path) -> None:
     """Only the interrupted job's own litter is removed, not another's and not a user's file."""
-    for name in (".scissorsd-7-0.tmp", ".scissorsd-7-1.tmp", ".scissorsd-8-0.tmp", "a.tmp"):
+    for name in (".scissorsd-7-0.tmp", ".scissorsd-7-1.tmp", ".scissorsd-78-0.tmp", "a.tmp"):
         put(tmp_path / name)
     folders.remove_temporaries([tmp_path, tmp_path / "missing"], tag="7")
-    assert names(tmp_path) == [".scissorsd-8-0.tmp", "a.tmp"]
+    assert names(tmp_path) == [".scissorsd-78-0.tmp", "a.tmp"]
 
 
 # --- disposing of sources --------------------------------------------------------------------
@@ -401,7 +401,7 @@ def test_copy_that_went_wrong_loses_nothing(
     def tamper(_: Path, copy: Path) -> None:
         copy.write_bytes(b"c0ntent")
 
-    monkeypatch.setattr("scissorsd.folders.shutil.copystat", tamper)
+    monkeypatch.setattr("scissorsd.placing.shutil.copystat", tamper)
     with pytest.raises(HoldError, match="differs"):
         folders.move(inbox, sighted(inbox, "a.jpg"), elsewhere / "a.jpg", tag="1")
     assert (inbox / "a.jpg").read_bytes() == b"content"
@@ -419,7 +419,7 @@ def test_source_replaced_during_the_copy_stays(
     def replace(*_: object) -> None:
         new.rename(path)
 
-    monkeypatch.setattr("scissorsd.folders.shutil.copystat", replace)
+    monkeypatch.setattr("scissorsd.placing.shutil.copystat", replace)
     with pytest.raises(SourceChangedError):
         folders.move(inbox, sighting, elsewhere / "a.jpg", tag="1")
     assert path.read_bytes() == b"new"

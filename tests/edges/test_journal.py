@@ -103,9 +103,11 @@ def test_a_whole_life(journal: Journal, restarted: Callable[[], Journal], path: 
     assert state_of(journal, path) == "published"
     journal.finish(INBOX, job)
     journal = restarted()
-    known = journal.known(INBOX, path)
-    assert known == journals.Known(source.version, "done", removed=True)
     (entry,) = journal.of_source(INBOX, path)
+    known = journal.known(INBOX, path)
+    assert known == journals.Known(
+        source.version, "done", removed=True, inode=source.inode, ended_at=entry.ended_at
+    )
     assert (entry.path, entry.source) == (path, str(INBOX / path))
     assert entry.published == tuple(str(OUTBOX / name) for name in names(job))
     assert (entry.verdict, entry.provider, entry.attempts) == ("ok", "cpu", 0)

@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import threading
@@ -13,14 +14,24 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from scissorsd import folders, images, pipeline
+from scissorsd import folders, images, pipeline, placing
 from scissorsd.config import Config, Inbox, from_values
 from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import Judgement
 from scissorsd.errors import HoldError, SessionError
 from scissorsd.journal import Entry, Journal
-from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, MemoryCeiling, Outcome, Task
+from scissorsd.pipeline import (
+    Bench,
+    Changed,
+    Done,
+    Failed,
+    Held,
+    LeftAlone,
+    MemoryCeiling,
+    Outcome,
+    Task,
+)
 from scissorsd.sessions import Sessions
 
 SIZE = (96, 72)
@@ -580,22 +591,22 @@ def test_died_while_publishing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> N
     """After dying in the middle of publishing, the job is repeated under its own names."""
     shop.put("a.jpg")
     task = shop.task("a.jpg", rule={"outputs": [{"kind": "cutout"}, {"kind": "mask"}]})
-    honest = Path.replace
+    honest = placing.take
 
-    def die(path: Path, target: Path) -> Path:
+    def die(path: Path, target: Path, *, tag: str = "") -> None:
         if target.name == "a-mask.png":
             raise PowerCutError
-        return honest(path, target)
+        honest(path, target, tag=tag)
 
     def survive(_: Path, **__: object) -> None:
         return None
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", die)
+        patch.setattr(placing, "take", die)
         patch.setattr(Path, "unlink", survive)  # a process that died removes nothing
         with pytest.raises(PowerCutError):
             pipeline.process(task, shop.bench)
-    assert len(shop.out()) == 2, "one output and one temporary"
+    assert {"a.png", "a-mask.png"} & set(shop.out()) == {"a.png"}, "the rest are temporaries"
     shop.journal.reload()
     assert isinstance(pipeline.process(task, shop.bench), Done)
     assert shop.out() == ["a-mask.png", "a.png"]
@@ -660,3 +671,238 @@ def test_larger_than_the_ceiling() -> None:
         pass
     with ceiling.room_for(100):
         pass
+
+
+# --- places ----------------------------------------------------------------------------------
+
+
+BOTH = {"outputs": [{"kind": "cutout"}, {"kind": "mask", "folder": "masks"}]}
+
+
+def test_names_that_are_taken_meanwhile(shop: Shop) -> None:
+    """What another process puts into a planned place stays; all outputs get another name."""
+    shop.put("a.jpg")
+
+    def meanwhile() -> None:
+        shop.sessions.first = lambda: None
+        (shop.outbox / "masks").mkdir()
+        (shop.outbox / "masks" / "a-mask.png").write_bytes(b"theirs")
+
+    shop.sessions.first = meanwhile
+    done = shop.cut("a.jpg", **BOTH)
+    assert isinstance(done, Done)
+    assert shop.out() == ["a-jpg.png", "masks/a-jpg-mask.png", "masks/a-mask.png"]
+    assert (shop.outbox / "masks" / "a-mask.png").read_bytes() == b"theirs"
+    assert shop.entry("a.jpg").published == done.outputs
+    assert shop.sessions.runs == 1
+
+
+def test_a_race_at_the_last_moment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place that is taken between the last look and the taking leaves no half set behind."""
+    shop.put("a.jpg")
+    honest = placing.take
+
+    def outrun(origin: Path, place: Path, *, tag: str = "") -> None:
+        if place.name == "a-mask.png":
+            place.write_bytes(b"theirs")
+        honest(origin, place, tag=tag)
+
+    monkeypatch.setattr(placing, "take", outrun)
+    assert isinstance(shop.cut("a.jpg", **BOTH), Done)
+    assert shop.out() == ["a-jpg.png", "masks/a-jpg-mask.png", "masks/a-mask.png"]
+    assert (shop.outbox / "masks" / "a-mask.png").read_bytes() == b"theirs"
+
+
+def test_a_retouched_output_is_kept(shop: Shop) -> None:
+    """An output that a person changed is theirs: the next version comes out beside it."""
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg"), Done)
+    (shop.outbox / "a.png").write_bytes(b"retouched")
+    shop.put("a.jpg", OTHER)
+    assert isinstance(shop.cut("a.jpg"), Done)
+    assert shop.out() == ["a-jpg.png", "a.png"]
+    assert (shop.outbox / "a.png").read_bytes() == b"retouched"
+    shop.put("a.jpg", SUBJECT + b"third")
+    assert isinstance(shop.cut("a.jpg"), Done)
+    assert shop.out() == ["a-jpg.png", "a.png"], "its own is replaced"
+
+
+def test_the_place_of_a_source_is_taken(shop: Shop) -> None:
+    """Where another's picture lies in processed/, ours goes beside it."""
+    theirs = shop.outbox / "processed" / "a.jpg"
+
+    def meanwhile() -> None:
+        theirs.parent.mkdir()
+        theirs.write_bytes(b"theirs")
+
+    shop.sessions.first = meanwhile
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg", source="move"), Done)
+    assert shop.out() == ["a.png", "processed/a-jpg.jpg", "processed/a.jpg"]
+    assert theirs.read_bytes() == b"theirs"
+    assert (shop.outbox / "processed" / "a-jpg.jpg").read_bytes() == SUBJECT
+    assert shop.entry("a.jpg").moved_to == str(shop.outbox / "processed" / "a-jpg.jpg")
+
+
+def test_reasons_of_others_are_kept(shop: Shop) -> None:
+    """A file that is in a reason's place, in failed/ or review/, is not written over."""
+    for folder in ("failed", "review"):
+        (shop.outbox / folder).mkdir(parents=True)
+    (shop.outbox / "failed" / "bad.jpg.txt").write_bytes(b"theirs")
+    (shop.outbox / "failed" / "bad.jpg").write_bytes(b"theirs, too")
+    (shop.outbox / "review" / "grey.png.txt").mkdir()
+    shop.put("bad.jpg", b"no picture")
+    shop.put("grey.jpg", NOTHING)
+    assert isinstance(shop.cut("bad.jpg", source="move"), Failed)
+    assert isinstance(shop.cut("grey.jpg"), Done)
+    assert (shop.outbox / "failed" / "bad.jpg.txt").read_bytes() == b"theirs"
+    assert (shop.outbox / "failed" / "bad.jpg").read_bytes() == b"theirs, too"
+    assert shop.out() == [
+        *("failed/bad-2.jpg", "failed/bad-2.jpg.txt", "failed/bad.jpg", "failed/bad.jpg.txt"),
+        *("review/grey.png", "review/grey.png-2.txt"),
+    ]
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, shop: Shop, *, longest: int, forbidden: str) -> None:
+    """Let the outbox be on a file system that takes no name longer, and none with these."""
+    honest, make = placing.take, Path.mkdir
+
+    def check(path: Path) -> None:
+        if not path.is_relative_to(shop.outbox):
+            return
+        for part in path.relative_to(shop.outbox).parts:
+            if len(os.fsencode(part)) > longest:
+                raise OSError(errno.ENAMETOOLONG, "File name too long")
+            if set(part) & set(forbidden):
+                raise OSError(errno.EINVAL, "Invalid argument")
+
+    def take(origin: Path, place: Path, *, tag: str = "") -> None:
+        check(place)
+        honest(origin, place, tag=tag)
+
+    def mkdir(path: Path, mode: int = 0o777, *, parents: bool = False, exist_ok: bool) -> None:
+        check(path)
+        make(path, mode, parents=parents, exist_ok=exist_ok)
+
+    monkeypatch.setattr(placing, "take", take)
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+
+
+def test_names_that_the_outbox_refuses(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names with characters that a file system forbids come out with others in their stead."""
+    refusing(monkeypatch, shop, longest=255, forbidden=':?"*')
+    shop.put("card: 1/2026-11-28 12:30:05.jpg")
+    done = shop.cut("card: 1/2026-11-28 12:30:05.jpg", source="move", **BOTH)
+    assert isinstance(done, Done)
+    assert shop.out() == [
+        "card- 1/2026-11-28 12-30-05.png",
+        "masks/card- 1/2026-11-28 12-30-05-mask.png",
+        "processed/card- 1/2026-11-28 12-30-05.jpg",
+    ]
+    shop.put("no: picture.jpg", b"text")
+    assert isinstance(shop.cut("no: picture.jpg", source="move"), Failed)
+    assert shop.out()[1:3] == ["failed/no- picture.jpg", "failed/no- picture.jpg.txt"]
+    assert shop.entry("no: picture.jpg").set_aside[1].endswith("no- picture.jpg")
+
+
+def test_names_that_are_too_long(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only 143 bytes are taken, all outputs of a set are shortened, and reasons likewise."""
+    refusing(monkeypatch, shop, longest=143, forbidden="")
+    long = "x" * 138 + ".jpg"
+    shop.put(long)
+    assert isinstance(shop.cut(long, source="move", **BOTH), Done)
+    assert all(len(name.rpartition("/")[2]) <= 143 for name in shop.out())
+    assert len(shop.out()) == 3
+    broken = "k" * 139 + ".jpg"
+    shop.put(broken, b"text")
+    assert isinstance(shop.cut(broken, source="move"), Failed)
+    assert len(shop.out()) == 5
+    assert not (shop.inbox / broken).exists()
+
+
+def test_a_file_where_a_folder_should_be(shop: Shop) -> None:
+    """A file in the place of an output's folder fails the picture, with a reason that names it."""
+    shop.outbox.mkdir()
+    (shop.outbox / "card").write_bytes(b"theirs")
+    (shop.outbox / "failed").write_bytes(b"theirs, too")
+    shop.put("card/a.jpg")
+    failed = shop.cut("card/a.jpg", source="move")
+    assert isinstance(failed, Failed)
+    assert "a file is where this folder" in failed.reason
+    assert "card" in failed.reason
+    assert shop.out() == ["card", "failed", "failed-2/card/a.jpg", "failed-2/card/a.jpg.txt"]
+
+
+def test_nothing_can_be_set_aside(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no reason can be written the journal has it, and the picture stays and is known."""
+    shop.outbox.mkdir()
+    refusing(monkeypatch, shop, longest=3, forbidden="")
+    shop.put("bad.jpg", b"text")
+    failed = shop.cut("bad.jpg", source="move")
+    assert isinstance(failed, Failed)
+    assert "could not be set aside" in failed.reason
+    assert (shop.inbox / "bad.jpg").exists()
+    shop.journal.reload()
+    known = shop.journal.known(shop.inbox, "bad.jpg")
+    assert known is not None
+    assert (known.state, known.removed) == ("failed", False)
+
+
+def test_a_source_that_no_place_takes(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a source can be moved nowhere it stays, is told of, and is not cut again."""
+    shop.put("a.jpg")
+    shop.outbox.mkdir()
+    (shop.outbox / "processed").write_bytes(b"theirs")
+    done = shop.cut("a.jpg", source="move")
+    assert isinstance(done, Done)
+    assert "stays where it is" in done.stays
+    assert (shop.inbox / "a.jpg").exists()
+    shop.journal.reload()
+    known = shop.journal.known(shop.inbox, "a.jpg")
+    assert known is not None
+    assert (known.state, known.removed) == ("done", False)
+    monkeypatch.undo()
+
+
+def test_an_output_is_never_cut(shop: Shop) -> None:
+    """An output, or a moved source, that is seen again within its inbox is left alone."""
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg", source="move"), Done)
+    for name in ("a.png", "processed/a.jpg"):
+        seen = shop.inbox / "seen" / name
+        seen.parent.mkdir(parents=True)
+        os.link(shop.outbox / name, seen)
+        outcome = shop.cut(f"seen/{name}")
+        assert isinstance(outcome, LeftAlone)
+        assert outcome.echo
+        assert str(shop.outbox / name) in outcome.reason
+    assert shop.out() == ["a.png", "processed/a.jpg"]
+
+
+def test_an_output_that_was_moved_is_a_picture(shop: Shop) -> None:
+    """An output that a person moves into the inbox is a picture like any other."""
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg"), Done)
+    (shop.outbox / "a.png").rename(shop.inbox / "again.png")
+    assert isinstance(shop.cut("again.png"), Done)
+    assert shop.out() == ["again.png"]
+
+
+def test_half_put_out_by_an_older_version(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a version without stamps was publishing when it died is still the job's own."""
+    shop.put("a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.journal, "published", die_of_power)
+        with pytest.raises(PowerCutError):
+            pipeline.process(shop.task("a.jpg"), shop.bench)
+    shop.journal._db.execute("DELETE FROM stamps")
+    shop.journal._db.execute("UPDATE jobs SET inode = NULL")
+    shop.journal.reload()
+    assert shop.out() == ["a.png"]
+    assert isinstance(shop.cut("a.jpg"), Done)
+    assert shop.out() == ["a.png"]
+
+
+def die_of_power(*_: object, **__: object) -> None:
+    """Die."""
+    raise PowerCutError

@@ -1,0 +1,161 @@
+"""A file gets its name only where nothing is, by whatever a file system has to offer."""
+
+import errno
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scissorsd import placing
+
+Way = Callable[[Path, Path], None]
+
+
+def by_place_holder(origin: Path, place: Path) -> None:
+    """Take a place as where there are neither links nor renaming without replacing."""
+    placing._hold_and_rename(origin, place, secrets.token_bytes(8))
+
+
+WAYS = (placing._link_and_unlink, placing._rename_without_replacing, by_place_holder)
+
+
+@pytest.fixture(params=WAYS, ids=["link", "rename", "place-holder"])
+def way(request: pytest.FixtureRequest) -> Way:
+    """Give each way of taking a place."""
+    chosen: Way = request.param
+    return chosen
+
+
+def put(path: Path, content: bytes = b"x") -> Path:
+    """Write a file."""
+    path.write_bytes(content)
+    return path
+
+
+def test_a_free_place_is_taken(tmp_path: Path, way: Way) -> None:
+    """A file whose place is free has it afterwards, and its old name is gone."""
+    way(put(tmp_path / "draft", b"whole"), tmp_path / "a.png")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"whole"}
+
+
+@pytest.mark.parametrize("there", ["file", "folder", "dangling link"])
+def test_a_taken_place_is_left(tmp_path: Path, way: Way, there: str) -> None:
+    """Whatever is at the place stays, and the file keeps its old name."""
+    draft, place = put(tmp_path / "draft"), tmp_path / "a.png"
+    if there == "file":
+        put(place, b"theirs")
+    elif there == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(tmp_path / "nothing")
+    with pytest.raises(FileExistsError):
+        way(draft, place)
+    assert draft.read_bytes() == b"x"
+    assert there != "file" or place.read_bytes() == b"theirs"
+    assert there != "dangling link" or place.is_symlink()
+
+
+def test_of_many_one_takes_the_place(tmp_path: Path, way: Way) -> None:
+    """Of eight who want one place at the same moment one gets it, and seven files stay drafts."""
+    for turn in range(20):
+        place = tmp_path / f"{turn}.png"
+        start = threading.Barrier(8)
+        won: list[int] = []
+
+        def race(number: int, place: Path = place, start: threading.Barrier = start) -> None:
+            draft = put(tmp_path / f"draft-{number}", str(number).encode())
+            start.wait()
+            try:
+                way(draft, place)
+            except FileExistsError:
+                draft.unlink()
+            else:
+                won.append(number)  # noqa: B023 - this turn's, which ends before the next
+
+        threads = [threading.Thread(target=race, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert place.read_bytes() == str(won[0]).encode()
+    assert len(list(tmp_path.iterdir())) == 20
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.EACCES, errno.EMLINK])
+def test_without_links_the_next_way_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Where a file system refuses links, a place is taken by its next best way, and kept."""
+    monkeypatch.setattr("scissorsd.placing.os.link", raising(number))
+    placing.take(put(tmp_path / "draft", b"1"), tmp_path / "a.png")
+    with pytest.raises(FileExistsError):
+        placing.take(put(tmp_path / "draft", b"2"), tmp_path / "a.png")
+    monkeypatch.setattr(placing, "_call", lambda _: None)  # nor renaming without replacing
+    with pytest.raises(FileExistsError):
+        placing.take(tmp_path / "draft", tmp_path / "a.png")
+    placing.take(tmp_path / "draft", tmp_path / "b.png")
+    assert [(tmp_path / name).read_bytes() for name in ("a.png", "b.png")] == [b"1", b"2"]
+
+
+def test_a_killed_link_is_gone_on_with(tmp_path: Path) -> None:
+    """Killed between link and unlink, or asked twice over NFS: the place is still one's own."""
+    draft = put(tmp_path / "draft")
+    os.link(draft, tmp_path / "a.png")
+    placing.take(draft, tmp_path / "a.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_killed_place_holder_is_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place-holder left by a process that was killed is known by its owner, and by no other."""
+    place = tmp_path / "a.png"
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(placing, "_LACKING", {errno.EPERM})
+        patch.setattr("scissorsd.placing.os.link", raising(errno.EPERM))
+        patch.setattr(placing, "_rename_without_replacing", raising(errno.EPERM))
+        patch.setattr(Path, "rename", die)
+        with pytest.raises(KeyboardInterrupt):
+            placing.take(put(tmp_path / "draft", b"whole"), place, tag="mine")
+    assert placing.is_held(place, "mine")
+    assert not placing.is_held(place, "theirs")
+    with pytest.raises(FileExistsError):
+        placing.take(put(tmp_path / "other"), place, tag="theirs")
+    placing.take(tmp_path / "draft", place, tag="mine")
+    assert place.read_bytes() == b"whole"
+
+
+def raising(number: int) -> Callable[..., None]:
+    """Give what fails with this error."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+def test_temporary_names_never_clash(tmp_path: Path) -> None:
+    """Of many temporary names no two are the same; those of one tag are found, and no others."""
+    names = {placing.temporary(tmp_path, "7") for _ in range(1000)}
+    assert len(names) == 1000
+    mine, theirs = placing.temporary(tmp_path, "7"), placing.temporary(tmp_path, "77")
+    put(mine)
+    put(theirs)
+    assert placing.temporaries(tmp_path, "7") == [mine]
+
+
+def test_a_small_file_is_written_whole(tmp_path: Path) -> None:
+    """A small file of our own replaces its older self; where it cannot, nothing is left behind."""
+    placing.write_whole(tmp_path / "status.json", b"1")
+    placing.write_whole(tmp_path / "status.json", b"2")
+    assert (tmp_path / "status.json").read_bytes() == b"2"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        placing.write_whole(tmp_path / "folder", b"3")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "status.json"]
