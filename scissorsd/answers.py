@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,8 +99,8 @@ _LEFT = "What is left is to dispose of the source."
 
 def _without_names(entry: Entry) -> str:
     """Give the reason of an entry as far as it may be that of others."""
-    stem = entry.path.rpartition(".")[0]
-    return entry.reason.replace(entry.path, "…").replace(stem or entry.path, "…")
+    stem, _, ending = entry.path.rpartition(".")
+    return re.sub(rf"/{re.escape(stem or ending)}(?=[.-]|$)", "/…", entry.reason)
 
 
 def _advice(

@@ -7,7 +7,6 @@ file that goes again at once.
 
 import errno
 import os
-import secrets
 import stat
 import threading
 import time
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from scissorsd import faults
+from scissorsd import faults, placing
 from scissorsd.accounts import User, become, me, whose
 from scissorsd.config import Inbox
 from scissorsd.core.ignoring import is_picture_name, why_itself_ignored
@@ -26,7 +25,7 @@ from scissorsd.core.rules import choose
 LIMIT = faults.seconds("DOCTOR", 10.0)  # seconds that a folder with all that is in it may take
 FOLDERS = 2000
 PICTURES = 10_000  # so many are opened
-_OURS = ".scissorsd-doctor-"  # begins the names of files that are made for a try; they end in .tmp
+_TAG = "doctor"  # in the names of files that are made for a try
 _OLD = 60.0  # seconds; such a file is left of a try that was killed
 
 Doing = Literal["look into", "pass", "read", "write in", "write to", "take away"]
@@ -135,13 +134,13 @@ def _walk(
                     if entry.is_dir(follow_symlinks=links):
                         if deep and may_enter and not why_itself_ignored(inner, ignore):
                             pending.append((inner, not entry.is_symlink()))
-                    elif entry.name.startswith(_OURS):
-                        _remove_if_old(folder / entry.name)
                     else:
                         files.append(entry)
         except OSError as error:
             trial.note(folder, "look into", error)
             continue
+        for litter in placing.temporaries(folder, _TAG):
+            _remove_if_old(litter)
         yield folder, below, files
 
 
@@ -191,7 +190,7 @@ def can_write(folder: Path) -> bool:
 
 def try_to_write(folder: Path, trial: Trial) -> bool:
     """Try to make a file in a folder and to remove it again; note it if that is refused."""
-    path = folder / f"{_OURS}{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    path = placing.temporary(folder, _TAG)
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
