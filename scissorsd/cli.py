@@ -1,7 +1,7 @@
 """The commands. Whatever is heavy is imported inside them, so that `--help` answers at once."""
 
-import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scissorsd import __version__
+from scissorsd import __version__, streams
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
     EXIT_SOME_FAILED,
+    EXIT_STOPPED,
     ConfigError,
     ScissorsError,
     UsageError,
@@ -33,16 +34,15 @@ ONCE_SETTLE = 0.5  # seconds; what `once` finds is meant to be whole
 def main() -> None:
     """Run the command line; errors are a line or two for a person, unless `--debug`."""
     debug = "--debug" in sys.argv
+    streams.guard()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = EXIT_FAILURE
+        _complain("stopped")
+        code = EXIT_STOPPED + signal.SIGINT
     except ScissorsError as error:
         if debug:
             raise
@@ -57,6 +57,9 @@ def main() -> None:
         _complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
         _complain("run it again with --debug to see where, and please report it")
         code = EXIT_FAILURE
+    if unsaid := streams.output_failure():
+        _complain(f"standard output could not be written: {unsaid.strerror}")
+        code = code or EXIT_FAILURE
     sys.exit(code or EXIT_OK)
 
 

@@ -22,6 +22,7 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
 EXIT_BAD_CONFIG = 78  # EX_CONFIG of sysexits.h; the unit tells systemd not to restart on it
+EXIT_STOPPED = 128  # and the signal's number, as a shell says it: 130 by Ctrl-C, 143 by SIGTERM
 
 
 class ScissorsError(Exception):

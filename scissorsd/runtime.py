@@ -132,20 +132,23 @@ def _held_back() -> Iterator[None]:
     except OSError:  # closed: nothing to keep clean
         yield
         return
-    if sys.stderr is not None:
-        sys.stderr.flush()
+    _flush_stderr()
     with os.fdopen(os.memfd_create("stderr"), "r+b") as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
+            _flush_stderr()
             os.dup2(saved, 2)
             os.close(saved)
             held.seek(0)
             with contextlib.suppress(OSError), open(2, "wb", closefd=False) as stderr:
                 stderr.writelines(line for line in held if not _is_noise(line))
+
+
+def _flush_stderr() -> None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # none, full or closed
+        sys.stderr.flush()
 
 
 def _is_noise(line: bytes) -> bool:

@@ -20,7 +20,7 @@ HOUSE = Path(scissorsd.__file__).parent
 FLOORS = (
     {"errors"},
     {"core"},
-    {"faults"},  # on purpose, in tests, and so at hand on every floor above
+    {"faults", "streams"},  # faults: on purpose, in tests, and so at hand on every floor above
     {
         *("config", "downloads", "weights", "machine", "runtime", "slots"),
         *("openvino", "providers", "sessions"),
