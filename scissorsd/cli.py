@@ -254,7 +254,8 @@ def once(
 ) -> int:
     """Cut all that is in INBOX now, or in the inboxes of a configuration (-c), then exit.
 
-    Exits with 0 if all came out, with 3 if some failed.
+    Exits with 0 if all came out, with 3 if some failed, and with 130 or 143 if Ctrl-C or SIGTERM
+    stopped it with some left.
     """
     from scissorsd.daemon import Daemon
     from scissorsd.progress import Bars
@@ -305,18 +306,27 @@ def _sum_up(daemon: "Daemon", *where: str) -> None:
     left = daemon.left_over()
     totals = daemon.totals
     verdicts = ", ".join(f"{n} {v}" for v, n in sorted(totals.verdicts.items()) if v != "ok")
-    click.echo(
-        f"{totals.done} cut" + (f" ({verdicts})" if verdicts else "") + f", {len(left)} not"
-        if totals.done or left
-        else "Nothing to do: every picture there was cut before (--again cuts them anew).",
-        err=True,
-    )
+    came_out = f"{totals.done} cut" + (f" ({verdicts})" if verdicts else "")
+    if daemon.is_cut_short():
+        failed = f", {len(totals.failures)} not" if totals.failures else ""
+        click.echo(f"stopped: {came_out}{failed}, {_waiting(daemon)}", err=True)
+    elif totals.done or left:
+        click.echo(f"{came_out}, {len(left)} not", err=True)
+    else:
+        nothing = "Nothing to do: every picture there was cut before (--again cuts them anew)."
+        click.echo(nothing, err=True)
     for picture, reason in left:
         _complain(f"{picture}: {reason}")
     if verdicts:
         for outbox in dict.fromkeys(inbox.outbox for inbox in daemon.config.inboxes):
             command = shlex.join(["scissorsd", "sheet", str(outbox), *where])
             click.echo(f"To look at them all at a glance: {command}", err=True)
+
+
+def _waiting(daemon: "Daemon") -> str:
+    if daemon.has_looked():
+        return f"{daemon.backlog()} left"
+    return f"at least {daemon.backlog()} left (it had not looked at all that is there)"
 
 
 # --- at once ---------------------------------------------------------------------------------
@@ -347,14 +357,20 @@ def cut(debug: bool, /, pictures: tuple[Path, ...], **options: Any) -> int:  # n
     from scissorsd.progress import Bars
 
     _set_up_logs(debug=debug, quiet=True)
-    with Bars() as bars:
-        failures = 0
-        for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
-            if isinstance(outcome, ScissorsError):
-                failures += 1
-                _complain(f"{picture}: {outcome}")
-            else:
-                click.echo("\n".join(outcome))
+    failures = done = 0
+    try:
+        with Bars() as bars:
+            for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
+                done += 1
+                if isinstance(outcome, ScissorsError):
+                    failures += 1
+                    _complain(f"{picture}: {outcome}")
+                else:
+                    click.echo("\n".join(outcome))
+    except KeyboardInterrupt:
+        not_cut = f", {failures} not" if failures else ""
+        _complain(f"stopped: {done - failures} cut{not_cut}, {len(pictures) - done} left")
+        return EXIT_STOPPED + signal.SIGINT
     if not failures:
         return EXIT_OK
     return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED
