@@ -16,6 +16,7 @@ from scissorsd.errors import (
     EXIT_SOME_FAILED,
     EXIT_STOPPED,
     ConfigError,
+    HoldError,
     ScissorsError,
     UsageError,
 )
@@ -49,7 +50,7 @@ def main() -> None:
         if isinstance(error, ConfigError):
             _say(error.problems)
         else:
-            _complain(str(error))
+            _complain(_told(error))
         code = error.exit_code
     except Exception as error:
         if debug:
@@ -66,6 +67,12 @@ def main() -> None:
 def _complain(text: str) -> None:
     first, *rest = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines()
     _say([f"scissorsd: {first}", *(f"  {line}" for line in rest)])
+
+
+def _told(error: ScissorsError) -> str:
+    """Say an error as a command does that ends with it: nobody tries again by himself."""
+    passing = isinstance(error, HoldError)
+    return f"{error}\nRun it again once that has passed." if passing else str(error)
 
 
 def _say(lines: Iterable[str]) -> None:
@@ -317,6 +324,8 @@ def _sum_up(daemon: "Daemon", *where: str) -> None:
         click.echo(nothing, err=True)
     for picture, reason in left:
         _complain(f"{picture}: {reason}")
+    if any(desk.held or desk.away for desk in daemon.desks.values()):
+        click.echo("Once what stands in the way has passed, run it again.", err=True)
     if verdicts:
         for outbox in dict.fromkeys(inbox.outbox for inbox in daemon.config.inboxes):
             command = shlex.join(["scissorsd", "sheet", str(outbox), *where])
@@ -364,7 +373,7 @@ def cut(debug: bool, /, pictures: tuple[Path, ...], **options: Any) -> int:  # n
                 done += 1
                 if isinstance(outcome, ScissorsError):
                     failures += 1
-                    _complain(f"{picture}: {outcome}")
+                    _complain(f"{picture}: {_told(outcome)}")
                 else:
                     click.echo("\n".join(outcome))
     except KeyboardInterrupt:

@@ -80,7 +80,7 @@ class SourceChangedError(ScissorsError):
 
 
 class HoldError(ScissorsError):
-    """Something that should pass; the work is tried again after a pause.
+    """Something that should pass; a daemon tries the work again after a pause.
 
     `outbox_wide` tells that every job of the same outbox would meet it (a full disk). `kind` is
     what it has in common with the same trouble of other pictures.
