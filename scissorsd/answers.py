@@ -119,17 +119,17 @@ def why(state: State, path: Path) -> Iterator[str]:
     entries = journal.of_source(inbox.path, relative) if journal is not None else []
     hindrance = _why_not_to_be_seen(state, inbox)
     if hindrance:  # a share that hangs would hang us too, and gone is not empty
-        yield from (_told(entry) for entry in entries)
+        yield from (_told(state, entry) for entry in entries)
         yield hindrance
         return
     try:
         sighting = folders.look(inbox.path, relative)
     except OSError as error:
-        yield from (_told(entry) for entry in entries)
+        yield from (_told(state, entry) for entry in entries)
         yield f"{path} cannot be looked at ({error.strerror})."
         return
     if sighting is None:
-        yield from (_told(entry) for entry in entries)
+        yield from (_told(state, entry) for entry in entries)
         yield _why_not_a_file(path)
         return
     ignored = _why_not_wanted(inbox, relative)
@@ -138,10 +138,10 @@ def why(state: State, path: Path) -> Iterator[str]:
         return
     entry = next((e for e in entries if (e.size, e.mtime_ns) == sighting.version), None)
     if entry is not None:
-        yield _told(entry)
+        yield _told(state, entry)
         return
     if entries:
-        yield f"It has changed since it was last cut ({_told(entries[0])})"
+        yield f"It has changed since it was last cut ({_told(state, entries[0])})"
     yield from _why_soon(state, inbox, sighting, journal)
 
 
@@ -173,7 +173,7 @@ def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterato
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
-            yield _told(entry)
+            yield _told(state, entry)
         return
     inboxes = ", ".join(str(inbox.path) for inbox in state.config.inboxes)
     yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
@@ -235,7 +235,7 @@ def _why_not_to_be_seen(state: State, inbox: Inbox) -> str:
     return ""
 
 
-def _told(entry: Entry) -> str:
+def _told(state: State, entry: Entry) -> str:
     when = _moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)
     match entry.state:
@@ -251,7 +251,9 @@ def _told(entry: Entry) -> str:
                 "again when the file changes, or by 'scissorsd retry'."
             )
         case "held":
-            return f"It is held since {when} and tried again, less and less often: {reason}"
+            runs = standing.is_running(state.folder)
+            how = ", less and less often" if runs else " when scissorsd runs; it does not now"
+            return f"It is held since {when} and tried again{how}: {reason}"
         case "published":
             left = "what is left is to dispose of the source"
             return f"It was cut on {when}; {left}. {reason}".strip()
@@ -304,8 +306,9 @@ def _failed(state: State, journal: Journal, path: Path) -> Entry:
     entry = next((e for e in found if e.state == "failed" or _lacks_outputs(e)), None)
     waiting = next((entry for entry in found if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:
+        how = "without being asked" if standing.is_running(state.folder) else "when scissorsd runs"
         raise UsageError(
-            f"{path} did not fail: it is held, and tried again without being asked",
+            f"{path} did not fail: it is held, and tried again {how}",
             one_line(waiting.reason),
         )
     if entry is None:

@@ -1,7 +1,7 @@
 """The commands. Whatever is heavy is imported inside them, so that `--help` answers at once."""
 
-import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scissorsd import __version__
+from scissorsd import __version__, streams
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
     EXIT_SOME_FAILED,
+    EXIT_STOPPED,
     ConfigError,
+    HoldError,
     ScissorsError,
     UsageError,
 )
@@ -33,23 +35,22 @@ ONCE_SETTLE = 0.5  # seconds; what `once` finds is meant to be whole
 def main() -> None:
     """Run the command line; errors are a line or two for a person, unless `--debug`."""
     debug = "--debug" in sys.argv
+    streams.guard()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = EXIT_FAILURE
+        _complain("stopped")
+        code = EXIT_STOPPED + signal.SIGINT
     except ScissorsError as error:
         if debug:
             raise
         if isinstance(error, ConfigError):
             _say(error.problems)
         else:
-            _complain(str(error))
+            _complain(_told(error))
         code = error.exit_code
     except Exception as error:
         if debug:
@@ -57,12 +58,21 @@ def main() -> None:
         _complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
         _complain("run it again with --debug to see where, and please report it")
         code = EXIT_FAILURE
+    if unsaid := streams.output_failure():
+        _complain(f"standard output could not be written: {unsaid.strerror}")
+        code = code or EXIT_FAILURE
     sys.exit(code or EXIT_OK)
 
 
 def _complain(text: str) -> None:
     first, *rest = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines()
     _say([f"scissorsd: {first}", *(f"  {line}" for line in rest)])
+
+
+def _told(error: ScissorsError) -> str:
+    """Say an error as a command does that ends with it: nobody tries again by himself."""
+    passing = isinstance(error, HoldError)
+    return f"{error}\nRun it again once that has passed." if passing else str(error)
 
 
 def _say(lines: Iterable[str]) -> None:
@@ -251,7 +261,8 @@ def once(
 ) -> int:
     """Cut all that is in INBOX now, or in the inboxes of a configuration (-c), then exit.
 
-    Exits with 0 if all came out, with 3 if some failed.
+    Exits with 0 if all came out, with 3 if some failed, and with 130 or 143 if Ctrl-C or SIGTERM
+    stopped it with some left.
     """
     from scissorsd.daemon import Daemon
     from scissorsd.progress import Bars
@@ -302,18 +313,29 @@ def _sum_up(daemon: "Daemon", *where: str) -> None:
     left = daemon.left_over()
     totals = daemon.totals
     verdicts = ", ".join(f"{n} {v}" for v, n in sorted(totals.verdicts.items()) if v != "ok")
-    click.echo(
-        f"{totals.done} cut" + (f" ({verdicts})" if verdicts else "") + f", {len(left)} not"
-        if totals.done or left
-        else "Nothing to do: every picture there was cut before (--again cuts them anew).",
-        err=True,
-    )
+    came_out = f"{totals.done} cut" + (f" ({verdicts})" if verdicts else "")
+    if daemon.is_cut_short():
+        failed = f", {len(totals.failures)} not" if totals.failures else ""
+        click.echo(f"stopped: {came_out}{failed}, {_waiting(daemon)}", err=True)
+    elif totals.done or left:
+        click.echo(f"{came_out}, {len(left)} not", err=True)
+    else:
+        nothing = "Nothing to do: every picture there was cut before (--again cuts them anew)."
+        click.echo(nothing, err=True)
     for picture, reason in left:
         _complain(f"{picture}: {reason}")
+    if any(desk.held or desk.away for desk in daemon.desks.values()):
+        click.echo("Once what stands in the way has passed, run it again.", err=True)
     if verdicts:
         for outbox in dict.fromkeys(inbox.outbox for inbox in daemon.config.inboxes):
             command = shlex.join(["scissorsd", "sheet", str(outbox), *where])
             click.echo(f"To look at them all at a glance: {command}", err=True)
+
+
+def _waiting(daemon: "Daemon") -> str:
+    if daemon.has_looked():
+        return f"{daemon.backlog()} left"
+    return f"at least {daemon.backlog()} left (it had not looked at all that is there)"
 
 
 # --- at once ---------------------------------------------------------------------------------
@@ -344,14 +366,20 @@ def cut(debug: bool, /, pictures: tuple[Path, ...], **options: Any) -> int:  # n
     from scissorsd.progress import Bars
 
     _set_up_logs(debug=debug, quiet=True)
-    with Bars() as bars:
-        failures = 0
-        for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
-            if isinstance(outcome, ScissorsError):
-                failures += 1
-                _complain(f"{picture}: {outcome}")
-            else:
-                click.echo("\n".join(outcome))
+    failures = done = 0
+    try:
+        with Bars() as bars:
+            for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
+                done += 1
+                if isinstance(outcome, ScissorsError):
+                    failures += 1
+                    _complain(f"{picture}: {_told(outcome)}")
+                else:
+                    click.echo("\n".join(outcome))
+    except KeyboardInterrupt:
+        not_cut = f", {failures} not" if failures else ""
+        _complain(f"stopped: {done - failures} cut{not_cut}, {len(pictures) - done} left")
+        return EXIT_STOPPED + signal.SIGINT
     if not failures:
         return EXIT_OK
     return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED

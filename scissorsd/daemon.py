@@ -25,9 +25,11 @@ from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
 from scissorsd.errors import (
     EXIT_OK,
     EXIT_SOME_FAILED,
+    EXIT_STOPPED,
     ConfigError,
     JournalDamagedError,
     ScissorsError,
+    WeightsError,
 )
 from scissorsd.journal import Journal
 from scissorsd.logs import Seldom
@@ -120,6 +122,7 @@ class Daemon:
         self._said_of_standing = Seldom(1, TELL_AGAIN)
         self._stopping = False
         self._told_to_stop_at = 0.0
+        self._stopped_by = 0  # the signal
         self._reload_wanted = False
         self._started_at = time.time()
         self._workers = config.workers or max(2, usable_cpus())
@@ -139,9 +142,14 @@ class Daemon:
                 self._loop()
             except _StoppedError:
                 log.info("weights.left", what="told to stop while fetching; it goes on next time")
+            except WeightsError:
+                if not self._stopping:  # else Ctrl-C has ended pip too, and that is why
+                    raise
             finally:
                 self._stop()
                 self.journal.close()
+        if self.once and self.is_cut_short():
+            return EXIT_STOPPED + self._stopped_by
         return EXIT_SOME_FAILED if self.once and self.left_over() else EXIT_OK
 
     def _open_journal(self) -> None:
@@ -174,6 +182,16 @@ class Daemon:
         """How long the backlog will take at the pace of the last pictures, if that is known."""
         held = sum(len(desk.held) for desk in self.desks.values())
         return self.pace.seconds_left(self.backlog() - held, monotonic())
+
+    def has_looked(self) -> bool:
+        """Whether all that is there is known of."""
+        return len(self.desks) == len(self.config.inboxes) and all(
+            desk.scans or desk.away for desk in self.desks.values()
+        )
+
+    def is_cut_short(self) -> bool:
+        """Whether a signal ended it before all that is there was done."""
+        return self._stopped_by > 0 and (self.backlog() > 0 or not self.has_looked())
 
     def left_over(self) -> list[tuple[str, str]]:
         """Give what did not come out in this run, with the reason."""
@@ -265,6 +283,7 @@ class Daemon:
             os._exit(128 + number)  # told a second time: leave, which is as safe as being killed
         if not self._stopping:
             self._stopping, self._told_to_stop_at = True, monotonic()
+            self._stopped_by = number
             self._queue.put(None)  # wakes the loop; a SimpleQueue takes it within a handler too
 
     def _on_reload_signal(self, _: int, __: FrameType | None) -> None:
@@ -281,6 +300,8 @@ class Daemon:
         deadline = monotonic() + STOP_LIMIT
         while self._in_hand and monotonic() < deadline:
             self._take_messages(BEAT)
+        while not self._queue.empty():  # what was seen by now counts as left
+            self._take_messages(0)
         for task, _ in self._in_hand.values():
             why = f"it has not ended within {STOP_LIMIT:.0f} s; the next start does it anew"
             log.warning("job.left", inbox=task.inbox.name, source=task.source.path, why=why)

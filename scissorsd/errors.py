@@ -25,6 +25,7 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
 EXIT_BAD_CONFIG = 78  # EX_CONFIG of sysexits.h; the unit tells systemd not to restart on it
+EXIT_STOPPED = 128  # and the signal's number, as a shell says it: 130 by Ctrl-C, 143 by SIGTERM
 
 
 class ScissorsError(Exception):
@@ -105,7 +106,7 @@ class SourceChangedError(ScissorsError):
 
 
 class HoldError(ScissorsError):
-    """Something that should pass; the work is tried again after a pause.
+    """Something that should pass; a daemon tries the work again after a pause.
 
     `outbox_wide` tells that every job of the same outbox would meet it (a full disk). `kind` is
     what it has in common with the same trouble of other pictures.

@@ -35,13 +35,14 @@ _UNNAMED = (
     " To a service everything is read-only that its unit does not name: after a change of folders, "
     "`scissorsd service install` and a restart."
 )
+# What to do; that the work then goes on by itself is for a daemon to say, and for no other.
 _ADVICE = {
-    errno.ENOSPC: "Make room on that disk; the work goes on by itself.",
-    errno.EDQUOT: "Make room within the quota; the work goes on by itself.",
-    errno.EROFS: "It is mounted read-only; mount it for writing and the work goes on by itself."
+    errno.ENOSPC: "Make room on that disk.",
+    errno.EDQUOT: "Make room within the quota.",
+    errno.EROFS: "It is mounted read-only; mount it for writing."
     + (_UNNAMED if "INVOCATION_ID" in os.environ else ""),  # systemd.exec(5): as a service
-    errno.EACCES: "Give the user that scissorsd runs as access; the work goes on by itself.",
-    errno.EPERM: "Give the user that scissorsd runs as access; the work goes on by itself.",
+    errno.EACCES: "Give the user that scissorsd runs as access.",
+    errno.EPERM: "Give the user that scissorsd runs as access.",
 }
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 _INTO_OUTBOX = {"make", "write", "publish", "move"}
@@ -64,7 +65,7 @@ def held(doing: str) -> Iterator[None]:
         full = error.errno in (_NO_ROOM if verb == "move" else _FULL) and verb in _INTO_OUTBOX
         raise HoldError(
             f"cannot {doing}: {reason}",
-            _ADVICE.get(error.errno or 0, "It is tried again, less and less often."),
+            _ADVICE.get(error.errno or 0, ""),
             outbox_wide=full,
             kind=f"{verb}: {reason}",
         ) from error
@@ -128,7 +129,7 @@ class Root:
         if away:
             raise HoldError(
                 f"the outbox is away: {away}",
-                "Bring it back; the work goes on by itself.",
+                "Bring it back.",
                 outbox_wide=True,
                 kind="the outbox is away",
             )
@@ -160,7 +161,7 @@ class Root:
         if away:
             raise HoldError(
                 f"the inbox is away: {away}",
-                "Bring it back; the work goes on by itself.",
+                "Bring it back.",
                 kind="the inbox is away",
             )
 

@@ -760,7 +760,7 @@ class Journal:
                     raise self.damaged from error
                 raise JournalError(
                     f"the job journal {self.path} cannot be {doing}: {error}",
-                    "Look at the disk of the state folder; the work goes on by itself.",
+                    "Look at the disk of the state folder.",
                 ) from error
 
     @contextmanager

@@ -21,6 +21,12 @@ Raw = NDArray[np.float32]  # what a network takes, 1 × 3 × S × S, and gives, 
 
 SILENT = 4  # only what ends the process is logged; the rest reaches us as exceptions
 
+# One Relu on one float, x to y, as an ONNX file.
+TINY = (
+    b'\x08\x08:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04'
+    b"\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x02\x10\r"
+)
+
 # loading libraries, and the standard error while it is held back, are one thread's at a time
 opening = threading.RLock()
 
@@ -91,22 +97,27 @@ def check_shapes(
 
 @functools.cache
 def onnxruntime() -> ModuleType:
-    """Import onnxruntime, without what it writes to the standard error.
+    """Import onnxruntime, without what it writes to the standard error, and run it once.
 
+    No two threads shall make the first inference of a process together: see openvino.py.
     Raises SessionError when it cannot be loaded.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell its makers of each session
     with opening, _held_back():
         try:
             ort = importlib.import_module("onnxruntime")
+            ort.disable_telemetry_events()
+            ort.set_default_logger_severity(SILENT)
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            tiny = ort.InferenceSession(TINY, options, providers=["CPUExecutionProvider"])
+            tiny.run(["y"], {"x": np.zeros(1, np.float32)})
         except Exception as error:
             raise SessionError(
                 f"onnxruntime cannot be loaded: {plain(error)}.",
                 "Install it again: `pip install --force-reinstall onnxruntime-gpu` "
                 "(or onnxruntime, where there is no GPU).",
             ) from error
-        ort.disable_telemetry_events()
-        ort.set_default_logger_severity(SILENT)
         return ort
 
 
@@ -121,20 +132,23 @@ def _held_back() -> Iterator[None]:
     except OSError:  # closed: nothing to keep clean
         yield
         return
-    if sys.stderr is not None:
-        sys.stderr.flush()
+    _flush_stderr()
     with os.fdopen(os.memfd_create("stderr"), "r+b") as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
+            _flush_stderr()
             os.dup2(saved, 2)
             os.close(saved)
             held.seek(0)
             with contextlib.suppress(OSError), open(2, "wb", closefd=False) as stderr:
                 stderr.writelines(line for line in held if not _is_noise(line))
+
+
+def _flush_stderr() -> None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # none, full or closed
+        sys.stderr.flush()
 
 
 def _is_noise(line: bytes) -> bool:

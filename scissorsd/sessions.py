@@ -408,7 +408,7 @@ def _no_gpu_now(seat: _Seat) -> HoldError:
     reasons = "; ".join(f"{provider}: {why}" for provider, why in seat.refused.items())
     return HoldError(
         f"the GPU cannot be used now: {reasons}",
-        "It is tried again later; `require_gpu: false` would use the CPU meanwhile.",
+        "`require_gpu: false` would use the CPU meanwhile.",
     )
 
 

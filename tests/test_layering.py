@@ -20,7 +20,7 @@ HOUSE = Path(scissorsd.__file__).parent
 FLOORS = (
     {"errors"},
     {"core"},
-    {"faults", "placing"},  # faults on purpose, and how any file of ours gets its name
+    {"faults", "placing", "streams"},  # faults on purpose, and what all floors above stand on
     {
         *("config", "downloads", "weights", "machine", "runtime", "slots"),
         *("openvino", "providers", "sessions"),
