@@ -37,7 +37,7 @@ from scissorsd.core.rules import (
     name_key,
 )
 from scissorsd.core.settling import Sighting
-from scissorsd.errors import JournalDamagedError, JournalError
+from scissorsd.errors import JournalDamagedError, JournalError, JournalVersionError
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
 
@@ -156,6 +156,7 @@ class Journal:
             check_same_thread=False,
         )
         try:
+            _check_version(db, self.path)
             _prepare(db, read_only=read_only)
         except BaseException:
             db.close()
@@ -589,6 +590,19 @@ class Journal:
             return db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
 
 
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Raise JournalVersionError for a journal of another version, before anything else is read."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version not in {0, _SCHEMA_VERSION}:
+        maker = "a newer" if version > _SCHEMA_VERSION else "another"
+        raise JournalVersionError(
+            f"the job journal {path} was made by {maker} scissorsd (journal version {version}; "
+            f"this one reads version {_SCHEMA_VERSION})",
+            "Install that scissorsd again, or give this one a state folder of its own, where it "
+            "cuts everything anew. The journal was left as it is.",
+        )
+
+
 def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
     db.row_factory = sqlite3.Row
     if not read_only:
@@ -601,8 +615,8 @@ def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0 and not read_only:
         db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
-    elif version != _SCHEMA_VERSION:
-        raise sqlite3.OperationalError(f"its version is {version}, not {_SCHEMA_VERSION}")
+    elif version == 0:
+        raise sqlite3.OperationalError("nothing was ever written to it")
 
 
 def _known(row: sqlite3.Row) -> Known:
