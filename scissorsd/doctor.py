@@ -9,7 +9,7 @@ from typing import Literal
 from scissorsd import folders, weights
 from scissorsd.config import Config, Inbox
 from scissorsd.core.catalogue import CATALOGUE, Model
-from scissorsd.errors import ScissorsError
+from scissorsd.errors import ScissorsError, WeightsError
 from scissorsd.providers import installed, probe, versions
 
 _INOTIFY = Path("/proc/sys/fs/inotify")
@@ -27,12 +27,16 @@ class Finding:
 
 def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
     """Give every finding, each as soon as it is there."""
-    folder = models or (config.models if config else weights.default_folder())
     catalogue = config.catalogue if config else CATALOGUE
     yield from _packages()
-    yield from _models(catalogue.values(), folder)
     require_gpu = config is not None and config.require_gpu
-    yield from _providers(catalogue.values(), folder, require_gpu=require_gpu)
+    try:
+        folder = models or (config.models if config else weights.default_folder())
+    except WeightsError as error:
+        yield Finding("bad", error.what, error.advice)
+    else:
+        yield from _models(catalogue.values(), folder)
+        yield from _providers(catalogue.values(), folder, require_gpu=require_gpu)
     yield from _inotify()
     if config is None:
         yield Finding("note", "no configuration was given, so no folders were looked at", "Use -c.")

@@ -22,8 +22,8 @@ EXIT_OK = 0
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
-# EX_CONFIG of sysexits.h: a bad configuration, or a state of another version. The unit tells systemd
-# not to restart on it.
+# EX_CONFIG of sysexits.h: a bad configuration, or a state of another version. The unit tells
+# systemd not to restart on it.
 EXIT_BAD_CONFIG = 78
 
 

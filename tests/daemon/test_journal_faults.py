@@ -110,9 +110,7 @@ def test_a_damaged_journal(place: Workplace, damage: Callable[[Path], None]) -> 
 
 
 def test_a_journal_of_a_newer_version(place: Workplace) -> None:
-    """Every command says whose the journal is, ends with 78 and leaves it; once it is mended, all
-    goes on.
-    """
+    """Every command says whose the journal is, ends with 78 and leaves it as it is."""
     place.put("a.jpg")
     place.start().stop()
     journal = place.state / "jobs.sqlite"

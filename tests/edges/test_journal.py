@@ -529,7 +529,9 @@ def test_a_journal_of_a_newer_version(tmp_path: Path, *, read_only: bool) -> Non
             "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE OF THE FUTURE'"
         )
     before = (tmp_path / journals.FILE).read_bytes()
-    with pytest.raises(JournalVersionError, match="made by a newer scissorsd.*version 2") as caught:
+    with pytest.raises(
+        JournalVersionError, match=r"made by a newer scissorsd.*version 2"
+    ) as caught:
         Journal(tmp_path, read_only=read_only)
     assert caught.value.exit_code == EXIT_BAD_CONFIG
     assert (tmp_path / journals.FILE).read_bytes() == before
