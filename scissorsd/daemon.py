@@ -17,13 +17,15 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, folders, journal, pipeline, standing, telling
+from scissorsd import __version__, faults, folders, journal, oom, pipeline, standing, telling
 from scissorsd.config import Config, Inbox
 from scissorsd.core.pace import Pace
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
 from scissorsd.journal import Journal
 from scissorsd.logs import Seldom
+from scissorsd.machine import memory_bounds
+from scissorsd.memory import MemoryCeiling, in_mb
 from scissorsd.notify import notify, watchdog_pause
 from scissorsd.pipeline import Bench, Changed, Done, Ended, Failed, Held, Task
 from scissorsd.sessions import Sessions, usable_cpus
@@ -125,7 +127,7 @@ class Daemon:
             crashed = standing.watch_for_crashes(self.config.state)
             if crashed:
                 log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
-            self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
+            self._blame(crashed=crashed)
             self._clear_up()
             try:
                 self._start()
@@ -135,6 +137,7 @@ class Daemon:
             finally:
                 self._stop()
                 self.journal.close()
+                self._oom.end()
         return EXIT_SOME_FAILED if self.once and self.left_over() else EXIT_OK
 
     def _open_journal(self) -> None:
@@ -145,6 +148,21 @@ class Daemon:
             log.error("journal.set_aside", why=error.what, now=str(aside))  # noqa: TRY400 - said
             self.journal = Journal(self.config.state)
         self._journal_lost = journal.is_lost(self.config.state)
+
+    def _blame(self, *, crashed: bool) -> None:
+        """Count the death of the last run against what was in hand; see how this one fares."""
+        self._oom = oom.Watch(self.config.state)
+        starved = self._oom.last_death()
+        if starved:
+            log.warning(
+                "daemon.out_of_memory",
+                what=f"the kernel ended the last run for want of memory, while it was {starved}",
+                advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
+            )
+            self.journal.blame(pipeline.CRASH - 1, journal.STARVED)
+        else:
+            self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
+        self._oom.keep("opening the networks")
 
     def _clear_up(self) -> None:
         """Remove what jobs that were cut short left under temporary names, before any goes on."""
@@ -194,18 +212,33 @@ class Daemon:
             progress=self._fetch_unless_stopping,
             speeds=Speeds((config.models, config.state)),
         )
+        for model in sorted(models_of(config)):
+            self.sessions.open(model)
         self.bench = Bench(
             journal=self.journal,
             sessions=self.sessions,
             catalogue=self._catalogue,
             limits=config.limits,
-            memory=pipeline.MemoryCeiling(config.memory),
+            memory=self._memory_ceiling(),
         )
-        for model in sorted(models_of(config)):
-            self.sessions.open(model)
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
         log.info("daemon.ready", inboxes=list(self.desks), workers=self._workers)
+
+    def _memory_ceiling(self) -> MemoryCeiling:
+        """Give the ceiling for pictures: what is asked for, within what the networks leave."""
+        wanted, bounds = self.config.memory, memory_bounds()
+        ceiling = MemoryCeiling(wanted, bounds)
+        if ceiling.ceiling < wanted:
+            tightest = bounds[0]
+            log.info(
+                "memory.limited",
+                configured=wanted,
+                ceiling=ceiling.ceiling,
+                why=f"{tightest.who} gives {in_mb(tightest.total)}, and {in_mb(tightest.held)} of "
+                "it are held",
+            )
+        return ceiling
 
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._stopping:
@@ -298,6 +331,7 @@ class Daemon:
                 notify("WATCHDOG=1")
                 next_ping = now + (watchdog_pause() or BEAT)
             if now >= next_standing:
+                self._oom.keep("cutting")
                 if not self._in_hand and not any(desk.ready for desk in self.desks.values()):
                     self.pace.rests()
                 self._put_down_standing(now)

@@ -43,6 +43,10 @@ State = Literal["begun", "published", "done", "failed", "held", "again"]
 
 _ENDED = ("done", "failed")
 _DIED = "scissorsd ended while it worked on this picture; it is taken again, alone"
+STARVED = (
+    "the kernel ended scissorsd for want of memory while it worked on this picture; it is taken "
+    "again, alone"
+)
 Value = str | bytes | int | float
 
 FILE = "jobs.sqlite"
@@ -408,7 +412,7 @@ class Journal:
             self._update(job.id, state=state, attempts=0, reason=_storable(reason))
             self._remember(inbox, job, state)
 
-    def blame(self, points: int) -> None:
+    def blame(self, points: int, why: str = _DIED) -> None:
         """Hold the pictures that were in hand when the last run died, as suspects.
 
         Its death counts for `points` more than the one time that they were begun. What is held is
@@ -418,7 +422,7 @@ class Journal:
             db.execute(
                 "UPDATE jobs SET state = 'held', attempts = attempts + ?,"
                 " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END WHERE state = 'begun'",
-                (points, _DIED),
+                (points, why),
             )
             self._known.clear()
 

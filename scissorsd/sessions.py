@@ -415,5 +415,6 @@ def _no_gpu_now(seat: _Seat) -> HoldError:
 def _last_resort_failed(name: str, error: Exception) -> HoldError | SessionError:
     reason = plain(error)
     if isinstance(error, MemoryError) or "the memory is full" in reason:
-        return HoldError(f"there is not enough memory to run {name}: {reason}")
+        what = f"there is not enough memory to run {name}: {reason}"
+        return HoldError(what, outbox_wide=True, kind="short of memory")  # each picture needs it
     return SessionError(f"The model {name} cannot be run: {reason}.", _ADVICE)

@@ -20,7 +20,8 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import Judgement
 from scissorsd.errors import HoldError, SessionError
 from scissorsd.journal import Entry, Journal
-from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, MemoryCeiling, Outcome, Task
+from scissorsd.memory import MemoryCeiling
+from scissorsd.pipeline import Bench, Changed, Done, Failed, Held, Outcome, Task
 from scissorsd.sessions import Sessions
 
 SIZE = (96, 72)
