@@ -137,6 +137,13 @@ def cut_all(
             yield picture, said
         except ScissorsError as error:
             yield picture, error
+        except MemoryError:
+            yield (
+                picture,
+                PictureError(
+                    "there is not enough memory for this picture", "Make it smaller, or give more."
+                ),
+            )
 
 
 def _target(

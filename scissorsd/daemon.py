@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from types import FrameType
@@ -24,7 +25,7 @@ from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
 from scissorsd.journal import Journal
 from scissorsd.logs import Seldom
-from scissorsd.machine import memory_bounds
+from scissorsd.machine import TOO_FEW_THREADS, memory_bounds
 from scissorsd.memory import MemoryCeiling, in_mb
 from scissorsd.notify import notify, watchdog_pause
 from scissorsd.pipeline import Bench, Changed, Done, Ended, Failed, Held, Task
@@ -123,6 +124,7 @@ class Daemon:
         """Start, loop until told to stop (or until nothing is left), stop."""
         with standing.lock(self.config.state):
             self._listen_to_signals()
+            threading.excepthook = _tell_of_death
             self._open_journal()
             crashed = standing.watch_for_crashes(self.config.state)
             if crashed:
@@ -172,9 +174,7 @@ class Daemon:
             for job_id, places in litter:
                 folders.remove_temporaries(places, tag=str(job_id))
 
-        sweeper = threading.Thread(target=clear_up, name="clear up", daemon=True)
-        sweeper.start()
-        sweeper.join(CLEAR_UP_LIMIT)  # a share that hangs must not keep the others waiting
+        _aside(clear_up, "clear up", CLEAR_UP_LIMIT)
 
     def backlog(self) -> int:
         """Pictures that are known of and not ended."""
@@ -192,8 +192,15 @@ class Daemon:
             for desk in self.desks.values()
             for path, hold in desk.held.items()
         ]
+        resting = [
+            (str(desk.inbox.path / path), desk.paused.reason)
+            for desk in self.desks.values()
+            if desk.paused is not None
+            for path in desk.ready
+            if path not in desk.held
+        ]
         away = [(str(d.inbox.path), d.away) for d in self.desks.values() if d.away]
-        return self.totals.failures + held + away
+        return self.totals.failures + held + resting + away
 
     # --- start and stop ----------------------------------------------------------------------
 
@@ -260,9 +267,7 @@ class Daemon:
                 self.desks[inbox.name].adopt(task)
         # An outbox that is a mount now is one ever after; one that hangs must not hold us up.
         outbox = self.desks[inbox.name].outbox_root
-        look = threading.Thread(target=outbox.why_away, name=f"look at {outbox.path}", daemon=True)
-        look.start()
-        look.join(LOOK_LIMIT)
+        _aside(outbox.why_away, f"look at {outbox.path}", LOOK_LIMIT)
         self._watch(inbox)
 
     def _watch(self, inbox: Inbox) -> None:
@@ -387,8 +392,14 @@ class Daemon:
             desk.away
             or (
                 desk.scans
-                and not (desk.settler or desk.ready or desk.working)
-                and all(hold.times >= ONCE_HOLDS for hold in desk.held.values())
+                and not (desk.settler or desk.working)
+                and (
+                    (desk.paused is not None and desk.paused.times >= ONCE_HOLDS)
+                    or (
+                        not desk.ready
+                        and all(hold.times >= ONCE_HOLDS for hold in desk.held.values())
+                    )
+                )
             )
             for desk in self.desks.values()
         )
@@ -422,13 +433,20 @@ class Daemon:
         self._in_hand[id(task)] = (task, now)
         self.pace.works(now)
         name = f"cut {task.source.path}"
-        threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            reason = f"no thread can be started for it ({error}): {TOO_FEW_THREADS}"
+            held = Held(reason, outbox_wide=True, kind="no thread")
+            self._queue.put(Ended(task, held, 0.0, now - task.settled_at))
 
     def _work(self, task: Task) -> None:
         """One worker: runs in its own thread and only puts its outcome on the queue."""
         began = monotonic()
         try:
             outcome = pipeline.process(task, self.bench)
+        except MemoryError:  # before there was a job
+            outcome = pipeline.SHORT_OF_MEMORY
         except Exception as error:  # noqa: BLE001 - the line ends in an outcome, come what may
             outcome = Held(f"something unforeseen went wrong: {type(error).__name__}: {error}")
         self._queue.put(Ended(task, outcome, monotonic() - began, began - task.settled_at))
@@ -564,6 +582,20 @@ class Daemon:
             providers=telling.provider_standings(self.sessions),
             inboxes=inboxes,
         )
+
+
+def _tell_of_death(dead: threading.ExceptHookArgs) -> None:
+    """Tell that a thread of a library died; Python itself would write lines that are no log's."""
+    name = dead.thread.name if dead.thread is not None else "?"
+    log.error("thread.died", thread=name, why=f"{dead.exc_type.__name__}: {dead.exc_value}")
+
+
+def _aside(look: Callable[[], object], name: str, limit: float) -> None:
+    """Do what a share that hangs could hold up in a thread, and wait so long for it at most."""
+    thread = threading.Thread(target=look, name=name, daemon=True)
+    with suppress(RuntimeError, MemoryError):  # no thread is to be had: it is not needed now
+        thread.start()
+        thread.join(limit)
 
 
 def models_of(config: Config) -> set[str]:

@@ -15,6 +15,11 @@ from pathlib import Path
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # there while the driver is loaded
 
+TOO_FEW_THREADS = (
+    "memory, or the number of processes that are allowed (ulimit -u, a container's pids limit, a "
+    "service's TasksMax), is used up"
+)
+
 
 def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Tell whether the CPU computes in bfloat16 itself; emulated, it is far slower than float32."""

@@ -49,10 +49,10 @@ class MemoryCeiling:
         for bound in self.bounds:
             most = bound.left + bound.beyond
             if least > most:
+                total, held = in_mb(bound.total), in_mb(bound.held)
                 raise OverLimitsError(
-                    f"to cut it takes {in_mb(least)} of memory at the least, and {bound.who} leaves "
-                    f"{in_mb(most)}: {in_mb(bound.total)} in all, of which {in_mb(bound.held)} are "
-                    "held before any picture is cut",
+                    f"to cut it takes {in_mb(least)} of memory at the least, and {bound.who} "
+                    f"leaves {in_mb(most)} ({total}, of which {held} are held already)",
                     "Give it more memory, or make the picture smaller.",
                 )
 

@@ -119,6 +119,13 @@ class Held:
     kind: str = ""  # what the reason has in common with other pictures'
 
 
+SHORT_OF_MEMORY = Held(
+    "there was not enough memory for this picture; it is tried again, alone",
+    short_of_memory=True,
+    kind="short of memory",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
     """The picture was replaced or taken away; what is there now settles anew."""
@@ -368,9 +375,7 @@ def _held(error: ScissorsError) -> Held:
 def _short_of_memory(task: Task, job: Job, bench: Bench) -> Outcome:
     """Try a picture for which memory did not do alone, and in the end no more."""
     if not task.last_look:
-        reason = "there was not enough memory for this picture; it is tried again, alone"
-        held = Held(reason, short_of_memory=True, kind="short of memory")
-        return _hold(task, job, bench, held)
+        return _hold(task, job, bench, SHORT_OF_MEMORY)
     short = PictureError(
         "there is not enough memory for this picture, though it was tried alone",
         "Give scissorsd more (ulimit -v, the container's or the service's limit), or make the "

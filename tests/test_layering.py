@@ -74,6 +74,7 @@ BESIDE = frozenset(
         ("memory", "machine"),
         ("oom", "machine"),
         ("watching", "folders"),
+        ("watching", "machine"),
         ("answers", "states"),
         ("sheet", "states"),
         ("service", "access"),
