@@ -10,10 +10,14 @@ from scissorsd import folders, weights
 from scissorsd.config import Config, Inbox
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import ScissorsError, WeightsError
+from scissorsd.machine import memory_bounds
+from scissorsd.memory import in_mb
 from scissorsd.providers import installed, probe, versions
 
 _INOTIFY = Path("/proc/sys/fs/inotify")
 _FEW_WATCHES = 65536
+MEMORY = 2 << 30  # bytes: what is asked for where no configuration says
+_PROGRAM = 600 << 20  # bytes: networks and libraries
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
         yield from _models(catalogue.values(), folder)
         yield from _providers(catalogue.values(), folder, require_gpu=require_gpu)
     yield from _inotify()
+    yield from _memory(config.memory if config else MEMORY)
     if config is None:
         yield Finding("note", "no configuration was given, so no folders were looked at", "Use -c.")
         return
@@ -105,6 +110,22 @@ def _inotify() -> Iterator[Finding]:
     what = f"inotify: {watches} watches, {instances} instances, {events} queued events"
     if watches < _FEW_WATCHES:
         advice = f"For inboxes with many folders: sysctl fs.inotify.max_user_watches={_FEW_WATCHES}"
+        yield Finding("note", what, advice)
+    else:
+        yield Finding("ok", what)
+
+
+def _memory(wanted: int) -> Iterator[Finding]:
+    tightest = next(iter(memory_bounds()), None)
+    if tightest is None:
+        yield Finding("note", "how much memory there is cannot be read")
+        return
+    what = f"memory: {tightest.who} gives {in_mb(tightest.total)}"
+    if tightest.total < wanted + _PROGRAM:
+        advice = (
+            f"Fewer or smaller pictures are in hand at once than 'memory: {in_mb(wanted)}' says, "
+            "which is no fault; one too large for it fails."
+        )
         yield Finding("note", what, advice)
     else:
         yield Finding("ok", what)

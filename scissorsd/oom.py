@@ -10,7 +10,7 @@ kept up to the last beat.
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from scissorsd.machine import groups
@@ -74,11 +74,11 @@ class Watch:
         self._kept: tuple[Kills, str] | None = None
 
     def last_death(self) -> str:
-        """Say in what the last run was ended for want of memory, if it was: opening, working."""
+        """Say what the last run was doing when it was ended for want of memory, if it was."""
         try:
             values = json.loads(self._file.read_text())
-            doing = str(values.pop("doing"))
-            before = Kills(**values)
+            doing = str(values["doing"])
+            before = Kills(**{field.name: values[field.name] for field in fields(Kills)})
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return ""
         return doing if counted().since(before) else ""

@@ -255,7 +255,8 @@ class Configuration(Section):
     )
     memory: Memory = Field(
         default=written("2GiB"),
-        description="The ceiling for pictures in flight.",
+        description="The ceiling for pictures in flight; lower where the machine, a container, a "
+        "service or ulimit leaves less.",
         examples=["2GiB"],
     )
     limits: LimitsSection = Field(
