@@ -55,13 +55,29 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        _complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
-        _complain("run it again with --debug to see where, and please report it")
+        _complain(_of_limits(error) or f"something unforeseen went wrong: {_named(error)}")
+        if not _of_limits(error):
+            _complain("run it again with --debug to see where, and please report it")
         code = EXIT_FAILURE
     if unsaid := streams.output_failure():
         _complain(f"standard output could not be written: {unsaid.strerror}")
         code = code or EXIT_FAILURE
     sys.exit(code or EXIT_OK)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _of_limits(error: Exception) -> str:
+    """Say which limit of the machine is reached, if it is one."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this (ulimit -v, the container's limit, the machine)"
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        from scissorsd.machine import TOO_FEW_THREADS
+
+        return f"no thread can be started: {TOO_FEW_THREADS}"
+    return ""
 
 
 def _complain(text: str) -> None:

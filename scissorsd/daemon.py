@@ -18,7 +18,7 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, journal, pipeline, standing, telling
+from scissorsd import __version__, faults, journal, oom, pipeline, standing, telling
 from scissorsd.config import Config, Inbox
 from scissorsd.core.pace import Pace
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
@@ -33,6 +33,8 @@ from scissorsd.errors import (
 )
 from scissorsd.journal import Journal
 from scissorsd.logs import Seldom
+from scissorsd.machine import TOO_FEW_THREADS, memory_bounds
+from scissorsd.memory import MemoryCeiling, in_mb
 from scissorsd.notify import notify, watchdog_pause
 from scissorsd.pipeline import Bench, Changed, Done, Ended, Failed, Held, Task
 from scissorsd.sessions import Sessions, usable_cpus
@@ -131,11 +133,12 @@ class Daemon:
         """Start, loop until told to stop (or until nothing is left), stop."""
         with standing.lock(self.config.state):
             self._listen_to_signals()
+            threading.excepthook = _tell_of_death
             self._open_journal()
             crashed = standing.watch_for_crashes(self.config.state)
             if crashed:
                 log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
-            self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
+            self._blame(crashed=crashed)
             self._clear_up()
             try:
                 self._start()
@@ -148,6 +151,7 @@ class Daemon:
             finally:
                 self._stop()
                 self.journal.close()
+                self._oom.end()
         if self.once and self.is_cut_short():
             return EXIT_STOPPED + self._stopped_by
         return EXIT_SOME_FAILED if self.once and self.left_over() else EXIT_OK
@@ -161,6 +165,21 @@ class Daemon:
             self.journal = Journal(self.config.state)
         self._journal_lost = journal.is_lost(self.config.state)
 
+    def _blame(self, *, crashed: bool) -> None:
+        """Count the death of the last run against what was in hand; see how this one fares."""
+        self._oom = oom.Watch(self.config.state)
+        starved = self._oom.last_death()
+        if starved:
+            log.warning(
+                "daemon.out_of_memory",
+                what=f"the kernel ended the last run for want of memory, while it was {starved}",
+                advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
+            )
+            self.journal.blame(pipeline.CRASH - 1, journal.STARVED)
+        else:
+            self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
+        self._oom.keep("opening the networks")
+
     def _clear_up(self) -> None:
         """Remove what jobs that were cut short left under temporary names, before any goes on."""
         litter = self.journal.cut_short()
@@ -170,9 +189,7 @@ class Daemon:
                 with suppress(ScissorsError):  # its next worker sweeps, too, or says why not
                     pipeline.sweep(self.journal, job_id, places)
 
-        sweeper = threading.Thread(target=clear_up, name="clear up", daemon=True)
-        sweeper.start()
-        sweeper.join(CLEAR_UP_LIMIT)  # a share that hangs must not keep the others waiting
+        _aside(clear_up, "clear up", CLEAR_UP_LIMIT)
 
     def backlog(self) -> int:
         """Pictures that are known of and not ended."""
@@ -200,8 +217,15 @@ class Daemon:
             for desk in self.desks.values()
             for path, hold in desk.held.items()
         ]
+        resting = [
+            (str(desk.inbox.path / path), desk.paused.reason)
+            for desk in self.desks.values()
+            if desk.paused is not None
+            for path in desk.ready
+            if path not in desk.held
+        ]
         away = [(str(d.inbox.path), d.away) for d in self.desks.values() if d.away]
-        return self.totals.failures + held + away
+        return self.totals.failures + held + resting + away
 
     # --- start and stop ----------------------------------------------------------------------
 
@@ -220,18 +244,33 @@ class Daemon:
             progress=self._fetch_unless_stopping,
             speeds=Speeds((config.models, config.state)),
         )
+        for model in sorted(models_of(config)):
+            self.sessions.open(model)
         self.bench = Bench(
             journal=self.journal,
             sessions=self.sessions,
             catalogue=self._catalogue,
             limits=config.limits,
-            memory=pipeline.MemoryCeiling(config.memory),
+            memory=self._memory_ceiling(),
         )
-        for model in sorted(models_of(config)):
-            self.sessions.open(model)
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
         log.info("daemon.ready", inboxes=list(self.desks), workers=self._workers)
+
+    def _memory_ceiling(self) -> MemoryCeiling:
+        """Give the ceiling for pictures: what is asked for, within what the networks leave."""
+        wanted, bounds = self.config.memory, memory_bounds()
+        ceiling = MemoryCeiling(wanted, bounds)
+        if ceiling.ceiling < wanted:
+            tightest = bounds[0]
+            log.info(
+                "memory.limited",
+                configured=wanted,
+                ceiling=ceiling.ceiling,
+                why=f"{tightest.who} gives {in_mb(tightest.total)}, and {in_mb(tightest.held)} of "
+                "it are held",
+            )
+        return ceiling
 
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._stopping:
@@ -253,9 +292,7 @@ class Daemon:
                 self.desks[inbox.name].adopt(task)
         # An outbox that is a mount now is one ever after; one that hangs must not hold us up.
         outbox = self.desks[inbox.name].outbox_root
-        look = threading.Thread(target=outbox.why_away, name=f"look at {outbox.path}", daemon=True)
-        look.start()
-        look.join(LOOK_LIMIT)
+        _aside(outbox.why_away, f"look at {outbox.path}", LOOK_LIMIT)
         self._watch(inbox)
 
     def _watch(self, inbox: Inbox) -> None:
@@ -327,6 +364,7 @@ class Daemon:
                 notify("WATCHDOG=1")
                 next_ping = now + (watchdog_pause() or BEAT)
             if now >= next_standing:
+                self._oom.keep("cutting")
                 if not self._in_hand and not any(desk.ready for desk in self.desks.values()):
                     self.pace.rests()
                 self._put_down_standing(now)
@@ -382,8 +420,14 @@ class Daemon:
             desk.away
             or (
                 desk.scans
-                and not (desk.settler or desk.ready or desk.working)
-                and all(hold.times >= ONCE_HOLDS for hold in desk.held.values())
+                and not (desk.settler or desk.working)
+                and (
+                    (desk.paused is not None and desk.paused.times >= ONCE_HOLDS)
+                    or (
+                        not desk.ready
+                        and all(hold.times >= ONCE_HOLDS for hold in desk.held.values())
+                    )
+                )
             )
             for desk in self.desks.values()
         )
@@ -417,13 +461,20 @@ class Daemon:
         self._in_hand[id(task)] = (task, now)
         self.pace.works(now)
         name = f"cut {task.source.path}"
-        threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            reason = f"no thread can be started for it ({error}): {TOO_FEW_THREADS}"
+            held = Held(reason, outbox_wide=True, kind="no thread")
+            self._queue.put(Ended(task, held, 0.0, now - task.settled_at))
 
     def _work(self, task: Task) -> None:
         """One worker: runs in its own thread and only puts its outcome on the queue."""
         began = monotonic()
         try:
             outcome = pipeline.process(task, self.bench)
+        except MemoryError:  # before there was a job
+            outcome = pipeline.SHORT_OF_MEMORY
         except Exception as error:  # noqa: BLE001 - the line ends in an outcome, come what may
             outcome = Held(f"something unforeseen went wrong: {type(error).__name__}: {error}")
         self._queue.put(Ended(task, outcome, monotonic() - began, began - task.settled_at))
@@ -559,6 +610,20 @@ class Daemon:
             providers=telling.provider_standings(self.sessions),
             inboxes=inboxes,
         )
+
+
+def _tell_of_death(dead: threading.ExceptHookArgs) -> None:
+    """Tell that a thread of a library died; Python itself would write lines that are no log's."""
+    name = dead.thread.name if dead.thread is not None else "?"
+    log.error("thread.died", thread=name, why=f"{dead.exc_type.__name__}: {dead.exc_value}")
+
+
+def _aside(look: Callable[[], object], name: str, limit: float) -> None:
+    """Do what a share that hangs could hold up in a thread, and wait so long for it at most."""
+    thread = threading.Thread(target=look, name=name, daemon=True)
+    with suppress(RuntimeError, MemoryError):  # no thread is to be had: it is not needed now
+        thread.start()
+        thread.join(limit)
 
 
 def models_of(config: Config) -> set[str]:

@@ -37,7 +37,7 @@ class Hold:
     reason: str
     until: float
     times: int = 0
-    looks: int = 0  # how often it was found truncated
+    looks: int = 0  # how often it was found truncated, or had too little memory
     outbox_wide: bool = False
 
 
@@ -73,7 +73,8 @@ class Desk:
     working: dict[str, Task] = field(default_factory=dict)
     held: dict[str, Hold] = field(default_factory=dict)
     unfinished: dict[str, Entry] = field(default_factory=dict)  # left by the last run
-    suspects: dict[str, int] = field(default_factory=dict)  # in hand when the program died
+    # In hand when the program died, with their strikes, or short of memory: they work alone.
+    suspects: dict[str, int] = field(default_factory=dict)
     watched: Watched | None = None
     away: str = ""
     unseen: str = ""  # what of the inbox the last scan could not look at
@@ -279,7 +280,9 @@ class Desk:
         first = self.inbox.settle if outcome.truncated else FIRST_PAUSE
         hold.until = now + pause(first, hold.times)
         hold.times += 1
-        hold.looks += outcome.truncated
+        hold.looks += outcome.truncated or outcome.short_of_memory
+        if outcome.short_of_memory:
+            self.suspects[path] = 1
         hold.reason = outcome.reason
         hold.outbox_wide = outcome.outbox_wide
         self.held[path] = hold

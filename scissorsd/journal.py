@@ -43,13 +43,17 @@ from scissorsd.core.rules import (
 )
 from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
-from scissorsd.errors import JournalDamagedError, JournalError
+from scissorsd.errors import JournalDamagedError, JournalError, JournalVersionError
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
 
 _ENDED = ("done", "failed")
 _LIKE = "stamps.size = ? AND stamps.mtime_ns = ?"
 _DIED = "scissorsd ended while it worked on this picture; it is taken again, alone"
+STARVED = (
+    "the kernel ended scissorsd for want of memory while it worked on this picture; it is taken "
+    "again, alone"
+)
 Value = str | bytes | int | float
 
 FILE = "jobs.sqlite"
@@ -189,6 +193,7 @@ class Journal:
             check_same_thread=False,
         )
         try:
+            _check_version(db, self.path)
             _prepare(db, read_only=read_only)
         except BaseException:
             db.close()
@@ -509,7 +514,7 @@ class Journal:
             self._update(job.id, state=state, attempts=0, reason=_storable(reason))
             self._remember(inbox, job, state)
 
-    def blame(self, points: int) -> None:
+    def blame(self, points: int, why: str = _DIED) -> None:
         """Hold the pictures that were in hand when the last run died, as suspects.
 
         Its death counts for `points` more than the one time that they were begun. What is held is
@@ -519,7 +524,7 @@ class Journal:
             db.execute(
                 "UPDATE jobs SET state = 'held', attempts = attempts + ?,"
                 " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END WHERE state = 'begun'",
-                (points, _DIED),
+                (points, why),
             )
             self._known.clear()
 
@@ -801,6 +806,19 @@ class Journal:
             return db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
 
 
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Raise JournalVersionError for a journal of another version, before anything else is read."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version not in {0, _SCHEMA_VERSION}:
+        maker = "a newer" if version > _SCHEMA_VERSION else "another"
+        raise JournalVersionError(
+            f"the job journal {path} was made by {maker} scissorsd (journal version {version}; "
+            f"this one reads version {_SCHEMA_VERSION})",
+            "Install that scissorsd again, or give this one a state folder of its own, where it "
+            "cuts everything anew. The journal was left as it is.",
+        )
+
+
 def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
     db.row_factory = sqlite3.Row
     if not read_only:
@@ -813,8 +831,8 @@ def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0 and not read_only:
         db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
-    elif version != _SCHEMA_VERSION:
-        raise sqlite3.OperationalError(f"its version is {version}, not {_SCHEMA_VERSION}")
+    elif version == 0:
+        raise sqlite3.OperationalError("nothing was ever written to it")
     if not read_only and not _has_stamps(db):
         db.executescript(f"BEGIN;{_ADDED}COMMIT;")
 

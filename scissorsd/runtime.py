@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +31,14 @@ TINY = (
 # loading libraries, and the standard error while it is held back, are one thread's at a time
 opening = threading.RLock()
 
+FULL = "the memory is full"
 _KNOWN_WORDS = (
     (r"CUDA failure 100|no CUDA-capable device", "no NVIDIA GPU is visible here"),
     (r"CUDA failure 35\b|driver version is insufficient", "the NVIDIA driver is too old"),
-    (r"out of memory|CUDA failure 2\b|STATUS_ALLOC_FAILED", "the memory is full"),
-    (r"CUDNN_STATUS_\w*ALLOCATION_FAILED", "the memory is full"),
-    (r"Failed to allocate memory|bad_alloc|bad allocation", "the memory is full"),
+    (r"out of memory|CUDA failure 2\b|STATUS_ALLOC_FAILED", FULL),
+    (r"CUDNN_STATUS_\w*ALLOCATION_FAILED", FULL),
+    (r"Failed to allocate memory|bad_alloc|bad allocation|cannot allocate memory", FULL),
+    (r"PosixThread|pthread_create|start new thread", "no thread can be started"),
     (r"CUDNN_STATUS_NOT_INITIALIZED", "cuDNN does not start"),
     (
         r"InvalidProtobuf|INVALID_PROTOBUF|Protobuf parsing failed|Model can't be parsed",
@@ -133,7 +136,7 @@ def _held_back() -> Iterator[None]:
         yield
         return
     _flush_stderr()
-    with os.fdopen(os.memfd_create("stderr"), "r+b") as held:
+    with _nameless_file() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
@@ -149,6 +152,14 @@ def _held_back() -> Iterator[None]:
 def _flush_stderr() -> None:
     with contextlib.suppress(AttributeError, OSError, ValueError):  # none, full or closed
         sys.stderr.flush()
+
+
+def _nameless_file() -> BinaryIO:
+    """Give a file in memory; where there is none (an old kernel, a sandbox), nowhere at all."""
+    try:
+        return os.fdopen(os.memfd_create("stderr"), "r+b")
+    except OSError:
+        return Path(os.devnull).open("r+b")
 
 
 def _is_noise(line: bytes) -> bool:

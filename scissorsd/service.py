@@ -73,7 +73,12 @@ class Place:
 
 
 def _own_settings() -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    except RuntimeError as error:
+        raise UsageError(
+            "there is no home folder for a service of your own", "Set HOME, or leave out --user."
+        ) from error
 
 
 # --- the unit for a configuration ------------------------------------------------------------

@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -135,8 +136,14 @@ def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[State]) 
         if _below(target.parent, folder) is not None:
             raise UsageError(
                 f"the sheet would lie in {what}, {folder}, among the pictures",
-                f"Choose another place for it: -o {shlex.quote(str(Path.home() / NAME))}",
+                f"Choose another place for it: -o {shlex.quote(str(_elsewhere() / NAME))}",
             )
+
+
+def _elsewhere() -> Path:
+    with suppress(RuntimeError):  # there is no home folder
+        return Path.home()
+    return Path("/tmp")  # noqa: S108 - an example for a person
 
 
 def _below(path: Path, folder: Path) -> Path | None:

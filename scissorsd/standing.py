@@ -8,11 +8,12 @@ import faulthandler
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 from scissorsd import placing
 from scissorsd.errors import AlreadyRunningError, ScissorsError
@@ -150,14 +151,23 @@ def write(state: Path, standing: Standing) -> None:
 
 
 def read(state: Path) -> Standing | None:
-    """Read how a daemon stands, or last stood; none if nothing was ever put down."""
+    """Read how a daemon stands, or last stood; none if nothing was ever put down.
+
+    What a daemon of a newer version tells beyond this is passed over.
+    """
     try:
         values = json.loads((state / FILE).read_text())
-        inboxes = tuple(InboxStanding(**inbox) for inbox in values.pop("inboxes"))
-        providers = tuple(ProviderStanding(**model) for model in values.pop("providers"))
-        return Standing(**values, providers=providers, inboxes=inboxes)
-    except (OSError, ValueError, TypeError, KeyError):
+        inboxes = [InboxStanding(**_known(InboxStanding, i)) for i in values["inboxes"]]
+        providers = [ProviderStanding(**_known(ProviderStanding, m)) for m in values["providers"]]
+        told = {**values, "inboxes": tuple(inboxes), "providers": tuple(providers)}
+        return Standing(**_known(Standing, told))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {entry.name for entry in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
 
 
 def troubles(state: Path) -> list[str]:

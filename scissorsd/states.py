@@ -36,13 +36,21 @@ def for_pair(inbox: Path, outbox: Path) -> Path:
 
 
 def _own() -> Path:
-    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    try:
+        home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    except RuntimeError as error:
+        raise UsageError(
+            "there is no home folder to keep the state in, or to find it in",
+            "Give --state FOLDER (or -c FILE, where there is a configuration), or set HOME.",
+        ) from error
     return Path(home) / "scissorsd"
 
 
 def is_own(folder: Path) -> bool:
     """Whether a state folder is one that commands of this user find without being told."""
-    return folder.parent == _own()
+    with suppress(UsageError):  # without a home there is none
+        return folder.parent == _own()
+    return False
 
 
 def remember(folder: Path, values: Mapping[str, object]) -> None:
@@ -51,7 +59,10 @@ def remember(folder: Path, values: Mapping[str, object]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _VALUES).write_text(json.dumps(values))
     except OSError as error:
-        raise ScissorsError(f"the state folder {folder} cannot be used: {error}") from error
+        raise ScissorsError(
+            f"the state folder {folder} cannot be used: {error.strerror or error}",
+            "Give --state FOLDER, one that this user may write to.",
+        ) from error
 
 
 def find(config: Path | None, state: Path | None, *, about: Path | None = None) -> State:
@@ -91,7 +102,10 @@ def everyone(config: Path | None, state: Path | None) -> list[State]:
     if config is not None or state is not None:
         return [find(config, state)]
     found = []
-    for kept in (None, *sorted(_own().glob(f"*/{_VALUES}"))):
+    own: list[Path] = []
+    with suppress(UsageError):
+        own = sorted(_own().glob(f"*/{_VALUES}"))
+    for kept in (None, *own):
         with suppress(ScissorsError, OSError):
             found.append(_configured(DEFAULT_CONFIG) if kept is None else _kept(kept.parent))
     return found

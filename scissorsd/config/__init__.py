@@ -90,7 +90,7 @@ def _config(section: Configuration) -> Config:
     custom = {name: _model(name, model) for name, model in section.custom_models.items()}
     return Config(
         state=section.state,
-        models=section.models or _models_folder(),
+        models=section.models or _models_folder(section.state),
         providers=tuple(section.providers),
         require_gpu=section.require_gpu,
         precision=section.precision,
@@ -102,9 +102,13 @@ def _config(section: Configuration) -> Config:
     )
 
 
-def _models_folder() -> Path:
-    """Give the folder that rembg uses too, so that its users download nothing."""
-    return Path(os.path.expanduser(os.environ.get("U2NET_HOME") or "~/.u2net")).absolute()  # noqa: PTH111
+def _models_folder(state: Path) -> Path:
+    """Give the folder that rembg uses too, so that its users download nothing.
+
+    Where there is no home folder, it lies beside the job journal.
+    """
+    folder = os.path.expanduser(os.environ.get("U2NET_HOME") or "~/.u2net")  # noqa: PTH111
+    return state / "models" if folder.startswith("~") else Path(folder).absolute()
 
 
 def _model(name: str, section: CustomModelSection) -> Model:

@@ -126,6 +126,23 @@ def test_health(place: Workplace) -> None:
     assert health() == none
 
 
+def test_a_daemon_of_a_newer_version(place: Workplace) -> None:
+    """What another version tells beyond what this one knows of is passed over."""
+    daemon = place.start()
+    wait_for(lambda: standing.read(place.state))
+    daemon.stop()
+    told = standing.read(place.state)
+    path = place.state / standing.FILE
+    values = json.loads(path.read_text())
+    for part in (values, *values["inboxes"], *values["providers"]):
+        part["colour"] = "blue"
+    path.write_text(json.dumps(values))
+    assert standing.read(place.state) == told
+    for odd in ("[]", '"x"', '{"inboxes": [1], "providers": []}', "{"):
+        path.write_text(odd)
+        assert standing.read(place.state) is None
+
+
 def test_a_daemon_that_hangs(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon whose control loop stands still is not healthy, and is again when it goes on."""
     daemon = place.start()
