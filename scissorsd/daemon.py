@@ -17,11 +17,22 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, folders, journal, pipeline, standing, telling
+from scissorsd import (
+    __version__,
+    faults,
+    folders,
+    journal,
+    pipeline,
+    places,
+    spellings,
+    standing,
+    telling,
+)
 from scissorsd.config import Config, Inbox
 from scissorsd.core.pace import Pace
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, ConfigError, JournalDamagedError
+from scissorsd.folderwatch import Barred, FolderWatch
 from scissorsd.journal import Journal
 from scissorsd.logs import Seldom
 from scissorsd.notify import notify, watchdog_pause
@@ -104,7 +115,7 @@ class Daemon:
         self._on_beat = on_beat
         self._load_anew = load_anew
         self._watchers: dict[str, InboxWatcher] = {}
-        self._queue: queue.SimpleQueue[Message | Ended | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Message | Barred | Ended | None] = queue.SimpleQueue()
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by id: what, since when
         self._journal_lost = False
         self._job_lines = telling.JobLines()
@@ -114,6 +125,8 @@ class Daemon:
         self._stopping = False
         self._told_to_stop_at = 0.0
         self._reload_wanted = False
+        self._refusal: standing.Refusal | None = None
+        self._folders = FolderWatch(self._queue.put)
         self._started_at = time.time()
         self._workers = config.workers or max(2, usable_cpus())
 
@@ -121,6 +134,7 @@ class Daemon:
         """Start, loop until told to stop (or until nothing is left), stop."""
         with standing.lock(self.config.state):
             self._listen_to_signals()
+            self._folders.claim(self.config)
             self._open_journal()
             crashed = standing.watch_for_crashes(self.config.state)
             if crashed:
@@ -134,6 +148,7 @@ class Daemon:
                 log.info("weights.left", what="told to stop while fetching; it goes on next time")
             finally:
                 self._stop()
+                self._folders.close()
                 self.journal.close()
         return EXIT_SOME_FAILED if self.once and self.left_over() else EXIT_OK
 
@@ -151,8 +166,8 @@ class Daemon:
         litter = self.journal.cut_short()
 
         def clear_up() -> None:
-            for job_id, places in litter:
-                folders.remove_temporaries(places, tag=str(job_id))
+            for job_id, where in litter:
+                folders.remove_temporaries(where, tag=str(job_id))
 
         sweeper = threading.Thread(target=clear_up, name="clear up", daemon=True)
         sweeper.start()
@@ -174,7 +189,11 @@ class Daemon:
             for desk in self.desks.values()
             for path, hold in desk.held.items()
         ]
-        away = [(str(d.inbox.path), d.away) for d in self.desks.values() if d.away]
+        away = [
+            (str(d.inbox.path), d.away or d.barred)
+            for d in self.desks.values()
+            if d.away or d.barred
+        ]
         return self.totals.failures + held + away
 
     # --- start and stop ----------------------------------------------------------------------
@@ -215,6 +234,7 @@ class Daemon:
 
     def _open(self, inbox: Inbox) -> None:
         looks = ONCE_LOOKS if self.once else LOOKS
+        spellings.follow(self.journal, inbox)
         self.desks[inbox.name] = Desk.open(
             inbox,
             self.journal,
@@ -293,6 +313,7 @@ class Daemon:
             self._hand_out(now)
             self._heed_other_processes()
             self._heed_reload()
+            self._folders.beat(self.config, self.journal, now)
             alive = self._supervise()
             if alive and now >= next_ping:
                 notify("WATCHDOG=1")
@@ -322,9 +343,12 @@ class Daemon:
         except queue.Empty:
             return
 
-    def _take(self, message: Message | Ended | None) -> None:
+    def _take(self, message: Message | Barred | Ended | None) -> None:
         if isinstance(message, Ended):
             self._take_ended(message)
+        elif isinstance(message, Barred):
+            for desk in self.desks.values():
+                desk.bar(message.why.get(desk.name, ""))
         elif message is not None:  # which is only to wake the loop
             self._take_news(message)
 
@@ -346,11 +370,14 @@ class Daemon:
             case EventsLost(why=why):
                 log.warning("inbox.events_lost", inbox=desk.name, why=why, now="it is scanned")
             case Watched() | Away():
+                if desk.away:
+                    self._folders.want()
                 desk.note_watch(message, monotonic())
 
     def _nothing_left(self) -> bool:
         return all(
             desk.away
+            or desk.barred
             or (
                 desk.scans
                 and not (desk.settler or desk.ready or desk.working)
@@ -459,13 +486,16 @@ class Daemon:
         try:
             self._reconfigure(self._load_anew())
         except ConfigError as error:
+            self._refusal = standing.Refusal(time.time(), error.problems)
             for problem in error.problems:
                 log.error("config.problem", problem=problem)  # noqa: TRY400 - for a person
             log.error(  # noqa: TRY400 - the same
                 "config.kept", why="the new one has problems; the old one goes on"
             )
-
-        notify("READY=1")
+        else:
+            self._refusal = None
+        said = f"; {self._refusal.in_words()}" if self._refusal is not None else ""
+        notify("READY=1", f"STATUS=watching{said}")
 
     def _reconfigure(self, new: Config) -> None:
         """Take over a new configuration; what is in hand finishes under the old rules."""
@@ -477,7 +507,7 @@ class Daemon:
         self._catalogue.update(new.catalogue)
         self.bench = replace(self.bench, limits=new.limits)
         self._workers = new.workers or max(2, usable_cpus())
-        wanted = {inbox.name: inbox for inbox in new.inboxes}
+        wanted = {inbox.name: self._as_in_hand(inbox) for inbox in new.inboxes}
         for name, desk in list(self.desks.items()):
             inbox = wanted.get(name)
             if inbox is None or inbox.path != desk.inbox.path:
@@ -487,7 +517,16 @@ class Daemon:
         for name, inbox in wanted.items():
             if name not in self.desks:
                 self._open(inbox)
+        self._folders.want()
         log.info("config.reloaded", inboxes=list(self.desks))
+
+    def _as_in_hand(self, inbox: Inbox) -> Inbox:
+        """Give an inbox whose pictures are in hand under the path by which they are."""
+        for desk in self.desks.values():
+            other = desk.inbox.path
+            if desk.working and other != inbox.path and places.same(other, inbox.path):
+                return replace(inbox, path=other)
+        return inbox
 
     def _close(self, name: str) -> None:
         self._watchers.pop(name).stop()
@@ -496,6 +535,7 @@ class Daemon:
 
     def _change(self, desk: Desk, inbox: Inbox) -> None:
         """Give a desk its new rules and its watcher its new options; a new scan applies them."""
+        spellings.follow(self.journal, inbox)
         desk.change(inbox)
         self._watchers.pop(inbox.name).stop()
         self._watch(inbox)
@@ -529,6 +569,7 @@ class Daemon:
             seconds_left=self.seconds_left(),
             providers=telling.provider_standings(self.sessions),
             inboxes=inboxes,
+            refusal=self._refusal,
         )
 
 

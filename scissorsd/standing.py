@@ -8,11 +8,13 @@ import faulthandler
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from scissorsd.errors import AlreadyRunningError, ScissorsError
 
@@ -56,6 +58,26 @@ class ProviderStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A changed configuration that a running daemon did not take over."""
+
+    at: float  # seconds since the epoch
+    problems: tuple[str, ...]
+
+    def in_words(self) -> str:
+        """Say when it was refused, and where its mistakes are."""
+        when, now = (datetime.fromtimestamp(at, tz=UTC).astimezone() for at in (self.at, time()))
+        moment = when.strftime("%H:%M" if when.date() == now.date() else "%Y-%m-%d %H:%M")
+        lines = [found[1] for problem in self.problems if (found := _LINE.search(problem))]
+        where = ", ".join(dict.fromkeys(lines))
+        place = f"line{'s' if ',' in where else ''} {where}" if where else self.problems[0]
+        return f"a changed configuration was refused at {moment} ({place})"
+
+
+_LINE = re.compile(r":(\d+):\d+: ")
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A daemon as `status` shows it."""
 
@@ -68,6 +90,7 @@ class Standing:
     seconds_left: float | None  # that the backlog will take; none: nothing is in hand, or unknown
     providers: tuple[ProviderStanding, ...]
     inboxes: tuple[InboxStanding, ...]
+    refusal: Refusal | None = None  # of the last reload
 
 
 @contextmanager
@@ -155,7 +178,9 @@ def read(state: Path) -> Standing | None:
         values = json.loads((state / FILE).read_text())
         inboxes = tuple(InboxStanding(**inbox) for inbox in values.pop("inboxes"))
         providers = tuple(ProviderStanding(**model) for model in values.pop("providers"))
-        return Standing(**values, providers=providers, inboxes=inboxes)
+        refused = values.pop("refusal", None)
+        refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
+        return Standing(**values, providers=providers, inboxes=inboxes, refusal=refusal)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

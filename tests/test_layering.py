@@ -21,16 +21,18 @@ FLOORS = (
     {"errors"},
     {"core"},
     {"faults"},  # on purpose, in tests, and so at hand on every floor above
+    {"mounts"},
+    {"places"},
     {
-        *("config", "downloads", "weights", "machine", "runtime", "slots"),
+        *("config", "downloads", "weights", "machine", "runtime", "slots", "claims"),
         *("openvino", "providers", "sessions"),
         *("metadata", "png", "tiff", "encoding", "decoding", "deep", "images"),
         *("folders", "journal", "wal", "watching"),
         *("notify", "logs", "standing", "speeds", "unit"),
     },
-    {"making"},
+    {"making", "spellings"},
     {"pipeline"},
-    {"desk"},
+    {"desk", "folderwatch"},
     {"telling"},
     {"daemon"},
     {

@@ -1,0 +1,225 @@
+"""Where folders really are: one folder has many spellings, and may be mounted at several places.
+
+A folder is found inside another by its path as it is written, by its path once links are followed,
+by the numbers (device, inode) of the folders it lies in, and by its place on its file system: a
+folder that is mounted at a second place lies, there, in none of the folders that hold it.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath
+from threading import Thread
+from time import monotonic
+from typing import TypeVar
+
+from scissorsd import mounts
+from scissorsd.core.rules import name_key
+from scissorsd.mounts import Mount
+
+_PATIENCE = 2.0  # seconds; a share that hangs must not keep the daemon from starting
+
+Key = TypeVar("Key")
+Found = TypeVar("Found")
+Number = tuple[int, int]  # device, inode
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A folder's place on a file system, wherever that is mounted."""
+
+    system: str
+    path: PurePath
+    below: PurePath  # where it is mounted, from the folder that was looked at
+    numbered: bool  # its inodes tell whether two folders are one
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A folder as it is written, and as it really is."""
+
+    written: Path
+    real: Path
+    numbers: tuple[Number | None, ...] = ()  # of `real`, its parent, …; none: not there
+    spots: tuple[Spot, ...] = ()
+    mounted: tuple[Spot, ...] = ()  # what is mounted below it
+    obstacle: Path | None = None  # what is no folder and stands at `real`, or on the way to it
+
+    def is_there(self) -> bool:
+        """Whether something is at the path; a share that hangs counts as there."""
+        return not self.numbers or self.numbers[0] is not None
+
+    def same_as(self, other: "Location") -> bool:
+        """Whether both are one folder."""
+        return self.within(other) == "."
+
+    def within(self, outer: "Location") -> str | None:
+        """Give the path from an outer folder to this one, "." for the same; None: not inside."""
+        for inner, other in ((self.written, outer.written), (self.real, outer.real)):
+            if ".." not in inner.parts and inner.is_relative_to(other):
+                return inner.relative_to(other).as_posix()
+        if outer.numbers and outer.numbers[0] is not None and outer.numbers[0] in self.numbers:
+            depth = self.numbers.index(outer.numbers[0])
+            return Path(*self.real.parts[len(self.real.parts) - depth :]).as_posix()
+        return next(self._mounted_in(outer, self.spots, (*outer.spots, *outer.mounted)), None)
+
+    def seen_in(self, outer: "Location") -> Iterator[str]:
+        """Give each path in an outer folder at which this one, or a part of it, is seen."""
+        whole = self.within(outer)
+        if whole is not None:
+            yield whole
+        yield from self._mounted_in(outer, self.mounted, (*outer.spots, *outer.mounted))
+        for theirs in outer.mounted:
+            for mine in (*self.spots, *self.mounted):
+                rest = _rest(theirs, mine)
+                if rest is not None and _one(self.real / mine.below / rest, outer, theirs, ""):
+                    yield theirs.below.as_posix()
+
+    def _mounted_in(
+        self, outer: "Location", spots: Iterable[Spot], others: Iterable[Spot]
+    ) -> Iterator[str]:
+        for theirs in others:
+            for mine in spots:
+                rest = _rest(mine, theirs)
+                if rest is not None and _one(self.real / mine.below, outer, theirs, rest):
+                    yield (theirs.below / rest).as_posix()
+
+
+def _rest(inner: Spot, outer: Spot) -> PurePath | None:
+    if inner.system != outer.system or not inner.path.is_relative_to(outer.path):
+        return None
+    return inner.path.relative_to(outer.path)
+
+
+def _one(folder: Path, outer: Location, spot: Spot, rest: PurePath | str) -> bool:
+    """Whether a folder is seen there in truth: something else may be mounted over it."""
+    if not spot.numbered:
+        return True
+
+    def look() -> bool:
+        there = outer.real / spot.below / rest
+        return not folder.exists() or (there.exists() and _number(folder)[1] == _number(there)[1])
+
+    return patiently({"": look}).get("", True)
+
+
+def locate(paths: Iterable[Path]) -> dict[Path, Location]:
+    """Say of each path where it is; of one that hangs, only how it is written."""
+    wanted = set(paths)
+    found = patiently({path: partial(_located, path) for path in wanted})
+    return {path: found.get(path, Location(path, path)) for path in wanted}
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one folder now."""
+    there = locate((one, other))
+    return there[one].same_as(there[other])
+
+
+def below(folders: Sequence[Path], path: Path) -> tuple[int, str] | None:
+    """Give which of the folders holds a path, and the path from there; else nothing.
+
+    Of a path that is a symbolic link the link itself is meant.
+    """
+    if ".." not in path.parts:  # first without a look at the folders: one may hang
+        inside = [(n, path.relative_to(f)) for n, f in enumerate(folders) if path.is_relative_to(f)]
+        if inside:
+            number, rest = min(inside, key=lambda found: len(found[1].parts))
+            return number, rest.as_posix()
+    found = locate({path.parent, *folders})
+    for number, folder in enumerate(folders):
+        place = found[path.parent].within(found[folder])
+        if place is not None:
+            return number, (PurePath(place) / path.name).as_posix()
+    return None
+
+
+def as_listed(root: Path, relative: str) -> str:
+    """Give a path by the names that its folders list.
+
+    A file system that makes no difference of case, or of how a letter is composed, finds a file
+    under other names too.
+    """
+
+    def look() -> str:
+        listed = PurePath()
+        for name in PurePath(relative).parts:
+            listed /= _listed(root / listed, name)
+        return listed.as_posix()
+
+    return patiently({"": look}).get("", relative)
+
+
+def _listed(folder: Path, name: str) -> str:
+    if not os.path.lexists(folder / name):
+        return name
+    with os.scandir(folder) as entries:
+        twins = [entry.name for entry in entries if name_key(entry.name) == name_key(name)]
+    return twins[0] if twins and name not in twins else name
+
+
+def patiently(work: Mapping[Key, Callable[[], Found]]) -> dict[Key, Found]:
+    """Do each in a thread of its own; give what came of those that ended well, and in time."""
+    found: dict[Key, Found] = {}
+
+    def do(key: Key, look: Callable[[], Found]) -> None:
+        try:
+            found[key] = look()
+        except OSError:
+            return
+
+    threads = [Thread(target=do, args=item, daemon=True) for item in work.items()]
+    for thread in threads:
+        thread.start()
+    deadline = monotonic() + _PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, deadline - monotonic()))
+    return dict(found)
+
+
+def _located(path: Path) -> Location:
+    real = Path(os.path.realpath(path))  # Path.resolve raises on loops of links
+    numbers = tuple(map(_number_or_none, (real, *real.parents)))
+    depth = next((d for d, number in enumerate(numbers) if number is not None), 0)
+    there = (real, *real.parents)[depth]
+    return Location(
+        path,
+        real,
+        numbers,
+        spots=_spots(mounts.mount_of(there), real, PurePath()),
+        mounted=tuple(
+            spot
+            for mount in mounts.table()
+            if real in Path(mount.point).parents
+            for spot in _spots(mount, Path(mount.point), PurePath(mount.point).relative_to(real))
+        ),
+        obstacle=None if stat.S_ISDIR(there.stat().st_mode) else there,
+    )
+
+
+def _spots(mount: Mount | None, path: Path, below: PurePath) -> tuple[Spot, ...]:
+    """Give the places of what is at a path: by its file system and, of a share, by its name."""
+    if mount is None or not path.is_relative_to(mount.point):
+        return ()
+    rest = path.relative_to(mount.point)
+    numbered = mounts.keeps_inodes(mount.kind)
+    spots = [Spot(mount.system, PurePosixPath(mount.root) / rest, below, numbered)]
+    if mounts.is_remote(mount):  # two mounts of one share may be two file systems to the kernel
+        source, root = mount.source.rstrip("/"), mount.root.rstrip("/")
+        share = source if source.endswith(root) else source + root
+        spots.append(Spot("share", PurePosixPath(f"/{share.lstrip('/')}") / rest, below, numbered))
+    return tuple(spots)
+
+
+def _number_or_none(path: Path) -> Number | None:
+    try:
+        return _number(path)
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> Number:
+    status = path.stat()
+    return status.st_dev, status.st_ino
