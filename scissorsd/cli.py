@@ -165,14 +165,15 @@ def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, 
 
 
 def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> "Config":
-    from scissorsd import states
+    from scissorsd import places, states
     from scissorsd.config import from_values
 
     inbox, outbox = (Path(os.path.realpath(folder)) for folder in (inbox, outbox))
     if not inbox.is_dir():
         raise UsageError(f"{inbox} is not a folder", "Make it first, or check the path.")
-    if outbox.exists() and not outbox.is_dir():
-        raise UsageError(f"{outbox} is not a folder", "Choose another one for the results.")
+    obstacle = places.locate([outbox])[outbox].obstacle
+    if obstacle is not None:
+        raise UsageError(f"{obstacle} is not a folder", "Choose another one for the results.")
     values = _values(inbox, outbox, options)
     values["state"] = values["state"] or str(states.for_pair(inbox, outbox))
     loaded = from_values(values, base=Path.cwd())
@@ -405,7 +406,8 @@ def status(config: Path | None, state: Path | None, *, as_json: bool) -> int:
         return EXIT_OK
     if told is not None:
         show_status(told)
-    show_states(rest)
+    if rest:
+        show_states(rest, heading="other folders" if told is not None else "")
     return EXIT_OK
 
 
@@ -465,13 +467,14 @@ def health(config: Path | None, state: Path | None) -> int:
     """
     from scissorsd import standing, states
 
-    folder = state or states.even_with_mistakes(config, state).folder
-    troubles = standing.troubles(folder)
-    for trouble in troubles:
-        click.echo(trouble)
-    stands = standing.read(folder)
-    if not troubles and stands is not None and stands.refusal is not None:
-        click.echo(f"note: {stands.refusal.in_words()}; the old one goes on")
+    troubles = 0
+    for folder in [state] if state else states.to_be_healthy(config):
+        for trouble in standing.troubles(folder):
+            troubles += 1
+            click.echo(trouble)
+        stands = standing.read(folder)
+        if stands is not None and stands.refusal is not None and standing.is_running(folder):
+            click.echo(f"note: {stands.refusal.in_words()}; the old one goes on")
     return EXIT_FAILURE if troubles else EXIT_OK
 
 

@@ -5,6 +5,7 @@ by the numbers (device, inode) of the folders it lies in, and by its place on it
 folder that is mounted at a second place lies, there, in none of the folders that hold it.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,10 +47,7 @@ class Location:
     spots: tuple[Spot, ...] = ()
     mounted: tuple[Spot, ...] = ()  # what is mounted below it
     obstacle: Path | None = None  # what is no folder and stands at `real`, or on the way to it
-
-    def is_there(self) -> bool:
-        """Whether something is at the path; a share that hangs counts as there."""
-        return not self.numbers or self.numbers[0] is not None
+    gone: bool = False  # nothing is there; what cannot be looked at is not gone
 
     def same_as(self, other: "Location") -> bool:
         """Whether both are one folder."""
@@ -196,6 +194,7 @@ def _located(path: Path) -> Location:
             for spot in _spots(mount, Path(mount.point), PurePath(mount.point).relative_to(real))
         ),
         obstacle=None if stat.S_ISDIR(there.stat().st_mode) else there,
+        gone=_is_gone(real),
     )
 
 
@@ -211,6 +210,14 @@ def _spots(mount: Mount | None, path: Path, below: PurePath) -> tuple[Spot, ...]
         share = source if source.endswith(root) else source + root
         spots.append(Spot("share", PurePosixPath(f"/{share.lstrip('/')}") / rest, below, numbered))
     return tuple(spots)
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno in {errno.ENOENT, errno.ENOTDIR}
+    return False
 
 
 def _number_or_none(path: Path) -> Number | None:

@@ -79,14 +79,16 @@ def _own() -> Path:
 
 def is_own(folder: Path) -> bool:
     """Whether a state folder is one that commands of this user find without being told."""
-    return folder.parent == _own()
+    return os.path.realpath(folder.parent) == os.path.realpath(_own())
 
 
 def remember(folder: Path, values: Mapping[str, object]) -> None:
     """Keep the values of a command line, so that `status` and `why` know of them."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _VALUES).write_text(json.dumps(values))
+        temporary = folder / f"{_VALUES}.{os.getpid()}.tmp"
+        temporary.write_text(json.dumps(values))
+        temporary.replace(folder / _VALUES)  # never half of it: without it the folder is unknown
     except OSError as error:
         raise ScissorsError(f"the state folder {folder} cannot be used: {error}") from error
 
@@ -133,6 +135,14 @@ def to_show(config: Path | None, state: Path | None) -> tuple[State | None, list
     return (None, others) if others else (find(None, None), [])
 
 
+def to_be_healthy(config: Path | None) -> list[Path]:
+    """Give the state folders on which a daemon should run: the one, or all on which any does."""
+    chosen, others = to_show(config, None)
+    if chosen is not None:
+        return [chosen.folder]
+    return [s.folder for s in others if standing.is_running(s.folder)] or [others[0].folder]
+
+
 def in_words(state: State) -> str:
     """Say which folders a state is about."""
     return ", ".join(f"{inbox.path} → {inbox.outbox}" for inbox in state.config.inboxes)
@@ -176,7 +186,7 @@ def known() -> list[State]:
     return [
         state
         for state in found
-        if any(there[path].is_there() for path in _paths([state]))
+        if not all(there[path].gone for path in _paths([state]))
         or standing.is_running(state.folder)
     ]
 

@@ -58,9 +58,11 @@ def show_status(told: Mapping[str, Any]) -> None:
             console.print(escape(plain(line)))
 
 
-def show_states(states: Iterable[Mapping[str, Any]]) -> None:
+def show_states(states: Iterable[Mapping[str, Any]], *, heading: str = "") -> None:
     """Print a line for each inbox of states that are not shown in full."""
     console = _console()
+    if heading:
+        console.print(f"\n{heading}")
     for told in states:
         how = f"running as process {told['pid']}" if told["running"] else "not running"
         last = f"last job {_job(told['jobs'][0])}" if told["jobs"] else "no job yet"
