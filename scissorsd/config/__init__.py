@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from scissorsd.config.findings import Document, printable
@@ -67,17 +68,17 @@ def from_values(
 
 def state_of(path: Path) -> Path | None:
     """Give the state folder that a configuration file names, mistakes or not, if that is clear."""
-    origin = printable(str(path))
+    origin, base = printable(str(path)), path.absolute().parent
     try:
         text = _text(path, origin)
-        found = validate(read(text, origin), path.absolute().parent).configuration
     except ConfigError:
         return None
-    except YamlError:
-        written = _STATE.search(text)
-        named = os.path.expanduser(written[2]) if written else ""  # noqa: PTH111 (see texts.place)
-        return path.absolute().parent / named if named else None
-    return found.state if found is not None else None
+    with suppress(YamlError):
+        configuration = validate(read(text, origin), base).configuration
+        if configuration is not None:
+            return configuration.state
+    written = _STATE.search(text)
+    return base / os.path.expanduser(written[2]) if written else None  # noqa: PTH111 (see texts.place)
 
 
 _STATE = re.compile(r"""^state:[ \t]*(['"]?)([^'"#\n]+?)\1[ \t]*(?:#.*)?$""", re.MULTILINE)
