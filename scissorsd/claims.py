@@ -57,11 +57,8 @@ def _names(inbox: Location, outbox: Location) -> set[str]:
     pairs: list[object] = []
     if inbox.numbers and outbox.numbers and None not in {inbox.numbers[0], outbox.numbers[0]}:
         pairs.append((inbox.numbers[0], outbox.numbers[0]))
-    if inbox.spots and outbox.spots:
-        pairs += [
-            [(spot.system, spot.path.as_posix()) for spot in (inbox.spots[at], outbox.spots[at])]
-            for at in (0, -1)
-        ]
+    if inbox.spot and outbox.spot:
+        pairs.append([(spot.system, spot.path.as_posix()) for spot in (inbox.spot, outbox.spot)])
     marks = (hashlib.sha256(os.fsencode(repr(pair))).hexdigest() for pair in pairs)
     return {f"\0scissorsd {mark[:32]}" for mark in marks}
 

@@ -6,7 +6,7 @@ Without /proc (on other systems than Linux) nothing is known of mounts.
 import os
 import re
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,8 @@ def table() -> Iterator[Mount]:
 
 
 def _unescaped(field: bytes) -> str:
+    if b"\\" not in field:
+        return os.fsdecode(field)
     return os.fsdecode(_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), field))
 
 
@@ -64,9 +66,9 @@ def is_mount(path: Path) -> bool:
     return os.path.ismount(path) or any(mount.point == real for mount in table())
 
 
-def mount_of(path: Path) -> Mount | None:
-    """Give the mount that a path lies on, or none where that is not known."""
-    mounts = list(table())
+def mount_of(path: Path, mounts: Sequence[Mount] = ()) -> Mount | None:
+    """Give the mount that a path lies on, of those in the table; none where that is not known."""
+    mounts = mounts or list(table())
     number = _mount_number(path)
     exact = next((mount for mount in mounts if mount.id == number), None)
     if exact is not None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from threading import Thread
-from time import monotonic
 from typing import TypeVar
 
 from scissorsd import mounts
@@ -44,7 +43,7 @@ class Location:
     written: Path
     real: Path
     numbers: tuple[Number | None, ...] = ()  # of `real`, its parent, …; none: not there
-    spots: tuple[Spot, ...] = ()
+    spot: Spot | None = None
     mounted: tuple[Spot, ...] = ()  # what is mounted below it
     obstacle: Path | None = None  # what is no folder and stands at `real`, or on the way to it
     gone: bool = False  # nothing is there; what cannot be looked at is not gone
@@ -61,24 +60,26 @@ class Location:
         if outer.numbers and outer.numbers[0] is not None and outer.numbers[0] in self.numbers:
             depth = self.numbers.index(outer.numbers[0])
             return Path(*self.real.parts[len(self.real.parts) - depth :]).as_posix()
-        return next(self._mounted_in(outer, self.spots, (*outer.spots, *outer.mounted)), None)
+        return next(self._mounted_in(outer, self.own()), None)
 
     def seen_in(self, outer: "Location") -> Iterator[str]:
         """Give each path in an outer folder at which this one, or a part of it, is seen."""
         whole = self.within(outer)
         if whole is not None:
             yield whole
-        yield from self._mounted_in(outer, self.mounted, (*outer.spots, *outer.mounted))
+        yield from self._mounted_in(outer, self.mounted)
         for theirs in outer.mounted:
-            for mine in (*self.spots, *self.mounted):
+            for mine in (*self.own(), *self.mounted):
                 rest = _rest(theirs, mine)
                 if rest is not None and _one(self.real / mine.below / rest, outer, theirs, ""):
                     yield theirs.below.as_posix()
 
-    def _mounted_in(
-        self, outer: "Location", spots: Iterable[Spot], others: Iterable[Spot]
-    ) -> Iterator[str]:
-        for theirs in others:
+    def own(self) -> tuple[Spot, ...]:
+        """Give its place on its file system, where that is known."""
+        return () if self.spot is None else (self.spot,)
+
+    def _mounted_in(self, outer: "Location", spots: Iterable[Spot]) -> Iterator[str]:
+        for theirs in (*outer.own(), *outer.mounted):
             for mine in spots:
                 rest = _rest(mine, theirs)
                 if rest is not None and _one(self.real / mine.below, outer, theirs, rest):
@@ -106,7 +107,8 @@ def _one(folder: Path, outer: Location, spot: Spot, rest: PurePath | str) -> boo
 def locate(paths: Iterable[Path]) -> dict[Path, Location]:
     """Say of each path where it is; of one that hangs, only how it is written."""
     wanted = set(paths)
-    found = patiently({path: partial(_located, path) for path in wanted})
+    mounted = tuple(mounts.table())
+    found = patiently({path: partial(_located, path, mounted) for path in wanted})
     return {path: found.get(path, Location(path, path)) for path in wanted}
 
 
@@ -171,45 +173,44 @@ def patiently(work: Mapping[Key, Callable[[], Found]]) -> dict[Key, Found]:
     threads = [Thread(target=do, args=item, daemon=True) for item in work.items()]
     for thread in threads:
         thread.start()
-    deadline = monotonic() + _PATIENCE
     for thread in threads:
-        thread.join(max(0.0, deadline - monotonic()))
+        thread.join(_PATIENCE)
     return dict(found)
 
 
-def _located(path: Path) -> Location:
+def _located(path: Path, table: Sequence[Mount]) -> Location:
     real = Path(os.path.realpath(path))  # Path.resolve raises on loops of links
     numbers = tuple(map(_number_or_none, (real, *real.parents)))
     depth = next((d for d, number in enumerate(numbers) if number is not None), 0)
     there = (real, *real.parents)[depth]
+    mount = mounts.mount_of(there, table)
     return Location(
         path,
         real,
         numbers,
-        spots=_spots(mounts.mount_of(there), real, PurePath()),
+        spot=_spot(mount, real, PurePath()) if mount and real.is_relative_to(mount.point) else None,
         mounted=tuple(
-            spot
-            for mount in mounts.table()
-            if real in Path(mount.point).parents
-            for spot in _spots(mount, Path(mount.point), PurePath(mount.point).relative_to(real))
+            _spot(mount, Path(mount.point), PurePath(mount.point).relative_to(real))
+            for mount in table
+            if mount.point.startswith(f"{str(real).rstrip('/')}/") and mount.point != "/"
         ),
         obstacle=None if stat.S_ISDIR(there.stat().st_mode) else there,
         gone=_is_gone(real),
     )
 
 
-def _spots(mount: Mount | None, path: Path, below: PurePath) -> tuple[Spot, ...]:
-    """Give the places of what is at a path: by its file system and, of a share, by its name."""
-    if mount is None or not path.is_relative_to(mount.point):
-        return ()
+def _spot(mount: Mount, path: Path, below: PurePath) -> Spot:
+    """Give the place of what is at a path: on its file system or, if it is a share, on that.
+
+    To the kernel two mounts of one share may be two file systems, and those of two folders of a
+    server may be one, with the same root.
+    """
+    system, root = mount.system, mount.root
+    if mounts.is_remote(mount):
+        source, below_it = mount.source.strip("/"), mount.root.rstrip("/")
+        system, root = "share", f"/{source}{'' if source.endswith(below_it) else below_it}"
     rest = path.relative_to(mount.point)
-    numbered = mounts.keeps_inodes(mount.kind)
-    spots = [Spot(mount.system, PurePosixPath(mount.root) / rest, below, numbered)]
-    if mounts.is_remote(mount):  # two mounts of one share may be two file systems to the kernel
-        source, root = mount.source.rstrip("/"), mount.root.rstrip("/")
-        share = source if source.endswith(root) else source + root
-        spots.append(Spot("share", PurePosixPath(f"/{share.lstrip('/')}") / rest, below, numbered))
-    return tuple(spots)
+    return Spot(system, PurePosixPath(root) / rest, below, mounts.keeps_inodes(mount.kind))
 
 
 def _is_gone(path: Path) -> bool:

@@ -99,11 +99,11 @@ def test_neighbours_on_one_file_system_are_no_one(tmp_path: Path, mounts: Mounts
 
 
 def share(source: str, root: str, below: str = "") -> Location:
-    """Give the location of a folder on a mount of a share, each mount a file system of its own."""
+    """Give the location of a folder on a mount of a share."""
     point = Path("/mnt") / f"{source}{root}".replace("/", "-")
-    mount = Mount(1, f"0:{source}{root}", root, str(point), "cifs", source)
-    spots = places._spots(mount, point / below, PurePath())
-    return Location(point / below, point / below, spots=spots)
+    mount = Mount(1, "0:50", root, str(point), "cifs", source)
+    spot = places._spot(mount, point / below, PurePath())
+    return Location(point / below, point / below, spot=spot)
 
 
 def test_two_mounts_of_one_share() -> None:
@@ -116,6 +116,7 @@ def test_two_mounts_of_one_share() -> None:
     assert share("//nas/photographs", "/").within(photos) is None
     assert share("//nas/photos", "/in").within(share("//nas/photos", "/out")) is None
     assert share("//other/photos", "/cut").within(photos) is None
+    assert share("nas:/a", "/", "in").within(share("nas:/b", "/", "in")) is None  # one to Linux
 
 
 def test_what_the_kernel_tells_of_mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +136,9 @@ def test_what_the_kernel_tells_of_mounts(tmp_path: Path, monkeypatch: pytest.Mon
     assert kernel.mount_type(Path("/srv/x")) == "nfs4"
     assert kernel.mount_type(Path("/srv/xy")) == "ext4"
     found = kernel.mount_of(Path("/srv/a b/deep"))
-    assert places._spots(found, Path("/srv/a b/deep"), PurePath()) == (
-        Spot("8:2", PurePosixPath("/my cut/deep"), PurePath(), numbered=True),
+    assert found is not None
+    assert places._spot(found, Path("/srv/a b/deep"), PurePath()) == Spot(
+        "8:2", PurePosixPath("/my cut/deep"), PurePath(), numbered=True
     )
     monkeypatch.setattr(kernel, "_TABLE", tmp_path / "none")
     assert kernel.mount_type(Path("/srv")) == ""
