@@ -9,9 +9,11 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
@@ -161,21 +163,26 @@ def _listed(folder: Path, name: str) -> str:
 
 
 def patiently(work: Mapping[Key, Callable[[], Found]]) -> dict[Key, Found]:
-    """Do each in a thread of its own; give what came of those that ended well, and in time."""
-    found: dict[Key, Found] = {}
+    """Do each in a thread of its own; give what came of those that went well.
+
+    Not waited for is what still runs when for a while nothing has come to an end.
+    """
+    ended: SimpleQueue[tuple[Key, tuple[Found, ...]]] = SimpleQueue()
 
     def do(key: Key, look: Callable[[], Found]) -> None:
         try:
-            found[key] = look()
+            ended.put((key, (look(),)))
         except OSError:
-            return
+            ended.put((key, ()))
 
-    threads = [Thread(target=do, args=item, daemon=True) for item in work.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_PATIENCE)
-    return dict(found)
+    for item in work.items():
+        Thread(target=do, args=item, daemon=True).start()
+    found: dict[Key, Found] = {}
+    with suppress(Empty):
+        for _ in work:
+            key, results = ended.get(timeout=_PATIENCE)
+            found.update((key, result) for result in results)
+    return found
 
 
 def _located(path: Path, table: Sequence[Mount]) -> Location:
