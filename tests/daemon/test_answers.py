@@ -5,7 +5,9 @@ import json
 import os
 import re
 import signal
+import socket
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -142,8 +144,14 @@ def test_a_daemon_that_hangs(place: Workplace, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_refused_reload_is_told_of(place: Workplace) -> None:
-    """What a reload refused is told by `status` and `health`, also of the file with the mistake."""
-    daemon = place.start()
+    """A refused reload is told by `status`, `health` and systemd, of the bad file too."""
+    address, heard = f"scissorsd-test-{os.getpid()}", list[str]()
+    systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    systemd.bind(f"\0{address}")
+    listen = iter(lambda: systemd.recv(1000).decode(), "STATUS=the end")
+    listener = Thread(target=lambda: heard.extend(listen))
+    listener.start()
+    daemon = place.start(variables={"NOTIFY_SOCKET": f"@{address}"})
     good = place.config.read_text()
     place.config.write_text(f"{good}    settle: soon\n  colour: red\n")
     daemon.send(signal.SIGHUP)
@@ -168,6 +176,12 @@ def test_a_refused_reload_is_told_of(place: Workplace) -> None:
     daemon.send(signal.SIGHUP)
     daemon.wait("config.reloaded")
     wait_for(lambda: status(place)["refused"] is None)
+    systemd.sendto(b"STATUS=the end", f"\0{address}")
+    listener.join()
+    reloads = [text for text in heard if text.startswith("READY=1\n")]
+    assert "STATUS=watching; a changed configuration was refused at" in reloads[-2]
+    assert reloads[-1] == "READY=1\nSTATUS=watching"
+    systemd.close()
     assert place.run("health", "-c", place.config).stdout == ""
     daemon.stop()
 
