@@ -1,5 +1,6 @@
 """The commands. Whatever is heavy is imported inside them, so that `--help` answers at once."""
 
+import os
 import shlex
 import signal
 import sys
@@ -191,16 +192,26 @@ def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, 
 
 
 def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> "Config":
-    from scissorsd import states
+    from scissorsd import places, states
     from scissorsd.config import from_values
 
-    inbox, outbox = inbox.absolute(), outbox.absolute()
+    inbox, outbox = (Path(os.path.realpath(folder)) for folder in (inbox, outbox))
     if not inbox.is_dir():
         raise UsageError(f"{inbox} is not a folder", "Make it first, or check the path.")
+    obstacle = places.locate([outbox])[outbox].obstacle
+    if obstacle is not None:
+        raise UsageError(f"{obstacle} is not a folder", "Choose another one for the results.")
     values = _values(inbox, outbox, options)
     values["state"] = values["state"] or str(states.for_pair(inbox, outbox))
     loaded = from_values(values, base=Path.cwd())
     _warn(loaded)
+    try:
+        outbox.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(
+            f"the outbox {outbox} cannot be made: {why}", "Choose another folder for the results."
+        ) from error
     states.remember(loaded.config.state, values)
     return loaded.config
 
@@ -423,17 +434,25 @@ def check(config: Path | None) -> int:
 @_state
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(config: Path | None, state: Path | None, *, as_json: bool) -> int:
-    """Show how each inbox stands, where the networks run, and the last jobs."""
+    """Show how each inbox stands, where the networks run, and the last jobs.
+
+    Where several pairs of folders were worked on, and none is named, a line for each.
+    """
     import json
 
     from scissorsd import answers, states
-    from scissorsd.tables import show_status
+    from scissorsd.tables import show_states, show_status
 
-    told = answers.status(states.find(config, state))
+    chosen, others = states.to_show(config, state)
+    told = answers.status(chosen) if chosen is not None else None
+    rest = [answers.status(other) for other in others]
     if as_json:
-        click.echo(json.dumps(told, indent=2))
-    else:
+        click.echo(json.dumps(told if told is not None else {"states": rest}, indent=2))
+        return EXIT_OK
+    if told is not None:
         show_status(told)
+    if rest:
+        show_states(rest, heading="other folders" if told is not None else "")
     return EXIT_OK
 
 
@@ -447,8 +466,12 @@ def why(path: Path, config: Path | None, state: Path | None) -> int:
     from scissorsd.logs import plain
 
     path = path.absolute()
-    for sentence in answers.why(states.find(config, state, about=path), path):
-        click.echo(plain(sentence))
+    places = states.about(path, config, state)
+    for place in places:
+        if len(places) > 1:
+            click.echo(plain(f"{states.in_words(place)}:"))
+        for sentence in answers.why(place, path):
+            click.echo(plain(sentence))
     return EXIT_OK
 
 
@@ -464,7 +487,10 @@ def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, f
     if failed == bool(paths):
         raise UsageError("name the pictures to take again, or give --failed")
     absolute = [path.absolute() for path in paths]
-    place = states.find(config, state, about=absolute[0] if absolute else None)
+    if failed:
+        place = states.find(config, state)
+    else:
+        place = answers.where_failed(states.about(absolute[0], config, state), absolute[0])
     count = 0
     for sentence in answers.retry(place, absolute, failed=failed):
         count += 1
@@ -480,12 +506,20 @@ def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, f
 @_config
 @_state
 def health(config: Path | None, state: Path | None) -> int:
-    """Exit with 0 if a daemon is alive and every watcher works, else with 1 and the reason."""
+    """Exit with 0 if a daemon is alive and every watcher works, else with 1 and the reason.
+
+    A changed configuration that was refused is only told of: the daemon works on by the old one.
+    """
     from scissorsd import standing, states
 
-    troubles = standing.troubles(state or states.find(config, state).folder)
-    for trouble in troubles:
-        click.echo(trouble)
+    troubles = 0
+    for folder in [state] if state else states.to_be_healthy(config):
+        for trouble in standing.troubles(folder):
+            troubles += 1
+            click.echo(trouble)
+        stands = standing.read(folder)
+        if stands is not None and stands.refusal is not None and standing.is_running(folder):
+            click.echo(f"note: {stands.refusal.in_words()}; the old one goes on")
     return EXIT_FAILURE if troubles else EXIT_OK
 
 

@@ -18,7 +18,17 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, journal, oom, pipeline, standing, telling
+from scissorsd import (
+    __version__,
+    faults,
+    journal,
+    oom,
+    pipeline,
+    places,
+    spellings,
+    standing,
+    telling,
+)
 from scissorsd.config import Config, Inbox
 from scissorsd.core.pace import Pace
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
@@ -31,6 +41,7 @@ from scissorsd.errors import (
     ScissorsError,
     WeightsError,
 )
+from scissorsd.folderwatch import Barred, FolderWatch
 from scissorsd.journal import Journal
 from scissorsd.logs import Seldom
 from scissorsd.machine import TOO_FEW_THREADS, memory_bounds
@@ -115,7 +126,7 @@ class Daemon:
         self._on_beat = on_beat
         self._load_anew = load_anew
         self._watchers: dict[str, InboxWatcher] = {}
-        self._queue: queue.SimpleQueue[Message | Ended | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Message | Barred | Ended | None] = queue.SimpleQueue()
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by id: what, since when
         self._journal_lost = False
         self._job_lines = telling.JobLines()
@@ -126,6 +137,8 @@ class Daemon:
         self._told_to_stop_at = 0.0
         self._stopped_by = 0  # the signal
         self._reload_wanted = False
+        self._refusal: standing.Refusal | None = None
+        self._folders = FolderWatch(self._queue.put)
         self._started_at = time.time()
         self._workers = config.workers or max(2, usable_cpus())
 
@@ -134,6 +147,7 @@ class Daemon:
         with standing.lock(self.config.state):
             self._listen_to_signals()
             threading.excepthook = _tell_of_death
+            self._folders.claim(self.config)
             self._open_journal()
             crashed = standing.watch_for_crashes(self.config.state)
             if crashed:
@@ -150,6 +164,7 @@ class Daemon:
                     raise
             finally:
                 self._stop()
+                self._folders.close()
                 self.journal.close()
                 self._oom.end()
         if self.once and self.is_cut_short():
@@ -185,9 +200,9 @@ class Daemon:
         litter = self.journal.cut_short()
 
         def clear_up() -> None:
-            for job_id, places in litter:
+            for job_id, where in litter:
                 with suppress(ScissorsError):  # its next worker sweeps, too, or says why not
-                    pipeline.sweep(self.journal, job_id, places)
+                    pipeline.sweep(self.journal, job_id, where)
 
         _aside(clear_up, "clear up", CLEAR_UP_LIMIT)
 
@@ -224,7 +239,11 @@ class Daemon:
             for path in desk.ready
             if path not in desk.held
         ]
-        away = [(str(d.inbox.path), d.away) for d in self.desks.values() if d.away]
+        away = [
+            (str(d.inbox.path), d.away or d.barred)
+            for d in self.desks.values()
+            if d.away or d.barred
+        ]
         return self.totals.failures + held + resting + away
 
     # --- start and stop ----------------------------------------------------------------------
@@ -280,6 +299,7 @@ class Daemon:
 
     def _open(self, inbox: Inbox) -> None:
         looks = ONCE_LOOKS if self.once else LOOKS
+        spellings.follow(self.journal, inbox)
         self.desks[inbox.name] = Desk.open(
             inbox,
             self.journal,
@@ -359,6 +379,7 @@ class Daemon:
             self._hand_out(now)
             self._heed_other_processes()
             self._heed_reload()
+            self._folders.beat(self.config, self.journal, now)
             alive = self._supervise()
             if alive and now >= next_ping:
                 notify("WATCHDOG=1")
@@ -389,9 +410,12 @@ class Daemon:
         except queue.Empty:
             return
 
-    def _take(self, message: Message | Ended | None) -> None:
+    def _take(self, message: Message | Barred | Ended | None) -> None:
         if isinstance(message, Ended):
             self._take_ended(message)
+        elif isinstance(message, Barred):
+            for desk in self.desks.values():
+                desk.bar(message.why.get(desk.name, ""))
         elif message is not None:  # which is only to wake the loop
             self._take_news(message)
 
@@ -413,11 +437,14 @@ class Daemon:
             case EventsLost(why=why):
                 log.warning("inbox.events_lost", inbox=desk.name, why=why, now="it is scanned")
             case Watched() | Away():
+                if desk.away:
+                    self._folders.want()
                 desk.note_watch(message, monotonic())
 
     def _nothing_left(self) -> bool:
         return all(
             desk.away
+            or desk.barred
             or (
                 desk.scans
                 and not (desk.settler or desk.working)
@@ -539,13 +566,16 @@ class Daemon:
         try:
             self._reconfigure(self._load_anew())
         except ConfigError as error:
+            self._refusal = standing.Refusal(time.time(), error.problems)
             for problem in error.problems:
                 log.error("config.problem", problem=problem)  # noqa: TRY400 - for a person
             log.error(  # noqa: TRY400 - the same
                 "config.kept", why="the new one has problems; the old one goes on"
             )
-
-        notify("READY=1")
+        else:
+            self._refusal = None
+        said = f"; {self._refusal.in_words()}" if self._refusal is not None else ""
+        notify("READY=1", f"STATUS=watching{said}")
 
     def _reconfigure(self, new: Config) -> None:
         """Take over a new configuration; what is in hand finishes under the old rules."""
@@ -557,7 +587,7 @@ class Daemon:
         self._catalogue.update(new.catalogue)
         self.bench = replace(self.bench, limits=new.limits)
         self._workers = new.workers or max(2, usable_cpus())
-        wanted = {inbox.name: inbox for inbox in new.inboxes}
+        wanted = {inbox.name: self._as_in_hand(inbox) for inbox in new.inboxes}
         for name, desk in list(self.desks.items()):
             inbox = wanted.get(name)
             if inbox is None or inbox.path != desk.inbox.path:
@@ -567,7 +597,16 @@ class Daemon:
         for name, inbox in wanted.items():
             if name not in self.desks:
                 self._open(inbox)
+        self._folders.want()
         log.info("config.reloaded", inboxes=list(self.desks))
+
+    def _as_in_hand(self, inbox: Inbox) -> Inbox:
+        """Give an inbox whose pictures are in hand under the path by which they are."""
+        for desk in self.desks.values():
+            other = desk.inbox.path
+            if desk.working and other != inbox.path and places.same(other, inbox.path):
+                return replace(inbox, path=other)
+        return inbox
 
     def _close(self, name: str) -> None:
         self._watchers.pop(name).stop()
@@ -576,6 +615,7 @@ class Daemon:
 
     def _change(self, desk: Desk, inbox: Inbox) -> None:
         """Give a desk its new rules and its watcher its new options; a new scan applies them."""
+        spellings.follow(self.journal, inbox)
         desk.change(inbox)
         self._watchers.pop(inbox.name).stop()
         self._watch(inbox)
@@ -609,6 +649,7 @@ class Daemon:
             seconds_left=self.seconds_left(),
             providers=telling.provider_standings(self.sessions),
             inboxes=inboxes,
+            refusal=self._refusal,
         )
 
 

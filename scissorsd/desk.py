@@ -77,6 +77,7 @@ class Desk:
     suspects: dict[str, int] = field(default_factory=dict)
     watched: Watched | None = None
     away: str = ""
+    barred: str = ""  # why nothing of it may be taken, though it is there
     unseen: str = ""  # what of the inbox the last scan could not look at
     scans: int = 0
     paused: Hold | None = None  # the whole outbox waits
@@ -212,7 +213,7 @@ class Desk:
         One that was in hand when the program died is only given when nothing else is in hand, so
         that the culprit is known if it dies again; and last, so that the others come out.
         """
-        if self.away or (self.paused is not None and now < self.paused.until):
+        if self.away or self.barred or (self.paused is not None and now < self.paused.until):
             return None
         while path := self._first_ready(alone=alone):
             settled_at, sighting = self.ready.pop(path)
@@ -338,6 +339,14 @@ class Desk:
         self.away, self.watched = "", message
         if self.changes.left("watched", now):
             said.info("inbox.watched", mode=message.mode, why=message.why)
+
+    def bar(self, why: str) -> None:
+        """Take nothing while there is a reason not to; without one, go on."""
+        if why and why != self.barred:
+            log.error("inbox.barred", inbox=self.name, path=str(self.inbox.path), why=one_line(why))
+        elif self.barred and not why:
+            log.info("inbox.unbarred", inbox=self.name, path=str(self.inbox.path))
+        self.barred = why
 
     def remind(self, now: float) -> None:
         """Say that the inbox is away: once, then rarely."""

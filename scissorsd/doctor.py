@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scissorsd import folders, weights
+from scissorsd import folders, mounts, weights
 from scissorsd.config import Config, Inbox
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import ScissorsError, WeightsError
@@ -47,8 +47,8 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
         yield Finding("note", "no configuration was given, so no folders were looked at", "Use -c.")
         return
     yield _writable("the state folder", config.state)
-    kind = folders.mount_type(config.state)
-    if not folders.raises_events(kind):
+    kind = mounts.mount_type(config.state)
+    if not mounts.raises_events(kind):
         yield Finding(
             "bad", f"the state folder is on {kind}", "Set 'state:' to a folder on a local disk."
         )
@@ -136,13 +136,13 @@ def _inbox(inbox: Inbox) -> Iterator[Finding]:
     if away:
         yield Finding("bad", f"inbox {inbox.name} is away: {away}", "Make or mount it.")
         return
-    kind = folders.mount_type(inbox.path)
-    polled = inbox.watch == "polling" or (inbox.watch == "auto" and not folders.raises_events(kind))
+    kind = mounts.mount_type(inbox.path)
+    polled = inbox.watch == "polling" or (inbox.watch == "auto" and not mounts.raises_events(kind))
     how = "polling" if polled else "native events"
     yield Finding(
         "ok", f"inbox {inbox.name}: {inbox.path} on {kind or 'an unknown file system'}, {how}"
     )
-    if not polled and not folders.raises_events(kind):
+    if not polled and not mounts.raises_events(kind):
         yield Finding(
             "bad",
             f"inbox {inbox.name}: {kind} raises no events for what other machines write",

@@ -46,6 +46,7 @@ from scissorsd.core.stamps import Stamp
 from scissorsd.errors import JournalDamagedError, JournalError, JournalVersionError
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
+Folder = Literal["inbox", "outbox"]
 
 _ENDED = ("done", "failed")
 _LIKE = "stamps.size = ? AND stamps.mtime_ns = ?"
@@ -113,6 +114,15 @@ CREATE TABLE about (
 );
 INSERT INTO about VALUES (lower(hex(randomblob(4))));
 """
+
+_SPELLING = {
+    "inbox": "SELECT 1 FROM jobs WHERE inbox = ? LIMIT 1",
+    "outbox": "SELECT 1 FROM jobs WHERE outbox = ? LIMIT 1",
+}
+_SPELLINGS = {
+    "inbox": "SELECT DISTINCT inbox FROM jobs",
+    "outbox": "SELECT DISTINCT outbox FROM jobs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -747,6 +757,54 @@ class Journal:
         """Mark a failed or finished job to be taken again."""
         with self._transaction("ask_again"):
             self._update(job_id, state="again", attempts=0, reason="", set_aside="[]")
+            self._known.clear()
+
+    # --- spellings ---------------------------------------------------------------------------
+
+    def is_spelling(self, column: Folder, folder: Path) -> bool:
+        """Whether anything is known of an inbox or outbox by this path."""
+        with self._locked("read") as db:
+            found = db.execute(_SPELLING[column], (os.fsencode(folder),)).fetchone()
+        return found is not None
+
+    def spellings(self, column: Folder) -> set[Path]:
+        """Give every path by which an inbox or outbox is known."""
+        with self._locked("read") as db:
+            return {Path(os.fsdecode(path)) for (path,) in db.execute(_SPELLINGS[column])}
+
+    def respell_inbox(self, old: Path, new: Path) -> None:
+        """Know an inbox by another path from now on, by which nothing is known yet."""
+        with self._transaction("respell") as db:
+            db.execute(
+                "UPDATE jobs SET inbox = ? WHERE inbox = ?", (os.fsencode(new), os.fsencode(old))
+            )
+            self._known.clear()
+
+    def respell_outbox(self, old: Path, new: Path) -> None:
+        """Know an outbox by another path from now on, by which nothing is known yet."""
+        before, after = f"{old}/".replace("//", "/"), f"{new}/".replace("//", "/")
+        with self._transaction("respell") as db:
+            rows = db.execute(
+                "SELECT key FROM names WHERE job IN (SELECT id FROM jobs WHERE outbox = ?)",
+                (os.fsencode(old),),
+            ).fetchall()
+            keys = [os.fsdecode(key) for (key,) in rows]
+            begins = name_key(before)
+            db.executemany(
+                "UPDATE OR IGNORE names SET key = ? WHERE key = ?",
+                [
+                    (os.fsencode(name_key(after) + key.removeprefix(begins)), os.fsencode(key))
+                    for key in keys
+                    if key.startswith(begins)
+                ],
+            )
+            # Within JSON a path begins after a quotation mark, and none stands bare inside one.
+            paths = [json.dumps(path)[:-1] for path in (before, after)]
+            db.execute(
+                "UPDATE jobs SET outbox = ?, published = replace(published, ?, ?),"
+                " set_aside = replace(set_aside, ?, ?) WHERE outbox = ?",
+                (os.fsencode(new), *paths, *paths, os.fsencode(old)),
+            )
             self._known.clear()
 
     # --- SQL ---------------------------------------------------------------------------------

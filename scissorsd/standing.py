@@ -8,11 +8,13 @@ import faulthandler
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
 from scissorsd import placing
@@ -58,6 +60,26 @@ class ProviderStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A changed configuration that a running daemon did not take over."""
+
+    at: float  # seconds since the epoch
+    problems: tuple[str, ...]
+
+    def in_words(self) -> str:
+        """Say when it was refused, and where its mistakes are."""
+        when, now = (datetime.fromtimestamp(at, tz=UTC).astimezone() for at in (self.at, time()))
+        moment = when.strftime("%H:%M" if when.date() == now.date() else "%Y-%m-%d %H:%M")
+        lines = [found[1] for problem in self.problems if (found := _LINE.search(problem))]
+        where = ", ".join(dict.fromkeys(lines))
+        place = f"line{'s' if ',' in where else ''} {where}" if where else self.problems[0]
+        return f"a changed configuration was refused at {moment} ({place})"
+
+
+_LINE = re.compile(r":(\d+):\d+: ")
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A daemon as `status` shows it."""
 
@@ -70,6 +92,7 @@ class Standing:
     seconds_left: float | None  # that the backlog will take; none: nothing is in hand, or unknown
     providers: tuple[ProviderStanding, ...]
     inboxes: tuple[InboxStanding, ...]
+    refusal: Refusal | None = None  # of the last reload
 
 
 @contextmanager
@@ -159,8 +182,10 @@ def read(state: Path) -> Standing | None:
         values = json.loads((state / FILE).read_text())
         inboxes = [InboxStanding(**_known(InboxStanding, i)) for i in values["inboxes"]]
         providers = [ProviderStanding(**_known(ProviderStanding, m)) for m in values["providers"]]
+        refused = values.pop("refusal", None)
+        refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
         told = {**values, "inboxes": tuple(inboxes), "providers": tuple(providers)}
-        return Standing(**_known(Standing, told))
+        return Standing(**_known(Standing, told), refusal=refusal)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

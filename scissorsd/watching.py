@@ -41,13 +41,11 @@ from scissorsd.folders import (
     Root,
     check_listable,
     is_folder,
-    keeps_inodes,
     look,
-    mount_type,
-    raises_events,
     scan,
 )
 from scissorsd.machine import TOO_FEW_THREADS
+from scissorsd.mounts import keeps_inodes, mount_type, raises_events
 
 # What watchdog says on stderr is no log line; of what matters `_Remarks` hears.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())

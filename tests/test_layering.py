@@ -21,16 +21,18 @@ FLOORS = (
     {"errors"},
     {"core"},
     {"faults", "placing", "streams"},  # faults on purpose, and what all floors above stand on
+    {"mounts"},
+    {"places"},
     {
-        *("config", "downloads", "weights", "machine", "runtime", "slots"),
+        *("config", "downloads", "weights", "machine", "runtime", "slots", "claims"),
         *("openvino", "providers", "sessions"),
         *("metadata", "png", "tiff", "encoding", "decoding", "deep", "images"),
         *("folders", "journal", "wal", "watching"),
         *("notify", "logs", "standing", "speeds", "unit", "memory", "oom"),
     },
-    {"making"},
+    {"making", "spellings"},
     {"pipeline"},
-    {"desk"},
+    {"desk", "folderwatch"},
     {"telling"},
     {"daemon"},
     {
