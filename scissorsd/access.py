@@ -31,9 +31,10 @@ def warnings(settings: Config, path: Path, made: unit.Unit, account: str | None)
     wanted = [folder for folder, _ in wanted_folders(settings)]
     # one user's daemon makes its outboxes; another may not write where they would be
     needed = [inbox.path for inbox in settings.inboxes] if made.personal else wanted
+    mounts = {folder for folder, require_mount in wanted_folders(settings) if require_mount}
     for folder in dict.fromkeys(needed):
         if not folder.exists():
-            yield _missing(folder, account)
+            yield _missing(folder, account, mount=folder in mounts)
     try:
         may = _may(account) if account or made.personal else None
     except KeyError:
@@ -51,11 +52,14 @@ def warnings(settings: Config, path: Path, made: unit.Unit, account: str | None)
             yield _mend(*found, account)
 
 
-def _missing(folder: Path, account: str | None) -> str:
+def _missing(folder: Path, account: str | None, *, mount: bool) -> str:
+    if mount:
+        return f"WARNING: {folder} is not there; make and mount it before the start"
     words = ["mkdir", "-p", str(folder)]
     if account:
         words = ["install", "-d", "-o", account, "-g", account, str(folder)]
-    return f"WARNING: {folder} is not there; make or mount it before the start: {shlex.join(words)}"
+    command = f"{shlex.join(words)} (or install with --make-folders)"
+    return f"WARNING: {folder} is not there; make or mount it before the start: {command}"
 
 
 def _may(account: str | None) -> _May:

@@ -1,8 +1,10 @@
 """The answers of `status`, `why` and `retry`: from the journal and how the daemon stands."""
 
+import errno
+import os
 import shlex
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -10,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import get_args
 
-from scissorsd import folders, places, spellings, standing
+from scissorsd import accounts, folders, places, spellings, standing
 from scissorsd.config import Inbox
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.rules import REVIEW_FOLDER, Verdict, choose
@@ -19,7 +21,7 @@ from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.journal import FILE, Entry, Journal
 from scissorsd.logs import one_line, plain
 from scissorsd.pipeline import is_note_of, own_file
-from scissorsd.standing import Standing
+from scissorsd.standing import InboxStanding, Standing, kinds_of_held
 from scissorsd.states import DEFAULT_CONFIG, State, is_own
 
 LAST_JOBS = 10
@@ -35,6 +37,7 @@ def status(state: State) -> dict[str, object]:
     live = {i.name: i for i in stands.inboxes} if stands is not None and running else {}
     journal = _journal(state)
     inboxes = []
+    waiting = journal.unfinished() if journal is not None else []
     for inbox in state.config.inboxes:
         path = spellings.recorded(journal, inbox).path if journal is not None else inbox.path
         counts = journal.counts(path) if journal is not None else {}
@@ -54,6 +57,7 @@ def status(state: State) -> dict[str, object]:
                 "working": now.working if now else 0,
                 "held": now.held if now else counts.get("held", 0) + counts.get("published", 0),
                 "held_why": now.held_why if now else "",
+                "held_kinds": _held_kinds(inbox, now, waiting),
                 "unseen": now.unseen if now else "",
                 "done": counts.get("done", 0),
                 "failed": counts.get("failed", 0),
@@ -82,6 +86,26 @@ def status(state: State) -> dict[str, object]:
         "inboxes": inboxes,
         "jobs": [_plain(entry) for entry in journal.latest(LAST_JOBS)] if journal else [],
     }
+
+
+def _held_kinds(
+    inbox: Inbox, now: InboxStanding | None, waiting: Iterable[Entry]
+) -> list[dict[str, object]]:
+    """Give the kinds of what is held: as the daemon has them or, without one, by the journal."""
+    kinds = now.held_kinds if now else ()
+    if not kinds and (now is None or now.held):
+        left = [e for e in waiting if e.inbox == str(inbox.path) and e.state != "begun"]
+        kinds = kinds_of_held((e.path, e.reason or _LEFT, _without_names(e)) for e in left)
+    return [asdict(kind) for kind in kinds]
+
+
+_LEFT = "What is left is to dispose of the source."
+
+
+def _without_names(entry: Entry) -> str:
+    """Give the reason of an entry as far as it may be that of others."""
+    stem = entry.path.rpartition(".")[0]
+    return entry.reason.replace(entry.path, "…").replace(stem or entry.path, "…")
 
 
 def _advice(
@@ -145,6 +169,7 @@ def why(state: State, path: Path) -> Iterator[str]:
     entry = next((e for e in entries if (e.size, e.mtime_ns) == sighting.version), None)
     if entry is not None:
         yield _told(state, entry)
+        yield from _why_denied(state, entry, path)
         return
     if entries:
         yield f"It has changed since it was last cut ({_told(state, entries[0])})"
@@ -247,6 +272,20 @@ def _why_waiting(state: State, inbox: Inbox, size: int) -> str:
     return (
         f"It waits until it has not changed for {inbox.settle:g} s, and for its turn; it is seen "
         f"at the latest by the next scan (every {inbox.rescan:g} s)."
+    )
+
+
+def _why_denied(state: State, entry: Entry, path: Path) -> Iterator[str]:
+    """Say whose a picture is that is held because somebody may not do something with it."""
+    denied = any(os.strerror(number) in entry.reason for number in (errno.EACCES, errno.EPERM))
+    if entry.state not in {"held", "published"} or not denied:
+        return
+    daemon = accounts.of_daemon(state.folder)
+    who = f"; scissorsd works as {daemon.name}" if daemon is not None else ""
+    yield (
+        f"It belongs to {accounts.whose(path) or 'nobody who can be told'}, and its folder to "
+        f"{accounts.whose(path.parent)}{who}. 'scissorsd doctor' tries all folders, and says what "
+        "lets it in."
     )
 
 

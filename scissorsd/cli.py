@@ -196,6 +196,9 @@ def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) ->
     from scissorsd.config import from_values
 
     inbox, outbox = (Path(os.path.realpath(folder)) for folder in (inbox, outbox))
+    if inbox.is_file():
+        command = shlex.join(["scissorsd", "cut", str(inbox), "-o", str(outbox)])
+        raise UsageError(f"{inbox} is a file, not a folder", f"To cut one picture: {command}")
     if not inbox.is_dir():
         raise UsageError(f"{inbox} is not a folder", "Make it first, or check the path.")
     obstacle = places.locate([outbox])[outbox].obstacle
@@ -637,13 +640,28 @@ def _known_model(catalogue: Mapping[str, "Model"], name: str) -> "Model":
 @_models
 def doctor(config: Path | None, models: Path | None) -> int:
     """Show which providers truly work, models, limits, mounts and folders; say what to do."""
+    from itertools import chain
+
     from scissorsd import doctor as doctors
+    from scissorsd import folderdoctor
     from scissorsd.tables import show_findings
 
     _set_up_logs(debug=False, quiet=True)
     path = config or (Path(DEFAULT_CONFIG) if Path(DEFAULT_CONFIG).exists() else None)
-    settings = _load(path) if path else None
-    return EXIT_OK if show_findings(doctors.examine(settings, models)) else EXIT_FAILURE
+    settings = _load(path) if path else _only_known()
+    of_folders = folderdoctor.examine(settings, path) if settings else ()
+    good = show_findings(chain(doctors.examine(settings, models), of_folders))
+    return EXIT_OK if good else EXIT_FAILURE
+
+
+def _only_known() -> "Config | None":
+    """Give what a `watch` without a configuration file works by, if there is but one."""
+    from scissorsd import standing, states
+
+    known = states.everyone(None, None)
+    if len(known) > 1:
+        known = [state for state in known if standing.is_running(state.folder)]
+    return known[0].config if len(known) == 1 else None
 
 
 # --- as a service ----------------------------------------------------------------------------
@@ -662,8 +680,13 @@ def service() -> None:
 @_personal
 @_config
 @click.option("--dry-run", is_flag=True, help="Show the unit and write nothing.")
+@click.option(
+    "--make-folders", is_flag=True, help="Make inboxes, outboxes and move_to that are missing."
+)
 @_root
-def install_service(config: Path | None, root: Path, *, user: bool, dry_run: bool) -> int:
+def install_service(
+    config: Path | None, root: Path, *, user: bool, dry_run: bool, make_folders: bool
+) -> int:
     """Write the unit for this installation and a configuration; say what was done, and what next.
 
     The configuration is /etc/scissorsd/scissorsd.yaml, or with --user
@@ -674,8 +697,10 @@ def install_service(config: Path | None, root: Path, *, user: bool, dry_run: boo
     place = services.Place(personal=user, root=root.absolute())
     if dry_run:
         click.echo(services.unit_text(place, config), nl=False)
+        for sentence in services.folders_to_make(place, config) if make_folders else ():
+            click.echo(sentence, err=True)  # standard output is the unit
         return EXIT_OK
-    for sentence in services.install(place, config):
+    for sentence in services.install(place, config, make_folders=make_folders):
         click.echo(sentence)
     return EXIT_OK
 

@@ -1,5 +1,6 @@
 """Cutting at once, without a daemon: the command `cut` and the function `cut_out`."""
 
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ def cut_all(
     )
     for picture in pictures:
         try:
+            _refuse_folder(picture, out)
             targets = [_target(picture, output, out, pictures, outputs) for output in outputs]
             if not overwrite:
                 _refuse_to_overwrite(targets)
@@ -146,6 +148,15 @@ def cut_all(
                     "there is not enough memory for this picture", "Make it smaller, or give more."
                 ),
             )
+
+
+def _refuse_folder(picture: Path, out: Path | None) -> None:
+    if picture.is_dir():
+        outbox = shlex.quote(str(out)) if out is not None else "OUTBOX"
+        raise UsageError(
+            "it is a folder, not a picture",
+            f"To cut all that is in it: scissorsd once {shlex.quote(str(picture))} {outbox}",
+        )
 
 
 def _target(

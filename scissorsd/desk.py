@@ -39,6 +39,7 @@ class Hold:
     times: int = 0
     looks: int = 0  # how often it was found truncated, or had too little memory
     outbox_wide: bool = False
+    kind: str = ""  # what the reason has in common with other pictures'
 
 
 _NOTHING = Sighting("", 0, 0, 0, 0)
@@ -286,6 +287,7 @@ class Desk:
             self.suspects[path] = 1
         hold.reason = outcome.reason
         hold.outbox_wide = outcome.outbox_wide
+        hold.kind = outcome.kind or outcome.reason
         self.held[path] = hold
         if outcome.outbox_wide:
             self._rest(outcome.reason, now)

@@ -1,13 +1,12 @@
 """`doctor`: what this machine can do, what stands in the way, and what to do about it."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scissorsd import folders, mounts, weights
-from scissorsd.config import Config, Inbox
+from scissorsd import weights
+from scissorsd.config import Config
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import ScissorsError, WeightsError
 from scissorsd.machine import memory_bounds
@@ -30,7 +29,7 @@ class Finding:
 
 
 def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
-    """Give every finding, each as soon as it is there."""
+    """Give every finding but those about the folders, each as soon as it is there."""
     catalogue = config.catalogue if config else CATALOGUE
     yield from _packages()
     require_gpu = config is not None and config.require_gpu
@@ -45,15 +44,6 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
     yield from _memory(config.memory if config else MEMORY)
     if config is None:
         yield Finding("note", "no configuration was given, so no folders were looked at", "Use -c.")
-        return
-    yield _writable("the state folder", config.state)
-    kind = mounts.mount_type(config.state)
-    if not mounts.raises_events(kind):
-        yield Finding(
-            "bad", f"the state folder is on {kind}", "Set 'state:' to a folder on a local disk."
-        )
-    for inbox in config.inboxes:
-        yield from _inbox(inbox)
 
 
 def _packages() -> Iterator[Finding]:
@@ -129,44 +119,3 @@ def _memory(wanted: int) -> Iterator[Finding]:
         yield Finding("note", what, advice)
     else:
         yield Finding("ok", what)
-
-
-def _inbox(inbox: Inbox) -> Iterator[Finding]:
-    away = folders.Root(inbox.path, require_mount=inbox.require_mount).why_away()
-    if away:
-        yield Finding("bad", f"inbox {inbox.name} is away: {away}", "Make or mount it.")
-        return
-    kind = mounts.mount_type(inbox.path)
-    polled = inbox.watch == "polling" or (inbox.watch == "auto" and not mounts.raises_events(kind))
-    how = "polling" if polled else "native events"
-    yield Finding(
-        "ok", f"inbox {inbox.name}: {inbox.path} on {kind or 'an unknown file system'}, {how}"
-    )
-    if not polled and not mounts.raises_events(kind):
-        yield Finding(
-            "bad",
-            f"inbox {inbox.name}: {kind} raises no events for what other machines write",
-            "Set 'watch: polling' or 'watch: auto'.",
-        )
-    disposes = any(rule.source != "keep" for rule in inbox.rules)
-    if not os.access(inbox.path, os.R_OK | os.X_OK):
-        yield Finding("bad", f"inbox {inbox.name} cannot be read by this user", "Give it access.")
-    elif disposes and not os.access(inbox.path, os.W_OK):
-        yield Finding(
-            "bad",
-            f"inbox {inbox.name}: a rule moves or deletes sources, but this user may not",
-            "Give it write access, or say 'source: keep'.",
-        )
-    yield _writable(f"the outbox of {inbox.name}", inbox.outbox)
-
-
-def _writable(name: str, folder: Path) -> Finding:
-    nearest = folder
-    while not nearest.exists():
-        nearest = nearest.parent
-    if os.access(nearest, os.W_OK | os.X_OK):
-        missing = "" if nearest == folder else " (will be made)"
-        return Finding("ok", f"{name}: {folder}{missing}")
-    return Finding(
-        "bad", f"{name}: {nearest} cannot be written by this user", "Give it write access."
-    )

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd import access, mounts, unit
+from scissorsd import access, mounts, newfolders, unit
 from scissorsd.config import Config, load
 from scissorsd.errors import ConfigError, ScissorsError, UsageError
 
@@ -87,6 +87,12 @@ def _own_settings() -> Path:
 def unit_text(place: Place, config: Path | None = None) -> str:
     """Give the unit that `install` would write; raises ConfigError for a bad configuration."""
     return unit.text(_unit(place, *_loaded(place, config)))
+
+
+def folders_to_make(place: Place, config: Path | None = None) -> list[str]:
+    """Say which folders `install` would make with `make_folders`."""
+    _, settings = _loaded(place, config)
+    return list(newfolders.shown(settings, None if place.personal else unit.ACCOUNT))
 
 
 def _loaded(place: Place, path: Path | None) -> tuple[Path, Config]:
@@ -213,7 +219,9 @@ def _texts(paths: Iterable[Path]) -> tuple[str, ...]:
 # --- install ---------------------------------------------------------------------------------
 
 
-def install(place: Place, config: Path | None = None) -> Iterator[str]:
+def install(
+    place: Place, config: Path | None = None, *, make_folders: bool = False
+) -> Iterator[str]:
     """Write the unit and what it needs; give a sentence for each thing done, and what to do next.
 
     Before anything is written, raises UsageError without root or over somebody else's unit, and
@@ -233,8 +241,12 @@ def install(place: Place, config: Path | None = None) -> Iterator[str]:
     yield _manner(made)
     if not place.personal:
         yield from _account_and_folders(place)
-    yield from _told_to_manager(place)
     account = unit.ACCOUNT if place.live and not place.personal else None
+    if make_folders and place.live:
+        yield from newfolders.make(settings, account)
+    elif make_folders:
+        yield "folders are made by an install on the machine itself"
+    yield from _told_to_manager(place)
     yield from access.warnings(settings, path, made, account)
     yield from _next(place)
 

@@ -14,11 +14,12 @@ from datetime import datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Lock
 
 from PIL import Image, ImageFont, PngImagePlugin
 
-from scissorsd import folders, places, spellings
+from scissorsd import folders, places, reach, spellings
 from scissorsd.core import sheets
 from scissorsd.core.colours import between, to_rgb
 from scissorsd.core.rules import FAILED_FOLDER, PROCESSED_FOLDER, REVIEW_FOLDER
@@ -65,6 +66,7 @@ def write(
     an outbox, or over a file that is no sheet.
     """
     outbox = outbox.absolute()
+    _refuse_inbox(outbox, states)
     target = _target(out)
     _refuse_among_pictures(target, outbox, states)
     outputs, journalled = _latest(outbox, states, count)
@@ -114,14 +116,40 @@ def _sum(outputs: Sequence[Output], *, journalled: bool) -> str:
 # --- where it goes ---------------------------------------------------------------------------
 
 
+def _refuse_inbox(folder: Path, states: Sequence[State]) -> None:
+    """Refuse an inbox that is no outbox of another, and name its own."""
+    inboxes = [inbox for state in states for inbox in state.config.inboxes]
+    if any(_below(folder, inbox.outbox) is not None for inbox in inboxes):
+        return
+    for inbox in inboxes:
+        if _below(folder, inbox.path) is not None:
+            command = shlex.join(["scissorsd", "sheet", str(inbox.outbox)])
+            raise UsageError(
+                f"{folder} is an inbox: what lies there is yet to be cut",
+                f"Its cutouts go to {inbox.outbox}: {command}",
+            )
+
+
 def _target(out: Path | None) -> Path:
-    target = Path(NAME) if out is None else out / NAME if out.is_dir() else out
+    target = _usual_place() if out is None else out / NAME if out.is_dir() else out
     if target.suffix.lower() not in _ENCODERS:
         raise UsageError(
             f"a sheet is written as JPEG or PNG, not as {target.suffix or 'a file without ending'}",
             f"Name the file {target.with_suffix('.jpg').name}.",
         )
     return target.absolute()
+
+
+def _usual_place() -> Path:
+    """Give the place in the working folder; another where that cannot be written to.
+
+    In a container it mostly cannot. Raises UsageError where there is no other either.
+    """
+    for find in (Path.cwd, Path.home, lambda: Path(gettempdir())):
+        with suppress(OSError, RuntimeError):  # it is gone, or the user has none
+            if reach.can_write(folder := find()):
+                return folder / NAME
+    raise UsageError("neither this folder nor the home folder can be written", "Give -o FILE.")
 
 
 def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[State]) -> None:
@@ -136,14 +164,15 @@ def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[State]) 
         if _below(target.parent, folder) is not None:
             raise UsageError(
                 f"the sheet would lie in {what}, {folder}, among the pictures",
-                f"Choose another place for it: -o {shlex.quote(str(_elsewhere() / NAME))}",
+                f"Choose another place for it: -o {shlex.quote(str(_elsewhere()))}",
             )
 
 
 def _elsewhere() -> Path:
-    with suppress(RuntimeError):  # there is no home folder
-        return Path.home()
-    return Path("/tmp")  # noqa: S108 - an example for a person
+    try:
+        return Path.home() / NAME
+    except RuntimeError:
+        return Path(gettempdir()) / NAME
 
 
 def _below(path: Path, folder: Path) -> Path | None:

@@ -9,13 +9,14 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from heapq import nsmallest
 from pathlib import Path
 from time import monotonic, sleep, time
-from typing import Any
+from typing import Any, TypeVar
 
 from scissorsd import placing
 from scissorsd.errors import AlreadyRunningError, ScissorsError
@@ -24,7 +25,35 @@ LOCK = "daemon.lock"
 FILE = "status.json"
 CRASH = "crash.txt"
 _PATIENCE = 0.5  # seconds
+_NAMED = 5  # so many held pictures of a kind are named
+_KINDS = 10
 FRESH = 20.0  # seconds after which a silent control loop counts as hung
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKind:
+    """Pictures of one inbox that are held for the same reason."""
+
+    why: str  # the reason of the first of them
+    count: int
+    first: tuple[str, ...]  # of their paths from the inbox
+
+
+def kinds_of_held(held: Iterable[tuple[str, str, str]]) -> tuple[HeldKind, ...]:
+    """Sort what is held by kind, the most frequent first.
+
+    Of each picture: its path from the inbox, why it is held, and the kind of that reason.
+    """
+    whys: dict[str, str] = {}
+    paths: dict[str, list[str]] = {}
+    for path, why, kind in held:
+        whys.setdefault(kind, why)
+        paths.setdefault(kind, []).append(path)
+    kinds = sorted(paths, key=lambda kind: -len(paths[kind]))[:_KINDS]
+    return tuple(
+        HeldKind(whys[kind], len(paths[kind]), tuple(nsmallest(_NAMED, paths[kind])))
+        for kind in kinds
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +75,7 @@ class InboxStanding:
     held_why: str  # the reason of one of them, or of the whole outbox
     paused: str  # why the whole outbox rests, or nothing
     unseen: str  # what of the inbox could not be looked at, or nothing
+    held_kinds: tuple[HeldKind, ...] = ()  # of what is held, the most frequent
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +210,30 @@ def read(state: Path) -> Standing | None:
     """
     try:
         values = json.loads((state / FILE).read_text())
-        inboxes = [InboxStanding(**_known(InboxStanding, i)) for i in values["inboxes"]]
-        providers = [ProviderStanding(**_known(ProviderStanding, m)) for m in values["providers"]]
-        refused = values.pop("refusal", None)
+        inboxes = tuple(_inbox(inbox) for inbox in values["inboxes"])
+        providers = tuple(_known(ProviderStanding, model) for model in values["providers"])
+        refused = values.get("refusal")
         refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
-        told = {**values, "inboxes": tuple(inboxes), "providers": tuple(providers)}
-        return Standing(**_known(Standing, told), refusal=refusal)
+        parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal}
+        return _known(Standing, {**values, **parts})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    names = {entry.name for entry in fields(kind)}
-    return {name: value for name, value in values.items() if name in names}
+def _inbox(values: Mapping[str, Any]) -> InboxStanding:
+    kinds = tuple(
+        HeldKind(kind["why"], kind["count"], tuple(kind["first"]))
+        for kind in values.get("held_kinds", ())
+    )
+    return _known(InboxStanding, {**values, "held_kinds": kinds})
+
+
+_Part = TypeVar("_Part", Standing, InboxStanding, ProviderStanding)
+
+
+def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:
+    """Take what this version knows of; a newer daemon may have put down more."""
+    return part(**{f.name: values[f.name] for f in fields(part) if f.name in values})
 
 
 def troubles(state: Path) -> list[str]:

@@ -1,12 +1,15 @@
 """What the asking commands print for people."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, get_args
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape, render
 from rich.table import Table
 
 from scissorsd import weights
@@ -18,12 +21,46 @@ from scissorsd.errors import ScissorsError
 from scissorsd.logs import one_line, plain
 from scissorsd.standing import Refusal
 
-_MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
+_ENDLESS = 10_000  # columns: what reads our output from a pipe breaks no lines
+_GAP = 2  # columns between two of a table
+_COLOURS = {"ok": "", "note": "yellow", "bad": "red"}
 
 
 def _console() -> Console:
-    wide = Console(highlight=False, soft_wrap=True)
-    return wide if wide.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        console = Console(highlight=False, soft_wrap=True, width=_ENDLESS)
+    return console
+
+
+def _say(console: Console, sentence: str, style: str = "", *, under: int = 2) -> None:
+    """Print a sentence, broken between words only: a path that is too long is left whole."""
+    indent = len(sentence) - len(sentence.lstrip()) + under
+    lines = wrap(
+        plain(sentence),
+        console.width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        console.print(line, style=style or None, markup=False)
+
+
+def _show_table(
+    console: Console, head: Sequence[str], rows: Sequence[Sequence[str]], lines: Iterable[str]
+) -> None:
+    """Print rows of markup as a table where it fits; where it does not, these lines instead."""
+    plain_rows = [[render(cell).plain for cell in row] for row in (head, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*plain_rows, strict=True)]
+    if sum(widths) + _GAP * (len(widths) - 1) > console.width:
+        for line in lines:
+            _say(console, line)
+        return
+    table = Table(*head, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def show_status(told: Mapping[str, Any]) -> None:
@@ -31,23 +68,23 @@ def show_status(told: Mapping[str, Any]) -> None:
     console = _console()
     if told["running"]:
         since = datetime.fromtimestamp(told["started_at"], tz=UTC).astimezone()
-        console.print(f"running since {since:%Y-%m-%d %H:%M:%S} as process {told['pid']}")
+        _say(console, f"running since {since:%Y-%m-%d %H:%M:%S} as process {told['pid']}")
         for model in told["providers"]:
             where = model["provider"] or "nothing: a GPU is required"
-            console.print(f"{model['model']} runs on {where} (precision {model['precision']})")
+            _say(console, f"{model['model']} runs on {where} (precision {model['precision']})")
             for provider, why in model["refused"].items():
-                console.print(escape(f"  not on {provider}: {one_line(why)}"))
+                _say(console, f"  not on {provider}: {one_line(why)}")
     else:
-        console.print(f"not running (state folder {escape(told['state'])})")
+        _say(console, f"not running (state folder {told['state']})")
     if told["refused"]:
         refusal = Refusal(told["refused"]["at"], tuple(told["refused"]["problems"]))
-        console.print(f"[yellow]watching; {escape(plain(refusal.in_words()))}[/]")
+        _say(console, f"watching; {refusal.in_words()}", "yellow")
     for mistake in told["mistakes"] or (told["refused"] or {}).get("problems", ()):
-        console.print(escape(f"  {plain(mistake)}"))
+        _say(console, f"  {mistake}")
     if told["seconds_left"] is not None:
-        console.print(f"about {in_words(told['seconds_left'])} of work left")
+        _say(console, f"about {in_words(told['seconds_left'])} of work left")
     for trouble in told["troubles"] if told["running"] else ():
-        console.print(f"[red]{escape(trouble)}[/]")
+        _say(console, trouble, "red")
     _show_inboxes(console, told["inboxes"])
     if told["jobs"]:
         console.print("\nlast jobs")
@@ -55,7 +92,7 @@ def show_status(told: Mapping[str, Any]) -> None:
             when = datetime.fromtimestamp(job["ended_at"], tz=UTC).astimezone()
             what = job["verdict"] if job["state"] == "done" else job["reason"].splitlines()[0]
             line = f"{when:%H:%M:%S}  {job['state']:7} {job['source']}  {what}"
-            console.print(escape(plain(line)))
+            _say(console, line)
 
 
 def show_states(states: Iterable[Mapping[str, Any]], *, heading: str = "") -> None:
@@ -68,7 +105,7 @@ def show_states(states: Iterable[Mapping[str, Any]], *, heading: str = "") -> No
         last = f"last job {_job(told['jobs'][0])}" if told["jobs"] else "no job yet"
         for inbox in told["inboxes"]:
             line = f"{inbox['path']} → {inbox['outbox']}: {how}; {last}"
-            console.print(escape(plain(line)))
+            _say(console, line)
 
 
 def _job(job: Mapping[str, Any]) -> str:
@@ -78,32 +115,58 @@ def _job(job: Mapping[str, Any]) -> str:
 
 def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> None:
     inboxes = list(inboxes)
-    table = Table("inbox", "watch", *_COUNTS, box=None, pad_edge=False, header_style="bold")
-    for inbox in inboxes:
-        mode = "[red]away[/]" if inbox["away"] else inbox["watch"] or "-"
-        table.add_row(escape(inbox["name"]), mode, *(str(inbox[key]) for key in _COUNTS))
+    modes = ["[red]away[/]" if i["away"] else i["watch"] or "-" for i in inboxes]
+    names = [inbox["name"] for inbox in inboxes]
+    rows = [
+        [escape(plain(name)), mode, *(str(inbox[key]) for key in _COUNTS)]
+        for name, mode, inbox in zip(names, modes, inboxes, strict=True)
+    ]
+    lines = [
+        f"{i['name']}: {'away' if i['away'] else i['watch'] or 'not watched'}; "
+        f"{_counted(i, _COUNTS)}"
+        for i in inboxes
+    ]
     console.print()
-    console.print(table)
+    _show_table(console, ["inbox", "watch", *_COUNTS], rows, lines)
     _show_verdicts(console, inboxes)
-    for inbox in inboxes:
-        name = escape(inbox["name"])
+    for inbox, name in zip(inboxes, names, strict=True):
         for key, said in _REASONS.items():
-            if inbox[key]:
-                reason = escape(plain(one_line(inbox[key])))
-                console.print(f"{name}: {said}: {reason}")
+            if inbox[key] and not (key == "held_why" and inbox["held_kinds"]):
+                _say(console, f"{name}: {said}: {one_line(inbox[key])}")
+        _show_held(console, name, inbox)
+
+
+def _counted(counts: Mapping[str, Any], words: Iterable[str]) -> str:
+    """Give the counts that there are: "3 done, 1 held"."""
+    return ", ".join(f"{counts[word]} {word}" for word in words if counts[word]) or "nothing yet"
+
+
+def _show_held(console: Console, name: str, inbox: Mapping[str, Any]) -> None:
+    """Name the first pictures that are held for each reason."""
+    left = inbox["held"] - sum(kind["count"] for kind in inbox["held_kinds"])
+    for kind in inbox["held_kinds"]:
+        _say(console, f"{name}: held: {one_line(kind['why'])}")
+        more = kind["count"] - len(kind["first"])
+        named = [*kind["first"], f"and {more} more"] if more else kind["first"]
+        _say(console, f"  {', '.join(named)}")
+    if inbox["held_kinds"] and left > 0:
+        _say(console, f"{name}: held: {left} more, for other reasons")
 
 
 def _show_verdicts(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> None:
     judged = [inbox for inbox in inboxes if any(inbox["verdicts"].values())]
     if not judged:
         return
-    table = Table("verdicts", *_VERDICTS, "in review", box=None, pad_edge=False)
-    table.header_style = "bold"
-    for inbox in judged:
-        counts = [inbox["verdicts"][verdict] for verdict in _VERDICTS]
-        table.add_row(escape(inbox["name"]), *map(str, counts), str(inbox["review"]))
+    names = [inbox["name"] for inbox in judged]
+    counts = [{**inbox["verdicts"], "in review": inbox["review"]} for inbox in judged]
+    words = (*_VERDICTS, "in review")
+    rows = [
+        [escape(plain(name)), *(str(c[word]) for word in words)]
+        for name, c in zip(names, counts, strict=True)
+    ]
+    lines = [f"{name}: {_counted(c, words)}" for name, c in zip(names, counts, strict=True)]
     console.print()
-    console.print(table)
+    _show_table(console, ["verdicts", *words], rows, lines)
     for inbox in judged:
         if inbox["advice"]:
             console.print(escape(plain(f"{inbox['name']}: {inbox['advice']}")))
@@ -116,16 +179,18 @@ _COUNTS = ("settling", "settled", "working", "done", "failed", "held")
 
 def show_models(catalogue: Mapping[str, Model], folder: Path) -> None:
     """Print the known models and what is there of each."""
-    console = _console()
-    table = Table("model", "file", "", box=None, pad_edge=False, header_style="bold")
+    rows, lines = [], []
     for model in catalogue.values():
         try:
-            there = "[green]there[/]" if weights.find(model, folder) else "not there"
+            there, colour = ("there", "green") if weights.find(model, folder) else ("not there", "")
         except ScissorsError as error:
-            there = f"[red]{escape(error.what)}[/]"
+            there, colour = plain(error.what), "red"
         note = "" if model.tested else "  (not tested by this project)"
-        table.add_row(model.name, escape(str(folder / model.file)), there + note)
-    console.print(table)
+        file = plain(str(folder / model.file))
+        shown = f"[{colour}]{escape(there)}[/]" if colour else escape(there)
+        rows.append([escape(model.name), escape(file), shown + note])
+        lines += [f"{model.name}: {there}{note}", f"  {file}"]
+    _show_table(_console(), ["model", "file", ""], rows, lines)
 
 
 def show_findings(findings: Iterable[Finding]) -> bool:
@@ -133,7 +198,7 @@ def show_findings(findings: Iterable[Finding]) -> bool:
     console = _console()
     good = True
     for finding in findings:
-        console.print(f"{_MARKS[finding.grade]:>4}  {escape(plain(finding.what))}")
+        _say(console, f"{finding.grade:4}  {finding.what}", _COLOURS[finding.grade], under=6)
         if finding.advice:
             console.print(f"      {escape(plain(finding.advice))}")
         good = good and finding.grade != "bad"

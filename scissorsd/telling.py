@@ -9,7 +9,7 @@ from scissorsd.desk import TELL_AGAIN, Desk
 from scissorsd.logs import Seldom, one_line
 from scissorsd.pipeline import Changed, Done, Ended, Failed, LeftAlone, Outcome, Task
 from scissorsd.sessions import Sessions
-from scissorsd.standing import InboxStanding, ProviderStanding
+from scissorsd.standing import InboxStanding, ProviderStanding, kinds_of_held
 from scissorsd.watching import InboxWatcher
 
 log = structlog.get_logger("scissorsd")
@@ -121,6 +121,7 @@ def inbox_standing(
         held_why=next((hold.reason for hold in holds if hold is not None), ""),
         paused=desk.paused.reason if desk.paused is not None else "",
         unseen=desk.unseen,
+        held_kinds=kinds_of_held((path, h.reason, h.kind) for path, h in desk.held.items()),
     )
 
 

@@ -68,6 +68,21 @@ def test_once_used_wrongly(place: Workplace) -> None:
     assert "is not a folder" in answer.stderr
 
 
+def test_a_folder_or_a_picture(place: Workplace) -> None:
+    """`cut` of a folder names `once`, `once` of a picture names `cut`, and neither does more."""
+    path = place.put("a b.jpg")
+    answer = place.run("cut", place.inbox, "-o", place.outbox)
+    assert answer.returncode == 1
+    assert f"To cut all that is in it: scissorsd once {place.inbox} {place.outbox}" in answer.stderr
+    answer = place.run("cut", path, place.inbox, "-o", place.outbox, *U2NETP)
+    assert answer.returncode == 3
+    assert f"scissorsd: {place.inbox}: it is a folder, not a picture" in answer.stderr
+    assert place.files() == ["a b.png"]
+    answer = place.run("once", path, place.outbox)
+    assert answer.returncode == 2
+    assert f"scissorsd cut '{path}' -o {place.outbox}" in answer.stderr
+
+
 @pytest.mark.parametrize("edges", ["fine", "best", "soft"])
 def test_edges(place: Workplace, edges: str) -> None:
     """`--edges` goes into the rule, is remembered, and `cut` takes it too; fine is the default."""

@@ -49,7 +49,7 @@ def test_full(place: Workplace, mounts: Mounts) -> None:
     assert shop.ready == len(NAMES) - shop.held
     assert len(place.entries()) == shop.held
     assert place.files() == ["filler"]
-    assert f"shop: held: {shop.held_why.splitlines()[0]}" in place.ask("status")
+    assert f"shop: held: {shop.held_kinds[0].why.splitlines()[0]}" in place.ask("status")
     assert health(place) == (0, "")
     held = next(entry for entry in place.entries() if entry.state == "held")
     assert "It is held since" in place.ask("why", Path(held.source))

@@ -377,3 +377,44 @@ def test_without_freetype(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a Pillow that has only its bitmap font, other letters become question marks."""
     monkeypatch.setattr(sheet, "_own_font", lambda _: ImageFont.load_default_imagefont())
     assert sheet.lettering("größe 猫…", 15)[1] == "größe ?..."
+
+
+# --- where it goes when nobody says ----------------------------------------------------------
+
+
+def test_of_an_inbox(shop: Shop, tmp_path: Path) -> None:
+    """The sheet of an inbox is refused, and its outbox named; not of one that is an outbox too."""
+    shop.cut("one.jpg")
+    Image.new("RGB", (60, 40)).save(shop.inbox / "one.jpg")
+    (shop.inbox / "below").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(shop.inbox)
+    for folder in (shop.inbox, shop.inbox / "below", link):
+        with pytest.raises(UsageError, match="is an inbox") as refused:
+            written(folder, shop.state)
+        assert f"scissorsd sheet {shop.outbox}" in refused.value.advice
+    values = {"path": str(shop.outbox), "outbox": str(tmp_path / "next")}
+    config = from_values({"state": "state", "inboxes": {"next": values}}, base=tmp_path)
+    assert written(shop.outbox, shop.state, State(tmp_path / "state", config.config))
+
+
+@pytest.mark.parametrize("why", ["gone", "nobody's"])
+def test_where_the_working_folder_cannot_be_written(
+    shop: Shop, tmp_path: Path, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the sheet goes to the home folder, and without one to that for temporary files."""
+    shop.cut("one.jpg")
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    if why == "gone":
+        (tmp_path / "here").rmdir()
+    else:
+        monkeypatch.chdir("/proc")  # nobody makes a file there, root neither
+    assert written(shop.outbox, shop.state)[0] == str(home / "sheet.jpg")
+    home.rename(tmp_path / "moved")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "moved"))
+    assert written(shop.outbox, shop.state)[0] == str(tmp_path / "moved" / "sheet.jpg")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match="can be written"):
+        written(shop.outbox, shop.state)

@@ -1,0 +1,40 @@
+"""`status` and `why` tell which pictures are held, and whose they are."""
+
+import json
+from pathlib import Path
+
+from .driver import Workplace, wait_for
+from .mounts import heeds_permissions, stands, variables
+
+NAMES = [f"{letter}.jpg" for letter in "abcdefg"]
+
+
+@heeds_permissions
+def test_held_pictures_are_named(unprivileged: Workplace) -> None:
+    """The first five of each kind are named, with a reason, while a daemon runs and after it."""
+    place = unprivileged
+    for number, name in enumerate(NAMES):
+        place.put(f"sub/{name}", number=number).chmod(0)
+    half = place.put("half.png")
+    half.write_bytes(half.read_bytes()[:200])
+    daemon = place.start(variables=variables(seconds="FIRST_PAUSE=600"))
+    wait_for(lambda: stands(daemon, place).held == len(NAMES) + 1)
+    for after in (False, True):
+        if after:
+            daemon.stop()
+        (shop,) = json.loads(place.ask("status", "--json"))["inboxes"]
+        denied, truncated = shop["held_kinds"]
+        assert denied["count"] == len(NAMES)
+        assert denied["first"] == [f"sub/{name}" for name in NAMES[:5]]
+        assert "Permission denied" in denied["why"]
+        assert (truncated["count"], truncated["first"]) == (1, ["half.png"])
+        lines = place.ask("status").splitlines()
+        reason = f"shop: held: cannot read {place.inbox}/sub/"
+        (at,) = [number for number, line in enumerate(lines) if line.startswith(reason)]
+        assert lines[at + 1] == "  " + ", ".join(denied["first"]) + ", and 2 more"
+        assert "  half.png" in lines
+        said = place.ask("why", place.inbox / "sub" / "a.jpg")
+        owner = Path(place.inbox, "sub", "a.jpg").owner()
+        assert f"It belongs to {owner}:" in said
+        assert "mode 0000" in said
+        assert f"scissorsd works as {owner}" in said

@@ -1,0 +1,95 @@
+"""What commands print for people is readable on a terminal of any width."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+
+import pytest
+
+from .driver import Workplace
+
+WIDTHS = (20, 30, 40, 80)
+
+
+def on_terminal(place: Workplace, width: int, *words: str) -> list[str]:
+    """Run a command on a terminal so wide; give the lines that it prints, without colours."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    with subprocess.Popen(
+        place._command(words),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env={**place._environment, "TERM": "xterm"},
+        cwd=place.folder,
+    ):
+        os.close(its)
+        said = b""
+        while True:
+            try:
+                said += os.read(ours, 4096)
+            except OSError:  # EIO: the other side is closed
+                break
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
+    return text.replace("\r\n", "\n").splitlines()
+
+
+def readable(lines: list[str], width: int) -> None:
+    """See that nothing is cut short, and that only single words are longer than a line."""
+    assert not [line for line in lines if "…" in line]
+    for line in lines:
+        assert len(line.rstrip()) <= width or len(line.split()) == 1, (width, line)
+
+
+@pytest.fixture
+def shop(place: Workplace) -> Workplace:
+    """Set up a workplace with a long name, one picture that is cut and one that failed."""
+    shop = {"path": "inbox", "outbox": "outbox", "settle": "100ms"}
+    rules = [{"name": "all", "model": "u2netp"}]
+    place.write_config(**{"a shop with a long name": {**shop, "rules": rules}})
+    place.put("a.jpg")
+    place.put("bad.jpg", b"not a picture")
+    assert place.run("once", "-c", place.config).returncode == 3
+    return place
+
+
+def test_status_on_narrow_terminals(shop: Workplace) -> None:
+    """A table where it fits; where it does not, a line of words for each inbox."""
+    for width in WIDTHS:
+        lines = on_terminal(shop, width, "status", "-c", str(shop.config))
+        readable([line for line in lines if "/" not in line], width)
+        text = " ".join(" ".join(lines).split())
+        if width == 80:
+            assert "a shop with a long name - 0 0 0 1 1 0" in text
+        else:
+            assert "a shop with a long name: not watched; 1 done, 1 failed" in text
+            assert "a shop with a long name: 1 ok" in text
+
+
+def test_models_on_narrow_terminals(place: Workplace) -> None:
+    """No column of one letter; the path of each file is whole."""
+    for width in (20, 60):
+        lines = on_terminal(place, width, "models", "--models", "/m")
+        readable(lines, width)
+        text = " ".join(" ".join(lines).split())
+        assert "/m/u2net_human_seg.onnx" in text
+        assert "(not tested by this project)" in text
+
+
+def test_doctor_on_narrow_terminals(place: Workplace) -> None:
+    """What is found is broken between words."""
+    (place.folder / "m").mkdir()
+    lines = on_terminal(place, 30, "doctor", "-c", str(place.config), "--models", "m")
+    readable([line for line in lines if not line.startswith("      ")], 30)
+
+
+def test_into_a_pipe_nothing_is_broken(shop: Workplace) -> None:
+    """A program that reads the table gets it whole, unless it says how wide its lines are."""
+    assert "a shop with a long name  -" in shop.ask("status")
+    shop._environment["COLUMNS"] = "30"
+    assert "not watched; 1 done" in " ".join(shop.ask("status").split())
