@@ -32,7 +32,7 @@ from scissorsd.machine import usable_cpus
 
 # Module, and what in it is the stage. The last one holds all the others.
 STAGES = {
-    "wait": ("scissorsd.pipeline:Room.grow", "scissorsd.pipeline:MemoryCeiling.room_for"),
+    "wait": ("scissorsd.memory:Room.grow", "scissorsd.memory:MemoryCeiling.room_for"),
     "read": ("scissorsd.folders:read_source",),
     "decode": ("scissorsd.images:read_header", "scissorsd.images:read"),
     "prepare": ("scissorsd.core.masking:network_input",),
@@ -56,7 +56,7 @@ STAGES = {
     ),
     "other": ("scissorsd.pipeline:process",),
 }
-WAITS_TO_ENTER = {"scissorsd.pipeline:MemoryCeiling.room_for"}  # only that, not what is within
+WAITS_TO_ENTER = {"scissorsd.memory:MemoryCeiling.room_for"}  # only that, not what is within
 GOAL = 0.85
 
 

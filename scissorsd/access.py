@@ -99,8 +99,15 @@ def _obstacle(path: Path, want: str, may: _May, doors: list[Path]) -> tuple[Path
     return None if may(path, want) else (path, want)
 
 
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a number that the machine has no name for
+        return str(os.geteuid())
+
+
 def _mend(path: Path, right: str, account: str | None) -> str:
-    who = account or pwd.getpwuid(os.geteuid()).pw_name
+    who = account or _own_name()
     named = shlex.quote(str(path))
     command = {
         "x": f"setfacl -m u:{who}:x {named}",

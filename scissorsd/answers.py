@@ -6,13 +6,14 @@ import re
 import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import get_args
 
-from scissorsd import accounts, folders, standing
+from scissorsd import accounts, folders, places, spellings, standing
 from scissorsd.config import Inbox
 from scissorsd.core.ignoring import is_picture_name, why_ignored
 from scissorsd.core.rules import REVIEW_FOLDER, Verdict, choose
@@ -39,8 +40,9 @@ def status(state: State) -> dict[str, object]:
     inboxes = []
     waiting = journal.unfinished() if journal is not None else []
     for inbox in state.config.inboxes:
-        counts = journal.counts(inbox.path) if journal is not None else {}
-        verdicts = journal.verdicts(inbox.path) if journal is not None else {}
+        path = spellings.recorded(journal, inbox).path if journal is not None else inbox.path
+        counts = journal.counts(path) if journal is not None else {}
+        verdicts = journal.verdicts(path) if journal is not None else {}
         now = live.get(inbox.name)
         inboxes.append(
             {
@@ -78,6 +80,10 @@ def status(state: State) -> dict[str, object]:
         "providers": [asdict(p) for p in stands.providers]
         if stands is not None and running
         else [],
+        "refused": asdict(stands.refusal)
+        if stands is not None and running and stands.refusal
+        else None,
+        "mistakes": list(state.mistakes),
         "inboxes": inboxes,
         "jobs": [_plain(entry) for entry in journal.latest(LAST_JOBS)] if journal else [],
     }
@@ -134,8 +140,9 @@ def _journal(state: State) -> Journal | None:
 
 def why(state: State, path: Path) -> Iterator[str]:
     """Say why a file was taken, ignored, held or set aside; one sentence a line."""
-    place = _in_inbox(state, path)
     journal = _journal(state)
+    state = _as_journalled(state, journal)
+    place = _in_inbox(state, journal, path)
     if place is None:
         yield from _why_elsewhere(state, journal, path)
         return
@@ -143,17 +150,17 @@ def why(state: State, path: Path) -> Iterator[str]:
     entries = journal.of_source(inbox.path, relative) if journal is not None else []
     hindrance = _why_not_to_be_seen(state, inbox)
     if hindrance:  # a share that hangs would hang us too, and gone is not empty
-        yield from (_told(entry) for entry in entries)
+        yield from (_told(state, entry) for entry in entries)
         yield hindrance
         return
     try:
         sighting = folders.look(inbox.path, relative)
     except OSError as error:
-        yield from (_told(entry) for entry in entries)
+        yield from (_told(state, entry) for entry in entries)
         yield f"{path} cannot be looked at ({error.strerror})."
         return
     if sighting is None:
-        yield from (_told(entry) for entry in entries)
+        yield from (_told(state, entry) for entry in entries)
         yield _why_not_a_file(path)
         return
     ignored = _why_not_wanted(inbox, relative)
@@ -162,11 +169,11 @@ def why(state: State, path: Path) -> Iterator[str]:
         return
     entry = next((e for e in entries if (e.size, e.mtime_ns) == sighting.version), None)
     if entry is not None:
-        yield _told(entry)
+        yield _told(state, entry)
         yield from _why_denied(state, entry, path)
         return
     if entries:
-        yield f"It has changed since it was last cut ({_told(entries[0])})"
+        yield f"It has changed since it was last cut ({_told(state, entries[0])})"
     yield from _why_soon(state, inbox, sighting, journal)
 
 
@@ -183,25 +190,45 @@ def _why_soon(
     yield _why_waiting(state, inbox, sighting.size)
 
 
-def _in_inbox(state: State, path: Path) -> tuple[Inbox, str] | None:
-    for real in (False, True):  # first without a look at the folders: one may hang
-        candidate = Path(os.path.realpath(path.parent)) / path.name if real else path
-        for inbox in state.config.inboxes:
-            for root in (inbox.path, Path(os.path.realpath(inbox.path)) if real else inbox.path):
-                if candidate != root and candidate.is_relative_to(root):
-                    return inbox, str(candidate.relative_to(root))
-    return None
+def _as_journalled(state: State, journal: Journal | None) -> State:
+    """Give a state whose inboxes have the paths by which its journal knows them."""
+    if journal is None:
+        return state
+    inboxes = tuple(spellings.recorded(journal, inbox) for inbox in state.config.inboxes)
+    return replace(state, config=replace(state.config, inboxes=inboxes))
+
+
+def _in_inbox(state: State, journal: Journal | None, path: Path) -> tuple[Inbox, str] | None:
+    """Give the inbox in which a path lies, and its path there as the journal or the folder has it.
+
+    However it is spelled: through links and other mounts, in other case where that is the same.
+    """
+    below = places.below([inbox.path for inbox in state.config.inboxes], path)
+    if below is None or below[1] == ".":
+        return None
+    number, relative = below
+    inbox = state.config.inboxes[number]
+    if journal is None or not journal.of_source(inbox.path, relative):
+        relative = places.as_listed(inbox.path, relative)
+    return inbox, relative
 
 
 def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterator[str]:
-    owners = journal.of_output(str(path)) if journal is not None else []
+    owners = journal.of_output(_in_outbox(state, path)) if journal is not None else []
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
-            yield _told(entry)
+            yield _told(state, entry)
         return
     inboxes = ", ".join(str(inbox.path) for inbox in state.config.inboxes)
     yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
+
+
+def _in_outbox(state: State, path: Path) -> str:
+    """Give the path of an output as the journal has it: below its outbox."""
+    outboxes = [inbox.outbox for inbox in state.config.inboxes]
+    below = places.below(outboxes, path)
+    return str(path if below is None else outboxes[below[0]] / below[1])
 
 
 def _why_not_a_file(path: Path) -> str:
@@ -274,7 +301,7 @@ def _why_not_to_be_seen(state: State, inbox: Inbox) -> str:
     return ""
 
 
-def _told(entry: Entry) -> str:
+def _told(state: State, entry: Entry) -> str:
     when = _moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)
     match entry.state:
@@ -290,7 +317,9 @@ def _told(entry: Entry) -> str:
                 "again when the file changes, or by 'scissorsd retry'."
             )
         case "held":
-            return f"It is held since {when} and tried again, less and less often: {reason}"
+            runs = standing.is_running(state.folder)
+            how = ", less and less often" if runs else " when scissorsd runs; it does not now"
+            return f"It is held since {when} and tried again{how}: {reason}"
         case "published":
             left = "what is left is to dispose of the source"
             return f"It was cut on {when}; {left}. {reason}".strip()
@@ -321,6 +350,7 @@ def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]
         raise UsageError(f"nothing was ever cut on the state folder {state.folder}")
     journal = Journal(state.folder)
     try:
+        state = _as_journalled(state, journal)
         entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
         for entry in entries:
             try:
@@ -334,17 +364,29 @@ def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]
         journal.close()
 
 
+def where_failed(states: Sequence[State], path: Path) -> State:
+    """Give the state in which a picture failed, of those that know its folder; else the first."""
+    for state in states:
+        journal = _journal(state)
+        if journal is not None:
+            with suppress(UsageError):
+                _failed(_as_journalled(state, journal), journal, path)
+                return state
+    return states[0]
+
+
 def _failed(state: State, journal: Journal, path: Path) -> Entry:
-    place = _in_inbox(state, path)
+    place = _in_inbox(state, journal, path)
     if place is None:
-        found = journal.of_output(str(path))
+        found = journal.of_output(_in_outbox(state, path))
     else:
         found = journal.of_source(place[0].path, place[1])
     entry = next((e for e in found if e.state == "failed" or _lacks_outputs(e)), None)
     waiting = next((entry for entry in found if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:
+        how = "without being asked" if standing.is_running(state.folder) else "when scissorsd runs"
         raise UsageError(
-            f"{path} did not fail: it is held, and tried again without being asked",
+            f"{path} did not fail: it is held, and tried again {how}",
             one_line(waiting.reason),
         )
     if entry is None:

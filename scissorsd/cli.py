@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scissorsd import __version__
+from scissorsd import __version__, streams
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
     EXIT_SOME_FAILED,
+    EXIT_STOPPED,
     ConfigError,
+    HoldError,
     ScissorsError,
     UsageError,
 )
@@ -33,36 +36,60 @@ ONCE_SETTLE = 0.5  # seconds; what `once` finds is meant to be whole
 def main() -> None:
     """Run the command line; errors are a line or two for a person, unless `--debug`."""
     debug = "--debug" in sys.argv
+    streams.guard()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = EXIT_FAILURE
+        _complain("stopped")
+        code = EXIT_STOPPED + signal.SIGINT
     except ScissorsError as error:
         if debug:
             raise
         if isinstance(error, ConfigError):
             _say(error.problems)
         else:
-            _complain(str(error))
+            _complain(_told(error))
         code = error.exit_code
     except Exception as error:
         if debug:
             raise
-        _complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
-        _complain("run it again with --debug to see where, and please report it")
+        _complain(_of_limits(error) or f"something unforeseen went wrong: {_named(error)}")
+        if not _of_limits(error):
+            _complain("run it again with --debug to see where, and please report it")
         code = EXIT_FAILURE
+    if unsaid := streams.output_failure():
+        _complain(f"standard output could not be written: {unsaid.strerror}")
+        code = code or EXIT_FAILURE
     sys.exit(code or EXIT_OK)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _of_limits(error: Exception) -> str:
+    """Say which limit of the machine is reached, if it is one."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this (ulimit -v, the container's limit, the machine)"
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        from scissorsd.machine import TOO_FEW_THREADS
+
+        return f"no thread can be started: {TOO_FEW_THREADS}"
+    return ""
 
 
 def _complain(text: str) -> None:
     first, *rest = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines()
     _say([f"scissorsd: {first}", *(f"  {line}" for line in rest)])
+
+
+def _told(error: ScissorsError) -> str:
+    """Say an error as a command does that ends with it: nobody tries again by himself."""
+    passing = isinstance(error, HoldError)
+    return f"{error}\nRun it again once that has passed." if passing else str(error)
 
 
 def _say(lines: Iterable[str]) -> None:
@@ -165,19 +192,29 @@ def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, 
 
 
 def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> "Config":
-    from scissorsd import states
+    from scissorsd import places, states
     from scissorsd.config import from_values
 
-    inbox, outbox = inbox.absolute(), outbox.absolute()
+    inbox, outbox = (Path(os.path.realpath(folder)) for folder in (inbox, outbox))
     if inbox.is_file():
         command = shlex.join(["scissorsd", "cut", str(inbox), "-o", str(outbox)])
         raise UsageError(f"{inbox} is a file, not a folder", f"To cut one picture: {command}")
     if not inbox.is_dir():
         raise UsageError(f"{inbox} is not a folder", "Make it first, or check the path.")
+    obstacle = places.locate([outbox])[outbox].obstacle
+    if obstacle is not None:
+        raise UsageError(f"{obstacle} is not a folder", "Choose another one for the results.")
     values = _values(inbox, outbox, options)
     values["state"] = values["state"] or str(states.for_pair(inbox, outbox))
     loaded = from_values(values, base=Path.cwd())
     _warn(loaded)
+    try:
+        outbox.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(
+            f"the outbox {outbox} cannot be made: {why}", "Choose another folder for the results."
+        ) from error
     states.remember(loaded.config.state, values)
     return loaded.config
 
@@ -254,7 +291,8 @@ def once(
 ) -> int:
     """Cut all that is in INBOX now, or in the inboxes of a configuration (-c), then exit.
 
-    Exits with 0 if all came out, with 3 if some failed.
+    Exits with 0 if all came out, with 3 if some failed, and with 130 or 143 if Ctrl-C or SIGTERM
+    stopped it with some left.
     """
     from scissorsd.daemon import Daemon
     from scissorsd.progress import Bars
@@ -305,18 +343,29 @@ def _sum_up(daemon: "Daemon", *where: str) -> None:
     left = daemon.left_over()
     totals = daemon.totals
     verdicts = ", ".join(f"{n} {v}" for v, n in sorted(totals.verdicts.items()) if v != "ok")
-    click.echo(
-        f"{totals.done} cut" + (f" ({verdicts})" if verdicts else "") + f", {len(left)} not"
-        if totals.done or left
-        else "Nothing to do: every picture there was cut before (--again cuts them anew).",
-        err=True,
-    )
+    came_out = f"{totals.done} cut" + (f" ({verdicts})" if verdicts else "")
+    if daemon.is_cut_short():
+        failed = f", {len(totals.failures)} not" if totals.failures else ""
+        click.echo(f"stopped: {came_out}{failed}, {_waiting(daemon)}", err=True)
+    elif totals.done or left:
+        click.echo(f"{came_out}, {len(left)} not", err=True)
+    else:
+        nothing = "Nothing to do: every picture there was cut before (--again cuts them anew)."
+        click.echo(nothing, err=True)
     for picture, reason in left:
         _complain(f"{picture}: {reason}")
+    if any(desk.held or desk.away for desk in daemon.desks.values()):
+        click.echo("Once what stands in the way has passed, run it again.", err=True)
     if verdicts:
         for outbox in dict.fromkeys(inbox.outbox for inbox in daemon.config.inboxes):
             command = shlex.join(["scissorsd", "sheet", str(outbox), *where])
             click.echo(f"To look at them all at a glance: {command}", err=True)
+
+
+def _waiting(daemon: "Daemon") -> str:
+    if daemon.has_looked():
+        return f"{daemon.backlog()} left"
+    return f"at least {daemon.backlog()} left (it had not looked at all that is there)"
 
 
 # --- at once ---------------------------------------------------------------------------------
@@ -347,14 +396,20 @@ def cut(debug: bool, /, pictures: tuple[Path, ...], **options: Any) -> int:  # n
     from scissorsd.progress import Bars
 
     _set_up_logs(debug=debug, quiet=True)
-    with Bars() as bars:
-        failures = 0
-        for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
-            if isinstance(outcome, ScissorsError):
-                failures += 1
-                _complain(f"{picture}: {outcome}")
-            else:
-                click.echo("\n".join(outcome))
+    failures = done = 0
+    try:
+        with Bars() as bars:
+            for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
+                done += 1
+                if isinstance(outcome, ScissorsError):
+                    failures += 1
+                    _complain(f"{picture}: {_told(outcome)}")
+                else:
+                    click.echo("\n".join(outcome))
+    except KeyboardInterrupt:
+        not_cut = f", {failures} not" if failures else ""
+        _complain(f"stopped: {done - failures} cut{not_cut}, {len(pictures) - done} left")
+        return EXIT_STOPPED + signal.SIGINT
     if not failures:
         return EXIT_OK
     return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED
@@ -382,17 +437,25 @@ def check(config: Path | None) -> int:
 @_state
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(config: Path | None, state: Path | None, *, as_json: bool) -> int:
-    """Show how each inbox stands, where the networks run, and the last jobs."""
+    """Show how each inbox stands, where the networks run, and the last jobs.
+
+    Where several pairs of folders were worked on, and none is named, a line for each.
+    """
     import json
 
     from scissorsd import answers, states
-    from scissorsd.tables import show_status
+    from scissorsd.tables import show_states, show_status
 
-    told = answers.status(states.find(config, state))
+    chosen, others = states.to_show(config, state)
+    told = answers.status(chosen) if chosen is not None else None
+    rest = [answers.status(other) for other in others]
     if as_json:
-        click.echo(json.dumps(told, indent=2))
-    else:
+        click.echo(json.dumps(told if told is not None else {"states": rest}, indent=2))
+        return EXIT_OK
+    if told is not None:
         show_status(told)
+    if rest:
+        show_states(rest, heading="other folders" if told is not None else "")
     return EXIT_OK
 
 
@@ -406,8 +469,12 @@ def why(path: Path, config: Path | None, state: Path | None) -> int:
     from scissorsd.logs import plain
 
     path = path.absolute()
-    for sentence in answers.why(states.find(config, state, about=path), path):
-        click.echo(plain(sentence))
+    places = states.about(path, config, state)
+    for place in places:
+        if len(places) > 1:
+            click.echo(plain(f"{states.in_words(place)}:"))
+        for sentence in answers.why(place, path):
+            click.echo(plain(sentence))
     return EXIT_OK
 
 
@@ -423,7 +490,10 @@ def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, f
     if failed == bool(paths):
         raise UsageError("name the pictures to take again, or give --failed")
     absolute = [path.absolute() for path in paths]
-    place = states.find(config, state, about=absolute[0] if absolute else None)
+    if failed:
+        place = states.find(config, state)
+    else:
+        place = answers.where_failed(states.about(absolute[0], config, state), absolute[0])
     count = 0
     for sentence in answers.retry(place, absolute, failed=failed):
         count += 1
@@ -439,12 +509,20 @@ def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, f
 @_config
 @_state
 def health(config: Path | None, state: Path | None) -> int:
-    """Exit with 0 if a daemon is alive and every watcher works, else with 1 and the reason."""
+    """Exit with 0 if a daemon is alive and every watcher works, else with 1 and the reason.
+
+    A changed configuration that was refused is only told of: the daemon works on by the old one.
+    """
     from scissorsd import standing, states
 
-    troubles = standing.troubles(state or states.find(config, state).folder)
-    for trouble in troubles:
-        click.echo(trouble)
+    troubles = 0
+    for folder in [state] if state else states.to_be_healthy(config):
+        for trouble in standing.troubles(folder):
+            troubles += 1
+            click.echo(trouble)
+        stands = standing.read(folder)
+        if stands is not None and stands.refusal is not None and standing.is_running(folder):
+            click.echo(f"note: {stands.refusal.in_words()}; the old one goes on")
     return EXIT_FAILURE if troubles else EXIT_OK
 
 

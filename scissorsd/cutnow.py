@@ -141,6 +141,13 @@ def cut_all(
             yield picture, _there_already(error.place)
         except ScissorsError as error:
             yield picture, error
+        except MemoryError:
+            yield (
+                picture,
+                PictureError(
+                    "there is not enough memory for this picture", "Make it smaller, or give more."
+                ),
+            )
 
 
 def _refuse_folder(picture: Path, out: Path | None) -> None:

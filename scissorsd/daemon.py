@@ -18,19 +18,34 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, journal, pipeline, standing, telling
+from scissorsd import (
+    __version__,
+    faults,
+    journal,
+    oom,
+    pipeline,
+    places,
+    spellings,
+    standing,
+    telling,
+)
 from scissorsd.config import Config, Inbox
 from scissorsd.core.pace import Pace
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
 from scissorsd.errors import (
     EXIT_OK,
     EXIT_SOME_FAILED,
+    EXIT_STOPPED,
     ConfigError,
     JournalDamagedError,
     ScissorsError,
+    WeightsError,
 )
+from scissorsd.folderwatch import Barred, FolderWatch
 from scissorsd.journal import Journal
 from scissorsd.logs import Seldom
+from scissorsd.machine import TOO_FEW_THREADS, memory_bounds
+from scissorsd.memory import MemoryCeiling, in_mb
 from scissorsd.notify import notify, watchdog_pause
 from scissorsd.pipeline import Bench, Changed, Done, Ended, Failed, Held, Task
 from scissorsd.sessions import Sessions, usable_cpus
@@ -111,7 +126,7 @@ class Daemon:
         self._on_beat = on_beat
         self._load_anew = load_anew
         self._watchers: dict[str, InboxWatcher] = {}
-        self._queue: queue.SimpleQueue[Message | Ended | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Message | Barred | Ended | None] = queue.SimpleQueue()
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by id: what, since when
         self._journal_lost = False
         self._job_lines = telling.JobLines()
@@ -120,7 +135,10 @@ class Daemon:
         self._said_of_standing = Seldom(1, TELL_AGAIN)
         self._stopping = False
         self._told_to_stop_at = 0.0
+        self._stopped_by = 0  # the signal
         self._reload_wanted = False
+        self._refusal: standing.Refusal | None = None
+        self._folders = FolderWatch(self._queue.put)
         self._started_at = time.time()
         self._workers = config.workers or max(2, usable_cpus())
 
@@ -128,20 +146,29 @@ class Daemon:
         """Start, loop until told to stop (or until nothing is left), stop."""
         with standing.lock(self.config.state):
             self._listen_to_signals()
+            threading.excepthook = _tell_of_death
+            self._folders.claim(self.config)
             self._open_journal()
             crashed = standing.watch_for_crashes(self.config.state)
             if crashed:
                 log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
-            self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
+            self._blame(crashed=crashed)
             self._clear_up()
             try:
                 self._start()
                 self._loop()
             except _StoppedError:
                 log.info("weights.left", what="told to stop while fetching; it goes on next time")
+            except WeightsError:
+                if not self._stopping:  # else Ctrl-C has ended pip too, and that is why
+                    raise
             finally:
                 self._stop()
+                self._folders.close()
                 self.journal.close()
+                self._oom.end()
+        if self.once and self.is_cut_short():
+            return EXIT_STOPPED + self._stopped_by
         return EXIT_SOME_FAILED if self.once and self.left_over() else EXIT_OK
 
     def _open_journal(self) -> None:
@@ -153,18 +180,31 @@ class Daemon:
             self.journal = Journal(self.config.state)
         self._journal_lost = journal.is_lost(self.config.state)
 
+    def _blame(self, *, crashed: bool) -> None:
+        """Count the death of the last run against what was in hand; see how this one fares."""
+        self._oom = oom.Watch(self.config.state)
+        starved = self._oom.last_death()
+        if starved:
+            log.warning(
+                "daemon.out_of_memory",
+                what=f"the kernel ended the last run for want of memory, while it was {starved}",
+                advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
+            )
+            self.journal.blame(pipeline.CRASH - 1, journal.STARVED)
+        else:
+            self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
+        self._oom.keep("opening the networks")
+
     def _clear_up(self) -> None:
         """Remove what jobs that were cut short left under temporary names, before any goes on."""
         litter = self.journal.cut_short()
 
         def clear_up() -> None:
-            for job_id, places in litter:
+            for job_id, where in litter:
                 with suppress(ScissorsError):  # its next worker sweeps, too, or says why not
-                    pipeline.sweep(self.journal, job_id, places)
+                    pipeline.sweep(self.journal, job_id, where)
 
-        sweeper = threading.Thread(target=clear_up, name="clear up", daemon=True)
-        sweeper.start()
-        sweeper.join(CLEAR_UP_LIMIT)  # a share that hangs must not keep the others waiting
+        _aside(clear_up, "clear up", CLEAR_UP_LIMIT)
 
     def backlog(self) -> int:
         """Pictures that are known of and not ended."""
@@ -175,6 +215,16 @@ class Daemon:
         held = sum(len(desk.held) for desk in self.desks.values())
         return self.pace.seconds_left(self.backlog() - held, monotonic())
 
+    def has_looked(self) -> bool:
+        """Whether all that is there is known of."""
+        return len(self.desks) == len(self.config.inboxes) and all(
+            desk.scans or desk.away for desk in self.desks.values()
+        )
+
+    def is_cut_short(self) -> bool:
+        """Whether a signal ended it before all that is there was done."""
+        return self._stopped_by > 0 and (self.backlog() > 0 or not self.has_looked())
+
     def left_over(self) -> list[tuple[str, str]]:
         """Give what did not come out in this run, with the reason."""
         held = [
@@ -182,8 +232,19 @@ class Daemon:
             for desk in self.desks.values()
             for path, hold in desk.held.items()
         ]
-        away = [(str(d.inbox.path), d.away) for d in self.desks.values() if d.away]
-        return self.totals.failures + held + away
+        resting = [
+            (str(desk.inbox.path / path), desk.paused.reason)
+            for desk in self.desks.values()
+            if desk.paused is not None
+            for path in desk.ready
+            if path not in desk.held
+        ]
+        away = [
+            (str(d.inbox.path), d.away or d.barred)
+            for d in self.desks.values()
+            if d.away or d.barred
+        ]
+        return self.totals.failures + held + resting + away
 
     # --- start and stop ----------------------------------------------------------------------
 
@@ -202,18 +263,33 @@ class Daemon:
             progress=self._fetch_unless_stopping,
             speeds=Speeds((config.models, config.state)),
         )
+        for model in sorted(models_of(config)):
+            self.sessions.open(model)
         self.bench = Bench(
             journal=self.journal,
             sessions=self.sessions,
             catalogue=self._catalogue,
             limits=config.limits,
-            memory=pipeline.MemoryCeiling(config.memory),
+            memory=self._memory_ceiling(),
         )
-        for model in sorted(models_of(config)):
-            self.sessions.open(model)
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
         log.info("daemon.ready", inboxes=list(self.desks), workers=self._workers)
+
+    def _memory_ceiling(self) -> MemoryCeiling:
+        """Give the ceiling for pictures: what is asked for, within what the networks leave."""
+        wanted, bounds = self.config.memory, memory_bounds()
+        ceiling = MemoryCeiling(wanted, bounds)
+        if ceiling.ceiling < wanted:
+            tightest = bounds[0]
+            log.info(
+                "memory.limited",
+                configured=wanted,
+                ceiling=ceiling.ceiling,
+                why=f"{tightest.who} gives {in_mb(tightest.total)}, and {in_mb(tightest.held)} of "
+                "it are held",
+            )
+        return ceiling
 
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._stopping:
@@ -223,6 +299,7 @@ class Daemon:
 
     def _open(self, inbox: Inbox) -> None:
         looks = ONCE_LOOKS if self.once else LOOKS
+        spellings.follow(self.journal, inbox)
         self.desks[inbox.name] = Desk.open(
             inbox,
             self.journal,
@@ -235,9 +312,7 @@ class Daemon:
                 self.desks[inbox.name].adopt(task)
         # An outbox that is a mount now is one ever after; one that hangs must not hold us up.
         outbox = self.desks[inbox.name].outbox_root
-        look = threading.Thread(target=outbox.why_away, name=f"look at {outbox.path}", daemon=True)
-        look.start()
-        look.join(LOOK_LIMIT)
+        _aside(outbox.why_away, f"look at {outbox.path}", LOOK_LIMIT)
         self._watch(inbox)
 
     def _watch(self, inbox: Inbox) -> None:
@@ -265,6 +340,7 @@ class Daemon:
             os._exit(128 + number)  # told a second time: leave, which is as safe as being killed
         if not self._stopping:
             self._stopping, self._told_to_stop_at = True, monotonic()
+            self._stopped_by = number
             self._queue.put(None)  # wakes the loop; a SimpleQueue takes it within a handler too
 
     def _on_reload_signal(self, _: int, __: FrameType | None) -> None:
@@ -281,6 +357,8 @@ class Daemon:
         deadline = monotonic() + STOP_LIMIT
         while self._in_hand and monotonic() < deadline:
             self._take_messages(BEAT)
+        while not self._queue.empty():  # what was seen by now counts as left
+            self._take_messages(0)
         for task, _ in self._in_hand.values():
             why = f"it has not ended within {STOP_LIMIT:.0f} s; the next start does it anew"
             log.warning("job.left", inbox=task.inbox.name, source=task.source.path, why=why)
@@ -301,11 +379,13 @@ class Daemon:
             self._hand_out(now)
             self._heed_other_processes()
             self._heed_reload()
+            self._folders.beat(self.config, self.journal, now)
             alive = self._supervise()
             if alive and now >= next_ping:
                 notify("WATCHDOG=1")
                 next_ping = now + (watchdog_pause() or BEAT)
             if now >= next_standing:
+                self._oom.keep("cutting")
                 if not self._in_hand and not any(desk.ready for desk in self.desks.values()):
                     self.pace.rests()
                 self._put_down_standing(now)
@@ -330,9 +410,12 @@ class Daemon:
         except queue.Empty:
             return
 
-    def _take(self, message: Message | Ended | None) -> None:
+    def _take(self, message: Message | Barred | Ended | None) -> None:
         if isinstance(message, Ended):
             self._take_ended(message)
+        elif isinstance(message, Barred):
+            for desk in self.desks.values():
+                desk.bar(message.why.get(desk.name, ""))
         elif message is not None:  # which is only to wake the loop
             self._take_news(message)
 
@@ -354,15 +437,24 @@ class Daemon:
             case EventsLost(why=why):
                 log.warning("inbox.events_lost", inbox=desk.name, why=why, now="it is scanned")
             case Watched() | Away():
+                if desk.away:
+                    self._folders.want()
                 desk.note_watch(message, monotonic())
 
     def _nothing_left(self) -> bool:
         return all(
             desk.away
+            or desk.barred
             or (
                 desk.scans
-                and not (desk.settler or desk.ready or desk.working)
-                and all(hold.times >= ONCE_HOLDS for hold in desk.held.values())
+                and not (desk.settler or desk.working)
+                and (
+                    (desk.paused is not None and desk.paused.times >= ONCE_HOLDS)
+                    or (
+                        not desk.ready
+                        and all(hold.times >= ONCE_HOLDS for hold in desk.held.values())
+                    )
+                )
             )
             for desk in self.desks.values()
         )
@@ -396,13 +488,20 @@ class Daemon:
         self._in_hand[id(task)] = (task, now)
         self.pace.works(now)
         name = f"cut {task.source.path}"
-        threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(task,), name=name, daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            reason = f"no thread can be started for it ({error}): {TOO_FEW_THREADS}"
+            held = Held(reason, outbox_wide=True, kind="no thread")
+            self._queue.put(Ended(task, held, 0.0, now - task.settled_at))
 
     def _work(self, task: Task) -> None:
         """One worker: runs in its own thread and only puts its outcome on the queue."""
         began = monotonic()
         try:
             outcome = pipeline.process(task, self.bench)
+        except MemoryError:  # before there was a job
+            outcome = pipeline.SHORT_OF_MEMORY
         except Exception as error:  # noqa: BLE001 - the line ends in an outcome, come what may
             outcome = Held(f"something unforeseen went wrong: {type(error).__name__}: {error}")
         self._queue.put(Ended(task, outcome, monotonic() - began, began - task.settled_at))
@@ -467,13 +566,16 @@ class Daemon:
         try:
             self._reconfigure(self._load_anew())
         except ConfigError as error:
+            self._refusal = standing.Refusal(time.time(), error.problems)
             for problem in error.problems:
                 log.error("config.problem", problem=problem)  # noqa: TRY400 - for a person
             log.error(  # noqa: TRY400 - the same
                 "config.kept", why="the new one has problems; the old one goes on"
             )
-
-        notify("READY=1")
+        else:
+            self._refusal = None
+        said = f"; {self._refusal.in_words()}" if self._refusal is not None else ""
+        notify("READY=1", f"STATUS=watching{said}")
 
     def _reconfigure(self, new: Config) -> None:
         """Take over a new configuration; what is in hand finishes under the old rules."""
@@ -485,7 +587,7 @@ class Daemon:
         self._catalogue.update(new.catalogue)
         self.bench = replace(self.bench, limits=new.limits)
         self._workers = new.workers or max(2, usable_cpus())
-        wanted = {inbox.name: inbox for inbox in new.inboxes}
+        wanted = {inbox.name: self._as_in_hand(inbox) for inbox in new.inboxes}
         for name, desk in list(self.desks.items()):
             inbox = wanted.get(name)
             if inbox is None or inbox.path != desk.inbox.path:
@@ -495,7 +597,16 @@ class Daemon:
         for name, inbox in wanted.items():
             if name not in self.desks:
                 self._open(inbox)
+        self._folders.want()
         log.info("config.reloaded", inboxes=list(self.desks))
+
+    def _as_in_hand(self, inbox: Inbox) -> Inbox:
+        """Give an inbox whose pictures are in hand under the path by which they are."""
+        for desk in self.desks.values():
+            other = desk.inbox.path
+            if desk.working and other != inbox.path and places.same(other, inbox.path):
+                return replace(inbox, path=other)
+        return inbox
 
     def _close(self, name: str) -> None:
         self._watchers.pop(name).stop()
@@ -504,6 +615,7 @@ class Daemon:
 
     def _change(self, desk: Desk, inbox: Inbox) -> None:
         """Give a desk its new rules and its watcher its new options; a new scan applies them."""
+        spellings.follow(self.journal, inbox)
         desk.change(inbox)
         self._watchers.pop(inbox.name).stop()
         self._watch(inbox)
@@ -537,7 +649,22 @@ class Daemon:
             seconds_left=self.seconds_left(),
             providers=telling.provider_standings(self.sessions),
             inboxes=inboxes,
+            refusal=self._refusal,
         )
+
+
+def _tell_of_death(dead: threading.ExceptHookArgs) -> None:
+    """Tell that a thread of a library died; Python itself would write lines that are no log's."""
+    name = dead.thread.name if dead.thread is not None else "?"
+    log.error("thread.died", thread=name, why=f"{dead.exc_type.__name__}: {dead.exc_value}")
+
+
+def _aside(look: Callable[[], object], name: str, limit: float) -> None:
+    """Do what a share that hangs could hold up in a thread, and wait so long for it at most."""
+    thread = threading.Thread(target=look, name=name, daemon=True)
+    with suppress(RuntimeError, MemoryError):  # no thread is to be had: it is not needed now
+        thread.start()
+        thread.join(limit)
 
 
 def models_of(config: Config) -> set[str]:

@@ -37,7 +37,7 @@ class Hold:
     reason: str
     until: float
     times: int = 0
-    looks: int = 0  # how often it was found truncated
+    looks: int = 0  # how often it was found truncated, or had too little memory
     outbox_wide: bool = False
     kind: str = ""  # what the reason has in common with other pictures'
 
@@ -74,9 +74,11 @@ class Desk:
     working: dict[str, Task] = field(default_factory=dict)
     held: dict[str, Hold] = field(default_factory=dict)
     unfinished: dict[str, Entry] = field(default_factory=dict)  # left by the last run
-    suspects: dict[str, int] = field(default_factory=dict)  # in hand when the program died
+    # In hand when the program died, with their strikes, or short of memory: they work alone.
+    suspects: dict[str, int] = field(default_factory=dict)
     watched: Watched | None = None
     away: str = ""
+    barred: str = ""  # why nothing of it may be taken, though it is there
     unseen: str = ""  # what of the inbox the last scan could not look at
     scans: int = 0
     paused: Hold | None = None  # the whole outbox waits
@@ -212,7 +214,7 @@ class Desk:
         One that was in hand when the program died is only given when nothing else is in hand, so
         that the culprit is known if it dies again; and last, so that the others come out.
         """
-        if self.away or (self.paused is not None and now < self.paused.until):
+        if self.away or self.barred or (self.paused is not None and now < self.paused.until):
             return None
         while path := self._first_ready(alone=alone):
             settled_at, sighting = self.ready.pop(path)
@@ -280,7 +282,9 @@ class Desk:
         first = self.inbox.settle if outcome.truncated else FIRST_PAUSE
         hold.until = now + pause(first, hold.times)
         hold.times += 1
-        hold.looks += outcome.truncated
+        hold.looks += outcome.truncated or outcome.short_of_memory
+        if outcome.short_of_memory:
+            self.suspects[path] = 1
         hold.reason = outcome.reason
         hold.outbox_wide = outcome.outbox_wide
         hold.kind = outcome.kind or outcome.reason
@@ -337,6 +341,14 @@ class Desk:
         self.away, self.watched = "", message
         if self.changes.left("watched", now):
             said.info("inbox.watched", mode=message.mode, why=message.why)
+
+    def bar(self, why: str) -> None:
+        """Take nothing while there is a reason not to; without one, go on."""
+        if why and why != self.barred:
+            log.error("inbox.barred", inbox=self.name, path=str(self.inbox.path), why=one_line(why))
+        elif self.barred and not why:
+            log.info("inbox.unbarred", inbox=self.name, path=str(self.inbox.path))
+        self.barred = why
 
     def remind(self, now: float) -> None:
         """Say that the inbox is away: once, then rarely."""

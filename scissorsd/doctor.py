@@ -8,11 +8,15 @@ from typing import Literal
 from scissorsd import weights
 from scissorsd.config import Config
 from scissorsd.core.catalogue import CATALOGUE, Model
-from scissorsd.errors import ScissorsError
+from scissorsd.errors import ScissorsError, WeightsError
+from scissorsd.machine import memory_bounds
+from scissorsd.memory import in_mb
 from scissorsd.providers import installed, probe, versions
 
 _INOTIFY = Path("/proc/sys/fs/inotify")
 _FEW_WATCHES = 65536
+MEMORY = 2 << 30  # bytes: what is asked for where no configuration says
+_PROGRAM = 600 << 20  # bytes: networks and libraries
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,18 @@ class Finding:
 
 def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
     """Give every finding but those about the folders, each as soon as it is there."""
-    folder = models or (config.models if config else weights.default_folder())
     catalogue = config.catalogue if config else CATALOGUE
     yield from _packages()
-    yield from _models(catalogue.values(), folder)
     require_gpu = config is not None and config.require_gpu
-    yield from _providers(catalogue.values(), folder, require_gpu=require_gpu)
+    try:
+        folder = models or (config.models if config else weights.default_folder())
+    except WeightsError as error:
+        yield Finding("bad", error.what, error.advice)
+    else:
+        yield from _models(catalogue.values(), folder)
+        yield from _providers(catalogue.values(), folder, require_gpu=require_gpu)
     yield from _inotify()
+    yield from _memory(config.memory if config else MEMORY)
     if config is None:
         yield Finding("note", "no configuration was given, so no folders were looked at", "Use -c.")
 
@@ -91,6 +100,22 @@ def _inotify() -> Iterator[Finding]:
     what = f"inotify: {watches} watches, {instances} instances, {events} queued events"
     if watches < _FEW_WATCHES:
         advice = f"For inboxes with many folders: sysctl fs.inotify.max_user_watches={_FEW_WATCHES}"
+        yield Finding("note", what, advice)
+    else:
+        yield Finding("ok", what)
+
+
+def _memory(wanted: int) -> Iterator[Finding]:
+    tightest = next(iter(memory_bounds()), None)
+    if tightest is None:
+        yield Finding("note", "how much memory there is cannot be read")
+        return
+    what = f"memory: {tightest.who} gives {in_mb(tightest.total)}"
+    if tightest.total < wanted + _PROGRAM:
+        advice = (
+            f"Fewer or smaller pictures are in hand at once than 'memory: {in_mb(wanted)}' says, "
+            "which is no fault; one too large for it fails."
+        )
         yield Finding("note", what, advice)
     else:
         yield Finding("ok", what)

@@ -16,7 +16,8 @@ ScissorsError                  every error that is meant for a person
 ├── WeightsError               a model file cannot be had
 ├── SessionError               no provider can open, or go on with, a session
 ├── JournalError               the job journal cannot be used
-│   └── JournalDamagedError        its file is not what was written to it
+│   ├── JournalDamagedError        its file is not what was written to it
+│   └── JournalVersionError        it is another version's, and left as it is
 └── AlreadyRunningError        another process works on this state folder
 """
 
@@ -24,7 +25,10 @@ EXIT_OK = 0
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
-EXIT_BAD_CONFIG = 78  # EX_CONFIG of sysexits.h; the unit tells systemd not to restart on it
+# EX_CONFIG of sysexits.h: a bad configuration, or a state of another version. The unit tells
+# systemd not to restart on it.
+EXIT_BAD_CONFIG = 78
+EXIT_STOPPED = 128  # and the signal's number, as a shell says it: 130 by Ctrl-C, 143 by SIGTERM
 
 
 class ScissorsError(Exception):
@@ -105,7 +109,7 @@ class SourceChangedError(ScissorsError):
 
 
 class HoldError(ScissorsError):
-    """Something that should pass; the work is tried again after a pause.
+    """Something that should pass; a daemon tries the work again after a pause.
 
     `outbox_wide` tells that every job of the same outbox would meet it (a full disk). `kind` is
     what it has in common with the same trouble of other pictures.
@@ -133,6 +137,12 @@ class JournalError(ScissorsError):
 
 class JournalDamagedError(JournalError):
     """The job journal's file is not what was written to it."""
+
+
+class JournalVersionError(JournalError):
+    """The job journal was made by another version of scissorsd, and is left as it is."""
+
+    exit_code = EXIT_BAD_CONFIG
 
 
 class AlreadyRunningError(ScissorsError):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from scissorsd import accounts, folders, reach
+from scissorsd import accounts, folders, mounts, reach
 from scissorsd.accounts import User, user_name
 from scissorsd.config import Config, Inbox
 from scissorsd.doctor import Finding
@@ -97,8 +97,8 @@ def _examined(name: str, path: Path, user: User, look: _Look) -> Iterator[Findin
 
 
 def _state(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
-    kind = folders.mount_type(path)
-    if not folders.raises_events(kind):
+    kind = mounts.mount_type(path)
+    if not mounts.raises_events(kind):
         yield Finding(
             "bad", f"the state folder is on {kind}", "Set 'state:' to a folder on a local disk."
         )
@@ -138,7 +138,7 @@ def _is_shut(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bo
     """Tell of a folder above that lets nobody through to this one; give whether there is one."""
     for folder in reversed(path.parents):
         if folder.is_dir() and not reach.try_to_pass(folder, trial):
-            yield from _refusals(name, trial, folders.mount_type(folder))
+            yield from _refusals(name, trial, mounts.mount_type(folder))
             return True
     return False
 
@@ -150,11 +150,11 @@ def _inbox(inbox: Inbox, name: str, path: Path, trial: Trial) -> Iterator[Findin
     if away:
         yield Finding("bad", f"{name} is away: {away}", "Make or mount it.")
         return
-    kind = folders.mount_type(path)
-    polled = inbox.watch == "polling" or (inbox.watch == "auto" and not folders.raises_events(kind))
+    kind = mounts.mount_type(path)
+    polled = inbox.watch == "polling" or (inbox.watch == "auto" and not mounts.raises_events(kind))
     how = "polling" if polled else "native events"
     yield Finding("ok", f"{name}: {path} on {kind or 'an unknown file system'}, {how}")
-    if not polled and not folders.raises_events(kind):
+    if not polled and not mounts.raises_events(kind):
         yield Finding(
             "bad",
             f"{name}: {kind} raises no events for what other machines write",
@@ -173,7 +173,7 @@ def _came_of(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
     tried = f"{_count(trial.folders, 'folder')}{pictures}"
     if not trial.refused:
         yield Finding("ok", f"{name}: {path} ({tried} tried)")
-    yield from _refusals(name, trial, folders.mount_type(path))
+    yield from _refusals(name, trial, mounts.mount_type(path))
     if not trial.whole:
         yield Finding("note", f"{name}: {tried} were tried, and there is more in {path}")
 

@@ -7,7 +7,6 @@ import ctypes
 import errno
 import hashlib
 import os
-import re
 import stat
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ from scissorsd.errors import (
     PlaceTakenError,
     SourceChangedError,
 )
+from scissorsd.mounts import is_mount
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _FULL = {*_NO_ROOM, errno.EROFS}
@@ -35,13 +35,14 @@ _UNNAMED = (
     " To a service everything is read-only that its unit does not name: after a change of folders, "
     "`scissorsd service install` and a restart."
 )
+# What to do; that the work then goes on by itself is for a daemon to say, and for no other.
 _ADVICE = {
-    errno.ENOSPC: "Make room on that disk; the work goes on by itself.",
-    errno.EDQUOT: "Make room within the quota; the work goes on by itself.",
-    errno.EROFS: "It is mounted read-only; mount it for writing and the work goes on by itself."
+    errno.ENOSPC: "Make room on that disk.",
+    errno.EDQUOT: "Make room within the quota.",
+    errno.EROFS: "It is mounted read-only; mount it for writing."
     + (_UNNAMED if "INVOCATION_ID" in os.environ else ""),  # systemd.exec(5): as a service
-    errno.EACCES: "Give the user that scissorsd runs as access; the work goes on by itself.",
-    errno.EPERM: "Give the user that scissorsd runs as access; the work goes on by itself.",
+    errno.EACCES: "Give the user that scissorsd runs as access.",
+    errno.EPERM: "Give the user that scissorsd runs as access.",
 }
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 _INTO_OUTBOX = {"make", "write", "publish", "move"}
@@ -64,7 +65,7 @@ def held(doing: str) -> Iterator[None]:
         full = error.errno in (_NO_ROOM if verb == "move" else _FULL) and verb in _INTO_OUTBOX
         raise HoldError(
             f"cannot {doing}: {reason}",
-            _ADVICE.get(error.errno or 0, "It is tried again, less and less often."),
+            _ADVICE.get(error.errno or 0, ""),
             outbox_wide=full,
             kind=f"{verb}: {reason}",
         ) from error
@@ -128,7 +129,7 @@ class Root:
         if away:
             raise HoldError(
                 f"the outbox is away: {away}",
-                "Bring it back; the work goes on by itself.",
+                "Bring it back.",
                 outbox_wide=True,
                 kind="the outbox is away",
             )
@@ -160,7 +161,7 @@ class Root:
         if away:
             raise HoldError(
                 f"the inbox is away: {away}",
-                "Bring it back; the work goes on by itself.",
+                "Bring it back.",
                 kind="the inbox is away",
             )
 
@@ -697,59 +698,3 @@ def free_name(folder: Path, name: str, others: Collection[Path] = ()) -> Path:
 def is_in_the_way(path: Path) -> bool:
     """Whether something that is no folder is where a folder is to be."""
     return exists(path) and not path.is_dir()
-
-
-# --- mounts ----------------------------------------------------------------------------------
-
-# File systems on which another machine, or the other side of a hypervisor or of FUSE, can write
-# without this kernel raising an event.
-_REMOTE = {
-    *("cifs", "smb3", "smbfs", "nfs", "nfs4", "afs", "ceph", "glusterfs", "lustre", "beegfs"),
-    *("9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "davfs", "ncpfs", "fakeowner"),
-}
-
-
-# ... and on which a file may get another number whenever the kernel has forgotten it for a while.
-_FLEETING_INODES = {"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs"}
-
-
-def is_mount(path: Path) -> bool:
-    """Whether something is mounted at the path, be it a folder of the same file system."""
-    return os.path.ismount(path) or os.path.realpath(path) in dict(_mounts())
-
-
-def _mounts() -> Iterator[tuple[str, str]]:
-    """Give the mount points and the types of their file systems, as the kernel has them."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_bytes().split(b"\n")[:-1]
-    except OSError:
-        return
-    for line in lines:
-        before, _, after = line.partition(b" - ")
-        point = _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), before.split(b" ")[4])
-        yield os.fsdecode(point), os.fsdecode(after.split(b" ")[0])
-
-
-_ESCAPED = re.compile(rb"\\([0-7]{3})")
-
-
-def mount_type(path: Path) -> str:
-    """Give the type of the file system that a path lies on, as the kernel calls it ("" unknown)."""
-    real = os.path.realpath(path)
-    best = ""
-    found = ""
-    for point, kind in _mounts():
-        inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, found = point, kind
-    return found
-
-
-def raises_events(file_system: str) -> bool:
-    """Whether native events can be trusted on a file system of this type."""
-    return file_system not in _REMOTE and not file_system.startswith("fuse")
-
-
-def keeps_inodes(file_system: str) -> bool:
-    """Whether a file on a file system of this type has the same number at every look."""
-    return file_system not in _FLEETING_INODES and not file_system.startswith("fuse")

@@ -43,13 +43,18 @@ from scissorsd.core.rules import (
 )
 from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
-from scissorsd.errors import JournalDamagedError, JournalError
+from scissorsd.errors import JournalDamagedError, JournalError, JournalVersionError
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
+Folder = Literal["inbox", "outbox"]
 
 _ENDED = ("done", "failed")
 _LIKE = "stamps.size = ? AND stamps.mtime_ns = ?"
 _DIED = "scissorsd ended while it worked on this picture; it is taken again, alone"
+STARVED = (
+    "the kernel ended scissorsd for want of memory while it worked on this picture; it is taken "
+    "again, alone"
+)
 Value = str | bytes | int | float
 
 FILE = "jobs.sqlite"
@@ -109,6 +114,15 @@ CREATE TABLE about (
 );
 INSERT INTO about VALUES (lower(hex(randomblob(4))));
 """
+
+_SPELLING = {
+    "inbox": "SELECT 1 FROM jobs WHERE inbox = ? LIMIT 1",
+    "outbox": "SELECT 1 FROM jobs WHERE outbox = ? LIMIT 1",
+}
+_SPELLINGS = {
+    "inbox": "SELECT DISTINCT inbox FROM jobs",
+    "outbox": "SELECT DISTINCT outbox FROM jobs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +203,7 @@ class Journal:
             check_same_thread=False,
         )
         try:
+            _check_version(db, self.path)
             _prepare(db, read_only=read_only)
         except BaseException:
             db.close()
@@ -509,7 +524,7 @@ class Journal:
             self._update(job.id, state=state, attempts=0, reason=_storable(reason))
             self._remember(inbox, job, state)
 
-    def blame(self, points: int) -> None:
+    def blame(self, points: int, why: str = _DIED) -> None:
         """Hold the pictures that were in hand when the last run died, as suspects.
 
         Its death counts for `points` more than the one time that they were begun. What is held is
@@ -519,7 +534,7 @@ class Journal:
             db.execute(
                 "UPDATE jobs SET state = 'held', attempts = attempts + ?,"
                 " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END WHERE state = 'begun'",
-                (points, _DIED),
+                (points, why),
             )
             self._known.clear()
 
@@ -744,6 +759,54 @@ class Journal:
             self._update(job_id, state="again", attempts=0, reason="", set_aside="[]")
             self._known.clear()
 
+    # --- spellings ---------------------------------------------------------------------------
+
+    def is_spelling(self, column: Folder, folder: Path) -> bool:
+        """Whether anything is known of an inbox or outbox by this path."""
+        with self._locked("read") as db:
+            found = db.execute(_SPELLING[column], (os.fsencode(folder),)).fetchone()
+        return found is not None
+
+    def spellings(self, column: Folder) -> set[Path]:
+        """Give every path by which an inbox or outbox is known."""
+        with self._locked("read") as db:
+            return {Path(os.fsdecode(path)) for (path,) in db.execute(_SPELLINGS[column])}
+
+    def respell_inbox(self, old: Path, new: Path) -> None:
+        """Know an inbox by another path from now on, by which nothing is known yet."""
+        with self._transaction("respell") as db:
+            db.execute(
+                "UPDATE jobs SET inbox = ? WHERE inbox = ?", (os.fsencode(new), os.fsencode(old))
+            )
+            self._known.clear()
+
+    def respell_outbox(self, old: Path, new: Path) -> None:
+        """Know an outbox by another path from now on, by which nothing is known yet."""
+        before, after = f"{old}/".replace("//", "/"), f"{new}/".replace("//", "/")
+        with self._transaction("respell") as db:
+            rows = db.execute(
+                "SELECT key FROM names WHERE job IN (SELECT id FROM jobs WHERE outbox = ?)",
+                (os.fsencode(old),),
+            ).fetchall()
+            keys = [os.fsdecode(key) for (key,) in rows]
+            begins = name_key(before)
+            db.executemany(
+                "UPDATE OR IGNORE names SET key = ? WHERE key = ?",
+                [
+                    (os.fsencode(name_key(after) + key.removeprefix(begins)), os.fsencode(key))
+                    for key in keys
+                    if key.startswith(begins)
+                ],
+            )
+            # Within JSON a path begins after a quotation mark, and none stands bare inside one.
+            paths = [json.dumps(path)[:-1] for path in (before, after)]
+            db.execute(
+                "UPDATE jobs SET outbox = ?, published = replace(published, ?, ?),"
+                " set_aside = replace(set_aside, ?, ?) WHERE outbox = ?",
+                (os.fsencode(new), *paths, *paths, os.fsencode(old)),
+            )
+            self._known.clear()
+
     # --- SQL ---------------------------------------------------------------------------------
 
     @contextmanager
@@ -760,7 +823,7 @@ class Journal:
                     raise self.damaged from error
                 raise JournalError(
                     f"the job journal {self.path} cannot be {doing}: {error}",
-                    "Look at the disk of the state folder; the work goes on by itself.",
+                    "Look at the disk of the state folder.",
                 ) from error
 
     @contextmanager
@@ -801,6 +864,19 @@ class Journal:
             return db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
 
 
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Raise JournalVersionError for a journal of another version, before anything else is read."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version not in {0, _SCHEMA_VERSION}:
+        maker = "a newer" if version > _SCHEMA_VERSION else "another"
+        raise JournalVersionError(
+            f"the job journal {path} was made by {maker} scissorsd (journal version {version}; "
+            f"this one reads version {_SCHEMA_VERSION})",
+            "Install that scissorsd again, or give this one a state folder of its own, where it "
+            "cuts everything anew. The journal was left as it is.",
+        )
+
+
 def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
     db.row_factory = sqlite3.Row
     if not read_only:
@@ -813,8 +889,8 @@ def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0 and not read_only:
         db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
-    elif version != _SCHEMA_VERSION:
-        raise sqlite3.OperationalError(f"its version is {version}, not {_SCHEMA_VERSION}")
+    elif version == 0:
+        raise sqlite3.OperationalError("nothing was ever written to it")
     if not read_only and not _has_stamps(db):
         db.executescript(f"BEGIN;{_ADDED}COMMIT;")
 

@@ -1,5 +1,6 @@
 """Log lines: for people on a terminal, JSON elsewhere; one event name and fixed keys each."""
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -11,16 +12,27 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from scissorsd import streams
+
 _MOST_KEPT = 10_000  # different things said, before those of long ago are forgotten
 
 
 class _Stderr:
-    """Writes to whatever sys.stderr is now, so that a progress bar can stand below the lines."""
+    """Writes to whatever sys.stderr is now, so that a progress bar can stand below the lines.
+
+    What cannot be written is lost, and no picture with it; once something can be, it is told.
+    """
 
     def msg(self, message: str) -> None:
-        stream: TextIO = sys.stderr
-        stream.write(message + "\n")
-        stream.flush()
+        stream: TextIO | None = sys.stderr
+        if stream is None:
+            return
+        with contextlib.suppress(OSError, ValueError):  # of a program that has closed its own
+            stream.write(message + "\n")
+            stream.flush()
+        if lines := streams.take_lost():
+            log = structlog.get_logger("scissorsd")
+            log.warning("log.lost", lines=lines, why="they could not be written; the work went on")
 
     log = debug = info = warning = warn = error = critical = exception = fatal = msg
 
@@ -91,7 +103,7 @@ def _goes_to_the_journal() -> bool:
     """Whether systemd's journal reads what is written to standard error (systemd.exec(5))."""
     try:
         status = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):  # there is none, or it is no file
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
@@ -138,7 +150,10 @@ def take_whole_lines_from_libraries() -> None:
 
 def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     """Configure structlog for this process; `quiet` leaves only warnings and errors."""
-    terminal = sys.stderr.isatty()
+    try:
+        terminal = sys.stderr.isatty()
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        terminal = False
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(pad_event_to=16, sort_keys=False)
         if terminal

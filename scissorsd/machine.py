@@ -6,12 +6,19 @@ import math
 import os
 import platform
 import re
+import resource
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # there while the driver is loaded
+
+TOO_FEW_THREADS = (
+    "memory, or the number of processes that are allowed (ulimit -u, a container's pids limit, a "
+    "service's TasksMax), is used up"
+)
 
 
 def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
@@ -52,6 +59,15 @@ def usable_cpus(root: Path = Path("/")) -> int:
 
 def _quotas(root: Path) -> Iterator[float]:
     """Give every CPU quota above this process, in CPUs (cgroup v2's cpu.max, v1's cfs quota)."""
+    for folder in groups(root, "cpu"):
+        yield from _quota(folder)
+
+
+def groups(root: Path, controller: str) -> Iterator[Path]:
+    """Give the folder of every cgroup above this process, its own first, where they are to be seen.
+
+    Both those of v2 and, where v1 has this controller, those of v1.
+    """
     try:
         memberships = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -60,7 +76,7 @@ def _quotas(root: Path) -> Iterator[float]:
         _, controllers, inside = membership.split(":", 2)
         if not controllers:
             tree = root / "sys/fs/cgroup"
-        elif "cpu" in controllers.split(","):
+        elif controller in controllers.split(","):
             tree = root / "sys/fs/cgroup" / controllers
         else:
             continue
@@ -68,7 +84,7 @@ def _quotas(root: Path) -> Iterator[float]:
         group = tree / inside.lstrip("/")
         for folder in (group, *group.parents):
             if folder.is_relative_to(tree):
-                yield from _quota(folder)
+                yield folder
 
 
 def _quota(folder: Path) -> Iterator[float]:
@@ -80,6 +96,85 @@ def _quota(folder: Path) -> Iterator[float]:
             (folder / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period")
         )
         yield int(quota) / int(period)
+
+
+# --- memory ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBound:
+    """A bound on the memory of this process, in bytes.
+
+    Of `total` so much is `held` already; `beyond` is swap, which may hold more. `who` sets it.
+    """
+
+    who: str
+    total: int
+    held: int
+    beyond: int = 0
+
+    @property
+    def left(self) -> int:
+        """How much more may be taken, without swap."""
+        return max(0, self.total - self.held)
+
+
+def memory_bounds(root: Path = Path("/")) -> list[MemoryBound]:
+    """Give every bound on the memory of this process that can be found; the tightest comes first.
+
+    They are those of its cgroups (memory.max and memory.high, v1's memory.limit_in_bytes), its
+    own limits (RLIMIT_AS, RLIMIT_DATA), and what the machine has.
+    """
+    mine = _table(root / "proc/self/status")
+    machine = _table(root / "proc/meminfo")
+    swap = machine.get("SwapTotal", 0)
+    held = mine.get("VmRSS", 0)
+    bounds = [bound for folder in groups(root, "memory") for bound in _group(folder, held, swap)]
+    for kind, words, field in _OWN_LIMITS:
+        limit, _ = resource.getrlimit(kind)
+        if limit != resource.RLIM_INFINITY:
+            bounds.append(MemoryBound(words, limit, mine.get(field, 0)))
+    if "MemTotal" in machine:
+        bounds.append(MemoryBound("this machine", machine["MemTotal"], held, swap))
+    return sorted(bounds, key=lambda bound: bound.left)
+
+
+_OWN_LIMITS = (
+    (resource.RLIMIT_AS, "the limit on this process's address space (ulimit -v)", "VmSize"),
+    (resource.RLIMIT_DATA, "the limit on this process's data (ulimit -d)", "VmData"),
+)
+_GROUP_LIMITS = ("memory.max", "memory.high", "memory.limit_in_bytes")
+_UNLIMITED = 1 << 60  # bytes: v1 says no limit with a number of about 2^63
+
+
+def _group(folder: Path, held: int, swap: int) -> Iterator[MemoryBound]:
+    for name in _GROUP_LIMITS:
+        total = _number(folder / name)
+        if total is None or total >= _UNLIMITED:
+            continue
+        both = _number(folder / "memory.memsw.limit_in_bytes")
+        swap_limit = _number(folder / "memory.swap.max") if both is None else both - total
+        beyond = swap if swap_limit is None else min(swap, swap_limit)
+        stat = _table(folder / "memory.stat")
+        inside = stat.get("anon", stat.get("total_rss", 0))  # of all that are in the group
+        yield MemoryBound(f"this container or service ({name})", total, max(held, inside), beyond)
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):  # "max": none
+        return None
+
+
+def _table(path: Path) -> dict[str, int]:
+    """Read lines of a name and a number; what is in kB is given in bytes."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return {}
+    found = re.findall(r"^(\w+):?\s+(\d+)( kB)?$", text, re.MULTILINE)
+    return {name: int(number) * (1024 if unit else 1) for name, number, unit in found}
 
 
 def give_back_memory() -> None:

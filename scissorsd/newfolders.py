@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from scissorsd import access, folders
+from scissorsd import access, mounts
 from scissorsd.accounts import whose
 from scissorsd.config import Config
 
@@ -109,5 +109,5 @@ def _unmounted() -> Iterator[Path]:
             words = line.split("#")[0].split()
             if len(words) > 1 and words[1].startswith("/") and words[1] != "/":
                 point = Path(words[1].replace("\\040", " "))
-                if not folders.is_mount(point):
+                if not mounts.is_mount(point):
                     yield point

@@ -1,5 +1,6 @@
 """systemd's notification socket (sd_notify(3)); without one, nothing happens."""
 
+import contextlib
 import os
 import socket
 
@@ -16,13 +17,13 @@ def notify(*lines: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender,
+    ):
         sender.settimeout(_PATIENCE)
-        try:
-            sender.connect(address)
-            sender.sendall("\n".join(lines).encode())
-        except OSError:
-            return
+        sender.connect(address)
+        sender.sendall("\n".join(lines).encode())
 
 
 def watchdog_pause() -> float | None:

@@ -1,6 +1,7 @@
 """OpenVINO, used by itself: as ONNX Runtime's plug-in it knows Intel's CPUs only."""
 
 import importlib
+import io
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ import numpy as np
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 from scissorsd.machine import has_bf16
-from scissorsd.runtime import Raw, RefusedError, check_shapes, opening, plain
+from scissorsd.runtime import TINY, Raw, RefusedError, check_shapes, opening, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,7 @@ def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> Openv
     with opening:
         core, frontend = _core_and_reader()
     bf16 = fast and has_bf16()
-    settings = {
-        "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "ENABLE_CPU_PINNING": False,  # the CPUs also decode and encode the other pictures
-    }
+    settings = _settings(bf16=bf16, threads=threads)
     try:
         network = frontend.convert(frontend.load(str(path)))
         takes, gives = network.inputs[0].partial_shape, network.outputs[0].partial_shape
@@ -65,12 +61,21 @@ def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> Openv
     return OpenvinoSession("bf16" if bf16 else "full", compiled)
 
 
+def _settings(*, bf16: bool, threads: int) -> dict[str, str | int | bool]:
+    return {
+        "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,  # the CPUs also decode and encode the other pictures
+    }
+
+
 @cache
 def _core_and_reader() -> tuple[Any, Any]:
     """Give OpenVINO's core and its reader of ONNX, without what tells its makers of its use.
 
-    The core stays for good. Where it went with the last session, the next signal that came to
-    this process ended it (SIGSEGV; OpenVINO 2026.4).
+    To be called with `opening` held. The core stays for good: where it went with the last session,
+    the next signal that came to this process ended it (SIGSEGV; OpenVINO 2026.4).
     """
     silenced = "openvino_telemetry" not in sys.modules
     if silenced:
@@ -79,14 +84,32 @@ def _core_and_reader() -> tuple[Any, Any]:
         openvino = importlib.import_module("openvino")
         frontends = importlib.import_module("openvino.frontend").FrontEndManager()
         # read_model() has every reader try a broken file, and they complain to standard error
-        return openvino.Core(), frontends.load_by_framework("onnx")
+        core, frontend = openvino.Core(), frontends.load_by_framework("onnx")
+        _warm_up(openvino, core, frontend)
     except ModuleNotFoundError as error:
         raise RefusedError("openvino is not installed") from error
     except Exception as error:
         raise RefusedError(plain(error)) from error
+    else:
+        return core, frontend
     finally:
         if silenced:
             sys.modules.pop("openvino_telemetry", None)
+
+
+def _warm_up(openvino: Any, core: Any, frontend: Any) -> None:  # noqa: ANN401 - of openvino
+    """Make this process's first inference, on the smallest network, while there is one thread.
+
+    What OpenVINO's Python part needs only once (its table of types, first of all) it makes at the
+    first inference in C++ statics, letting go of the GIL meanwhile. Two threads that come to one
+    together wait for each other for ever (2026.4).
+    """
+    openvino.Type.f32.to_dtype()
+    network = frontend.convert(frontend.load(io.BytesIO(TINY)))
+    compiled = core.compile_model(network, "CPU", _settings(bf16=False, threads=1))
+    request = compiled.create_infer_request()
+    given = request.infer({0: np.zeros(1, np.float32)}, share_inputs=True, share_outputs=True)
+    np.array(given[0], dtype=np.float32)
 
 
 def _sizes(shape: Any) -> list[int | str]:  # noqa: ANN401 - of openvino

@@ -1,15 +1,12 @@
 """The straight line of one picture: plan, read, mask, cut, publish, journal, dispose."""
 
 import os
-import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from scissorsd import faults, folders, images
 from scissorsd.config import Inbox, Limits
@@ -44,106 +41,27 @@ from scissorsd.errors import (
     TruncatedPictureError,
     WeightsError,
 )
-from scissorsd.journal import Journal, Known
+from scissorsd.journal import STARVED, Journal, Known
 from scissorsd.machine import give_back_memory
 from scissorsd.making import Inference, cut_out, render_all
+from scissorsd.memory import LARGE, MemoryCeiling, Room
 
 # What one pixel costs at most while its picture is in hand: measured over every format that is
 # read, 10 to 18 bytes; encoding takes no more, but for these formats.
 BYTES_PER_PIXEL = 20
+BYTES_PER_PIXEL_LEAST = 7  # a picture as Pillow has it and, beside it, as an array
 BYTES_PER_PIXEL_DEEP = 36  # where 16 bits are read or written
 BYTES_PER_PIXEL_ENCODING: dict[Format, int] = {"webp": 30, "avif": 50}
 HELD = 8  # by the picture itself, its clean colours and its mask, while a framed output is made
 SHALLOW = 8  # bits
 # A picture in hand when the program died is a suspect, and is tried again alone. A crash (a signal
-# such as SIGSEGV) counts for a hundred deaths, since a kill or a power cut says little of the
-# picture: only one that has the program killed every time, for want of memory, comes so far.
+# such as SIGSEGV) counts for a hundred deaths, and so does one for want of memory; another kill or
+# a power cut says little of the picture.
 CRASH = 100
 DEATHS = 3 * CRASH  # a picture that was in hand at so many is not tried again
 
 
 # --- the bench: what every job shares --------------------------------------------------------
-
-
-_READ_AHEAD = 4  # this part of the ceiling, at most, is for files that are not being cut yet
-_LARGE = 64 << 20  # bytes
-PATIENCE = 30.0  # seconds: a share that hangs in the middle of a file must not stop the others
-
-
-class MemoryCeiling:
-    """Lets pictures in while they fit together under a ceiling; a larger one goes alone.
-
-    A picture holds the bytes of its file while that is read, then what it takes to cut it, then
-    the bytes of its outputs until they are published.
-    """
-
-    def __init__(self, ceiling: int) -> None:
-        self.ceiling = ceiling  # bytes
-        self._in_use = 0
-        self._reading = 0  # of it, for files that are read or wait to be cut
-        self._cutting = 0  # how many are being decoded, cut and encoded, which always ends
-        self._in_line: list[Room] = []  # to be cut
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def room_for(self, cost: int) -> "Iterator[Room]":
-        """Wait until `cost` bytes are free, and hold them."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._may_enter(cost), PATIENCE)
-            self._in_use += cost
-            self._reading += cost
-        room = Room(self, cost)
-        try:
-            yield room
-        finally:
-            self._change(room, 0)
-
-    def _may_enter(self, cost: int) -> bool:
-        fits = self._in_use + cost <= self.ceiling
-        is_little = not self._reading or self._reading + cost <= self.ceiling // _READ_AHEAD
-        return self._in_use == 0 or (fits and is_little)
-
-    def _wait_in_line(self, room: "Room", cost: int) -> None:
-        """Wait for more room, in turn; if nothing is being cut, there is no more to wait for."""
-        with self._changed:
-            self._in_line.append(room)
-            self._changed.wait_for(
-                lambda: (
-                    self._in_line[0] is room
-                    and (not self._cutting or self._in_use - room.held + cost <= self.ceiling)
-                )
-            )
-            self._in_line.remove(room)
-            self._reading -= room.held
-            self._in_use += cost - room.held
-            self._cutting += 1
-            room.held, room.stage = cost, "cutting"
-            self._changed.notify_all()
-
-    def _change(self, room: "Room", cost: int) -> None:
-        with self._changed:
-            self._reading -= room.held if room.stage == "reading" else 0
-            self._in_use += cost - room.held
-            self._cutting -= room.stage == "cutting"
-            room.held, room.stage = cost, "publishing"
-            self._changed.notify_all()
-
-
-@dataclass(slots=True, eq=False)
-class Room:
-    """The bytes that one picture holds under the ceiling."""
-
-    ceiling: MemoryCeiling
-    held: int
-    stage: Literal["reading", "cutting", "publishing"] = "reading"
-
-    def grow(self, cost: int) -> None:
-        """Wait until the picture can be cut, which takes so many bytes in all."""
-        self.ceiling._wait_in_line(self, cost)  # noqa: SLF001 - the two are one
-
-    def shrink(self, cost: int) -> None:
-        """Give back all but so many bytes: the picture is cut."""
-        self.ceiling._change(self, cost)  # noqa: SLF001 - the two are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +88,7 @@ class Task:
     settled_at: float  # monotonic
     attempts: int = 0  # begun before without an orderly end
     journal_lost: bool = False  # and the picture was there before: its outputs may be out
-    last_look: bool = False  # if it is truncated now, it is taken to stay so
+    last_look: bool = False  # if it is truncated, or short of memory, it is taken to stay so
     done: Known | None = None  # it was cut as it is, but may have been dropped again since
 
 
@@ -206,7 +124,15 @@ class Held:
     reason: str
     outbox_wide: bool = False
     truncated: bool = False
+    short_of_memory: bool = False  # it is tried again alone
     kind: str = ""  # what the reason has in common with other pictures'
+
+
+SHORT_OF_MEMORY = Held(
+    "there was not enough memory for this picture; it is tried again, alone",
+    short_of_memory=True,
+    kind="short of memory",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,13 +345,10 @@ def _find_done(task: Task, bench: Bench) -> Job | None:
 def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
     inbox = task.inbox
     if task.attempts >= DEATHS:
-        raise PictureError(
-            "the program died again and again while it worked on this picture",
-            "It is left alone until the file changes, or until 'scissorsd retry' asks for it.",
-        )
+        raise _deadly(task, bench)
     with bench.memory.room_for(min(task.source.size, bench.limits.file)) as room:
         made = _made(task, bench, room)
-        if room.held > _LARGE:
+        if room.held > LARGE:
             give_back_memory()
         room.shrink(sum(map(len, made.contents)))
         folders.check_unchanged(inbox.path, task.source)
@@ -441,6 +364,22 @@ def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
         stamps=stamps,
     )
     return done
+
+
+def _deadly(task: Task, bench: Bench) -> PictureError:
+    """Say what a picture does with which the program died again and again."""
+    entries = bench.journal.of_source(task.inbox.path, task.source.path)
+    if entries and entries[0].reason == STARVED:
+        return PictureError(
+            "the kernel ended the program again and again, for want of memory, while it worked on "
+            "this picture alone",
+            "Give it more memory (the limit of the container or the service), or make the picture "
+            "smaller; then 'scissorsd retry' asks for it.",
+        )
+    return PictureError(
+        "the program died again and again while it worked on this picture",
+        "It is left alone until the file changes, or until 'scissorsd retry' asks for it.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,6 +455,7 @@ def _made(task: Task, bench: Bench, room: Room) -> _Made:
     rule = task.rule
     data = folders.read_source(task.inbox.path, task.source, limit=bench.limits.file)
     header = images.read_header(data, max_pixels=bench.limits.pixels)
+    bench.memory.refuse_over(len(data) + header.width * header.height * BYTES_PER_PIXEL_LEAST)
     room.grow(len(data) + _bytes_to_cut(header, rule))
     faults.at("decode", task.source.path)
     deep = any(output.depth != "8" for output in rule.outputs)
@@ -636,7 +576,7 @@ def _off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outco
         case HoldError() | WeightsError() | SessionError() | JournalError():
             return _hold(task, job, bench, _held(error))
         case MemoryError():
-            return _hold(task, job, bench, Held("there was not enough memory for this picture"))
+            return _short_of_memory(task, job, bench)
         case ScissorsError():
             return _fail(task, job, bench, error)
     unforeseen = PictureError(
@@ -652,6 +592,18 @@ def _held(error: ScissorsError) -> Held:
     if isinstance(error, HoldError):
         return Held(str(error), outbox_wide=error.outbox_wide, kind=error.kind)
     return Held(str(error), kind=type(error).__name__)
+
+
+def _short_of_memory(task: Task, job: Job, bench: Bench) -> Outcome:
+    """Try a picture for which memory did not do alone, and in the end no more."""
+    if not task.last_look:
+        return _hold(task, job, bench, SHORT_OF_MEMORY)
+    short = PictureError(
+        "there is not enough memory for this picture, though it was tried alone",
+        "Give scissorsd more (ulimit -v, the container's or the service's limit), or make the "
+        "picture smaller; then 'scissorsd retry' asks for it.",
+    )
+    return _fail(task, job, bench, short)
 
 
 def _let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Outcome:

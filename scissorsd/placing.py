@@ -111,13 +111,19 @@ def _link_and_unlink(origin: Path, place: Path) -> None:
 
 def _hold_and_rename(origin: Path, place: Path, mark: bytes) -> None:
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-    with os.fdopen(handle, "wb") as file:
-        file.write(mark)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(mark)
+    except OSError:
+        with suppress(OSError):
+            place.unlink()
+        raise
     try:
         origin.rename(place)
     except OSError:
-        with suppress(OSError):
-            place.unlink()  # the place-holder, which is ours
+        if _is_marked(place, mark):  # else a server did it, and its answer was lost on the way
+            with suppress(OSError):
+                place.unlink()
         raise
 
 

@@ -23,6 +23,7 @@ from scissorsd.core.catalogue import Model
 from scissorsd.machine import usable_cpus
 from scissorsd.runtime import (
     SILENT,
+    TINY,
     Raw,
     RefusedError,
     check_shapes,
@@ -41,13 +42,6 @@ PACKAGES = ("onnxruntime-gpu", "onnxruntime", "openvino")  # what runs networks
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 _CUDNN = "cuDNN 9"
-
-# One Relu on one float: tells in a millisecond whether a provider loads at all. The network itself
-# would be loaded onto the CPU in vain first, half a second for u2net.
-_TINY = (
-    b'\x08\x08:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04'
-    b"\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x02\x10\r"
-)
 
 
 class Session(Protocol):
@@ -247,7 +241,9 @@ def _open_cuda(ort: ModuleType, path: Path, *, fast: bool, threads: int) -> tupl
             "cudnn_conv_algo_search": "HEURISTIC",  # the default tries all: seconds, and memory
             "arena_extend_strategy": "kSameAsRequested",  # the default doubles
         }
-        tiny = _load(ort, _TINY, _options(ort, 1), [(_CUDA, options), _CPU])
+        # tells in a millisecond whether CUDA loads at all; the network itself would be loaded onto
+        # the CPU in vain first, half a second for u2net
+        tiny = _load(ort, TINY, _options(ort, 1), [(_CUDA, options), _CPU])
         if _CUDA not in tiny.get_providers():
             raise RefusedError(_why_no_cuda(ort))
     loaded = _load(ort, str(path), _options(ort, threads), [(_CUDA, options), _CPU])

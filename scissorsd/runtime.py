@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,23 @@ Raw = NDArray[np.float32]  # what a network takes, 1 × 3 × S × S, and gives, 
 
 SILENT = 4  # only what ends the process is logged; the rest reaches us as exceptions
 
+# One Relu on one float, x to y, as an ONNX file.
+TINY = (
+    b'\x08\x08:3\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04'
+    b"\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x02\x10\r"
+)
+
 # loading libraries, and the standard error while it is held back, are one thread's at a time
 opening = threading.RLock()
 
+FULL = "the memory is full"
 _KNOWN_WORDS = (
     (r"CUDA failure 100|no CUDA-capable device", "no NVIDIA GPU is visible here"),
     (r"CUDA failure 35\b|driver version is insufficient", "the NVIDIA driver is too old"),
-    (r"out of memory|CUDA failure 2\b|STATUS_ALLOC_FAILED", "the memory is full"),
-    (r"CUDNN_STATUS_\w*ALLOCATION_FAILED", "the memory is full"),
-    (r"Failed to allocate memory|bad_alloc|bad allocation", "the memory is full"),
+    (r"out of memory|CUDA failure 2\b|STATUS_ALLOC_FAILED", FULL),
+    (r"CUDNN_STATUS_\w*ALLOCATION_FAILED", FULL),
+    (r"Failed to allocate memory|bad_alloc|bad allocation|cannot allocate memory", FULL),
+    (r"PosixThread|pthread_create|start new thread", "no thread can be started"),
     (r"CUDNN_STATUS_NOT_INITIALIZED", "cuDNN does not start"),
     (
         r"InvalidProtobuf|INVALID_PROTOBUF|Protobuf parsing failed|Model can't be parsed",
@@ -91,22 +100,27 @@ def check_shapes(
 
 @functools.cache
 def onnxruntime() -> ModuleType:
-    """Import onnxruntime, without what it writes to the standard error.
+    """Import onnxruntime, without what it writes to the standard error, and run it once.
 
+    No two threads shall make the first inference of a process together: see openvino.py.
     Raises SessionError when it cannot be loaded.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell its makers of each session
     with opening, _held_back():
         try:
             ort = importlib.import_module("onnxruntime")
+            ort.disable_telemetry_events()
+            ort.set_default_logger_severity(SILENT)
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            tiny = ort.InferenceSession(TINY, options, providers=["CPUExecutionProvider"])
+            tiny.run(["y"], {"x": np.zeros(1, np.float32)})
         except Exception as error:
             raise SessionError(
                 f"onnxruntime cannot be loaded: {plain(error)}.",
                 "Install it again: `pip install --force-reinstall onnxruntime-gpu` "
                 "(or onnxruntime, where there is no GPU).",
             ) from error
-        ort.disable_telemetry_events()
-        ort.set_default_logger_severity(SILENT)
         return ort
 
 
@@ -121,20 +135,31 @@ def _held_back() -> Iterator[None]:
     except OSError:  # closed: nothing to keep clean
         yield
         return
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    with os.fdopen(os.memfd_create("stderr"), "r+b") as held:
+    _flush_stderr()
+    with _nameless_file() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
+            _flush_stderr()
             os.dup2(saved, 2)
             os.close(saved)
             held.seek(0)
             with contextlib.suppress(OSError), open(2, "wb", closefd=False) as stderr:
                 stderr.writelines(line for line in held if not _is_noise(line))
+
+
+def _flush_stderr() -> None:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # none, full or closed
+        sys.stderr.flush()
+
+
+def _nameless_file() -> BinaryIO:
+    """Give a file in memory; where there is none (an old kernel, a sandbox), nowhere at all."""
+    try:
+        return os.fdopen(os.memfd_create("stderr"), "r+b")
+    except OSError:
+        return Path(os.devnull).open("r+b")
 
 
 def _is_noise(line: bytes) -> bool:

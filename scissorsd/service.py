@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd import access, folders, newfolders, unit
+from scissorsd import access, mounts, newfolders, unit
 from scissorsd.config import Config, load
 from scissorsd.errors import ConfigError, ScissorsError, UsageError
 
@@ -73,7 +73,12 @@ class Place:
 
 
 def _own_settings() -> Path:
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    except RuntimeError as error:
+        raise UsageError(
+            "there is no home folder for a service of your own", "Set HOME, or leave out --user."
+        ) from error
 
 
 # --- the unit for a configuration ------------------------------------------------------------
@@ -170,7 +175,7 @@ def _writable(config: Config) -> tuple[list[Path], list[Path]]:
         if inbox.path.parent == inbox.outbox.parent and _is_a_share_of_its_own(inbox.path.parent)
     }
     for folder, require_mount in access.wanted_folders(config):
-        if not require_mount and folders.raises_events(folders.mount_type(folder)):
+        if not require_mount and mounts.raises_events(mounts.mount_type(folder)):
             # Each path named becomes a mount of its own, and from one to another a source that
             # moves must be copied: so one for both where that opens nothing else.
             named.append(together.get(folder, folder))
@@ -194,7 +199,7 @@ def _is_a_share_of_its_own(folder: Path) -> bool:
 
 def _mount_point(folder: Path) -> Path:
     """Give where the file system of a folder is mounted."""
-    return next(path for path in (folder, *folder.parents) if folders.is_mount(path))
+    return next(path for path in (folder, *folder.parents) if mounts.is_mount(path))
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:

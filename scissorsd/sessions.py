@@ -28,7 +28,7 @@ from scissorsd.providers import (
     timed,
     versions,
 )
-from scissorsd.runtime import Raw, RefusedError, plain
+from scissorsd.runtime import FULL, Raw, RefusedError, plain
 from scissorsd.speeds import Speeds
 
 __all__ = ["Opening", "Probe", "ProviderName", "Sessions", "probe", "usable_cpus"]
@@ -218,6 +218,9 @@ class Sessions:
                 return session
         reasons = "\n".join(f"  {provider}: {why}" for provider, why in seat.refused.items())
         seat.pauses.clear()
+        full = [w for p, w in seat.refused.items() if FULL in w and p not in GPU_PROVIDERS]
+        if seat.loaded and full and not self._require_gpu:
+            raise _short_of_memory(seat.model.name, full[0])
         what = "No GPU opens" if self._require_gpu else "No provider opens"
         raise SessionError(f"{what} the model {seat.model.name}:\n{reasons}", _ADVICE)
 
@@ -408,12 +411,17 @@ def _no_gpu_now(seat: _Seat) -> HoldError:
     reasons = "; ".join(f"{provider}: {why}" for provider, why in seat.refused.items())
     return HoldError(
         f"the GPU cannot be used now: {reasons}",
-        "It is tried again later; `require_gpu: false` would use the CPU meanwhile.",
+        "`require_gpu: false` would use the CPU meanwhile.",
     )
+
+
+def _short_of_memory(name: str, reason: str) -> HoldError:
+    what = f"there is not enough memory to run {name}: {reason}"
+    return HoldError(what, outbox_wide=True, kind="short of memory")  # every picture needs it
 
 
 def _last_resort_failed(name: str, error: Exception) -> HoldError | SessionError:
     reason = plain(error)
-    if isinstance(error, MemoryError) or "the memory is full" in reason:
-        return HoldError(f"there is not enough memory to run {name}: {reason}")
+    if isinstance(error, MemoryError) or FULL in reason:
+        return _short_of_memory(name, reason)
     return SessionError(f"The model {name} cannot be run: {reason}.", _ADVICE)

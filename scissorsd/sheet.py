@@ -19,7 +19,7 @@ from threading import Lock
 
 from PIL import Image, ImageFont, PngImagePlugin
 
-from scissorsd import folders, reach
+from scissorsd import folders, places, reach, spellings
 from scissorsd.core import sheets
 from scissorsd.core.colours import between, to_rgb
 from scissorsd.core.rules import FAILED_FOLDER, PROCESSED_FOLDER, REVIEW_FOLDER
@@ -176,11 +176,12 @@ def _elsewhere() -> Path:
 
 
 def _below(path: Path, folder: Path) -> Path | None:
-    """Give a path relative to a folder that holds it, by whatever links; else nothing."""
-    for inner, outer in ((path, folder), (path.resolve(), folder.resolve())):
-        if inner.is_relative_to(outer):
-            return inner.relative_to(outer)
-    return None
+    """Give a path relative to a folder that holds it, however both are spelled; else nothing."""
+    if ".." not in path.parts and path.is_relative_to(folder):
+        return path.relative_to(folder)
+    found = places.locate((path, folder))
+    below = found[path].within(found[folder])
+    return Path(below) if below is not None else None
 
 
 def _numbered(target: Path, number: int) -> Path:
@@ -266,18 +267,18 @@ def _entries(state: State, outbox: Path, opened: list[Journal]) -> Iterator[Entr
     except JournalError:
         return  # another user's: the sheet is made without its verdicts
     opened.append(journal)
-    for folder in _spellings(state, outbox):
+    for folder in _spellings(state, journal, outbox):
         yield from journal.with_outputs_in(folder)
 
 
-def _spellings(state: State, outbox: Path) -> list[Path]:
-    """Give the folder as the journal has it: below the outbox as the configuration names it."""
+def _spellings(state: State, journal: Journal, outbox: Path) -> list[Path]:
+    """Give the folder as the journal has it: below the outbox as it was named."""
     found = [outbox]
     for inbox in state.config.inboxes:
         below = _below(outbox, inbox.outbox)
-        if below is not None and inbox.outbox / below not in found:
-            found.append(inbox.outbox / below)
-    return found
+        if below is not None:
+            found += [inbox.outbox / below, spellings.recorded(journal, inbox).outbox / below]
+    return list(dict.fromkeys(found))
 
 
 def _shown(entry: Entry) -> Output | None:

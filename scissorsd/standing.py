@@ -8,12 +8,14 @@ import faulthandler
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from heapq import nsmallest
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any, TypeVar
 
 from scissorsd import placing
@@ -88,6 +90,26 @@ class ProviderStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A changed configuration that a running daemon did not take over."""
+
+    at: float  # seconds since the epoch
+    problems: tuple[str, ...]
+
+    def in_words(self) -> str:
+        """Say when it was refused, and where its mistakes are."""
+        when, now = (datetime.fromtimestamp(at, tz=UTC).astimezone() for at in (self.at, time()))
+        moment = when.strftime("%H:%M" if when.date() == now.date() else "%Y-%m-%d %H:%M")
+        lines = [found[1] for problem in self.problems if (found := _LINE.search(problem))]
+        where = ", ".join(dict.fromkeys(lines))
+        place = f"line{'s' if ',' in where else ''} {where}" if where else self.problems[0]
+        return f"a changed configuration was refused at {moment} ({place})"
+
+
+_LINE = re.compile(r":(\d+):\d+: ")
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A daemon as `status` shows it."""
 
@@ -100,6 +122,7 @@ class Standing:
     seconds_left: float | None  # that the backlog will take; none: nothing is in hand, or unknown
     providers: tuple[ProviderStanding, ...]
     inboxes: tuple[InboxStanding, ...]
+    refusal: Refusal | None = None  # of the last reload
 
 
 @contextmanager
@@ -122,8 +145,9 @@ def lock(state: Path) -> Iterator[None]:
                 f"another scissorsd (process {owner}) works on the state folder {state}",
                 "Stop it first, or give this one a state folder of its own.",
             ) from error
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # its disk is full: who holds it is then unknown to others
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -180,13 +204,19 @@ def write(state: Path, standing: Standing) -> None:
 
 
 def read(state: Path) -> Standing | None:
-    """Read how a daemon stands, or last stood; none if nothing was ever put down."""
+    """Read how a daemon stands, or last stood; none if nothing was ever put down.
+
+    What a daemon of a newer version tells beyond this is passed over.
+    """
     try:
         values = json.loads((state / FILE).read_text())
-        inboxes = tuple(_inbox(inbox) for inbox in values.pop("inboxes"))
-        providers = tuple(_known(ProviderStanding, m) for m in values.pop("providers"))
-        return _known(Standing, {**values, "providers": providers, "inboxes": inboxes})
-    except (OSError, ValueError, TypeError, KeyError):
+        inboxes = tuple(_inbox(inbox) for inbox in values["inboxes"])
+        providers = tuple(_known(ProviderStanding, model) for model in values["providers"])
+        refused = values.get("refusal")
+        refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
+        parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal}
+        return _known(Standing, {**values, **parts})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -19,6 +19,7 @@ from scissorsd.core.rules import Verdict
 from scissorsd.doctor import Finding
 from scissorsd.errors import ScissorsError
 from scissorsd.logs import one_line, plain
+from scissorsd.standing import Refusal
 
 _ENDLESS = 10_000  # columns: what reads our output from a pipe breaks no lines
 _GAP = 2  # columns between two of a table
@@ -75,6 +76,11 @@ def show_status(told: Mapping[str, Any]) -> None:
                 _say(console, f"  not on {provider}: {one_line(why)}")
     else:
         _say(console, f"not running (state folder {told['state']})")
+    if told["refused"]:
+        refusal = Refusal(told["refused"]["at"], tuple(told["refused"]["problems"]))
+        _say(console, f"watching; {refusal.in_words()}", "yellow")
+    for mistake in told["mistakes"] or (told["refused"] or {}).get("problems", ()):
+        _say(console, f"  {mistake}")
     if told["seconds_left"] is not None:
         _say(console, f"about {in_words(told['seconds_left'])} of work left")
     for trouble in told["troubles"] if told["running"] else ():
@@ -87,6 +93,24 @@ def show_status(told: Mapping[str, Any]) -> None:
             what = job["verdict"] if job["state"] == "done" else job["reason"].splitlines()[0]
             line = f"{when:%H:%M:%S}  {job['state']:7} {job['source']}  {what}"
             _say(console, line)
+
+
+def show_states(states: Iterable[Mapping[str, Any]], *, heading: str = "") -> None:
+    """Print a line for each inbox of states that are not shown in full."""
+    console = _console()
+    if heading:
+        console.print(f"\n{heading}")
+    for told in states:
+        how = f"running as process {told['pid']}" if told["running"] else "not running"
+        last = f"last job {_job(told['jobs'][0])}" if told["jobs"] else "no job yet"
+        for inbox in told["inboxes"]:
+            line = f"{inbox['path']} → {inbox['outbox']}: {how}; {last}"
+            _say(console, line)
+
+
+def _job(job: Mapping[str, Any]) -> str:
+    when = datetime.fromtimestamp(job["ended_at"], tz=UTC).astimezone()
+    return f"{when:%Y-%m-%d %H:%M}, {job['path']}: {job['verdict'] or job['state']}"
 
 
 def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> None:

@@ -139,6 +139,8 @@ def _trouble(
         return "its watcher died"
     if silence := _silence(desk, watcher, now):
         return silence
+    if desk.barred:
+        return f"nothing of it is taken: {desk.barred}"
     for task, given in in_hand:
         if task.inbox.name == desk.name and now - given > STALLED:
             return f"{task.source.path} has been in hand for {now - given:.0f} s"

@@ -57,7 +57,8 @@ WatchdogSec=60s
 WatchdogSignal=SIGKILL
 Restart=on-failure
 RestartSec=15s
-# {EXIT_BAD_CONFIG}: the configuration is wrong, and starting again will not mend it.
+# {EXIT_BAD_CONFIG}: the configuration is wrong, or the state another version's; to start again
+# would mend neither.
 RestartPreventExitStatus={EXIT_BAD_CONFIG}
 """
 _ENDS = """\

@@ -41,12 +41,11 @@ from scissorsd.folders import (
     Root,
     check_listable,
     is_folder,
-    keeps_inodes,
     look,
-    mount_type,
-    raises_events,
     scan,
 )
+from scissorsd.machine import TOO_FEW_THREADS
+from scissorsd.mounts import keeps_inodes, mount_type, raises_events
 
 # What watchdog says on stderr is no log line; of what matters `_Remarks` hears.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
@@ -168,8 +167,11 @@ class InboxWatcher:
         self._thread = threading.Thread(target=self._run, name=f"watch {folder.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin: the native watch first, then the first scan."""
-        self._thread.start()
+        """Begin: the native watch first, then the first scan; dead at once where it cannot."""
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError) as error:
+            self.died_of = f"no thread can be started ({error}): {TOO_FEW_THREADS}"
 
     def look(self, paths: Iterable[str]) -> None:
         """Ask for a look at these paths, if there are any.
@@ -341,6 +343,8 @@ class InboxWatcher:
                 self._native = _NativeWatch(self.folder, self._hear, self._lost)
             except OSError as error:
                 return _explain(error)
+            except RuntimeError as error:
+                return f"native events are not to be had ({error}): {TOO_FEW_THREADS}"
         refused = _refused_watch(self.folder.path) if self.folder.recursive else None
         if refused is None:
             return ""
@@ -459,7 +463,11 @@ class _NativeWatch:
         self._observer.schedule(
             _Handler(hear), str(folder.path), recursive=folder.recursive, event_filter=_EVENTS
         )
-        self._observer.start()
+        try:
+            self._observer.start()
+        except BaseException:
+            self._observer.stop()  # of its threads, one may run
+            raise
         logging.getLogger("watchdog").addHandler(self._remarks)
         try:
             self._gone: int | None = _watch_one(folder.path)

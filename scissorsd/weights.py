@@ -35,7 +35,8 @@ def default_folder() -> Path:
     except RuntimeError as error:
         raise WeightsError(
             "There is no home folder to keep the models in.",
-            "Set `models:` in the configuration, or the variable U2NET_HOME.",
+            "Set `models:` in the configuration, or the variable U2NET_HOME, or give "
+            "--models FOLDER.",
         ) from error
 
 

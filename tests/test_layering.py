@@ -20,17 +20,19 @@ HOUSE = Path(scissorsd.__file__).parent
 FLOORS = (
     {"errors"},
     {"core"},
-    {"faults", "placing"},  # faults on purpose, and how any file of ours gets its name
+    {"faults", "placing", "streams"},  # faults on purpose, and what all floors above stand on
+    {"mounts"},
+    {"places"},
     {
-        *("config", "downloads", "weights", "machine", "runtime", "slots"),
+        *("config", "downloads", "weights", "machine", "runtime", "slots", "claims"),
         *("openvino", "providers", "sessions"),
         *("metadata", "png", "tiff", "encoding", "decoding", "deep", "images"),
         *("folders", "journal", "wal", "watching"),
-        *("notify", "logs", "standing", "speeds", "unit"),
+        *("notify", "logs", "standing", "speeds", "unit", "memory", "oom"),
     },
-    {"making"},
+    {"making", "spellings"},
     {"pipeline"},
-    {"desk"},
+    {"desk", "folderwatch"},
     {"telling"},
     {"daemon"},
     {
@@ -75,7 +77,10 @@ BESIDE = frozenset(
         ("images", "decoding"),
         ("images", "deep"),
         ("journal", "wal"),
+        ("memory", "machine"),
+        ("oom", "machine"),
         ("watching", "folders"),
+        ("watching", "machine"),
         ("answers", "accounts"),
         ("answers", "states"),
         ("folderdoctor", "accounts"),

@@ -1,11 +1,13 @@
 """The configuration: YAML in, a Config out, every problem at once with its place in the file."""
 
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from scissorsd.config.findings import Document, printable
-from scissorsd.config.folderchecks import check_folders
+from scissorsd.config.folderchecks import check_folders, why_entangled
 from scissorsd.config.globchecks import check_globs
 from scissorsd.config.inwords import describe
 from scissorsd.config.outputchecks import format_of
@@ -19,38 +21,75 @@ from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
 
-__all__ = ["Config", "Inbox", "Limits", "Loaded", "describe", "from_values", "load"]
+__all__ = [
+    "Config",
+    "Inbox",
+    "Limits",
+    "Loaded",
+    "describe",
+    "from_values",
+    "load",
+    "state_of",
+    "why_entangled",
+]
 
 _LARGEST_FILE = 2**20  # bytes; far beyond any configuration
 
 
-def load(path: Path) -> Loaded:
-    """Read a configuration file; raises ConfigError with every problem at once."""
+def load(path: Path, *, folders: bool = True) -> Loaded:
+    """Read a configuration file; raises ConfigError with every problem at once.
+
+    Without `folders` it is not looked at how the folders lie to each other: who only asks about a
+    daemon is answered however they do now.
+    """
     origin = printable(str(path))
     try:
         document = read(_text(path, origin), origin)
     except YamlError as error:
         raise ConfigError(Document(origin, {}).lines([error.finding])) from None
-    return _loaded(document, path.absolute().parent)
+    return _loaded(document, path.absolute().parent, folders=folders)
 
 
 def from_values(
-    values: Mapping[str, object], *, origin: str = "command line", base: Path
+    values: Mapping[str, object],
+    *,
+    origin: str = "command line",
+    base: Path,
+    folders: bool = True,
 ) -> Loaded:
     """Check values that come from no file, as `load` does; raises ConfigError.
 
     Relative paths begin at `base`.
     """
     tidy = _tidied(values)
-    return _loaded(Document(origin, tidy if isinstance(tidy, dict) else {}), base)
+    document = Document(origin, tidy if isinstance(tidy, dict) else {})
+    return _loaded(document, base, folders=folders)
 
 
-def _loaded(document: Document, base: Path) -> Loaded:
+def state_of(path: Path) -> Path | None:
+    """Give the state folder that a configuration file names, mistakes or not, if that is clear."""
+    origin, base = printable(str(path)), path.absolute().parent
+    try:
+        text = _text(path, origin)
+    except ConfigError:
+        return None
+    with suppress(YamlError):
+        configuration = validate(read(text, origin), base).configuration
+        if configuration is not None:
+            return configuration.state
+    written = _STATE.search(text)
+    return base / os.path.expanduser(written[2]) if written else None  # noqa: PTH111 (see texts.place)
+
+
+_STATE = re.compile(r"""^state:[ \t]*(['"]?)([^'"#\n]+?)\1[ \t]*(?:#.*)?$""", re.MULTILINE)
+
+
+def _loaded(document: Document, base: Path, *, folders: bool) -> Loaded:
     validated = validate(document, base)
     findings = [
         *document.findings,
         *validated.findings,
-        *check_folders(validated),
+        *(check_folders(validated) if folders else ()),
         *check_rules(validated),
         *check_globs(validated),
     ]
@@ -90,7 +129,7 @@ def _config(section: Configuration) -> Config:
     custom = {name: _model(name, model) for name, model in section.custom_models.items()}
     return Config(
         state=section.state,
-        models=section.models or _models_folder(),
+        models=section.models or _models_folder(section.state),
         providers=tuple(section.providers),
         require_gpu=section.require_gpu,
         precision=section.precision,
@@ -102,9 +141,13 @@ def _config(section: Configuration) -> Config:
     )
 
 
-def _models_folder() -> Path:
-    """Give the folder that rembg uses too, so that its users download nothing."""
-    return Path(os.path.expanduser(os.environ.get("U2NET_HOME") or "~/.u2net")).absolute()  # noqa: PTH111
+def _models_folder(state: Path) -> Path:
+    """Give the folder that rembg uses too, so that its users download nothing.
+
+    Where there is no home folder, it lies beside the job journal.
+    """
+    folder = os.path.expanduser(os.environ.get("U2NET_HOME") or "~/.u2net")  # noqa: PTH111
+    return state / "models" if folder.startswith("~") else Path(folder).absolute()
 
 
 def _model(name: str, section: CustomModelSection) -> Model:

@@ -1,49 +1,36 @@
 """Folders that would feed each other: results cut again, pictures taken twice."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 
+from scissorsd import places
 from scissorsd.config.findings import Finding
-from scissorsd.config.schema import Configuration, InboxSection
+from scissorsd.config.schema import InboxSection, RuleSection
+from scissorsd.config.settings import Config, Inbox
 from scissorsd.config.validation import Validated
 from scissorsd.core.ignoring import why_ignored
-from scissorsd.core.rules import PROCESSED_FOLDER
+from scissorsd.core.rules import PROCESSED_FOLDER, Rule
+from scissorsd.places import Location
 
-_PATIENCE = 2.0  # seconds; a share that hangs must not keep the daemon from starting
 _PROBES = ("any.name", "any/any.name")
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder as it is written, and as it really is once links are followed."""
-
-    written: Path
-    real: Path
-
-    def within(self, outer: "_Folder") -> str | None:
-        """Give the path from an outer folder to this one, "." for the same; None: not inside."""
-        for inner, other in ((self.written, outer.written), (self.real, outer.real)):
-            if inner.is_relative_to(other):
-                return inner.relative_to(other).as_posix()
-        return None
+Section = InboxSection | Inbox  # an inbox as the file has it, or as the daemon does
+Locations = Mapping[Path, Location]
 
 
 @dataclass(frozen=True, slots=True)
 class _Inbox:
     name: str
-    section: InboxSection
-    path: _Folder
-    outbox: _Folder
+    section: Section
+    path: Location
+    outbox: Location
 
-    def takes_from(self, folder: _Folder) -> str | None:
+    def takes_from(self, folder: Location) -> str | None:
         """Give where in this inbox a folder lies whose pictures it would take, or None."""
-        place = folder.within(self.path)
-        if place is None or place == ".":
-            return place
-        return place if self.section.recursive and not self._ignores(place) else None
+        return next((place for place in folder.seen_in(self.path) if self._takes(place)), None)
+
+    def _takes(self, place: str) -> bool:
+        return place == "." or (self.section.recursive and not self._ignores(place))
 
     def _ignores(self, place: str) -> bool:
         paths = (f"{place}/{probe}" for probe in _PROBES)
@@ -55,23 +42,38 @@ def check_folders(validated: Validated) -> Iterator[Finding]:
     configuration = validated.configuration
     if configuration is None:
         return
-    real = _real(_paths(configuration))
+    found = places.locate({configuration.state, *_paths(configuration.inboxes)})
+    yield from _entangled(configuration.inboxes, found)
+    for name, section in configuration.inboxes.items():
+        obstacle = found[section.outbox].obstacle
+        if obstacle is not None:
+            what = f"cannot be a folder: {obstacle} is a file; choose another"
+            yield Finding(("inboxes", name, "outbox"), what)
+        inside = found[configuration.state].within(found[section.path]) is not None
+        if inside and validated.whole("state"):
+            yield Finding(("state",), f"lies inside the inbox of inboxes.{name}")
+
+
+def why_entangled(config: Config) -> dict[str, str]:
+    """Give each inbox whose folders have come to feed each other, and how; mounts may change."""
+    inboxes = {inbox.name: inbox for inbox in config.inboxes}
+    why: dict[str, str] = {}
+    for finding in _entangled(inboxes, places.locate(_paths(inboxes))):
+        _, name, *_, key = finding.loc
+        subject = f"its {key} " if key in {"path", "outbox"} else ""
+        why.setdefault(str(name), f"{subject}{finding.what}")
+    return why
+
+
+def _entangled(sections: Mapping[str, Section], found: Locations) -> Iterator[Finding]:
     inboxes = [
-        _Inbox(
-            name,
-            section,
-            _Folder(section.path, real[section.path]),
-            _Folder(section.outbox, real[section.outbox]),
-        )
-        for name, section in configuration.inboxes.items()
+        _Inbox(name, section, found[section.path], found[section.outbox])
+        for name, section in sections.items()
     ]
     for index, inbox in enumerate(inboxes):
         yield from _own_outbox(inbox)
         yield from _overlaps(inbox, inboxes[:index])
-        yield from _moves(inbox, inboxes, real)
-        state = _Folder(configuration.state, real[configuration.state])
-        if validated.whole("state") and state.within(inbox.path) is not None:
-            yield Finding(("state",), f"lies inside the inbox of inboxes.{inbox.name}")
+        yield from _moves(inbox, inboxes, found)
     yield from _circles(inboxes)
 
 
@@ -99,18 +101,18 @@ def _overlaps(inbox: _Inbox, earlier: list[_Inbox]) -> Iterator[Finding]:
         yield Finding(("inboxes", inbox.name, "path"), what)
 
 
-def _moves(inbox: _Inbox, inboxes: list[_Inbox], real: dict[Path, Path]) -> Iterator[Finding]:
+def _moves(inbox: _Inbox, inboxes: list[_Inbox], found: Locations) -> Iterator[Finding]:
     for index, path in _destinations(inbox.section):
-        folder = _Folder(path, real[path])
-        taker = next((i for i in inboxes if i.takes_from(folder) is not None), None)
+        taker = next((i for i in inboxes if i.takes_from(found[path]) is not None), None)
         if taker:
             key = "move_to" if inbox.section.rules[index].move_to else "source"
             what = f"pictures moved to {path} would be taken again by inboxes.{taker.name}"
             yield Finding(("inboxes", inbox.name, "rules", index, key), what)
 
 
-def _destinations(section: InboxSection) -> Iterator[tuple[int, Path]]:
-    for index, rule in enumerate(section.rules):
+def _destinations(section: Section) -> Iterator[tuple[int, Path]]:
+    rules: Sequence[RuleSection | Rule] = section.rules
+    for index, rule in enumerate(rules):
         if rule.source == "move" and not rule.skip:
             yield index, section.outbox / (rule.move_to or PROCESSED_FOLDER)
 
@@ -148,23 +150,8 @@ def _way_back(start: str, feeds: dict[str, list[str]]) -> list[str]:
     return []
 
 
-def _paths(configuration: Configuration) -> set[Path]:
-    paths = {configuration.state}
-    for section in configuration.inboxes.values():
+def _paths(inboxes: Mapping[str, Section]) -> set[Path]:
+    paths: set[Path] = set()
+    for section in inboxes.values():
         paths |= {section.path, section.outbox, *(path for _, path in _destinations(section))}
     return paths
-
-
-def _real(paths: set[Path]) -> dict[Path, Path]:
-    """Follow links, each path in a thread of its own; one that hangs is taken as it is written."""
-    real = {path: path for path in paths}
-
-    def follow(path: Path) -> None:
-        real[path] = Path(os.path.realpath(path))  # Path.resolve raises on loops of links
-
-    threads = [Thread(target=follow, args=(path,), daemon=True) for path in paths]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_PATIENCE)
-    return dict(real)

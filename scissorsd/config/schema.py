@@ -231,7 +231,7 @@ class Configuration(Section):
     models: Place | None = Field(
         default=None,
         description="The folder of the model files. Default: $U2NET_HOME, else ~/.u2net, which "
-        "is shared with rembg.",
+        "is shared with rembg; without a home folder, models/ in the state folder.",
         examples=["/var/lib/scissorsd/models"],
     )
     providers: Providers = Field(
@@ -255,7 +255,8 @@ class Configuration(Section):
     )
     memory: Memory = Field(
         default=written("2GiB"),
-        description="The ceiling for pictures in flight.",
+        description="The ceiling for pictures in flight; lower where the machine, a container, a "
+        "service or ulimit leaves less.",
         examples=["2GiB"],
     )
     limits: LimitsSection = Field(

@@ -42,8 +42,14 @@ def place(value: object, info: ValidationInfo) -> Path:
         raise PydanticKnownError("string_type")
     path = Path(os.path.expanduser(line(value)))  # noqa: PTH111 (Path's own raises RuntimeError)
     if str(path).startswith("~"):
-        raise ValueError("names a user who is not known here")
+        raise ValueError(_why_no_home(str(path)))
     return Path(os.path.abspath(_base(info) / path))  # noqa: PTH100 (resolve would ask the disk)
+
+
+def _why_no_home(path: str) -> str:
+    if path.partition("/")[0] == "~":
+        return "begins at the home folder (~), and there is none here: HOME is not set"
+    return "names a user who is not known here"
 
 
 def _base(info: ValidationInfo) -> Path:
@@ -62,7 +68,7 @@ def destination(text: str) -> str:
     """Give an absolute folder, or one inside the outbox."""
     expanded = os.path.expanduser(text)  # noqa: PTH111 (see place)
     if expanded.startswith("~"):
-        raise ValueError("names a user who is not known here")
+        raise ValueError(_why_no_home(expanded))
     if expanded.startswith("/"):
         return os.path.abspath(line(expanded))  # noqa: PTH100 (see place)
     return _inside(expanded)

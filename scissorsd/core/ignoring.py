@@ -1,5 +1,10 @@
-"""Names that are never pictures to cut: leavings of file systems, shares and half-done copies."""
+"""Names that are never pictures to cut: leavings of file systems, shares and half-done copies.
 
+Bins, snapshots, backups and picture libraries of other systems are known by the names of their
+folders. A name is judged below the inbox only: an inbox may itself lie in such a folder.
+"""
+
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -13,16 +18,51 @@ PICTURE_SUFFIXES = frozenset(
     }
 )
 
-# Whatever begins with a dot is ignored too (.DS_Store, ._NAME, .Trash-*, .nfs*, .stfolder, …).
-BUILT_IN = (
-    *("@eaDir", "@SynoEAStream", "#recycle", "#snapshot", "__MACOSX", "$RECYCLE.BIN"),
-    *("System Volume Information", "lost+found", "Thumbs.db", "desktop.ini"),
-    *("~$*", "*~", "*.part", "*.partial", "*.crdownload", "*.download", "*.filepart"),
-    *("*.uploading", "*.!qB", "*.tmp", "~syncthing~*"),
+# Whatever begins with a dot is ignored too (.DS_Store, ._NAME, .Trash-*, .nfs*, .stfolder, .zfs,
+# .snapshot, .recycle, .@__thumb, .BridgeCache, .dropbox.cache, .picasaoriginals, …).
+_NAMES = (
+    # Synology
+    *("@eaDir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap", "@database"),
+    *("@appstore", "@appconf", "@appdata", "@apphome", "@appshare", "@apptemp", "@autoupdate"),
+    *("@ActiveBackup", "@antivirus", "@clamav", "@CloudStation", "@cloudsync", "@config_backup"),
+    *("@docker", "@download", "@img_bkp_cache", "@iSCSI", "@maillog", "@MailScanner", "@optware"),
+    *("@quarantine", "@S2S", "@ssbackup", "@synocalendar", "@SynoDrive", "@synologydrive"),
+    *("@SynologyDriveShareSync", "@userpreference"),
+    # QNAP, and bins of other makers: WD and ReadyNAS, Buffalo
+    *("@Recycle", "@Recently-Snapshot", "@Transcode", "@__thumb", "Network Recycle Bin"),
+    *("Recycle Bin", "RecycleBin", "trashbox"),
+    # snapshots: NetApp, Btrfs
+    *("~snapshot", "@snapshot", "@snapshots"),
+    # macOS, its file servers and its photo programs
+    *("__MACOSX", "Network Trash Folder", "Temporary Items", "TheVolumeSettingsFolder"),
+    *("TheFindByContentFolder", "Backups.backupdb", "MobileBackups.trash"),
+    *("iPhoto Library", "iPod Photo Cache", "Photo Booth Library"),
+    # Windows
+    *("$RECYCLE.BIN", "RECYCLER", "RECYCLED", "System Volume Information", "$Extend"),
+    *("$WINDOWS.~BT", "$Windows.~WS", "FileHistory", "WindowsImageBackup"),
+    *("Thumbs.db", "ehthumbs.db", "desktop.ini"),
+    # Linux; the servers of Nextcloud and ownCloud; GoodSync; ACDSee
+    *("lost+found", "files_trashbin", "files_versions", "_gsdata_", "[Originals]"),
 )
+_GLOBS = (
+    *("*@SynoEAStream", "*@SynoResource", "@SynoFinder-*", "Recycle Bin - Volume_?"),
+    *("Network Recycle Bin ?", "_NAS_Recycle_*", "@GMT-????.??.??-??.??.??", ":2e*", "found.0??"),
+    "appdata_oc??????????",
+    # libraries and backups that are folders
+    *("*.photoslibrary", "*.photolibrary", "*.migratedphotolibrary", "*.photoboothlibrary"),
+    *("*.aplibrary", "*.migratedaplibrary", "*.apvault", "*.imovielibrary", "*.fcpbundle"),
+    *("*.tvlibrary", "*.musiclibrary", "*.theater", "*.sparsebundle", "*.backupbundle"),
+    *("*.lrdata", "*.lrcat-data", "*.lrlibrary", "*.cocatalog", "*.trickplay"),
+    # half-done copies
+    *("~$*", "*~", "*.part", "*.partial", "*.crdownload", "*.download", "*.filepart"),
+    *("*.uploading", "*.!qB", "*.!sync", "*.icloud", "*.tmp", "~syncthing~*"),
+)
+BUILT_IN = (*_NAMES, *_GLOBS)
 
-
-_ANY_BUILT_IN = "{" + ",".join(BUILT_IN) + "}"  # one match per name: a scan asks very often
+# A scan asks of every name: most are told apart by how they begin and end.
+_BY_NAME = {name.lower(): name for name in _NAMES}
+_ENDINGS = tuple(glob[1:].lower() for glob in _GLOBS if glob.startswith("*"))
+_BEGINNINGS = tuple(re.split(r"[*?]", glob)[0].lower() for glob in _GLOBS if glob[0] != "*")
 
 
 def why_ignored(path: str, patterns: Iterable[str]) -> str:
@@ -48,11 +88,20 @@ def why_itself_ignored(path: str, patterns: Iterable[str]) -> str:
     name = path.rpartition("/")[2]
     if name.startswith("."):
         return f"the name {name!r} begins with a dot"
-    if matches(_ANY_BUILT_IN, name):
-        built_in = next(pattern for pattern in BUILT_IN if matches(pattern, name))
+    if built_in := _built_in(name):
         return f"the name {name!r} is of a kind that is never a picture to cut ({built_in})"
     own = next((pattern for pattern in patterns if matches(pattern, path)), None)
     return "" if own is None else f"{path!r} matches {own!r} in the inbox's 'ignore'"
+
+
+def _built_in(name: str) -> str:
+    """Give the built-in pattern that a name falls under, or nothing."""
+    lower = name.lower()
+    if lower in _BY_NAME:
+        return _BY_NAME[lower]
+    if lower.startswith(_BEGINNINGS) or lower.endswith(_ENDINGS):
+        return next((glob for glob in _GLOBS if matches(glob, name)), "")
+    return ""
 
 
 def is_picture_name(path: str) -> bool:

@@ -1,6 +1,6 @@
 import pytest
 
-from scissorsd.core.ignoring import BUILT_IN, is_picture_name, why_ignored
+from scissorsd.core.ignoring import _NAMES, BUILT_IN, is_picture_name, why_ignored
 
 LEAVINGS = [
     "@eaDir",
@@ -43,6 +43,19 @@ LEAVINGS = [
     ".rsync-tmp",
     ".a.jpg.Xy12zQ",
 ]
+OTHER_SYSTEMS = {
+    "Synology": ["@tmp", "@sharebin", "@appstore", "@database", "a.jpg@SynoResource", "@S2S"],
+    "QNAP": ["@Recycle", "@Recently-Snapshot", "@Transcode", ".@upload_cache", ".qsync"],
+    "other NAS": [".Recycle.Bin", "trashbox", "Recycle Bin", "Recycle Bin - Volume_1", ".recycle"],
+    "snapshots": [".zfs", ".snapshot", ".snapshots", "~snapshot", "@GMT-2026.11.28-12.00.00"],
+    "macOS": ["Network Trash Folder", "Temporary Items", "Photos Library.photoslibrary"],
+    "Macs of old": ["My.aplibrary", "iPhoto Library.migratedphotolibrary", ":2eDS_Store"],
+    "backups": ["Mac.sparsebundle", "Backups.backupdb", "WindowsImageBackup", "FileHistory"],
+    "Windows": ["RECYCLER", "RECYCLED", "$RECYCLE.BIN", "$Extend", "found.000", "FOUND.012"],
+    "Lightroom": ["Catalog Previews.lrdata", "Catalog Smart Previews.lrdata", "L.lrlibrary"],
+    "others": ["Shoot.cocatalog", ".BridgeCache", ".picasaoriginals", "files_trashbin"],
+    "clouds": [".dropbox.cache", "appdata_oc1a2b3c4d5e", ".tmp.driveupload", "a.jpg.icloud"],
+}
 
 
 @pytest.mark.parametrize("name", [*LEAVINGS, "System Volume Information"])
@@ -53,9 +66,28 @@ def test_leavings_are_ignored(name: str) -> None:
     assert name in why_ignored(f"2024/{name}/a.jpg", ())
 
 
+@pytest.mark.parametrize("name", [name for names in OTHER_SYSTEMS.values() for name in names])
+def test_bins_snapshots_and_libraries_are_ignored(name: str) -> None:
+    """What other systems keep for themselves is ignored with all in it, in either case."""
+    for written in (name, name.upper(), name.lower()):
+        assert written in why_ignored(f"2024/{written}/deep/a.jpg", ())
+
+
+def test_a_picture_may_be_called_like_a_bin() -> None:
+    """Only a folder's whole name counts: a picture of the same name, or a longer one, is taken."""
+    for name in _NAMES:
+        assert why_ignored(f"{name}.jpg", ()) == ""
+        assert why_ignored(f"my {name}/a.jpg", ()) == ""
+        assert why_ignored(f"{name}s of May/a.jpg", ()) == ""
+
+
 @pytest.mark.parametrize(
     "path",
-    ["a.jpg", "2024/IMG_1234.JPG", "a.part.jpg", "tmp/a.jpg", "a~b.jpg", "part", "#1.jpg", "$.jpg"],
+    [
+        *("a.jpg", "2024/IMG_1234.JPG", "a.part.jpg", "tmp/a.jpg", "a~b.jpg", "part", "#1.jpg"),
+        *("$.jpg", "tmp", "recycle/a.jpg", "trash/a.jpg", "Originals/a.jpg", "@client/a.jpg"),
+        *("previews/a.jpg", "found.jpg", "photoslibrary/a.jpg", "Capture One/a.jpg", "@GMT/a.jpg"),
+    ],
 )
 def test_pictures_are_not(path: str) -> None:
     """An ordinary picture is taken, even where its name looks a little like a leaving."""

@@ -3,8 +3,11 @@
 import io
 import json
 import os
+import re
 import signal
+import socket
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -126,6 +129,23 @@ def test_health(place: Workplace) -> None:
     assert health() == none
 
 
+def test_a_daemon_of_a_newer_version(place: Workplace) -> None:
+    """What another version tells beyond what this one knows of is passed over."""
+    daemon = place.start()
+    wait_for(lambda: standing.read(place.state))
+    daemon.stop()
+    told = standing.read(place.state)
+    path = place.state / standing.FILE
+    values = json.loads(path.read_text())
+    for part in (values, *values["inboxes"], *values["providers"]):
+        part["colour"] = "blue"
+    path.write_text(json.dumps(values))
+    assert standing.read(place.state) == told
+    for odd in ("[]", '"x"', '{"inboxes": [1], "providers": []}', "{"):
+        path.write_text(odd)
+        assert standing.read(place.state) is None
+
+
 def test_a_daemon_that_hangs(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon whose control loop stands still is not healthy, and is again when it goes on."""
     daemon = place.start()
@@ -138,6 +158,66 @@ def test_a_daemon_that_hangs(place: Workplace, monkeypatch: pytest.MonkeyPatch) 
     daemon.send(signal.SIGCONT)
     wait_for(lambda: not standing.troubles(place.state))
     daemon.stop()
+
+
+def test_a_refused_reload_is_told_of(place: Workplace) -> None:
+    """A refused reload is told by `status`, `health` and systemd, of the bad file too."""
+    address, heard = f"scissorsd-test-{os.getpid()}", list[str]()
+    systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    systemd.bind(f"\0{address}")
+    listen = iter(lambda: systemd.recv(1000).decode(), "STATUS=the end")
+    listener = Thread(target=lambda: heard.extend(listen))
+    listener.start()
+    daemon = place.start(variables={"NOTIFY_SOCKET": f"@{address}"})
+    good = place.config.read_text()
+    place.config.write_text(f"{good}    settle: soon\n  colour: red\n")
+    daemon.send(signal.SIGHUP)
+    daemon.wait("config.kept")
+    wait_for(lambda: "was refused" in place.run("status", "-c", place.config).stdout)
+    for where in (("-c", place.config), ("--state", place.state)):
+        if "--state" in where:
+            place.config.write_text(good)  # corrected, and not loaded anew yet
+        said = place.run("status", *where)
+        assert said.returncode == 0
+        assert said.stdout.startswith("running since")
+        lines = r"watching; a changed configuration was refused at \d\d:\d\d \(lines? \d+"
+        assert re.search(lines, said.stdout)
+        assert str(place.config) in said.stdout
+        told = json.loads(place.run("status", "--json", *where).stdout)
+        assert told["healthy"]
+        assert told["refused"]["problems"]
+        assert bool(told["mistakes"]) == ("-c" in where)
+        healthy = place.run("health", *where)
+        assert healthy.returncode == 0
+        assert "note: a changed configuration was refused at" in healthy.stdout
+    daemon.send(signal.SIGHUP)
+    daemon.wait("config.reloaded")
+    wait_for(lambda: status(place)["refused"] is None)
+    systemd.sendto(b"STATUS=the end", f"\0{address}")
+    listener.join()
+    reloads = [text for text in heard if text.startswith("READY=1\n")]
+    assert "STATUS=watching; a changed configuration was refused at" in reloads[-2]
+    assert reloads[-1] == "READY=1\nSTATUS=watching"
+    systemd.close()
+    assert place.run("health", "-c", place.config).stdout == ""
+    daemon.stop()
+
+
+@pytest.mark.parametrize("broken", ["inboxes: [", "inboxes: 1\n", None])
+def test_status_of_a_file_that_makes_no_sense(place: Workplace, broken: str | None) -> None:
+    """The daemon on a file that is broken beyond reading is found by the state that it names."""
+    daemon = place.start()
+    wait_for(lambda: not standing.troubles(place.state))
+    place.config.write_text(f"state: 'state'  # here\n{broken}" if broken else "")
+    said = place.run("status", "-c", place.config)
+    if broken:
+        assert said.stdout.startswith("running since")
+        assert f"{place.config}:" in said.stdout
+        assert "shop" in said.stdout
+    else:
+        assert said.returncode == 78
+    daemon.stop()
+    assert place.run("status", "-c", place.config).returncode == 78
 
 
 # --- why -------------------------------------------------------------------------------------

@@ -205,7 +205,7 @@ def test_gone_while_in_hand(place: Workplace, mounts: Mounts, place_of_fault: st
     cut = identity(place.outbox / "a.png") if source != "keep" else None
     mounts.unmount(place.inbox)
     gone = f"{place.inbox} is a folder, but what is mounted there is gone."
-    said = f"the inbox is away: {gone} Bring it back; the work goes on by itself."
+    said = f"the inbox is away: {gone} Bring it back."
     assert daemon.wait("job.held", times=2)["why"] == said
     daemon.stop()
     assert not daemon.told("job.withdrawn")
@@ -254,7 +254,7 @@ def test_forbidden_picture(unprivileged: Workplace) -> None:
     daemon = place.start(variables=variables())
     assert daemon.wait("job.held")["why"] == (
         f"cannot read {picture_file}: Permission denied. "
-        "Give the user that scissorsd runs as access; the work goes on by itself."
+        "Give the user that scissorsd runs as access."
     )
     said = f"tried again, less and less often: cannot read {picture_file}"
     wait_for(lambda: said in place.ask("why", picture_file))  # it is in hand now and then

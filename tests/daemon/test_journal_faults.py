@@ -109,6 +109,33 @@ def test_a_damaged_journal(place: Workplace, damage: Callable[[Path], None]) -> 
     assert not (place.state / "jobs.sqlite.lost").exists()
 
 
+def test_a_journal_of_a_newer_version(place: Workplace) -> None:
+    """Every command says whose the journal is, ends with 78 and leaves it as it is."""
+    place.put("a.jpg")
+    place.start().stop()
+    journal = place.state / "jobs.sqlite"
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("PRAGMA user_version = 2")
+    before = journal.read_bytes()
+    options = ("-c", place.config)
+    for command in (
+        ("run", *options),
+        ("once", *options),
+        ("status", *options),
+        ("status", "--json", *options),
+        ("why", place.inbox / "a.jpg", *options),
+        ("retry", "--failed", *options),
+    ):
+        answer = place.run(*command)
+        assert answer.returncode == 78, answer.stderr
+        assert "was made by a newer scissorsd (journal version 2" in answer.stderr
+    assert journal.read_bytes() == before
+    assert not list(place.state.glob("*.damaged*"))
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("PRAGMA user_version = 1")
+    repaired(place)
+
+
 def test_what_is_not_visibly_done_after_damage(place: Workplace) -> None:
     """After the journal was lost, a picture that lacks an output or is younger is cut again."""
     before = three_done(place)

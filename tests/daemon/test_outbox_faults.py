@@ -41,7 +41,7 @@ def test_full(place: Workplace, mounts: Mounts) -> None:
     for number, name in enumerate(NAMES):
         place.put(name, number=number)
     daemon = place.start(variables=variables(seconds=SLOWLY))
-    reason = "No space left on device. Make room on that disk; the work goes on by itself."
+    reason = "No space left on device. Make room on that disk."
     assert daemon.wait("job.held")["why"].endswith(reason)
     wait_for(lambda: stands(daemon, place).held and not stands(daemon, place).working)
     shop = stands(daemon, place)
@@ -103,7 +103,7 @@ def test_forbidden(unprivileged: Workplace) -> None:
     daemon = place.start(variables=variables())
     assert daemon.wait("job.held")["why"] == (
         f"cannot write to the outbox {place.outbox}: Permission denied. "
-        "Give the user that scissorsd runs as access; the work goes on by itself."
+        "Give the user that scissorsd runs as access."
     )
     wait_for(lambda: stands(daemon, place).held)
     said = place.ask("why", place.inbox / NAMES[0])

@@ -6,7 +6,8 @@ from threading import Event
 
 import pytest
 
-from scissorsd.config import folderchecks, from_values
+from scissorsd import places
+from scissorsd.config import from_values
 from scissorsd.errors import ConfigError
 
 
@@ -59,7 +60,7 @@ def test_links_are_followed_before_folders_are_compared(tmp_path: Path) -> None:
 def test_a_share_that_hangs_does_not_hold_up_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where following links never ends, the path as it is written must do."""
     never = Event()
-    monkeypatch.setattr(folderchecks, "_PATIENCE", 0.01)
+    monkeypatch.setattr(places, "_PATIENCE", 0.01)
     monkeypatch.setattr("os.path.realpath", lambda path: never.wait(30) and path)
     assert "is the inbox itself" in found(a={"path": "/a", "outbox": "/a"})
     never.set()

@@ -18,7 +18,8 @@ from scissorsd.config import Inbox, Limits, from_values
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import MaskOptions, Output
 from scissorsd.journal import Journal
-from scissorsd.pipeline import Bench, Done, MemoryCeiling, Task
+from scissorsd.memory import MemoryCeiling
+from scissorsd.pipeline import Bench, Done, Task
 from scissorsd.watching import InboxWatcher, Looked, Message, WatchedFolder
 
 WIDTH, HEIGHT = 3000, 2000

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from scissorsd import folders
+from scissorsd import folders, mounts
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
 
@@ -509,12 +509,12 @@ def test_outbox_is_made_once(tmp_path: Path) -> None:
 
 def test_mount_types() -> None:
     """The kernel's own file systems are known by type, and network ones are not trusted."""
-    assert folders.mount_type(Path("/proc/self")) == "proc"
-    assert folders.raises_events("ext4")
-    assert folders.raises_events(folders.mount_type(Path("/proc")))
+    assert mounts.mount_type(Path("/proc/self")) == "proc"
+    assert mounts.raises_events("ext4")
+    assert mounts.raises_events(mounts.mount_type(Path("/proc")))
     for remote in ("cifs", "nfs4", "9p", "virtiofs", "fuse.sshfs", "fuseblk"):
-        assert not folders.raises_events(remote)
-    assert folders.keeps_inodes("ext4")
-    assert folders.keeps_inodes("nfs4")
+        assert not mounts.raises_events(remote)
+    assert mounts.keeps_inodes("ext4")
+    assert mounts.keeps_inodes("nfs4")
     for forgetful in ("vfat", "exfat", "cifs", "fuse.sshfs"):
-        assert not folders.keeps_inodes(forgetful)
+        assert not mounts.keeps_inodes(forgetful)

@@ -12,7 +12,7 @@ import pytest
 from scissorsd import journal as journals
 from scissorsd.core.rules import Job, Output, Rule, SourceAction, in_review, plan
 from scissorsd.core.settling import Sighting
-from scissorsd.errors import JournalError
+from scissorsd.errors import EXIT_BAD_CONFIG, JournalError, JournalVersionError
 from scissorsd.journal import Journal
 
 INBOX, OUTBOX = Path("/srv/shop/inbox"), Path("/srv/shop/outbox")
@@ -509,18 +509,34 @@ def test_told_of_another_writer(journal: Journal) -> None:
 
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
-    """A journal that is missing, damaged or of another version is refused in words."""
+    """A journal that is missing or damaged is refused in words."""
     with pytest.raises(JournalError, match="cannot be used"):
         Journal(tmp_path / "nowhere", read_only=True)
     (tmp_path / journals.FILE).write_bytes(b"not a database" * 100)
     with pytest.raises(JournalError, match="not a database"):
         Journal(tmp_path)
     (tmp_path / journals.FILE).unlink()
-    with sqlite3.connect(tmp_path / journals.FILE) as db:
-        db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(JournalError, match="version is 99"):
-        Journal(tmp_path)
+    sqlite3.connect(tmp_path / journals.FILE).close()
+    with pytest.raises(JournalError, match="nothing was ever written"):
+        Journal(tmp_path, read_only=True)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_journal_of_a_newer_version(tmp_path: Path, *, read_only: bool) -> None:
+    """What a newer scissorsd made is no damage, even where this one can make nothing of it."""
+    Journal(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / journals.FILE)) as db:
+        db.executescript(
+            "DROP TABLE jobs; CREATE TABLE work (id INTEGER) STRICT; PRAGMA user_version = 2;"
+            "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE OF THE FUTURE'"
+        )
+    before = (tmp_path / journals.FILE).read_bytes()
+    with pytest.raises(
+        JournalVersionError, match=r"made by a newer scissorsd.*version 2"
+    ) as caught:
+        Journal(tmp_path, read_only=read_only)
+    assert caught.value.exit_code == EXIT_BAD_CONFIG
+    assert (tmp_path / journals.FILE).read_bytes() == before
 
 
 def test_what_is_not_written_is_not_remembered(journal: Journal) -> None:

@@ -20,7 +20,9 @@ from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import Judgement
 from scissorsd.errors import HoldError, SessionError
-from scissorsd.journal import Entry, Journal
+from scissorsd.journal import STARVED, Entry, Journal
+from scissorsd.machine import MemoryBound
+from scissorsd.memory import MemoryCeiling
 from scissorsd.pipeline import (
     Bench,
     Changed,
@@ -28,7 +30,6 @@ from scissorsd.pipeline import (
     Failed,
     Held,
     LeftAlone,
-    MemoryCeiling,
     Outcome,
     Task,
 )
@@ -630,6 +631,47 @@ def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch
 
 
 # --- memory ----------------------------------------------------------------------------------
+
+
+def test_memory_that_does_not_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture for which memory does not do is tried alone; after its last look it fails."""
+
+    def starve(*_: object, **__: object) -> images.Picture:
+        raise MemoryError
+
+    shop.put("a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr("scissorsd.pipeline.images.read", starve)
+        held = shop.cut("a.jpg")
+        assert isinstance(held, Held)
+        assert held.short_of_memory
+        assert "tried again, alone" in held.reason
+        failed = pipeline.process(shop.task("a.jpg", last_look=True), shop.bench)
+    assert isinstance(failed, Failed)
+    assert "not enough memory for this picture, though it was tried alone" in failed.reason
+    assert shop.out() == ["failed/a.jpg.txt"]
+
+
+def test_what_can_never_fit(shop: Shop) -> None:
+    """A picture that takes more than there is fails from its header, with both in words."""
+    bound = MemoryBound("this container (memory.max)", 300_000_000, 299_990_000)
+    shop.bench = replace(shop.bench, memory=MemoryCeiling(1 << 30, [bound]))
+    shop.put("a.jpg")
+    failed = shop.cut("a.jpg")
+    assert isinstance(failed, Failed)
+    assert "this container (memory.max) leaves 0 MB (300 MB, of which 300 MB" in failed.reason
+    assert shop.sessions.runs == 0
+
+
+def test_starved_to_death(shop: Shop) -> None:
+    """A picture with which the kernel ended the program each time says that it was for memory."""
+    shop.put("a.jpg")
+    task = shop.task("a.jpg", attempts=3 * pipeline.CRASH)
+    assert pipeline._begin(task, shop.bench)
+    shop.journal.blame(99, STARVED)
+    failed = pipeline.process(task, shop.bench)
+    assert isinstance(failed, Failed)
+    assert "for want of memory" in failed.reason
 
 
 @pytest.mark.parametrize("size", [(3001, 2003), (5000, 1000), (100, 30)])

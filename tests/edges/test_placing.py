@@ -131,6 +131,20 @@ def test_a_killed_place_holder_is_ones_own(tmp_path: Path, monkeypatch: pytest.M
     assert place.read_bytes() == b"whole"
 
 
+def test_a_rename_that_was_done_and_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a server has renamed and its answer was lost, the file is left where it is now."""
+    honest = Path.rename
+
+    def lost(origin: Path, place: Path) -> None:
+        honest(origin, place)
+        raise OSError(errno.EHOSTDOWN, "Host is down")
+
+    monkeypatch.setattr(Path, "rename", lost)
+    with pytest.raises(OSError, match="down"):
+        by_place_holder(put(tmp_path / "draft", b"the only copy"), tmp_path / "a.jpg")
+    assert (tmp_path / "a.jpg").read_bytes() == b"the only copy"
+
+
 def raising(number: int) -> Callable[..., None]:
     """Give what fails with this error."""
 

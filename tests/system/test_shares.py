@@ -25,7 +25,7 @@ from daemon.driver import Daemon, Workplace, picture, wait_for
 from daemon.mounts import health, stands
 from daemon.networks import write_darkness
 
-from scissorsd.folders import mount_type
+from scissorsd.mounts import mount_type
 
 from .units import put, run
 

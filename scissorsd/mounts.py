@@ -1,0 +1,139 @@
+"""What is mounted where, as the kernel tells it, and what is known of kinds of file systems.
+
+Without /proc (on other systems than Linux) nothing is known of mounts.
+"""
+
+import os
+import re
+import select
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+# File systems on which another machine, or the other side of a hypervisor or of FUSE, can write
+# without this kernel raising an event.
+_REMOTE = {
+    *("cifs", "smb3", "smbfs", "nfs", "nfs4", "afs", "ceph", "glusterfs", "lustre", "beegfs"),
+    *("9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "davfs", "ncpfs", "fakeowner"),
+}
+
+
+# ... and on which a file may get another number whenever the kernel has forgotten it for a while.
+_FLEETING_INODES = {"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs"}
+
+_TABLE = Path("/proc/self/mountinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A line of /proc/self/mountinfo; see proc_pid_mountinfo(5)."""
+
+    id: int
+    system: str  # the file system, as major:minor
+    root: str  # which folder of the file system is mounted
+    point: str  # where
+    kind: str  # the type of the file system
+    source: str  # such as /dev/sda1 or //nas/photos
+
+
+def table() -> Iterator[Mount]:
+    """Give what is mounted, the latest last."""
+    try:
+        lines = _TABLE.read_bytes().split(b"\n")[:-1]
+    except OSError:
+        return
+    for line in lines:
+        before, _, after = line.partition(b" - ")
+        number, _, system, root, point, *_ = before.split(b" ")
+        kind, source, *_ = (*after.split(b" "), b"")
+        yield Mount(int(number), *map(_unescaped, (system, root, point, kind, source)))
+
+
+def _unescaped(field: bytes) -> str:
+    if b"\\" not in field:
+        return os.fsdecode(field)
+    return os.fsdecode(_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), field))
+
+
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+
+def is_mount(path: Path) -> bool:
+    """Whether something is mounted at the path, be it a folder of the same file system."""
+    real = os.path.realpath(path)
+    return os.path.ismount(path) or any(mount.point == real for mount in table())
+
+
+def mount_of(path: Path, mounts: Sequence[Mount] = ()) -> Mount | None:
+    """Give the mount that a path lies on, of those in the table; none where that is not known."""
+    mounts = mounts or list(table())
+    number = _mount_number(path)
+    exact = next((mount for mount in mounts if mount.id == number), None)
+    if exact is not None:
+        return exact
+    real = os.path.realpath(path)
+    holding = [m for m in mounts if f"{real}/".startswith(f"{m.point.rstrip('/')}/")]
+    return max(reversed(holding), key=lambda mount: len(mount.point), default=None)
+
+
+def _mount_number(path: Path) -> int | None:
+    """Give the number of the mount that a path lies on: of several at one point, the right one."""
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (OSError, AttributeError):
+        return None
+    try:
+        found = re.search(
+            r"^mnt_id:\s*(\d+)", Path(f"/proc/self/fdinfo/{handle}").read_text(), re.MULTILINE
+        )
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return int(found[1]) if found else None
+
+
+def mount_type(path: Path) -> str:
+    """Give the type of the file system that a path lies on, as the kernel calls it ("" unknown)."""
+    mount = mount_of(path)
+    return mount.kind if mount is not None else ""
+
+
+def is_remote(mount: Mount) -> bool:
+    """Whether its source is a folder of another machine, by a name that other mounts share."""
+    return mount.kind in _REMOTE and (":/" in mount.source or mount.source.startswith("//"))
+
+
+def raises_events(file_system: str) -> bool:
+    """Whether native events can be trusted on a file system of this type."""
+    return file_system not in _REMOTE and not file_system.startswith("fuse")
+
+
+def keeps_inodes(file_system: str) -> bool:
+    """Whether a file on a file system of this type has the same number at every look."""
+    return file_system not in _FLEETING_INODES and not file_system.startswith("fuse")
+
+
+class Changes:
+    """Tells whether something was mounted or unmounted since it was last asked."""
+
+    def __init__(self) -> None:
+        self._table: BinaryIO | None = None
+        with suppress(OSError):
+            self._table = _TABLE.open("rb")
+
+    def any(self) -> bool:
+        """Ask; costs one system call and touches no folder."""
+        if self._table is None:
+            return False
+        change = select.poll()
+        change.register(self._table, select.POLLPRI)  # see proc_pid_mounts(5)
+        return bool(change.poll(0))
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self._table is not None:
+            self._table.close()
+            self._table = None
