@@ -133,14 +133,17 @@ def test_what_is_refused_to_the_owner(unprivileged: Workplace) -> None:
 
 
 def test_what_is_in_the_way(place: Workplace) -> None:
-    """A file where the outbox should be is told; an outbox that is yet to be made is fine."""
+    """A file where sources are to go is told; a folder that is yet to be made is fine."""
+    gone = place.folder / "gone"
+    place.configure({"name": "all", "source": "move", "move_to": str(gone / "below")})
     code, lines = examined(place)
     assert code == 0
     assert said_of(lines, "the outbox of shop").endswith(f"{place.outbox} (will be made)")
-    place.outbox.touch()
+    assert said_of(lines, "move to").endswith(f"{gone}/below (will be made)")
+    gone.touch()
     code, lines = examined(place)
     assert code == 1
-    assert f"{place.outbox} is in the way" in said_of(lines, "the outbox of shop")
+    assert f"{gone} is in the way" in said_of(lines, "move to")
 
 
 def test_litter_of_a_killed_doctor(place: Workplace) -> None:
