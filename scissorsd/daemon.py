@@ -17,7 +17,16 @@ from types import FrameType
 
 import structlog
 
-from scissorsd import __version__, faults, folders, journal, pipeline, standing, telling
+from scissorsd import (
+    __version__,
+    faults,
+    folders,
+    journal,
+    pipeline,
+    standing,
+    standstill,
+    telling,
+)
 from scissorsd.config import Config, Inbox
 from scissorsd.core.pace import Pace
 from scissorsd.desk import FIRST_PAUSE, TELL_AGAIN, Desk, pause
@@ -120,6 +129,7 @@ class Daemon:
         self._said_of_standing = Seldom(1, TELL_AGAIN)
         self._stopping = False
         self._told_to_stop_at = 0.0
+        self._watched = standstill.Watched(config.state)
         self._stopped_by = 0  # the signal
         self._reload_wanted = False
         self._started_at = time.time()
@@ -127,7 +137,7 @@ class Daemon:
 
     def run(self) -> int:
         """Start, loop until told to stop (or until nothing is left), stop."""
-        with standing.lock(self.config.state):
+        with standing.lock(self.config.state), self._watched:
             self._listen_to_signals()
             self._open_journal()
             crashed = standing.watch_for_crashes(self.config.state)
@@ -233,6 +243,7 @@ class Daemon:
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._stopping:
             raise _StoppedError
+        self._watched.beat(standstill.START_LIMIT)
         if self._fetching is not None:
             self._fetching(done, total, source)
 
@@ -296,6 +307,7 @@ class Daemon:
         log.info("daemon.stopping", in_hand=len(self._in_hand))
         deadline = monotonic() + STOP_LIMIT
         while self._in_hand and monotonic() < deadline:
+            self._watched.beat()
             self._take_messages(BEAT)
         while not self._queue.empty():  # what was seen by now counts as left
             self._take_messages(0)
@@ -310,6 +322,8 @@ class Daemon:
     def _loop(self) -> None:
         next_ping = next_standing = 0.0
         while not self._stopping and not (self.once and self._nothing_left()):
+            self._watched.beat()
+            faults.at("loop")
             self._take_messages(self._pause())
             now = monotonic()
             for desk in self.desks.values():
