@@ -52,7 +52,7 @@ def test_a_torn_line_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         came.extend(taken)
         return len(taken)
 
-    monkeypatch.setattr(streams.os, "write", write)
+    monkeypatch.setattr(os, "write", write)
     reader, writer = os.pipe()
     raw = streams.Patient(writer)
     assert raw.write(b"torn apart\n") == 11
@@ -67,9 +67,9 @@ def test_a_torn_line_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_library_in_a_program_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a program has closed its standard error, or has none, a log line is nothing."""
-    for stream in (None, open(os.devnull, "w", encoding="utf-8")):  # noqa: SIM115 - closed below
-        if stream is not None:
-            stream.close()
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed):
         monkeypatch.setattr(sys, "stderr", stream)
         logs.set_up()
         structlog.get_logger().warning("nothing")
