@@ -27,6 +27,7 @@ from scissorsd import (
     places,
     spellings,
     standing,
+    standstill,
     telling,
 )
 from scissorsd.config import Config, Inbox
@@ -135,6 +136,7 @@ class Daemon:
         self._said_of_standing = Seldom(1, TELL_AGAIN)
         self._stopping = False
         self._told_to_stop_at = 0.0
+        self._watched = standstill.Watched(config.state)
         self._stopped_by = 0  # the signal
         self._reload_wanted = False
         self._refusal: standing.Refusal | None = None
@@ -144,7 +146,7 @@ class Daemon:
 
     def run(self) -> int:
         """Start, loop until told to stop (or until nothing is left), stop."""
-        with standing.lock(self.config.state):
+        with standing.lock(self.config.state), self._watched:
             self._listen_to_signals()
             threading.excepthook = _tell_of_death
             self._folders.claim(self.config)
@@ -294,6 +296,7 @@ class Daemon:
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._stopping:
             raise _StoppedError
+        self._watched.beat(standstill.START_LIMIT)
         if self._fetching is not None:
             self._fetching(done, total, source)
 
@@ -356,6 +359,7 @@ class Daemon:
         log.info("daemon.stopping", in_hand=len(self._in_hand))
         deadline = monotonic() + STOP_LIMIT
         while self._in_hand and monotonic() < deadline:
+            self._watched.beat()
             self._take_messages(BEAT)
         while not self._queue.empty():  # what was seen by now counts as left
             self._take_messages(0)
@@ -370,6 +374,8 @@ class Daemon:
     def _loop(self) -> None:
         next_ping = next_standing = 0.0
         while not self._stopping and not (self.once and self._nothing_left()):
+            self._watched.beat()
+            faults.at("loop")
             self._take_messages(self._pause())
             now = monotonic()
             for desk in self.desks.values():

@@ -5,7 +5,8 @@ but for one comparison. It holds, separated by commas, `place=what`, `place=what
 time on, else the first) and `…*K` (K times, else once; `*` alone: for ever). `place:NAME` is the
 place only where it is about the file of that name. `what` is the name of an errno ("EBUSY": that
 OSError is raised), "kill" or "segv" (the process gets that signal), "raise" (an exception that
-nobody foresees), or "hang" (nothing more happens there). For example:
+nobody foresees), "hang" (nothing more happens there), or "freeze" (nor anywhere else: it keeps the
+GIL). For example:
 
     SCISSORSD_FAULTS="publish.done=kill@2,read=EBUSY*3,decode:bad.jpg=segv*"
 
@@ -16,6 +17,7 @@ names of the constants that are defined with `seconds`. For example:
     SCISSORSD_SECONDS="FIRST_PAUSE=0.05,STALLED=1"
 """
 
+import ctypes
 import errno
 import os
 import re
@@ -81,6 +83,8 @@ def _happen(place: str, what: str) -> None:
         threading.Event().wait()  # the signal may reach another thread first
     if what == "hang":
         threading.Event().wait()
+    while what == "freeze":
+        ctypes.PyDLL(None).sleep(3600)
     if what == "raise":
         raise UnforeseenError(f"a fault was planned at {place}")
     number = getattr(errno, what)

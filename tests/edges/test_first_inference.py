@@ -14,7 +14,7 @@ import numpy as np
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.sessions import Sessions
 
-faulthandler.dump_traceback_later(60, exit=True)
+faulthandler.dump_traceback_later(100, exit=True)
 folder, provider = sys.argv[1:]
 sessions = Sessions(models=CATALOGUE, folder=Path(folder), providers=[provider], threads=1)
 assert sessions.open("u2netp").provider == provider
@@ -45,8 +45,8 @@ def run_once(folder: Path, provider: str) -> str:
     [
         ("openvino", 4),
         ("cpu", 2),
-        pytest.param("openvino", 50, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
-        pytest.param("cpu", 50, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+        pytest.param("openvino", 50, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param("cpu", 50, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
 def test_first_inferences_at_once(models_folder: Path, provider: str, times: int) -> None:
