@@ -455,7 +455,7 @@ class Daemon:
                 desk.scans
                 and not (desk.settler or desk.working)
                 and (
-                    (desk.paused is not None and desk.paused.times >= ONCE_HOLDS)
+                    self._given_up(desk)
                     or (
                         not desk.ready
                         and all(hold.times >= ONCE_HOLDS for hold in desk.held.values())
@@ -464,6 +464,10 @@ class Daemon:
             )
             for desk in self.desks.values()
         )
+
+    def _given_up(self, desk: Desk) -> bool:
+        """Whether `once` waits no more for an outbox that is full, say."""
+        return self.once and desk.paused is not None and desk.paused.times >= ONCE_HOLDS
 
     # --- workers -----------------------------------------------------------------------------
 
@@ -478,7 +482,11 @@ class Daemon:
             return  # one that may kill the program works alone
         stuck = {task.inbox.name for task, since in self._in_hand.values() if now - since > STUCK}
         busy = len(at_work)
-        waiting = [desk for desk in self.desks.values() if desk.name not in stuck]
+        waiting = [
+            desk
+            for desk in self.desks.values()
+            if desk.name not in stuck and not self._given_up(desk)
+        ]
         while waiting and busy < self._workers:
             for desk in list(waiting):
                 task = desk.next_task(now, alone=not busy)

@@ -21,7 +21,7 @@ from scissorsd.core.rules import Job, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.desk import Desk
 from scissorsd.journal import Journal
-from scissorsd.pipeline import Changed, Done, Failed, Held, Outcome, Task
+from scissorsd.pipeline import SHORT_OF_MEMORY, Changed, Done, Failed, Held, Outcome, Task
 from scissorsd.watching import Scanned
 
 ROOT = Path("/srv/shop")
@@ -351,3 +351,25 @@ DeskMachine.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestDesk = DeskMachine.TestCase
+
+
+def test_what_was_short_of_memory_works_alone(tmp_path: Path) -> None:
+    """It is given last and only when nothing else is in hand, and has as many looks as others."""
+    journal = Journal(tmp_path)
+    desk = Desk.open(configured(skip=False), journal, looks=LOOKS, again=False, journal_lost=False)
+    for number, path in enumerate(PATHS):
+        desk.ready[path] = (0.0, Sighting(path, 1, number, number, 1))
+    tasks = [desk.next_task(1.0, alone=False) for _ in PATHS]
+    assert all(task is not None and not task.attempts for task in tasks)
+    now = 1.0
+    for look in range(1, LOOKS):
+        assert tasks[0] is not None
+        desk.ended(tasks[0], SHORT_OF_MEMORY, now)
+        now += 1000
+        desk.release(now)
+        assert desk.next_task(now, alone=False) is None
+        tasks[0] = desk.next_task(now, alone=True)
+        assert tasks[0] is not None
+        assert tasks[0].attempts
+        assert tasks[0].last_look == (look == LOOKS - 1)
+    journal.close()

@@ -203,3 +203,14 @@ def test_gone_between_publishing_and_moving(place: Workplace, mounts: Mounts) ->
     ended(again, "a.jpg")
     again.stop()
     assert place.files() == ["a.png", "processed/a.jpg"]
+
+
+def test_once_does_not_wait_for_a_full_disk(place: Workplace) -> None:
+    """`once` gives up when the outbox stays full, whatever waits, and names every picture."""
+    names = [f"{number}.jpg" for number in range(12)]
+    for name in names:
+        place.put(name)
+    once = place.start("once", "-c", str(place.config), variables=variables("write=ENOSPC*"))
+    assert once.exit_code() == 3, once.transcript()
+    assert len(once.told("job.held")) < len(names)
+    assert all(any(f"/{name}: " in line for line in once.noise) for name in names)
