@@ -37,13 +37,14 @@ def status(state: State) -> dict[str, object]:
     stands = standing.read(state.folder)
     live = {i.name: i for i in stands.inboxes} if stands is not None and running else {}
     journal = _journal(state)
+    known = {inbox.name: inbox for inbox in _as_journalled(state, journal).config.inboxes}
     inboxes = []
     waiting = journal.unfinished() if journal is not None else []
     for inbox in state.config.inboxes:
-        path = spellings.recorded(journal, inbox).path if journal is not None else inbox.path
+        now = live.get(inbox.name)
+        path = known[inbox.name].path
         counts = journal.counts(path) if journal is not None else {}
         verdicts = journal.verdicts(path) if journal is not None else {}
-        now = live.get(inbox.name)
         inboxes.append(
             {
                 "name": inbox.name,
@@ -191,8 +192,11 @@ def _why_soon(
 
 
 def _as_journalled(state: State, journal: Journal | None) -> State:
-    """Give a state whose inboxes have the paths by which its journal knows them."""
-    if journal is None:
+    """Give a state whose inboxes have the paths by which its journal knows them.
+
+    A daemon that runs has seen to it that they are the same; and a share of its may hang.
+    """
+    if journal is None or standing.is_running(state.folder):
         return state
     inboxes = tuple(spellings.recorded(journal, inbox) for inbox in state.config.inboxes)
     return replace(state, config=replace(state.config, inboxes=inboxes))
@@ -203,12 +207,14 @@ def _in_inbox(state: State, journal: Journal | None, path: Path) -> tuple[Inbox,
 
     However it is spelled: through links and other mounts, in other case where that is the same.
     """
-    below = places.below([inbox.path for inbox in state.config.inboxes], path)
+    hang = [inbox.path for inbox in state.config.inboxes if _why_not_to_be_seen(state, inbox)]
+    below = places.below([inbox.path for inbox in state.config.inboxes], path, but=hang)
     if below is None or below[1] == ".":
         return None
     number, relative = below
     inbox = state.config.inboxes[number]
-    if journal is None or not journal.of_source(inbox.path, relative):
+    known = journal is not None and journal.of_source(inbox.path, relative)
+    if not known and inbox.path not in hang:
         relative = places.as_listed(inbox.path, relative)
     return inbox, relative
 

@@ -73,9 +73,21 @@ def mount_of(path: Path, mounts: Sequence[Mount] = ()) -> Mount | None:
     exact = next((mount for mount in mounts if mount.id == number), None)
     if exact is not None:
         return exact
-    real = os.path.realpath(path)
-    holding = [m for m in mounts if f"{real}/".startswith(f"{m.point.rstrip('/')}/")]
+    return _holding(os.path.realpath(path), mounts)
+
+
+def _holding(path: str, mounts: Sequence[Mount]) -> Mount | None:
+    holding = [m for m in mounts if f"{path}/".startswith(f"{m.point.rstrip('/')}/")]
     return max(reversed(holding), key=lambda mount: len(mount.point), default=None)
+
+
+def may_hang(path: Path) -> bool:
+    """Whether another machine or process has to answer for a path, as far as its words tell.
+
+    A process that waits for such an answer may not even end before it has come.
+    """
+    mount = _holding(os.path.abspath(path), list(table()))  # noqa: PTH100 - realpath would ask
+    return mount is not None and not raises_events(mount.kind)
 
 
 def _mount_number(path: Path) -> int | None:

@@ -8,7 +8,7 @@ folder that is mounted at a second place lies, there, in none of the folders tha
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -120,18 +120,22 @@ def same(one: Path, other: Path) -> bool:
     return there[one].same_as(there[other])
 
 
-def below(folders: Sequence[Path], path: Path) -> tuple[int, str] | None:
+def below(
+    folders: Sequence[Path], path: Path, *, but: Collection[Path] = ()
+) -> tuple[int, str] | None:
     """Give which of the folders holds a path, and the path from there; else nothing.
 
-    Of a path that is a symbolic link the link itself is meant.
+    Of a path that is a symbolic link the link itself is meant. The folders in `but` hang, and are
+    not looked at.
     """
     if ".." not in path.parts:  # first without a look at the folders: one may hang
         inside = [(n, path.relative_to(f)) for n, f in enumerate(folders) if path.is_relative_to(f)]
         if inside:
             number, rest = min(inside, key=lambda found: len(found[1].parts))
             return number, rest.as_posix()
-    found = locate({path.parent, *folders})
-    for number, folder in enumerate(folders):
+    looked_at = {number: folder for number, folder in enumerate(folders) if folder not in but}
+    found = locate({path.parent, *looked_at.values()})
+    for number, folder in looked_at.items():
         place = found[path.parent].within(found[folder])
         if place is not None:
             return number, (PurePath(place) / path.name).as_posix()

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd import places, placing, standing
+from scissorsd import mounts, places, placing, standing
 from scissorsd.config import Config, from_values, load, state_of
 from scissorsd.errors import ConfigError, ScissorsError, UsageError
 
@@ -36,7 +36,11 @@ def for_pair(inbox: Path, outbox: Path) -> Path:
 
     It is the one last used for these two folders, by whatever paths, or else a new one.
     """
-    known = dict(_pairs())
+    known = {
+        folder: pair
+        for folder, pair in _pairs()
+        if not any(map(mounts.may_hang, pair)) or any(map(mounts.may_hang, (inbox, outbox)))
+    }
     found = places.locate({inbox, outbox, *(path for pair in known.values() for path in pair)})
     mine = [
         folder
@@ -193,11 +197,11 @@ def known() -> list[State]:
     for folder in sorted(_folders(), key=_used_at, reverse=True):
         with suppress(ScissorsError, OSError):
             found.append(_kept(folder))
-    there = places.locate(_paths(found))
+    there = places.locate(path for path in _paths(found) if not mounts.may_hang(path))
     return [
         state
         for state in found
-        if not all(there[path].gone for path in _paths([state]))
+        if not all(path in there and there[path].gone for path in _paths([state]))
         or standing.is_running(state.folder)
     ]
 
@@ -211,12 +215,11 @@ def _holding(path: Path, states: list[State]) -> list[State]:
         found = [s for s in states if any(path.is_relative_to(folder) for folder in _paths([s]))]
         if found:
             return found
-    there = places.locate({path.parent, *_paths(states)})
-    return [
-        s
-        for s in states
-        if any(there[path.parent].within(there[folder]) is not None for folder in _paths([s]))
-    ]
+    share = mounts.may_hang(path)
+    folders = {folder for folder in _paths(states) if share or not mounts.may_hang(folder)}
+    there = places.locate({path.parent, *folders})
+    holding = {f for f in folders if there[path.parent].within(there[f]) is not None}
+    return [s for s in states if not holding.isdisjoint(_paths([s]))]
 
 
 def even_with_mistakes(config: Path | None, state: Path | None) -> State:
