@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -25,6 +27,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from scissorsd.core.png_chunks import sound
 from scissorsd.core.signatures import (
     PictureFormat,
     declared_size,
@@ -112,7 +115,7 @@ def opened(data: bytes, name: PictureFormat, max_pixels: int) -> ImageFile.Image
         _refuse_over(size, max_pixels)
     if name == "JPEG" and is_hollow(data) and ends_early(data, name):
         raise _truncated("the end of this JPEG file is not written yet")
-    image = _opener(name)(io.BytesIO(data))
+    image = _opener(name)(io.BytesIO(sound(data) if name == "PNG" else data))
     _refuse_over(image.size, max_pixels)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         wide, high = (int(image.tag_v2.get(tag, 1)) for tag in _TILE_SIZE)
@@ -134,6 +137,25 @@ def _opener(name: PictureFormat) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
     pillow_heif.options.DEPTH_IMAGES = False
     pillow_heif.options.AUX_IMAGES = False
     return cast("Callable[[io.BytesIO], ImageFile.ImageFile]", pillow_heif.HeifImageFile)
+
+
+def heif_samples(data: bytes) -> tuple[NDArray[np.uint8 | np.uint16], int] | None:
+    """Decode a HEIC with all of its bits: height × width × 1, 3 or 4, and the value of white.
+
+    With straight alpha; None where the file's is multiplied into the colours.
+    """
+    import pillow_heif  # noqa: PLC0415 - as above
+
+    heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    if heif.premultiplied_alpha:
+        return None
+    samples: NDArray[np.uint8 | np.uint16] = np.asarray(heif)
+    width, height = heif.size
+    samples = samples.reshape(*samples.shape[:2], -1)[:height, :width]
+    if samples.dtype == np.uint8:
+        return samples, 255
+    bits = heif.info["bit_depth"]
+    return samples, ((1 << bits) - 1) << (16 - bits)
 
 
 _OPENERS: dict[PictureFormat, Callable[[io.BytesIO], ImageFile.ImageFile]] = {

@@ -5,13 +5,15 @@ Whatever is broken in it is left behind, and never costs the picture.
 
 import re
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
-from scissorsd.core.profiles import ADOBE_RGB, DISPLAY_P3
+from scissorsd.core import boxes, png_chunks
+from scissorsd.core.calibration import bmp_profile
+from scissorsd.core.code_points import Named, named
+from scissorsd.core.profiles import ADOBE_RGB
 from scissorsd.core.rules import Format, Output
 
 _Base = ExifTags.Base
@@ -102,29 +104,30 @@ def _has_own_resolution(image: Image.Image) -> bool:
     return image.format not in _JPEGS or image.info.get("jfif_unit", 0) != 0
 
 
-def colour_profile(image: Image.Image, exif: Image.Exif, data: bytes) -> bytes | None:
-    """Return the picture's profile, or that of the colour space that it names without it.
+def colour(image: Image.Image, exif: Image.Exif, data: bytes) -> Named:
+    """Say what the picture's numbers mean: by its profile, or as its format names colours else.
 
-    Cameras set to Adobe RGB say so only in EXIF (DCF 2.0); some phones write Display P3 into a
-    HEIC or an AVIF as code points (ISO/IEC 23091-2: primaries 12, curve 13).
+    Cameras set to Adobe RGB say so only in EXIF (DCF 2.0). Raises UnsupportedPictureError for
+    what is not read.
     """
+    if image.format == "PNG" and (found := png_chunks.colour(data)) is not None:
+        return found
     profile = image.info.get("icc_profile")
     if profile:
-        return bytes(profile)
-    at = data.find(b"colrnclx", 0, _BOXES) if image.format in ("HEIF", "AVIF") else -1
-    if at >= 0:
-        return DISPLAY_P3 if data[at + 8 : at + 12] == _P3_CODE_POINTS else None
+        return Named(bytes(profile))
+    if image.format in ("HEIF", "AVIF") and (points := boxes.code_points(data)) is not None:
+        return named(points)
+    if image.format == "BMP":
+        return Named(bmp_profile(data))
     try:
-        named = exif.get_ifd(ExifTags.IFD.Interop).get(_INTEROP_INDEX)
+        index = exif.get_ifd(ExifTags.IFD.Interop).get(_INTEROP_INDEX)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - as above
-        return None
-    return ADOBE_RGB if named == "R03" else None
+        return Named()
+    return Named(ADOBE_RGB if index == "R03" else None)
 
 
-_BOXES = 1 << 16  # bytes at a file's beginning, in which these are
-_P3_CODE_POINTS = b"\0\x0c\0\x0d"
 _INTEROP_INDEX = 1
 
 
@@ -145,9 +148,11 @@ def kept_exif(exif: Image.Exif) -> bytes | None:
         return None
 
 
-def kept_xmp(info: Mapping[Any, Any]) -> bytes | None:
+def kept_xmp(image: Image.Image, data: bytes) -> bytes | None:
     """Return the XMP packet without its orientation."""
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if not xmp and image.format == "PNG":
+        xmp = png_chunks.xmp(data)
     if isinstance(xmp, str):
         xmp = xmp.encode(errors="replace")
     return _XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None

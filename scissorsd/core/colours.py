@@ -77,6 +77,11 @@ def from_grey(
     return Colours(rgb, alpha, profile if kind == _RGB else None, values)
 
 
+def in_srgb(colours: Colours) -> Colours:
+    """Bring colours through their profile to sRGB, at 8 bits."""
+    return Colours(between(colours.rgb, colours.profile, None), colours.alpha, None)
+
+
 def _curve(profile: ImageCms.ImageCmsProfile) -> NDArray[np.uint16] | None:
     """Measure what sRGB shows for each of 65,536 greys of a profile, exact to one step of them."""
     every = Image.fromarray(np.arange(DEEP + 1, dtype=np.uint16)[None])
