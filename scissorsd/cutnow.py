@@ -134,6 +134,8 @@ def cut_all(
             said = [logs.printable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":
                 said[0] += f"   ({cut.judgement.reason})"
+            if read.metadata.left:
+                said[0] += f"   (left behind: {', '.join(read.metadata.left)})"
             yield picture, said
         except ScissorsError as error:
             yield picture, error

@@ -27,7 +27,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from scissorsd.core.png_chunks import sound
+from scissorsd.core import jpeg_segments, png_chunks
 from scissorsd.core.signatures import (
     PictureFormat,
     declared_size,
@@ -115,7 +115,7 @@ def opened(data: bytes, name: PictureFormat, max_pixels: int) -> ImageFile.Image
         _refuse_over(size, max_pixels)
     if name == "JPEG" and is_hollow(data) and ends_early(data, name):
         raise _truncated("the end of this JPEG file is not written yet")
-    image = _opener(name)(io.BytesIO(sound(data) if name == "PNG" else data))
+    image = _opener(name)(io.BytesIO(_SOUND.get(name, bytes)(data)))
     _refuse_over(image.size, max_pixels)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         wide, high = (int(image.tag_v2.get(tag, 1)) for tag in _TILE_SIZE)
@@ -123,6 +123,11 @@ def opened(data: bytes, name: PictureFormat, max_pixels: int) -> ImageFile.Image
     return image
 
 
+# Without what is broken beside the pixels, where that would cost the picture.
+_SOUND: dict[PictureFormat, Callable[[bytes], bytes]] = {
+    "PNG": png_chunks.sound,
+    "JPEG": jpeg_segments.sound,
+}
 _TILE_SIZE = (ExifTags.Base.TileWidth, ExifTags.Base.TileLength)
 _TILE_PIXELS = 4096 * 4096  # a TIFF's tiles may be larger than a small limit on the picture
 

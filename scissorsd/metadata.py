@@ -10,9 +10,10 @@ from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
-from scissorsd.core import boxes, png_chunks
+from scissorsd.core import boxes, jpeg_segments, png_chunks
 from scissorsd.core.calibration import bmp_profile
 from scissorsd.core.code_points import Named, named
+from scissorsd.core.colours import is_readable
 from scissorsd.core.profiles import ADOBE_RGB
 from scissorsd.core.rules import Format, Output
 
@@ -61,13 +62,15 @@ class Metadata:
 
     `icc` is the profile of the RGB values (None: sRGB), `dpi` horizontal and vertical. `exif` (with
     the `Exif` prefix of a JPEG) and `xmp` are as they may be written again: without orientation,
-    which is already applied, and without thumbnail and maker's notes.
+    which is already applied, and without thumbnail and maker's notes. `left` says in words what
+    was broken and stays behind.
     """
 
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    left: tuple[str, ...] = ()
 
 
 def parse_exif(image: Image.Image) -> Image.Exif:
@@ -129,6 +132,15 @@ def colour(image: Image.Image, exif: Image.Exif, data: bytes) -> Named:
 
 
 _INTEROP_INDEX = 1
+
+
+def left_behind(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str, ...]:
+    """Say what is broken beside the pixels; `profile` is the one that was found."""
+    said = png_chunks.broken(data) if image.format == "PNG" else []
+    is_lost = image.format in _JPEGS and profile is None and jpeg_segments.has_profile(data)
+    if is_lost or (profile and not is_readable(profile)):
+        said.append("its colour profile is damaged")
+    return tuple(said)
 
 
 def kept_exif(exif: Image.Exif) -> bytes | None:

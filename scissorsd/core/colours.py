@@ -147,11 +147,20 @@ def _srgb() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
+def is_readable(profile: bytes) -> bool:
+    """Tell whether a colour profile is one, and whole."""
+    return _open(profile) is not None
+
+
 def _open(profile: bytes | None) -> ImageCms.ImageCmsProfile | None:
+    if not profile:
+        return None
     try:
-        return ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else None
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        is_named = bool(opened.profile.xcolor_space)  # which may be no text
     except (OSError, TypeError, ValueError):
         return None
+    return opened if is_named else None
 
 
 def _through(

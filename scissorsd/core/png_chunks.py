@@ -21,7 +21,7 @@ _ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})  # behind the first picture,
 _LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"cICP": 4}
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _LARGE = 1 << 20  # bytes of a text or profile, unpacked: beyond, decoders give up
-_LARGEST = 64 << 20  # what is unpacked here all the same
+_LARGEST = 16 << 20  # what is unpacked here all the same
 _ALL_TEXTS = 32 * _LARGE
 _XMP = b"XML:com.adobe.xmp\0"
 
@@ -163,15 +163,16 @@ def xmp(data: bytes) -> bytes | None:
         if chunk.kind == b"iTXt" and data.startswith(_XMP, chunk.begin) and _is_whole(data, chunk):
             content = data[chunk.begin : chunk.end]
             stream = _international(content)
-            return _unpacked(stream) if content[len(_XMP) :][:1] == b"\1" else stream
+            packet = _unpacked(stream) if content[len(_XMP) :][:1] == b"\1" else stream
+            return packet if packet is None or len(packet) <= _LARGEST else None
     return None
 
 
 def colour(data: bytes) -> Named | None:
     """Say what the numbers of a PNG mean: by cICP, else iCCP, else sRGB, else cHRM and gAMA (4.3).
 
-    None where it has none of these that is whole. A PNG's pixels are red, green and blue whatever cICP says of a matrix. Raises
-    UnsupportedPictureError for what is not read.
+    None where it has none of these that is whole. A PNG's pixels are red, green and blue whatever
+    cICP says of a matrix. Raises UnsupportedPictureError for what is not read.
     """
     found: dict[bytes, bytes] = {}
     for chunk in chunks(data):
