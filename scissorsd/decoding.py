@@ -27,7 +27,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from scissorsd.core import jpeg_segments, png_chunks
+from scissorsd.core import boxes, jpeg_segments, png_chunks
 from scissorsd.core.signatures import (
     PictureFormat,
     declared_size,
@@ -163,6 +163,18 @@ def heif_samples(data: bytes) -> tuple[NDArray[np.uint8 | np.uint16], int] | Non
     return samples, ((1 << bits) - 1) << (16 - bits)
 
 
+def _avif(file: io.BytesIO) -> ImageFile.ImageFile:
+    """Open an AVIF, if need be without its EXIF: its decoder gives up where that is broken."""
+    try:
+        return AvifImagePlugin.AvifImageFile(file)
+    except Exception:
+        data = file.getvalue()
+        plain = boxes.without_exif(data)
+        if plain is data:
+            raise
+    return AvifImagePlugin.AvifImageFile(io.BytesIO(plain))
+
+
 _OPENERS: dict[PictureFormat, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
@@ -170,7 +182,7 @@ _OPENERS: dict[PictureFormat, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "TIFF": TiffImagePlugin.TiffImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "GIF": GifImagePlugin.GifImageFile,
-    "AVIF": AvifImagePlugin.AvifImageFile,
+    "AVIF": _avif,
 }
 
 

@@ -54,6 +54,11 @@ _UNITS = {_INCH: 1.0, 3: 2.54}
 _JPEGS = ("JPEG", "MPO")
 _MAX_DPI = 65_535  # what a JPEG can say
 _JPEG_SEGMENT = 65_000  # what does not fit one of a JPEG's segments is left behind
+_LONGEST_XMP: dict[Format, int] = {
+    "jpeg": _JPEG_SEGMENT,
+    "png": 8_000_000,  # libpng's PNG_USER_CHUNK_MALLOC_MAX, with which it is usually built
+    **dict.fromkeys(("webp", "avif", "tiff"), 1 << 30),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,8 @@ def left_behind(image: Image.Image, data: bytes, profile: bytes | None) -> tuple
     is_lost = image.format in _JPEGS and profile is None and jpeg_segments.has_profile(data)
     if is_lost or (profile and not is_readable(profile)):
         said.append("its colour profile is damaged")
+    if image.format == "AVIF" and "exif" not in image.info and boxes.has_exif(data):
+        said.append("its EXIF is damaged")
     return tuple(said)
 
 
@@ -224,10 +231,10 @@ def _entries(directory: bytes, order: str) -> set[bytes]:
 
 
 def _xmp_option(name: Format, xmp: bytes) -> dict[str, Any]:
+    if len(xmp) > _LONGEST_XMP[name]:
+        return {}
     if name == "png":
         text = PngImagePlugin.PngInfo()
         text.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
         return {"pnginfo": text}
-    if name == "tiff" or (name == "jpeg" and len(xmp) > _JPEG_SEGMENT):
-        return {}
-    return {"xmp": xmp}
+    return {} if name == "tiff" else {"xmp": xmp}

@@ -44,6 +44,33 @@ def code_points(data: bytes) -> CodePoints | None:
         return None
 
 
+def without_exif(data: bytes) -> bytes:
+    """Give a file whose decoder knows of no EXIF and no XMP; the same bytes where there is none."""
+    hidden = bytearray(data)
+    for at, _ in _metadata_items(data):
+        hidden[at : at + 4] = b"skip"
+    return data if hidden == data else bytes(hidden)
+
+
+def has_exif(data: bytes) -> bool:
+    """Tell whether the file has EXIF, whole or not."""
+    return any(kind == b"Exif" for _, kind in _metadata_items(data))
+
+
+def _metadata_items(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Find where the kind of each item stands that is EXIF or XMP (`infe`), and the kind."""
+    for kind, begin, end in _boxes(data):
+        if kind != b"meta":
+            continue
+        for inside, start, to in _boxes(data, begin + 4, end):
+            if inside != b"iinf" or start >= to:
+                continue
+            for _, entry, last in _boxes(data, start + (8 if data[start] else 6), to):
+                at = entry + (10 if data[entry : entry + 1] == b"\3" else 8)
+                if at + 4 <= last and data[at : at + 4] in (b"Exif", b"mime"):
+                    yield at, data[at : at + 4]
+
+
 def _boxes(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
     """Kind of each box, and where its content begins and ends."""
     end = len(data) if end is None else min(end, len(data))

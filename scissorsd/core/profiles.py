@@ -158,8 +158,15 @@ LARGEST_PROFILE = 1 << 20
 
 
 def slim(profile: bytes | None) -> bytes | None:
-    """Give a profile that is not larger than it has to be; None where a large one is broken."""
-    if profile is None or len(profile) <= LARGEST_PROFILE:
+    """Give a profile that is not larger than it has to be; None where a large one is broken.
+
+    What lies behind its end, by its own header, is never a part of it.
+    """
+    if profile is None:
+        return None
+    length = int.from_bytes(profile[:4], "big")
+    profile = profile[:length] if _HEADER < length < len(profile) else profile
+    if len(profile) <= LARGEST_PROFILE:
         return profile
     try:
         return _needed(profile)

@@ -35,7 +35,8 @@ def in_hlg(nits: NDArray[np.float64]) -> NDArray[np.uint16]:
     scene = shown * np.maximum(luminance, 1e-9)[..., None] ** (1 / 1.2 - 1)
     low = np.sqrt(3 * scene)
     high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
-    return np.rint(np.where(scene <= 1 / 12, low, high).clip(0, 1) * 65535).astype(np.uint16)
+    values = np.where(scene <= 1 / 12, low, high).clip(0, 1)
+    return np.asarray(np.rint(values * 65535), np.uint16)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_a_few_sparks_do_not_darken_the_rest() -> None:
 
 def test_ten_bits_have_a_white_of_their_own() -> None:
     """Values of 10 bits that lie in the upper part of 16 are taken at their own full scale."""
-    ten = (np.arange(1024, dtype=np.uint16) << 6)[None, :, None].repeat(3, axis=2)
+    ten = (np.arange(1024) << 6).astype(np.uint16)[None, :, None].repeat(3, axis=2)
     exact = np.rint(np.arange(1024) / 1023 * 65535).astype(np.uint16)[None, :, None].repeat(3, 2)
     ours = hdr.to_srgb(ten, PQ, np.uint8, 1023 << 6).astype(int)
     assert np.abs(ours - hdr.to_srgb(exact, PQ, np.uint8)).max() <= 1
@@ -101,6 +102,6 @@ def test_ten_bits_have_a_white_of_their_own() -> None:
 @pytest.mark.parametrize("primaries", [1, 2, 9, 12])
 def test_greys_are_grey_in_any_primaries(primaries: int) -> None:
     """Equal red, green and blue come out equal, whichever colours they are mixed of."""
-    greys = np.arange(0, 65536, 97, np.uint16)[None, :, None].repeat(3, axis=2)
+    greys = np.arange(0, 65536, 97).astype(np.uint16)[None, :, None].repeat(3, axis=2)
     shown = hdr.to_srgb(greys, CodePoints(primaries, 16), np.uint8).astype(int)
     assert (shown.max(axis=2) - shown.min(axis=2)).max() <= 1
