@@ -137,10 +137,12 @@ def test_a_large_profile_is_brought_to_what_it_needs() -> None:
     )
     large = wide[:128] + (count + 1).to_bytes(4, "big") + entries + private
     large += wide[132 + 12 * count :] + bytes(2 * LARGEST_PROFILE)
+    large = len(large).to_bytes(4, "big") + large[4:]
     slimmer = slim(large)
     assert slimmer is not None
     assert len(slimmer) < 1000
     assert seen(slimmer, (200, 100, 50)) == seen(wide, (200, 100, 50))
     assert slim(wide) is wide
+    assert slim(wide + b"more") == wide
     assert slim(large[:130] + bytes(2 * LARGEST_PROFILE)) is not None
     assert slim(None) is None
