@@ -134,8 +134,7 @@ def cut_all(
             said = [logs.printable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":
                 said[0] += f"   ({cut.judgement.reason})"
-            if read.metadata.left:
-                said[0] += f"   (left behind: {', '.join(read.metadata.left)})"
+            said[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
             yield picture, said
         except ScissorsError as error:
             yield picture, error

@@ -26,8 +26,8 @@ from scissorsd.metadata import (
     Metadata,
     kept_exif,
     kept_xmp,
-    left_behind,
     parse_exif,
+    remarks,
     resolution,
 )
 from scissorsd.metadata import colour as colour_named
@@ -156,8 +156,8 @@ def _decoded(data: bytes, name: PictureFormat, max_pixels: int) -> _Decoded:
         dpi = resolution(image, exif)
         if dpi and (turned or turn) in _SIDEWAYS:
             dpi = dpi[::-1]
-        left = left_behind(image, data, named.profile)
-        metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(image, data), left)
+        said = remarks(image, data, named.profile)
+        metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(image, data), said)
     if colours.grey is not None:
         planes = ("LA", (colours.grey, *(planes[1][1:] if planes else ())))
     return _Decoded(

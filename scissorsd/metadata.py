@@ -67,15 +67,15 @@ class Metadata:
 
     `icc` is the profile of the RGB values (None: sRGB), `dpi` horizontal and vertical. `exif` (with
     the `Exif` prefix of a JPEG) and `xmp` are as they may be written again: without orientation,
-    which is already applied, and without thumbnail and maker's notes. `left` says in words what
-    was broken and stays behind.
+    which is already applied, and without thumbnail and maker's notes. `remarks` say in words what
+    was broken and stays behind, and which colours are a guess.
     """
 
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
-    left: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def parse_exif(image: Image.Image) -> Image.Exif:
@@ -139,15 +139,19 @@ def colour(image: Image.Image, exif: Image.Exif, data: bytes) -> Named:
 _INTEROP_INDEX = 1
 
 
-def left_behind(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str, ...]:
-    """Say what is broken beside the pixels; `profile` is the one that was found."""
+def remarks(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str, ...]:
+    """Say what is left behind as broken, and what is a guess; `profile` is what was found."""
     said = png_chunks.broken(data) if image.format == "PNG" else []
     is_lost = image.format in _JPEGS and profile is None and jpeg_segments.has_profile(data)
     if is_lost or (profile and not is_readable(profile)):
         said.append("its colour profile is damaged")
     if image.format == "AVIF" and "exif" not in image.info and boxes.has_exif(data):
         said.append("its EXIF is damaged")
-    return tuple(said)
+    left = [f"left behind: {what}" for what in said]
+    is_boxes = image.format in ("HEIF", "AVIF")
+    if is_boxes and not profile and boxes.is_deep(data) and boxes.code_points(data) is None:
+        left.append("taken for sRGB: it has more than 8 bits, and does not say of which colours")
+    return tuple(left)
 
 
 def kept_exif(exif: Image.Exif) -> bytes | None:

@@ -180,7 +180,7 @@ class Done:
     width: int = 0
     height: int = 0
     infer_s: float = 0.0
-    left_behind: tuple[str, ...] = ()  # what was broken beside the picture's pixels, in words
+    remarks: tuple[str, ...] = ()  # what was left behind of the picture, or guessed, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +337,7 @@ def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Pa
         width=picture.rgb.shape[1],
         height=picture.rgb.shape[0],
         infer_s=cut.infer_s,
-        left_behind=picture.metadata.left,
+        remarks=picture.metadata.remarks,
     )
 
 

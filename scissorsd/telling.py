@@ -55,7 +55,7 @@ def _tell(ended: Ended) -> None:
         case Done(verdict=None):
             said.info("job.closed", why="its outputs were out already")
         case Done():
-            broken = {"left_behind": outcome.left_behind} if outcome.left_behind else {}
+            remarks = {"remarks": outcome.remarks} if outcome.remarks else {}
             said.info(
                 "job.finished",
                 outputs=outcome.outputs,
@@ -67,7 +67,7 @@ def _tell(ended: Ended) -> None:
                 wait_s=round(ended.wait_s, 3),
                 infer_s=round(outcome.infer_s, 3),
                 total_s=round(ended.total_s, 3),
-                **broken,
+                **remarks,
             )
         case Failed():
             said.error("job.failed", why=one_line(outcome.reason))

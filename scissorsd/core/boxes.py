@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scissorsd.core.bitstreams import av1_colour, hevc_colour
-from scissorsd.core.code_points import UNSPECIFIED, CodePoints
+from scissorsd.core.code_points import CodePoints
 
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _SAMPLE_ENTRY = 78  # bytes of a visual sample's entry before its boxes
@@ -37,11 +37,27 @@ def code_points(data: bytes) -> CodePoints | None:
         for box in properties:
             if box.kind == b"colr" and box.content[:4] == b"nclx":
                 found = CodePoints(*struct.unpack_from(">2H", box.content, 4))
-                if found != CodePoints(UNSPECIFIED, UNSPECIFIED):
+                if found != CodePoints():
                     return found
-        return _in_stream(data, properties)
+        found = _in_stream(data, properties) or CodePoints()
+        return None if found == CodePoints() else found
     except (struct.error, IndexError, KeyError):
         return None
+
+
+def is_deep(data: bytes) -> bool:
+    """Tell whether the picture itself has more than 8 bits of a sample."""
+    try:
+        return any(_is_deep(box) for box in _properties(data))
+    except (struct.error, IndexError, KeyError):
+        return False
+
+
+def _is_deep(box: _Box) -> bool:
+    """Tell it by the decoder's configuration (ISO/IEC 14496-15, 8.3.3.1; AV1-ISOBMFF, 2.3.3)."""
+    if box.kind == b"hvcC":
+        return bool(box.content[17] & 7)
+    return box.kind == b"av1C" and bool(box.content[2] & 0x40)
 
 
 def without_exif(data: bytes) -> bytes:

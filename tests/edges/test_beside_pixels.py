@@ -156,8 +156,8 @@ def test_a_png_with_odd_chunks_is_read(data: bytes, said: str) -> None:
     picture = read(data)
     assert (picture.rgb == np.asarray(drawn())).all()
     assert picture.metadata.icc is None
-    assert said in " ".join(picture.metadata.left)
-    assert bool(said) == bool(picture.metadata.left)
+    assert said in " ".join(picture.metadata.remarks)
+    assert bool(said) == bool(picture.metadata.remarks)
     images.read_header(data, max_pixels=1_000_000)
 
 
@@ -166,7 +166,7 @@ def test_a_png_with_very_many_texts_is_read() -> None:
     note = chunk(b"tEXt", b"a\0" + b"x" * (MEGABYTE - 2))
     picture = read(png(*(note,) * 70))
     assert (picture.rgb == np.asarray(drawn())).all()
-    assert "too many" in " ".join(picture.metadata.left)
+    assert "too many" in " ".join(picture.metadata.remarks)
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
@@ -175,7 +175,7 @@ def test_a_large_xmp_packet_is_kept(*, is_packed: bool) -> None:
     text = zlib.compress(LONG_XMP) if is_packed else LONG_XMP
     picture = read(png(chunk(b"iTXt", b"XML:com.adobe.xmp\0" + bytes((is_packed, 0, 0, 0)) + text)))
     assert picture.metadata.xmp == LONG_XMP
-    assert picture.metadata.left == ()
+    assert picture.metadata.remarks == ()
     written = images.encode(picture.rgb, Output(format="png", metadata="keep"), picture.metadata)
     with Image.open(io.BytesIO(written)) as image:
         image.load()
@@ -193,7 +193,7 @@ def test_a_large_profile_is_read_and_written_smaller(source: str) -> None:
     picture = read(data)
     assert picture.metadata.icc is not None
     assert len(picture.metadata.icc) < 2000
-    assert picture.metadata.left == ()
+    assert picture.metadata.remarks == ()
     written = images.encode(picture.rgb, Output(format="png"), picture.metadata)
     before = Image.fromarray(picture.rgb)
     before.info["icc_profile"] = large_profile()
@@ -262,7 +262,7 @@ def test_a_jpeg_with_segments_cut_short_is_read(whole: tuple[int, bytes]) -> Non
         picture = read(data[:2] + segment(marker, content[:end]) + data[2:])
         assert (picture.rgb == there).all()
         has_profile = content[:end].startswith(b"ICC_PROFILE\0")
-        assert ("colour profile" in " ".join(picture.metadata.left)) == has_profile
+        assert ("colour profile" in " ".join(picture.metadata.remarks)) == has_profile
 
 
 # --- every format ----------------------------------------------------------------------------

@@ -228,6 +228,24 @@ def test_a_profile_comes_after_cicp_and_before_the_rest() -> None:
     assert with_both.metadata.icc is None
 
 
+def unnamed(data: bytes) -> bytes:
+    """Take the code points out of the stream's header, where the encoder put those of sRGB."""
+    bits = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}"
+    stored, silent = (f"1{first:08b}{second:08b}{9:08b}" for first, second in ((1, 13), (2, 2)))
+    assert bits.count(stored) == 1
+    return int(bits.replace(stored, silent), 2).to_bytes(len(data), "big")
+
+
+def test_deep_colours_that_are_not_named_are_a_guess_that_is_told() -> None:
+    """A HEIC of 10 bits that says nothing is taken for sRGB, with a word."""
+    named = heic(in_p3().astype(np.uint16) * 257, 12, 13)
+    silent = unnamed(heic(in_p3().astype(np.uint16) * 257, 2, 2))
+    assert images.read(named, max_pixels=1_000_000).metadata.remarks == ()
+    (remark,) = images.read(silent, max_pixels=1_000_000).metadata.remarks
+    assert remark.startswith("taken for sRGB")
+    assert images.read(avif(drawn(), 2, 2), max_pixels=1_000_000).metadata.remarks == ()
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
