@@ -1,6 +1,8 @@
 """Colour that a file describes by primaries and a gamma, as older formats do.
 
-PNG has cHRM and gAMA, BMP the fields of its header's fourth version, TIFF three tags.
+PNG has cHRM and gAMA, BMP the fields of its header's fourth version. TIFF's tags WhitePoint,
+PrimaryChromaticities and TransferFunction, which EXIF has too, are left alone: cameras and
+scanners write all sorts of things there, since no program shows pictures by them.
 """
 
 import struct

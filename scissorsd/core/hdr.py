@@ -4,9 +4,9 @@
   1000 cd/m² (table 5).
 - White: 203 cd/m², the reference white of ITU-R BT.2408 (2.1), is the screen's white. A picture
   that is nowhere brighter keeps its colours.
-- Highlights: what is brighter is rolled off by the curve of ITU-R BT.2390 (5.4.1, "EETF"), from
-  the brightest of the picture to that white. It is applied to the largest of red, green and blue,
-  and the three are scaled alike, so that a colour stays what it is.
+- Highlights: what is brighter is rolled off by the curve of ITU-R BT.2390 (5.4.1, "EETF"; now in
+  BT.2408, annex 5), from the brightest of the picture to that white. It is applied to the largest
+  of red, green and blue, and the three are scaled alike, so that a colour stays what it is.
 - Colours: to those of BT.709, and what lies beyond is clipped (ITU-R BT.2407, 2), as browsers do.
 
 What the file says of the display that it was mastered on is not used: the picture itself is

@@ -84,11 +84,6 @@ def power(gamma: float, scale: float = 1.0) -> bytes:
     return b"para\0\0\0\0\0\3\0\0" + _fixed(gamma, scale, 0, 0, 0)
 
 
-def table(values: NDArray[np.uint16]) -> bytes:
-    """Give the curve that is these values of light, at even steps."""
-    return b"curv\0\0\0\0" + struct.pack(">I", len(values)) + values.astype(">u2").tobytes()
-
-
 SRGB_CURVE = b"para\0\0\0\0\0\3\0\0" + _fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
