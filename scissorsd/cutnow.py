@@ -136,6 +136,7 @@ def cut_all(
             said = [logs.printable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":
                 said[0] += f"   ({cut.judgement.reason})"
+            said[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
             yield picture, said
         except PlaceTakenError as error:  # meanwhile, by another process
             yield picture, _there_already(error.place)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -25,6 +27,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from scissorsd.core import boxes, jpeg_segments, png_chunks
 from scissorsd.core.signatures import (
     PictureFormat,
     declared_size,
@@ -112,7 +115,7 @@ def opened(data: bytes, name: PictureFormat, max_pixels: int) -> ImageFile.Image
         _refuse_over(size, max_pixels)
     if name == "JPEG" and is_hollow(data) and ends_early(data, name):
         raise _truncated("the end of this JPEG file is not written yet")
-    image = _opener(name)(io.BytesIO(data))
+    image = _opener(name)(io.BytesIO(_SOUND.get(name, bytes)(data)))
     _refuse_over(image.size, max_pixels)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         wide, high = (int(image.tag_v2.get(tag, 1)) for tag in _TILE_SIZE)
@@ -120,6 +123,11 @@ def opened(data: bytes, name: PictureFormat, max_pixels: int) -> ImageFile.Image
     return image
 
 
+# Without what is broken beside the pixels, where that would cost the picture.
+_SOUND: dict[PictureFormat, Callable[[bytes], bytes]] = {
+    "PNG": png_chunks.sound,
+    "JPEG": jpeg_segments.sound,
+}
 _TILE_SIZE = (ExifTags.Base.TileWidth, ExifTags.Base.TileLength)
 _TILE_PIXELS = 4096 * 4096  # a TIFF's tiles may be larger than a small limit on the picture
 
@@ -136,6 +144,37 @@ def _opener(name: PictureFormat) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
     return cast("Callable[[io.BytesIO], ImageFile.ImageFile]", pillow_heif.HeifImageFile)
 
 
+def heif_samples(data: bytes) -> tuple[NDArray[np.uint8 | np.uint16], int] | None:
+    """Decode a HEIC with all of its bits: height × width × 1, 3 or 4, and the value of white.
+
+    With straight alpha; None where the file's is multiplied into the colours.
+    """
+    import pillow_heif  # noqa: PLC0415 - as above
+
+    heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    if heif.premultiplied_alpha:
+        return None
+    samples: NDArray[np.uint8 | np.uint16] = np.asarray(heif)
+    width, height = heif.size
+    samples = samples.reshape(*samples.shape[:2], -1)[:height, :width]
+    if samples.dtype == np.uint8:
+        return samples, 255
+    bits = heif.info["bit_depth"]
+    return samples, ((1 << bits) - 1) << (16 - bits)
+
+
+def _avif(file: io.BytesIO) -> ImageFile.ImageFile:
+    """Open an AVIF, if need be without its EXIF: its decoder gives up where that is broken."""
+    try:
+        return AvifImagePlugin.AvifImageFile(file)
+    except Exception:
+        data = file.getvalue()
+        plain = boxes.without_exif(data)
+        if plain is data:
+            raise
+    return AvifImagePlugin.AvifImageFile(io.BytesIO(plain))
+
+
 _OPENERS: dict[PictureFormat, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
@@ -143,7 +182,7 @@ _OPENERS: dict[PictureFormat, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "TIFF": TiffImagePlugin.TiffImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "GIF": GifImagePlugin.GifImageFile,
-    "AVIF": AvifImagePlugin.AvifImageFile,
+    "AVIF": _avif,
 }
 
 

@@ -10,23 +10,27 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageColor, ImageFile, ImageOps, TiffImagePlugin
 
 from scissorsd import deep as deep_samples
-from scissorsd.core.colours import Colours, between, from_grey, to_rgb
+from scissorsd.core.code_points import CodePoints, Named
+from scissorsd.core.colours import Colours, between, from_grey, in_srgb, to_rgb
 from scissorsd.core.cutting import flat
 from scissorsd.core.depth import DEEP, deepened, shallow
+from scissorsd.core.hdr import to_srgb
 from scissorsd.core.masking import resized
+from scissorsd.core.profiles import LARGEST_PROFILE, slim
 from scissorsd.core.rules import Output
 from scissorsd.core.signatures import PictureFormat
-from scissorsd.decoding import decoding, opened, samples
+from scissorsd.decoding import decoding, heif_samples, opened, samples
 from scissorsd.encoding import DEEP_FORMATS, encode
 from scissorsd.errors import HoldError, PictureError
 from scissorsd.metadata import (
     Metadata,
-    colour_profile,
     kept_exif,
     kept_xmp,
     parse_exif,
+    remarks,
     resolution,
 )
+from scissorsd.metadata import colour as colour_named
 
 __all__ = [
     "Header",
@@ -99,9 +103,12 @@ def read(data: bytes, *, max_pixels: int, deep: bool = False) -> Picture:
     """
     with decoding(data) as name:
         decoded = _decoded(data, name, max_pixels)
-        if decoded.bands is None or not (deep or decoded.key):
-            return decoded.picture
+        if decoded.bands is None or not (deep or decoded.key or decoded.hdr):
+            plain, hdr = decoded.picture, decoded.hdr
+            return plain if hdr is None else _in_srgb(plain, hdr, deep=False)
         exact = _deepened(decoded.picture, decoded.turn, decoded.bands, decoded.key)
+        if decoded.hdr is not None:
+            exact = _in_srgb(exact, decoded.hdr, deep=deep)
         return exact if deep else replace(exact, deep=None, deep_alpha=None)
 
 
@@ -128,6 +135,7 @@ class _Decoded:
     turn: int  # EXIF's orientation, where the decoder left it to us
     bands: _Bands | None  # none: no more than 8 can be had
     key: tuple[int, ...] | None  # the transparent colour, where it has 16 bits
+    hdr: CodePoints | None  # what these values are, where they are still to be brought to sRGB
 
 
 def _decoded(data: bytes, name: PictureFormat, max_pixels: int) -> _Decoded:
@@ -135,15 +143,21 @@ def _decoded(data: bytes, name: PictureFormat, max_pixels: int) -> _Decoded:
         turned = _turned_by_decoder(image)
         reopen = partial(opened, data, name, max_pixels)
         again = reopen if deep_samples.is_colour(image) else None
-        planes = _planes(image, data)
+        in_all_bits = _in_all_bits(image, data)
+        planes = None if in_all_bits else _planes(image, data)
         exif = parse_exif(image)
         key = image.info.get("transparency")
         turn = _orientation(exif.get(ExifTags.Base.Orientation)) if turned is None else 1
-        colours = _colours(image, data, planes, colour_profile(image, exif, data))
+        named = Named() if in_all_bits else colour_named(image, exif, data)
+        profile = slim(named.profile)
+        colours = in_all_bits or _colours(image, data, planes, profile)
+        if colours.profile and len(colours.profile) > LARGEST_PROFILE:
+            colours, planes, again = in_srgb(colours), None, None
         dpi = resolution(image, exif)
         if dpi and (turned or turn) in _SIDEWAYS:
             dpi = dpi[::-1]
-        metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(image.info))
+        said = remarks(image, data, named.profile)
+        metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(image, data), said)
     if colours.grey is not None:
         planes = ("LA", (colours.grey, *(planes[1][1:] if planes else ())))
     return _Decoded(
@@ -151,6 +165,36 @@ def _decoded(data: bytes, name: PictureFormat, max_pixels: int) -> _Decoded:
         turn,
         _bands(planes, again),
         key if again and isinstance(key, tuple) else None,
+        named.hdr,
+    )
+
+
+def _in_all_bits(image: ImageFile.ImageFile, data: bytes) -> Colours | None:
+    """Read a HEIC that is PQ or HLG as sRGB, from all of its 10 or 12 bits; None for any other."""
+    if image.format != "HEIF":
+        return None
+    points = colour_named(image, Image.Exif(), data).hdr
+    found = None if points is None else heif_samples(data)
+    if points is None or found is None:
+        return None
+    samples, white = found
+    is_grey, has_alpha = samples.shape[2] in {1, 2}, samples.shape[2] in {2, 4}
+    values = np.repeat(samples[..., :1], 3, axis=2) if is_grey else samples[..., :3]
+    rgb = Image.fromarray(to_srgb(values, points, np.uint8, white))
+    alpha = Image.fromarray(shallow(samples[..., -1])) if has_alpha else None
+    is_opaque = alpha is None or alpha.getextrema()[0] == _BRIGHTEST
+    return Colours(rgb, None if is_opaque else alpha, None)
+
+
+def _in_srgb(picture: Picture, points: CodePoints, *, deep: bool) -> Picture:
+    """Show a picture whose values are PQ or HLG as sRGB, out of the most bits that there are."""
+    values = picture.rgb if picture.deep is None else picture.deep
+    shown = to_srgb(values, points, np.uint8)
+    return replace(
+        picture,
+        rgb=shown,
+        small=np.asarray(resized(Image.fromarray(shown), (SMALL, SMALL))),
+        deep=to_srgb(values, points, np.uint16) if deep and picture.deep is not None else None,
     )
 
 

@@ -5,13 +5,16 @@ Whatever is broken in it is left behind, and never costs the picture.
 
 import re
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
-from scissorsd.core.profiles import ADOBE_RGB, DISPLAY_P3
+from scissorsd.core import boxes, jpeg_segments, png_chunks
+from scissorsd.core.calibration import bmp_profile
+from scissorsd.core.code_points import Named, named
+from scissorsd.core.colours import is_readable
+from scissorsd.core.profiles import ADOBE_RGB
 from scissorsd.core.rules import Format, Output
 
 _Base = ExifTags.Base
@@ -51,6 +54,11 @@ _UNITS = {_INCH: 1.0, 3: 2.54}
 _JPEGS = ("JPEG", "MPO")
 _MAX_DPI = 65_535  # what a JPEG can say
 _JPEG_SEGMENT = 65_000  # what does not fit one of a JPEG's segments is left behind
+_LONGEST_XMP: dict[Format, int] = {
+    "jpeg": _JPEG_SEGMENT,
+    "png": 8_000_000,  # libpng's PNG_USER_CHUNK_MALLOC_MAX, with which it is usually built
+    **dict.fromkeys(("webp", "avif", "tiff"), 1 << 30),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +67,15 @@ class Metadata:
 
     `icc` is the profile of the RGB values (None: sRGB), `dpi` horizontal and vertical. `exif` (with
     the `Exif` prefix of a JPEG) and `xmp` are as they may be written again: without orientation,
-    which is already applied, and without thumbnail and maker's notes.
+    which is already applied, and without thumbnail and maker's notes. `remarks` say in words what
+    was broken and stays behind, and which colours are a guess.
     """
 
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def parse_exif(image: Image.Image) -> Image.Exif:
@@ -102,30 +112,46 @@ def _has_own_resolution(image: Image.Image) -> bool:
     return image.format not in _JPEGS or image.info.get("jfif_unit", 0) != 0
 
 
-def colour_profile(image: Image.Image, exif: Image.Exif, data: bytes) -> bytes | None:
-    """Return the picture's profile, or that of the colour space that it names without it.
+def colour(image: Image.Image, exif: Image.Exif, data: bytes) -> Named:
+    """Say what the picture's numbers mean: by its profile, or as its format names colours else.
 
-    Cameras set to Adobe RGB say so only in EXIF (DCF 2.0); some phones write Display P3 into a
-    HEIC or an AVIF as code points (ISO/IEC 23091-2: primaries 12, curve 13).
+    Cameras set to Adobe RGB say so only in EXIF (DCF 2.0). Raises UnsupportedPictureError for
+    what is not read.
     """
+    if image.format == "PNG" and (found := png_chunks.colour(data)) is not None:
+        return found
     profile = image.info.get("icc_profile")
     if profile:
-        return bytes(profile)
-    at = data.find(b"colrnclx", 0, _BOXES) if image.format in ("HEIF", "AVIF") else -1
-    if at >= 0:
-        return DISPLAY_P3 if data[at + 8 : at + 12] == _P3_CODE_POINTS else None
+        return Named(bytes(profile))
+    if image.format in ("HEIF", "AVIF") and (points := boxes.code_points(data)) is not None:
+        return named(points)
+    if image.format == "BMP":
+        return Named(bmp_profile(data))
     try:
-        named = exif.get_ifd(ExifTags.IFD.Interop).get(_INTEROP_INDEX)
+        index = exif.get_ifd(ExifTags.IFD.Interop).get(_INTEROP_INDEX)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - as above
-        return None
-    return ADOBE_RGB if named == "R03" else None
+        return Named()
+    return Named(ADOBE_RGB if index == "R03" else None)
 
 
-_BOXES = 1 << 16  # bytes at a file's beginning, in which these are
-_P3_CODE_POINTS = b"\0\x0c\0\x0d"
 _INTEROP_INDEX = 1
+
+
+def remarks(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str, ...]:
+    """Say what is left behind as broken, and what is a guess; `profile` is what was found."""
+    said = png_chunks.broken(data) if image.format == "PNG" else []
+    is_lost = image.format in _JPEGS and profile is None and jpeg_segments.has_profile(data)
+    if is_lost or (profile and not is_readable(profile)):
+        said.append("its colour profile is damaged")
+    if image.format == "AVIF" and "exif" not in image.info and boxes.has_exif(data):
+        said.append("its EXIF is damaged")
+    left = [f"left behind: {what}" for what in said]
+    is_boxes = image.format in ("HEIF", "AVIF")
+    if is_boxes and not profile and boxes.is_deep(data) and boxes.code_points(data) is None:
+        left.append("taken for sRGB: it has more than 8 bits, and does not say of which colours")
+    return tuple(left)
 
 
 def kept_exif(exif: Image.Exif) -> bytes | None:
@@ -145,9 +171,11 @@ def kept_exif(exif: Image.Exif) -> bytes | None:
         return None
 
 
-def kept_xmp(info: Mapping[Any, Any]) -> bytes | None:
+def kept_xmp(image: Image.Image, data: bytes) -> bytes | None:
     """Return the XMP packet without its orientation."""
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if not xmp and image.format == "PNG":
+        xmp = png_chunks.xmp(data)
     if isinstance(xmp, str):
         xmp = xmp.encode(errors="replace")
     return _XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None
@@ -207,10 +235,10 @@ def _entries(directory: bytes, order: str) -> set[bytes]:
 
 
 def _xmp_option(name: Format, xmp: bytes) -> dict[str, Any]:
+    if len(xmp) > _LONGEST_XMP[name]:
+        return {}
     if name == "png":
         text = PngImagePlugin.PngInfo()
         text.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
         return {"pnginfo": text}
-    if name == "tiff" or (name == "jpeg" and len(xmp) > _JPEG_SEGMENT):
-        return {}
-    return {"xmp": xmp}
+    return {} if name == "tiff" else {"xmp": xmp}

@@ -107,6 +107,7 @@ class Done:
     width: int = 0
     height: int = 0
     infer_s: float = 0.0
+    remarks: tuple[str, ...] = ()  # what was left behind of the picture, or guessed, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,6 +476,7 @@ def _made(task: Task, bench: Bench, room: Room) -> _Made:
         width=picture.rgb.shape[1],
         height=picture.rgb.shape[0],
         infer_s=cut.infer_s,
+        remarks=picture.metadata.remarks,
     )
     return _Made(tuple(contents), note, done)
 

@@ -62,6 +62,7 @@ def _tell(ended: Ended) -> None:
         case Done(verdict=None):
             said.info("job.closed", why="its outputs were out already")
         case Done():
+            remarks = {"remarks": outcome.remarks} if outcome.remarks else {}
             said.info(
                 "job.finished",
                 outputs=outcome.outputs,
@@ -73,6 +74,7 @@ def _tell(ended: Ended) -> None:
                 wait_s=round(ended.wait_s, 3),
                 infer_s=round(outcome.infer_s, 3),
                 total_s=round(ended.total_s, 3),
+                **remarks,
             )
             if outcome.stays:
                 said.warning("source.stays", why=one_line(outcome.stays))

@@ -77,6 +77,11 @@ def from_grey(
     return Colours(rgb, alpha, profile if kind == _RGB else None, values)
 
 
+def in_srgb(colours: Colours) -> Colours:
+    """Bring colours through their profile to sRGB, at 8 bits."""
+    return Colours(between(colours.rgb, colours.profile, None), colours.alpha, None)
+
+
 def _curve(profile: ImageCms.ImageCmsProfile) -> NDArray[np.uint16] | None:
     """Measure what sRGB shows for each of 65,536 greys of a profile, exact to one step of them."""
     every = Image.fromarray(np.arange(DEEP + 1, dtype=np.uint16)[None])
@@ -142,11 +147,20 @@ def _srgb() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
+def is_readable(profile: bytes) -> bool:
+    """Tell whether a colour profile is one, and whole."""
+    return _open(profile) is not None
+
+
 def _open(profile: bytes | None) -> ImageCms.ImageCmsProfile | None:
+    if not profile:
+        return None
     try:
-        return ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else None
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        is_named = bool(opened.profile.xcolor_space)  # which may be no text
     except (OSError, TypeError, ValueError):
         return None
+    return opened if is_named else None
 
 
 def _through(
