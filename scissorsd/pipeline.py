@@ -665,8 +665,9 @@ def _set_aside(task: Task, job: Job, bench: Bench, reason: str) -> tuple[str, ..
     """
     naming, others = AS_IT_IS, set[Path]()
     while True:
-        aside = _set_aside_at(task, job, bench, reason, naming, others)
+        aside: tuple[str, ...] = ()
         try:
+            aside = _set_aside_at(task, job, bench, reason, naming, others)
             _put_note(task, Path(aside[0]), reason, _tag(bench.journal, job.id))
             for kept in aside[1:]:
                 _moved(task, job, Path(kept), bench)
@@ -678,7 +679,7 @@ def _set_aside(task: Task, job: Job, bench: Bench, reason: str) -> tuple[str, ..
             naming = stricter(naming, refusal)
         else:
             return aside
-        if _is_note_of(task, Path(aside[0])):
+        if aside and _is_note_of(task, Path(aside[0])):
             folders.remove(Path(aside[0]))
         bench.journal.setting_aside(job, reason, ())
 
