@@ -379,11 +379,16 @@ def commit(staged: Sequence[Stamp], *, own: Collection[str] = (), tag: str = "")
         for folder in {Path(stamp.place).parent for stamp in staged}:
             _sync_folder(folder)
     except BaseException:
-        for stamp in placed:
-            if stamp.place not in own:
+        for stamp in staged:
+            if stamp.place not in own and (stamp in placed or _is_linked(stamp)):
                 with suppress(OSError):
                     Path(stamp.place).unlink()
         raise
+
+
+def _is_linked(stamp: Stamp) -> bool:
+    """Whether a file has its name, though an error was said: a share broke off, or a scanner."""
+    return placing.is_same_file(Path(stamp.temporary), Path(stamp.place))
 
 
 def _refuse_taken(staged: Sequence[Stamp], own: Collection[str], tag: str) -> None:

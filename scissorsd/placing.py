@@ -103,10 +103,23 @@ def _call(name: str) -> Callable[..., int] | None:
 def _link_and_unlink(origin: Path, place: Path) -> None:
     try:
         os.link(origin, place, follow_symlinks=False)
-    except FileExistsError:
-        if not is_same_file(origin, place):  # else linked before: killed then, or asked twice (NFS)
+    except OSError:
+        # else linked all the same: killed then, asked twice (NFS), or the answer was lost (SMB)
+        if not is_same_file(origin, place) or _is_one_name(origin, place):
             raise
-    origin.unlink()
+    try:
+        origin.unlink()
+    except OSError:
+        if os.path.lexists(origin):  # else its answer was lost
+            raise
+
+
+def _is_one_name(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one and the same entry, by a link or a mount."""
+    with suppress(OSError):
+        same = one.name.casefold() == other.name.casefold()
+        return same and one.parent.samefile(other.parent)
+    return True
 
 
 def _hold_and_rename(origin: Path, place: Path, mark: bytes) -> None:
@@ -121,10 +134,12 @@ def _hold_and_rename(origin: Path, place: Path, mark: bytes) -> None:
     try:
         origin.rename(place)
     except OSError:
-        if _is_marked(place, mark):  # else a server did it, and its answer was lost on the way
+        if _is_marked(place, mark):
             with suppress(OSError):
                 place.unlink()
-        raise
+            raise
+        if os.path.lexists(origin):  # else a server did it, and its answer was lost on the way
+            raise
 
 
 def _is_marked(place: Path, mark: bytes) -> bool:

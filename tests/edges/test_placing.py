@@ -140,9 +140,31 @@ def test_a_rename_that_was_done_and_failed(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.EHOSTDOWN, "Host is down")
 
     monkeypatch.setattr(Path, "rename", lost)
-    with pytest.raises(OSError, match="down"):
-        by_place_holder(put(tmp_path / "draft", b"the only copy"), tmp_path / "a.jpg")
+    by_place_holder(put(tmp_path / "draft", b"the only copy"), tmp_path / "a.jpg")
     assert (tmp_path / "a.jpg").read_bytes() == b"the only copy"
+
+
+def test_a_link_that_was_made_and_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a server has linked and its answer was lost, the place is taken all the same."""
+    honest = os.link
+
+    def lost(origin: Path, place: Path, *, follow_symlinks: bool) -> None:
+        honest(origin, place, follow_symlinks=follow_symlinks)
+        raise OSError(errno.EAGAIN, "Try again")
+
+    monkeypatch.setattr("scissorsd.placing.os.link", lost)
+    placing.take(put(tmp_path / "draft", b"whole"), tmp_path / "a.png")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"whole"}
+
+
+def test_a_place_that_is_the_file_itself(tmp_path: Path) -> None:
+    """Where a place turns out to be the file's own by another path, its only copy stays."""
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "processed").symlink_to("inbox")
+    picture = put(tmp_path / "inbox" / "a.jpg", b"the only copy")
+    with pytest.raises(FileExistsError):
+        placing.take(picture, tmp_path / "processed" / "a.jpg")
+    assert picture.read_bytes() == b"the only copy"
 
 
 def raising(number: int) -> Callable[..., None]:
