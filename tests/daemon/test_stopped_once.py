@@ -43,16 +43,6 @@ def test_once_stopped_while_it_fetches(place: Workplace) -> None:
     assert re.fullmatch(r"stopped: 0 cut, (at least )?[01] left.*", daemon.noise[-1])
 
 
-def test_a_signal_after_all_came_out(place: Workplace) -> None:
-    """A signal that comes when nothing is left changes nothing: it is 0."""
-    place.put("a.jpg")
-    faults = {"SCISSORSD_FAULTS": "read=hang@2*"}
-    daemon = place.start("--debug", "run", "-c", str(place.config), variables=faults)
-    daemon.finished("a.jpg")
-    daemon.stop()
-    assert place.run("once", "-c", place.config).returncode == 0
-
-
 def test_cut_stopped(place: Workplace) -> None:
     """`cut` says what it has cut and what is left."""
     pictures = [str(place.put(f"{index}.jpg", number=index)) for index in range(2)]
