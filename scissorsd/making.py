@@ -61,7 +61,14 @@ def cut_out(
     infer_s = monotonic() - began
     mask = looks.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
-    return Cut(mask, masking.judge(raw), provider, infer_s)
+    judgement = masking.flawed(masking.judge(raw), _flaw(picture))
+    return Cut(mask, judgement, provider, infer_s)
+
+
+def _flaw(picture: images.Picture) -> str:
+    if picture.alpha is not None and not picture.alpha.any():
+        return "the picture is transparent throughout"
+    return picture.flaw
 
 
 def _look(
@@ -75,6 +82,29 @@ def _look(
         shown = picture.small
     raw, provider = sessions.run(model.name, masking.network_input(shown, alpha, model))
     return masking.without_transparent(raw, alpha), provider
+
+
+def refuse_impossible(
+    height: int, width: int, outputs: Sequence[Output], *, max_pixels: int
+) -> None:
+    """Raise OverLimitsError, before any work, where an output of such a picture cannot be.
+
+    Only what is certain counts: the picture may yet be turned, and its subject may be smaller.
+    """
+    for output in outputs:
+        if output.kind == "comparison":
+            continue
+        for high, wide in ((height, width), (width, height)):
+            try:
+                _refuse_over(output, (high, wide), max_pixels)
+                if output.crop != "subject" or output.size is not None:
+                    tall, broad = framed_size(high, wide, output)
+                    images.refuse_too_long(broad, tall, output)
+                break
+            except OverLimitsError as error:
+                refused = error
+        else:
+            raise refused
 
 
 def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:

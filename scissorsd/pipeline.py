@@ -39,7 +39,7 @@ from scissorsd.errors import (
 )
 from scissorsd.journal import Journal
 from scissorsd.machine import give_back_memory
-from scissorsd.making import Cut, Inference, cut_out, render_all
+from scissorsd.making import Cut, Inference, cut_out, refuse_impossible, render_all
 
 # What one pixel costs at most while its picture is in hand: measured over every format that is
 # read, 10 to 18 bytes; encoding takes no more, but for these formats.
@@ -319,6 +319,7 @@ def _made(task: Task, job: Job, bench: Bench, room: Room) -> tuple[list[tuple[Pa
     rule = task.rule
     data = folders.read_source(task.inbox.path, task.source, limit=bench.limits.file)
     header = images.read_header(data, max_pixels=bench.limits.pixels)
+    refuse_impossible(header.height, header.width, rule.outputs, max_pixels=bench.limits.pixels)
     room.grow(len(data) + _bytes_to_cut(header, rule))
     faults.at("decode", task.source.path)
     deep = any(output.depth != "8" for output in rule.outputs)
