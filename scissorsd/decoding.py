@@ -68,7 +68,9 @@ def decoding(data: bytes) -> Iterator[PictureFormat]:
             "Make the picture smaller, or raise PIL.Image.MAX_IMAGE_PIXELS.",
         ) from error
     except UnknownScaleError as error:
-        raise UnsupportedPictureError(f"this {name} file cannot be read: {error}", _AS_PNG) from error
+        raise UnsupportedPictureError(
+            f"this {name} file cannot be read: {error}", _AS_PNG
+        ) from error
     except Exception as error:  # hostile bytes can make a decoder raise anything
         if ends_early(data, name):
             raise _truncated(f"the end of this {name} file is missing") from error
@@ -113,6 +115,8 @@ def _truncated(what: str) -> TruncatedPictureError:
 
 def _in_words(error: Exception) -> str:
     words = " ".join(str(error).split())
+    if words == "not identified by this driver":  # what Pillow says where there are no pixels
+        return "its header claims no pixels"
     return words[:200] or type(error).__name__
 
 

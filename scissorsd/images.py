@@ -16,11 +16,11 @@ from scissorsd.core.depth import DEEP, deepened, shallow
 from scissorsd.core.masking import resized
 from scissorsd.core.mending import is_apples, mended
 from scissorsd.core.rules import Output
-from scissorsd.core.signatures import PictureFormat
+from scissorsd.core.signatures import PictureFormat, is_hollow
 from scissorsd.decoding import alpha_may_be_filling, decoding, opened, samples
 from scissorsd.encoding import DEEP_FORMATS, encode, refuse_too_long
-from scissorsd.errors import HoldError, PictureError
-from scissorsd.jpegs import lower_part_is_missing
+from scissorsd.errors import HoldError, PictureError, TruncatedPictureError
+from scissorsd.jpegs import lower_part_is_missing, with_its_end
 from scissorsd.metadata import (
     Metadata,
     colour_profile,
@@ -107,6 +107,17 @@ def read(data: bytes, *, max_pixels: int, deep: bool = False) -> Picture:
     Raises UnsupportedPictureError, OverLimitsError, TruncatedPictureError or CorruptPictureError.
     """
     data = mended(data)
+    try:
+        return _read(data, max_pixels=max_pixels, deep=deep)
+    except TruncatedPictureError:
+        with decoding(data):
+            whole = None if is_hollow(data) else with_its_end(data)
+        if whole is None:
+            raise
+    return _read(whole, max_pixels=max_pixels, deep=deep)
+
+
+def _read(data: bytes, *, max_pixels: int, deep: bool) -> Picture:
     with decoding(data) as name:
         decoded = _decoded(data, name, max_pixels)
         if decoded.bands is None or not (deep or decoded.key):

@@ -12,6 +12,8 @@ _ROWS = 8  # of the lowest blocks, whatever the sampling
 _GREYS = range(126, 130)  # what samples that are missing come out as, in each colour
 _SHRUNK = 8
 _ARITHMETIC = 8  # this bit of a frame header's marker
+_SEQUENTIAL = (0xC0, 0xC1)  # such markers
+_SCAN = b"\xff\xda"
 # No marker and no code of one value: whoever still waits for samples takes these for some.
 _MORE = bytes((37 * at + 11) % 251 for at in range(512))
 
@@ -30,6 +32,20 @@ def lower_part_is_missing(image: Image.Image, data: bytes) -> bool:
         return False
     end = data.find(_END, header)
     return end >= 0 and _shrunk(data) != _shrunk(data[:end] + _MORE + data[end:])
+
+
+def with_its_end(data: bytes) -> bytes | None:
+    """Add the two bytes at a JPEG's end where only they are missing; None where more is.
+
+    The header was read before and is within the limits.
+    """
+    marker, header = frame_header(data) or (0, 0)
+    scan = data.find(_SCAN, header)
+    in_one_scan = scan >= 0 and data[scan + 4 : scan + 5] == data[header + 7 : header + 8]
+    if marker not in _SEQUENTIAL or not in_one_scan or data.find(_END, scan) >= 0:
+        return None
+    whole = data + _END
+    return whole if _shrunk(whole) == _shrunk(data + _MORE + _END) else None
 
 
 def _ends_in_grey(image: Image.Image) -> bool:

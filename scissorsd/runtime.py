@@ -95,8 +95,7 @@ def onnxruntime() -> ModuleType:
 
     Raises SessionError when it cannot be loaded.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell its makers of each session
-    with opening, _held_back():
+    with opening, _no_telemetry(), _held_back():
         try:
             ort = importlib.import_module("onnxruntime")
         except Exception as error:
@@ -108,6 +107,22 @@ def onnxruntime() -> ModuleType:
         ort.disable_telemetry_events()
         ort.set_default_logger_severity(SILENT)
         return ort
+
+
+@contextlib.contextmanager
+def _no_telemetry() -> Iterator[None]:
+    """Let onnxruntime, while it is loaded, see that it is not to tell its makers of anything.
+
+    The environment is the whole process's: it is left as it was.
+    """
+    if "ORT_DISABLE_TELEMETRY" in os.environ:
+        yield
+        return
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop("ORT_DISABLE_TELEMETRY", None)
 
 
 @contextlib.contextmanager

@@ -34,9 +34,7 @@ class Colours:
     grey: NDArray[np.uint16] | None = None
 
 
-def to_rgb(
-    image: Image.Image, profile: bytes | None, samples: Samples = _PLAIN
-) -> Colours:
+def to_rgb(image: Image.Image, profile: bytes | None, samples: Samples = _PLAIN) -> Colours:
     """Bring a decoded picture of any mode to 8-bit RGB and alpha.
 
     `samples` is what the file declares. Greys deeper than 8 bits, and signed ones, which decoders

@@ -82,14 +82,17 @@ def grey(image: Image.Image, samples: Samples) -> NDArray[np.uint16]:
     if by_its_bits and white == DEEP:
         exact = values.astype(np.uint16)
         return DEEP - exact if samples.white_is_zero else exact
-    scaled = values.astype(np.float64 if values.dtype.kind in "iu" else np.float32)
+    scaled: NDArray[np.floating] = values.astype(
+        np.float64 if values.dtype.kind in "iu" else np.float32
+    )
     np.clip(scaled, black, white, out=scaled)
     if samples.white_is_zero:
         black, white = white, black
-    scaled -= black
-    scaled *= DEEP / (white - black)
+    np.subtract(scaled, black, out=scaled)
+    np.multiply(scaled, DEEP / (white - black), out=scaled)
     np.nan_to_num(scaled, copy=False)
-    return np.rint(scaled, out=scaled).astype(np.uint16)
+    rounded: NDArray[np.uint16] = np.rint(scaled, out=scaled).astype(np.uint16)
+    return rounded
 
 
 def _scale(values: NDArray[Any], samples: Samples) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """Files that are whole and yet no decoder's: mended in a copy, before anything else looks at them.
 
-Blanks before the first byte; a JPEG that says its height only behind its samples; the PNG that
-Apple's tools make for its phones. Whatever is not one of these is given back as it is.
+Blanks before the first byte; a JPEG that says its height only behind its samples; a WebP whose
+last byte, which fills up, is missing; the PNG that Apple's tools make for its phones. Whatever is
+not one of these is given back as it is.
 """
 
 import re
@@ -24,11 +25,13 @@ def mended(data: bytes) -> bytes:
     data = _without_blanks(data)
     if data.startswith(b"\xff\xd8\xff"):
         return _with_its_height(data)
+    if data.startswith(b"RIFF"):
+        return _filled_up(data)
     return _standard(data) if data.startswith(_PNG) and data[12:16] == _APPLES else data
 
 
 def is_apples(data: bytes) -> bool:
-    """Tell whether a mended PNG's samples are blue, green, red and alpha, and multiplied with it."""
+    """Tell whether a mended PNG's samples are blue, green, red, alpha, and multiplied with it."""
     return data.startswith(_PNG) and data[37:41] == _APPLES
 
 
@@ -69,6 +72,19 @@ def _with_its_height(data: bytes) -> bytes:
     if data[at : at + 2] != b"\0\0" or behind < 0:
         return data
     return data[:at] + data[behind + 4 : behind + 6] + data[at + 2 :]
+
+
+def _filled_up(data: bytes) -> bytes:
+    """Add the byte that a WebP's last chunk of odd length is followed by, and count it."""
+    at, end = 12, 0
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from("<I", data, at + 4)
+        end = at + 8 + length
+        at = end + length % 2
+    declared = int.from_bytes(data[4:8], "little") + 8
+    if len(data) not in (end, at) or abs(declared - at) > 1 or declared == at == len(data):
+        return data
+    return data[:4] + struct.pack("<I", at - 8) + data[8:] + bytes(at - len(data))
 
 
 def _standard(data: bytes) -> bytes:

@@ -8,8 +8,15 @@ from scissorsd.core.signatures import PictureFormat, tiff_numbers
 _COMPRESSION = 259  # a TIFF's tag
 _READ = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000}  # what TIFFs are compressed by
 _NAMED = {
-    **{34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000", 34887: "LERC", 50001: "WebP"},
-    **{50002: "JPEG XL", 52546: "JPEG XL", 34892: "lossy JPEG", 34661: "JBIG", 32809: "ThunderScan"},
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34712: "JPEG 2000",
+    34661: "JBIG",
+    34887: "LERC",
+    34892: "lossy JPEG",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
 }
 _BITS, _LAYERS = 8, (1, 3, 4)
 
