@@ -8,7 +8,7 @@ from PIL import Image, JpegImagePlugin
 from scissorsd.core.mending import frame_header
 
 _END = b"\xff\xd9"
-_ROWS = 8  # of the lowest blocks, whatever the sampling
+_ROWS = 4  # the lowest: further up, colours of what is there may reach into blocks that are not
 _GREYS = range(126, 130)  # what samples that are missing come out as, in each colour
 _SHRUNK = 8
 _ARITHMETIC = 8  # this bit of a frame header's marker

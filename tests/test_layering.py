@@ -25,6 +25,7 @@ FLOORS = (
         *("config", "downloads", "weights", "machine", "runtime", "slots"),
         *("openvino", "providers", "sessions"),
         *("metadata", "png", "tiff", "encoding", "decoding", "deep", "images"),
+        *("given", "jpegs"),
         *("folders", "journal", "wal", "watching"),
         *("notify", "logs", "standing", "speeds", "unit"),
     },
@@ -70,6 +71,9 @@ BESIDE = frozenset(
         ("images", "encoding"),
         ("images", "decoding"),
         ("images", "deep"),
+        ("images", "jpegs"),
+        ("given", "decoding"),
+        ("given", "images"),
         ("journal", "wal"),
         ("watching", "folders"),
         ("answers", "states"),
@@ -93,7 +97,7 @@ HOMES = MappingProxyType(
         "rich": {"cli", "progress", "tables"},
         "PIL": {
             *("core", "config", "images", "decoding", "deep", "encoding", "metadata", "png"),
-            *("tiff", "cutnow", "sheet"),
+            *("tiff", "cutnow", "sheet", "given", "jpegs"),
         },
     }
 )
