@@ -92,19 +92,23 @@ def refuse_impossible(
     Only what is certain counts: the picture may yet be turned, and its subject may be smaller.
     """
     for output in outputs:
-        if output.kind == "comparison":
-            continue
-        for high, wide in ((height, width), (width, height)):
-            try:
-                _refuse_over(output, (high, wide), max_pixels)
-                if output.crop != "subject" or output.size is not None:
-                    tall, broad = framed_size(high, wide, output)
-                    images.refuse_too_long(broad, tall, output)
-                break
-            except OverLimitsError as error:
-                refused = error
-        else:
-            raise refused
+        either_way = ((height, width), (width, height))
+        first, second = (_refusal(output, shape, max_pixels) for shape in either_way)
+        if first and second:
+            raise first
+
+
+def _refusal(output: Output, shape: tuple[int, int], max_pixels: int) -> OverLimitsError | None:
+    if output.kind == "comparison":
+        return None  # which is never large
+    try:
+        _refuse_over(output, shape, max_pixels)
+        if output.crop != "subject" or output.size is not None:
+            high, wide = framed_size(*shape, output)
+            images.refuse_too_long(wide, high, output)
+    except OverLimitsError as error:
+        return error
+    return None
 
 
 def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -204,8 +205,8 @@ def as_whole_numbers(steps: int) -> Image.Image:
 
 
 MODES: dict[str, Callable[[], Image.Image]] = {
-    **{mode: lambda mode=mode: drawn(mode) for mode in ("1", "L", "P", "CMYK", "YCbCr", "HSV")},
-    **{mode: lambda mode=mode: drawn(mode) for mode in ("LA", "RGBA", "RGBX", "LAB", "I", "F")},
+    **{mode: partial(drawn, mode) for mode in ("1", "L", "P", "CMYK", "YCbCr", "HSV")},
+    **{mode: partial(drawn, mode) for mode in ("LA", "RGBA", "RGBX", "LAB", "I", "F")},
     "La": lambda: drawn("LA").convert("La"),
     "RGBa": lambda: drawn("RGBA").convert("RGBa"),
     "PA": lambda: drawn("P").convert("PA"),

@@ -222,7 +222,7 @@ def broken_off(data: bytes, share: float) -> bytes:
     return data[:end] + b"\xff\xd9"
 
 
-KINDS = {
+KINDS: dict[str, Callable[..., bytes]] = {
     "plain": jpeg,
     "all colours": lambda picture=None: jpeg(picture, subsampling=0),
     "own tables": lambda picture=None: jpeg(picture, optimize=True),

@@ -99,7 +99,7 @@ def test_an_alpha_that_nobody_wrote_is_none() -> None:
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_a_tiff_that_does_not_say_what_its_fourth_sample_is(kind: type) -> None:
     """There too an alpha of 0 throughout is none; in a file that calls it alpha it is."""
-    pixels = np.full((4, 4, 4), 200, kind)
+    pixels: NDArray[Any] = np.full((4, 4, 4), 200, kind)
     pixels[..., 3] = 0
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, photometric="rgb", extrasamples=["unassalpha"])
