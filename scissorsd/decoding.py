@@ -84,7 +84,7 @@ def decoding(data: bytes) -> Iterator[PictureFormat]:
         ) from error
 
 
-_AS_PNG = "Open it in the program that made it, and save it as a PNG."
+_AS_PNG = "Open it in the program that made it, and save it as an 8-bit PNG."
 _UNSUPPORTED_KINDS = (
     *("unknown pixel mode", "unknown data organization", "Unsupported BMP"),
     "invalid palette size",

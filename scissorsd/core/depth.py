@@ -3,7 +3,7 @@
 Everywhere 0 stands for none and the greatest value (255, 65535) for all of a colour or of alpha.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
@@ -77,6 +77,10 @@ def grey(image: Image.Image, samples: Samples) -> NDArray[np.uint16]:
         values = values.view(np.uint32)  # Pillow takes their bits for signed
     elif image.mode == "L":
         values = values.view(np.int8)
+    if samples.sort == "signed":
+        unsigned = _unsigned(values, samples.bits)
+        if _jumps(unsigned) < _jumps(values):  # some programs only call them signed
+            values, samples = unsigned, replace(samples, sort="unsigned")
     by_its_bits = image.mode.startswith("I;16")
     black, white = (0.0, 2.0**samples.bits - 1) if by_its_bits else _scale(values, samples)
     if by_its_bits and white == DEEP:
@@ -93,6 +97,19 @@ def grey(image: Image.Image, samples: Samples) -> NDArray[np.uint16]:
     np.nan_to_num(scaled, copy=False)
     rounded: NDArray[np.uint16] = np.rint(scaled, out=scaled).astype(np.uint16)
     return rounded
+
+
+def _unsigned(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Take the bits of signed samples for unsigned ones."""
+    if values.dtype.itemsize == 1:
+        return values.view(np.uint8)
+    return values.view(np.uint32) & np.uint32(2**bits - 1)
+
+
+def _jumps(values: NDArray[Any]) -> float:
+    """Add up how far neighbours are from each other: far, where samples are taken for others."""
+    some = values[:: max(1, values.size // _SAMPLED)].astype(np.float64)
+    return float(np.abs(np.diff(some, axis=1)).sum())
 
 
 def _scale(values: NDArray[Any], samples: Samples) -> tuple[float, float]:

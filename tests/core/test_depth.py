@@ -87,9 +87,19 @@ def test_each_sort_of_sample_has_its_scale(values: NDArray[Any], samples: Sample
 
 def test_signed_bytes_are_no_unsigned_ones() -> None:
     """Where Pillow takes signed bytes for unsigned ones, they are taken back."""
-    bits = np.arange(-128, 128).astype(np.int8).view(np.uint8).reshape(16, 16)
+    bits = np.arange(-128, 128).astype(np.int8).view(np.uint8)[None].repeat(4, axis=0)
     values = grey(Image.fromarray(bits), Samples(8, sort="signed"))
-    assert (values.ravel() == np.arange(256) * 257).all()
+    assert (values == np.arange(256) * 257).all()
+
+
+def test_unsigned_samples_that_are_called_signed() -> None:
+    """What would jump from white to black where it is smooth was never signed."""
+    every = np.arange(256)[None].repeat(4, axis=0)
+    values = grey(Image.fromarray(every.astype(np.uint8)), Samples(8, sort="signed"))
+    assert (values == every * 257).all()
+    deep = np.linspace(0, 65535, 256).round()[None].repeat(4, axis=0)
+    signed = deep.astype(np.uint16).view(np.int16).astype(np.int32)
+    assert (grey(Image.fromarray(signed), Samples(16, sort="signed")) == deep).all()
 
 
 @pytest.mark.parametrize(

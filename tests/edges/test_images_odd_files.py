@@ -150,7 +150,7 @@ def test_kinds_of_jpeg_that_are_not_read(changes: dict[int, int], words: str) ->
         data[at + offset] = value
     with pytest.raises(UnsupportedPictureError, match=words) as caught:
         read(bytes(data))
-    assert "save it as a PNG" in caught.value.advice
+    assert "save it as an 8-bit PNG" in caught.value.advice
 
 
 def test_a_compression_that_is_not_read() -> None:
