@@ -396,6 +396,7 @@ def cut(debug: bool, /, pictures: tuple[Path, ...], **options: Any) -> int:  # n
     from scissorsd.progress import Bars
 
     _set_up_logs(debug=debug, quiet=True)
+    _refuse_streams(*pictures, options["out"])
     failures = done = 0
     try:
         with Bars() as bars:
@@ -413,6 +414,15 @@ def cut(debug: bool, /, pictures: tuple[Path, ...], **options: Any) -> int:  # n
     if not failures:
         return EXIT_OK
     return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED
+
+
+def _refuse_streams(*paths: Path | None) -> None:
+    for path in paths:
+        if path == Path("-") and not path.exists():
+            raise UsageError(
+                "'-' is not taken for standard input or output",
+                "Name files; in Python, scissorsd.cut_out takes the bytes of one.",
+            )
 
 
 @cli.command()
@@ -727,7 +737,8 @@ def sample_configuration() -> int:
 
 
 def _set_up_logs(*, debug: bool, quiet: bool = False) -> None:
-    from scissorsd import logs
+    from scissorsd import decoding, logs
 
+    decoding.take_pillow_over()
     logs.take_whole_lines_from_libraries()
     logs.set_up(debug=debug, quiet=quiet and not debug)

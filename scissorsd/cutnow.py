@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from scissorsd import folders, images, logs, making, weights
 from scissorsd.core import cutting
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.colours import to_rgb
 from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output, Verdict
 from scissorsd.errors import PictureError, PlaceTakenError, ScissorsError, UsageError
+from scissorsd.given import from_array, from_pillow
 from scissorsd.sessions import Sessions
 
 MAX_PIXELS = 250_000_000
@@ -43,16 +42,23 @@ def cut_out(
     """Cut the background out of a picture.
 
     `picture` is a path, the bytes of a file, a Pillow image, or an array (height × width × 3,
-    RGB, or × 4 with alpha; uint8). `model` is a name in the catalogue; its weights are fetched on
-    first need, and its session is opened once in the life of the process. `edges`: `soft` is the
-    network's mask, stretched; `fine` brings it to the picture's own edges, `best` does so
-    after a second, closer look at a small subject.
+    RGB, or × 4 with alpha, or height × width, grey; uint8, and grey also uint16). A Pillow image
+    may be of any mode; what `I` and `F` hold is told in `given.from_pillow`. `model` is a name in
+    the catalogue; its weights are fetched on first need, and its session is opened once in the
+    life of the process. `edges`: `soft` is the network's mask, stretched; `fine` brings it to the
+    picture's own edges, `best` does so after a second, closer look at a small subject.
 
-    Raises PictureError when the picture cannot be read, WeightsError when the weights cannot be
-    had, SessionError when no provider can run them, UsageError for an unknown model.
+    Every failure is a ScissorsError (`scissorsd.errors`): PictureError when the picture cannot be
+    read, or is larger than MAX_PIXELS; WeightsError when the weights cannot be had; SessionError
+    when no provider can run them; UsageError for an unknown model or way to the edges, and for
+    what is none of these kinds of pictures. Settings that are the whole process's (Pillow's,
+    warnings, logging, structlog, the environment) stay as they are; so a picture that is also over
+    Pillow's own limit may be refused by that.
     """
     if model not in CATALOGUE:
         raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
+    if edges not in get_args(Edges):
+        raise UsageError(f"there is no edges={edges!r}; known are: {', '.join(get_args(Edges))}")
     read = _picture(picture)
     cut = making.cut_out(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
     image = Image.fromarray(cutting.cutout(making.own_colours(read, read.rgb, cut.mask), cut.mask))
@@ -71,31 +77,32 @@ def _sessions() -> Sessions:
 
 @cache
 def _one_sessions() -> Sessions:
-    if not structlog.is_configured():
-        logs.set_up(quiet=True)  # a library says nothing unless something is wrong
-    return Sessions(models=CATALOGUE, folder=weights.default_folder())
+    return Sessions(models=CATALOGUE, folder=weights.default_folder(), log=logs.of_a_library())
 
 
 def _picture(
     given: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8],
 ) -> images.Picture:
     if isinstance(given, np.ndarray):
-        given = Image.fromarray(given)
+        return from_array(given, MAX_PIXELS)
     if isinstance(given, Image.Image):
-        upright = ImageOps.exif_transpose(given)
-        bits = 16 if upright.mode.startswith("I;16") else 8
-        colours = to_rgb(upright, upright.info.get("icc_profile"), bits)
-        metadata = images.Metadata(colours.profile, None, None, None)
-        return images.as_picture(colours.rgb, colours.alpha, metadata)
-    data = given if isinstance(given, bytes) else _bytes(Path(given))
-    return images.read(data, max_pixels=MAX_PIXELS)
+        return from_pillow(given, MAX_PIXELS)
+    if isinstance(given, bytes | bytearray | memoryview):
+        return images.read(bytes(given), max_pixels=MAX_PIXELS)
+    if not isinstance(given, str | PathLike):
+        raise UsageError(
+            f"a picture cannot be given as {type(given).__name__}",
+            "Give a path, the bytes of a file, a Pillow image or an array.",
+        )
+    return images.read(_bytes(Path(given)), max_pixels=MAX_PIXELS)
 
 
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{path} cannot be read: {reason}") from error
 
 
 def cut_all(
@@ -129,6 +136,8 @@ def cut_all(
             if not overwrite:
                 _refuse_to_overwrite(targets)
             read = _picture(picture)
+            height, width = read.rgb.shape[:2]
+            making.refuse_impossible(height, width, outputs, max_pixels=MAX_PIXELS)
             cut = making.cut_out(read, CATALOGUE[model], sessions, MaskOptions(edges=edges))
             contents = making.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
             files = list(zip(targets, contents, strict=True))

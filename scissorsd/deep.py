@@ -180,7 +180,7 @@ def planes(
     mode = _PREMULTIPLIED if image.mode == "RGBA" and multiplied else image.mode
     found = []
     for number in range(len(image.mode)):
-        with TiffImagePlugin.TiffImageFile(io.BytesIO(_one_plane(image, data, number))) as plane:
+        with type(image)(io.BytesIO(_one_plane(image, data, number))) as plane:
             plane.load()
             found.append(np.asarray(plane).astype(np.uint16))
     return mode, found

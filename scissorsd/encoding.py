@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from scissorsd.core.depth import Pixels
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.rules import LONGEST_SIDES, Format, Output
 from scissorsd.errors import OverLimitsError, PictureError
 from scissorsd.metadata import Metadata, carried, exif_for, with_exif
 from scissorsd.png import encode_png
@@ -15,7 +15,6 @@ from scissorsd.tiff import encode_tiff
 
 DEEP_FORMATS: tuple[Format, ...] = ("png", "tiff")  # which can hold 16 bits of a sample
 
-_LONGEST_SIDES: dict[Format, int] = {"webp": 16383, "jpeg": 65500, "avif": 32768}
 _FINE = 90  # from this quality on colour is kept at full resolution: edges of a cutout show it
 _LOSSLESS = 100
 _GREY = 2  # dimensions
@@ -31,7 +30,7 @@ def encode(pixels: Pixels, output: Output, metadata: Metadata) -> bytes:
     Raises OverLimitsError where the format cannot hold a picture of that size, PictureError where
     the encoder fails.
     """
-    _refuse_too_long(pixels.shape[1], pixels.shape[0], output.format)
+    refuse_too_long(pixels.shape[1], pixels.shape[0], output)
     what_goes_with = carried(output, metadata, grey=pixels.ndim == _GREY)
     try:
         encoded = _encoded(pixels, output, what_goes_with)
@@ -57,12 +56,14 @@ def _encoded(pixels: Pixels, output: Output, what_goes_with: dict[str, Any]) -> 
     return buffer.getvalue()
 
 
-def _refuse_too_long(width: int, height: int, name: Format) -> None:
-    limit = _LONGEST_SIDES.get(name)
+def refuse_too_long(width: int, height: int, output: Output) -> None:
+    """Raise OverLimitsError where the output's format cannot hold so many pixels on a side."""
+    limit = LONGEST_SIDES.get(output.format)
     if limit and max(width, height) > limit:
         raise OverLimitsError(
-            f"{width} by {height} pixels are more than {name} can hold ({limit} on a side)",
-            "Choose format: png for this output.",
+            f"the {output.kind}'s {width} by {height} pixels are more than {output.format} can "
+            f"hold ({limit} on a side)",
+            "Choose format: png for this output, or give it a smaller size.",
         )
 
 

@@ -16,12 +16,14 @@ from scissorsd.core.cutting import flat
 from scissorsd.core.depth import DEEP, deepened, shallow
 from scissorsd.core.hdr import to_srgb
 from scissorsd.core.masking import resized
+from scissorsd.core.mending import is_apples, mended
 from scissorsd.core.profiles import LARGEST_PROFILE, slim
 from scissorsd.core.rules import Output
-from scissorsd.core.signatures import PictureFormat
-from scissorsd.decoding import decoding, heif_samples, opened, samples
-from scissorsd.encoding import DEEP_FORMATS, encode
-from scissorsd.errors import HoldError, PictureError
+from scissorsd.core.signatures import PictureFormat, is_hollow
+from scissorsd.decoding import alpha_may_be_filling, decoding, heif_samples, opened, samples
+from scissorsd.encoding import DEEP_FORMATS, encode, refuse_too_long
+from scissorsd.errors import HoldError, PictureError, TruncatedPictureError
+from scissorsd.jpegs import lower_part_is_missing, with_its_end
 from scissorsd.metadata import (
     Metadata,
     kept_exif,
@@ -41,6 +43,7 @@ __all__ = [
     "load_background",
     "read",
     "read_header",
+    "refuse_too_long",
     "wants_deep",
 ]
 
@@ -61,7 +64,8 @@ class Picture:
 
     `alpha` is straight, and None where the picture is opaque throughout. `small` is `rgb` as most
     networks want it, SMALL pixels wide and high. `deep` and `deep_alpha` are the same at 16 bits,
-    uint16: only where that was asked for, and the file has more than 8.
+    uint16: only where that was asked for, and the file has more than 8. `flaw` says in half a
+    sentence what is wrong with a picture that could be read all the same.
     """
 
     rgb: NDArray[np.uint8]
@@ -70,15 +74,19 @@ class Picture:
     metadata: Metadata
     deep: NDArray[np.uint16] | None = None
     deep_alpha: NDArray[np.uint16] | None = None
+    flaw: str = ""
 
 
 SMALL = 320
 
 
-def as_picture(rgb: Image.Image, alpha: Image.Image | None, metadata: Metadata) -> Picture:
+def as_picture(
+    rgb: Image.Image, alpha: Image.Image | None, metadata: Metadata, flaw: str = ""
+) -> Picture:
     """Take an upright picture out of Pillow's hands, which can shrink it without another copy."""
     small = np.asarray(resized(rgb, (SMALL, SMALL)))
-    return Picture(np.asarray(rgb), None if alpha is None else np.asarray(alpha), small, metadata)
+    shown = None if alpha is None else np.asarray(alpha)
+    return Picture(np.asarray(rgb), shown, small, metadata, flaw=flaw)
 
 
 # Reading
@@ -89,8 +97,9 @@ def read_header(data: bytes, *, max_pixels: int) -> Header:
 
     Raises UnsupportedPictureError, OverLimitsError, TruncatedPictureError or CorruptPictureError.
     """
+    data = mended(data)
     with decoding(data) as name, opened(data, name, max_pixels) as image:
-        return Header(name, *image.size, samples(image, data)[0])
+        return Header(name, *image.size, samples(image, data).bits)
 
 
 def read(data: bytes, *, max_pixels: int, deep: bool = False) -> Picture:
@@ -101,6 +110,18 @@ def read(data: bytes, *, max_pixels: int, deep: bool = False) -> Picture:
 
     Raises UnsupportedPictureError, OverLimitsError, TruncatedPictureError or CorruptPictureError.
     """
+    data = mended(data)
+    try:
+        return _read(data, max_pixels=max_pixels, deep=deep)
+    except TruncatedPictureError:
+        with decoding(data):
+            whole = None if is_hollow(data) else with_its_end(data)
+        if whole is None:
+            raise
+    return _read(whole, max_pixels=max_pixels, deep=deep)
+
+
+def _read(data: bytes, *, max_pixels: int, deep: bool) -> Picture:
     with decoding(data) as name:
         decoded = _decoded(data, name, max_pixels)
         if decoded.bands is None or not (deep or decoded.key or decoded.hdr):
@@ -156,12 +177,15 @@ def _decoded(data: bytes, name: PictureFormat, max_pixels: int) -> _Decoded:
         dpi = resolution(image, exif)
         if dpi and (turned or turn) in _SIDEWAYS:
             dpi = dpi[::-1]
+        if colours.alpha and is_filling(image, colours.alpha):
+            colours, planes, again = replace(colours, alpha=None), None, None
+        flaw = _MISSING if lower_part_is_missing(image, data) else ""
         said = remarks(image, data, named.profile)
         metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(image, data), said)
     if colours.grey is not None:
         planes = ("LA", (colours.grey, *(planes[1][1:] if planes else ())))
     return _Decoded(
-        _upright(colours, turn, metadata),
+        _upright(colours, turn, metadata, flaw),
         turn,
         _bands(planes, again),
         key if again and isinstance(key, tuple) else None,
@@ -198,6 +222,14 @@ def _in_srgb(picture: Picture, points: CodePoints, *, deep: bool) -> Picture:
     )
 
 
+_MISSING = "the lower part of the picture is missing: its file was damaged or cut short on its way"
+
+
+def is_filling(image: Image.Image, alpha: Image.Image) -> bool:
+    """Tell whether an alpha says nothing: it is 0 throughout, in a file that need not mean it."""
+    return alpha_may_be_filling(image) and alpha.getextrema() == (0, 0)
+
+
 def _bands(
     planes: _Planes | None, again: Callable[[], ImageFile.ImageFile] | None
 ) -> _Bands | None:
@@ -221,14 +253,23 @@ def _colours(
     image: ImageFile.ImageFile, data: bytes, planes: _Planes | None, profile: bytes | None
 ) -> Colours:
     if planes is None:
-        bits, white_is_zero = samples(image, data)
-        return to_rgb(image, profile, bits, white_is_zero=white_is_zero)
+        shown = _from_apples(image) if is_apples(data) else image
+        return to_rgb(shown, profile, samples(image, data))
     mode, found = planes
     if mode == "LA":
         grey, alpha = found
         opaque = alpha.min() == DEEP
         return from_grey(grey, None if opaque else Image.fromarray(shallow(alpha)), profile)
     return to_rgb(Image.merge(mode, [Image.fromarray(shallow(plane)) for plane in found]), profile)
+
+
+def _from_apples(image: Image.Image) -> Image.Image:
+    """Put the colours of Apple's PNG, which are in its phones' order, in that of all others."""
+    bands = image.split()
+    if len(bands) < len("RGB"):
+        return image
+    blue, green, red, *alpha = bands
+    return Image.merge("RGBa" if alpha else "RGB", (red, green, blue, *alpha))
 
 
 _TURNS = {
@@ -256,13 +297,13 @@ def _orientation(value: object) -> int:
     return value if isinstance(value, int) and value in _TURNS else 1
 
 
-def _upright(colours: Colours, turn: int, metadata: Metadata) -> Picture:
+def _upright(colours: Colours, turn: int, metadata: Metadata, flaw: str) -> Picture:
     """Apply the orientation that the decoder left to us."""
     rgb, alpha = colours.rgb, colours.alpha
     if turn in _TURNS:
         rgb = rgb.transpose(_TURNS[turn])
         alpha = alpha and alpha.transpose(_TURNS[turn])
-    return as_picture(rgb, alpha, metadata)
+    return as_picture(rgb, alpha, metadata, flaw)
 
 
 def _deepened(picture: Picture, turn: int, bands: _Bands, key: tuple[int, ...] | None) -> Picture:

@@ -150,6 +150,24 @@ def take_whole_lines_from_libraries() -> None:
 
 def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     """Configure structlog for this process; `quiet` leaves only warnings and errors."""
+    structlog.configure(
+        **_settings(debug=debug, quiet=quiet),
+        logger_factory=lambda *_: _Stderr(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def of_a_library() -> Any:  # noqa: ANN401 - structlog's loggers have no one type
+    """Give a logger for use within another program, whose settings of structlog stay its own.
+
+    Where it has made none, only warnings and errors are written.
+    """
+    if structlog.is_configured():
+        return structlog.get_logger("scissorsd")
+    return structlog.wrap_logger(_Stderr(), **_settings(debug=False, quiet=True))
+
+
+def _settings(*, debug: bool, quiet: bool) -> dict[str, Any]:
     try:
         terminal = sys.stderr.isatty()
     except (AttributeError, ValueError):  # there is none, or it is closed
@@ -160,8 +178,8 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     level = logging.WARNING if quiet else logging.DEBUG if debug else logging.INFO
-    structlog.configure(
-        processors=[
+    return {
+        "processors": [
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(
@@ -171,7 +189,5 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
             _plain if terminal else structlog.processors.format_exc_info,
             _with_priority(renderer) if _goes_to_the_journal() else renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Stderr(),
-        cache_logger_on_first_use=False,
-    )
+        "wrapper_class": structlog.make_filtering_bound_logger(level),
+    }

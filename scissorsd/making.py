@@ -61,7 +61,14 @@ def cut_out(
     infer_s = monotonic() - began
     mask = looks.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
-    return Cut(mask, masking.judge(raw), provider, infer_s)
+    judgement = masking.flawed(masking.judge(raw), _flaw(picture))
+    return Cut(mask, judgement, provider, infer_s)
+
+
+def _flaw(picture: images.Picture) -> str:
+    if picture.alpha is not None and not picture.alpha.any():
+        return "the picture is transparent throughout"
+    return picture.flaw
 
 
 def _look(
@@ -75,6 +82,33 @@ def _look(
         shown = picture.small
     raw, provider = sessions.run(model.name, masking.network_input(shown, alpha, model))
     return masking.without_transparent(raw, alpha), provider
+
+
+def refuse_impossible(
+    height: int, width: int, outputs: Sequence[Output], *, max_pixels: int
+) -> None:
+    """Raise OverLimitsError, before any work, where an output of such a picture cannot be.
+
+    Only what is certain counts: the picture may yet be turned, and its subject may be smaller.
+    """
+    for output in outputs:
+        either_way = ((height, width), (width, height))
+        first, second = (_refusal(output, shape, max_pixels) for shape in either_way)
+        if first and second:
+            raise first
+
+
+def _refusal(output: Output, shape: tuple[int, int], max_pixels: int) -> OverLimitsError | None:
+    if output.kind == "comparison":
+        return None  # which is never large
+    try:
+        _refuse_over(output, shape, max_pixels)
+        if output.crop != "subject" or output.size is not None:
+            high, wide = framed_size(*shape, output)
+            images.refuse_too_long(wide, high, output)
+    except OverLimitsError as error:
+        return error
+    return None
 
 
 def render(picture: images.Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:

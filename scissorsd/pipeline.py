@@ -43,7 +43,7 @@ from scissorsd.errors import (
 )
 from scissorsd.journal import STARVED, Journal, Known
 from scissorsd.machine import give_back_memory
-from scissorsd.making import Inference, cut_out, render_all
+from scissorsd.making import Inference, cut_out, refuse_impossible, render_all
 from scissorsd.memory import LARGE, MemoryCeiling, Room
 
 # What one pixel costs at most while its picture is in hand: measured over every format that is
@@ -457,6 +457,7 @@ def _made(task: Task, bench: Bench, room: Room) -> _Made:
     data = folders.read_source(task.inbox.path, task.source, limit=bench.limits.file)
     header = images.read_header(data, max_pixels=bench.limits.pixels)
     bench.memory.refuse_over(len(data) + header.width * header.height * BYTES_PER_PIXEL_LEAST)
+    refuse_impossible(header.height, header.width, rule.outputs, max_pixels=bench.limits.pixels)
     room.grow(len(data) + _bytes_to_cut(header, rule))
     faults.at("decode", task.source.path)
     deep = any(output.depth != "8" for output in rule.outputs)

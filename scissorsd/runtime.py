@@ -105,8 +105,7 @@ def onnxruntime() -> ModuleType:
     No two threads shall make the first inference of a process together: see openvino.py.
     Raises SessionError when it cannot be loaded.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell its makers of each session
-    with opening, _held_back():
+    with opening, _no_telemetry(), _held_back():
         try:
             ort = importlib.import_module("onnxruntime")
             ort.disable_telemetry_events()
@@ -122,6 +121,22 @@ def onnxruntime() -> ModuleType:
                 "(or onnxruntime, where there is no GPU).",
             ) from error
         return ort
+
+
+@contextlib.contextmanager
+def _no_telemetry() -> Iterator[None]:
+    """Let onnxruntime, while it is loaded, see that it is not to tell its makers of anything.
+
+    The environment is the whole process's: it is left as it was.
+    """
+    if "ORT_DISABLE_TELEMETRY" in os.environ:
+        yield
+        return
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop("ORT_DISABLE_TELEMETRY", None)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import structlog
@@ -110,6 +110,7 @@ class Sessions:
         speeds: Speeds | None = None,
         opener: Opener = open_session,
         clock: Callable[[], float] = time.monotonic,
+        log: Any = None,  # noqa: ANN401 - structlog's loggers have no one type
     ) -> None:
         self._models = models
         self._folder = folder
@@ -122,7 +123,7 @@ class Sessions:
         self._speeds = speeds if providers == "auto" and not require_gpu else None
         self._opener = opener
         self._clock = clock
-        self._log = structlog.get_logger("scissorsd")
+        self._log = log or structlog.get_logger("scissorsd")
         self._seats: dict[str, _Seat] = {}
         self._lock = threading.Lock()
 

@@ -22,6 +22,7 @@ from PIL import Image, ImageFont, PngImagePlugin
 from scissorsd import folders, places, reach, spellings
 from scissorsd.core import sheets
 from scissorsd.core.colours import between, to_rgb
+from scissorsd.core.depth import Samples
 from scissorsd.core.rules import FAILED_FOLDER, PROCESSED_FOLDER, REVIEW_FOLDER
 from scissorsd.core.sheets import SIDE, Cell, Font, Judged
 from scissorsd.errors import JournalError, UsageError
@@ -359,7 +360,7 @@ def _small(image: Image.Image) -> Image.Image:
     image.draft("RGB", (2 * size[0], 2 * size[1]))  # a JPEG is decoded no larger than needed
     image.load()
     if image.mode not in {"RGB", "RGBA"}:
-        colours = to_rgb(image, icc, 16 if image.mode.startswith("I;16") else 8)
+        colours = to_rgb(image, icc, Samples(16 if image.mode.startswith("I;16") else 8))
         icc = colours.profile
         image = colours.rgb
         if colours.alpha is not None:

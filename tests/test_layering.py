@@ -27,6 +27,7 @@ FLOORS = (
         *("config", "downloads", "weights", "machine", "runtime", "slots", "claims"),
         *("openvino", "providers", "sessions"),
         *("metadata", "png", "tiff", "encoding", "decoding", "deep", "images"),
+        *("given", "jpegs"),
         *("folders", "journal", "wal", "watching"),
         *("notify", "logs", "standing", "standstill", "onlooker", "speeds", "unit"),
         *("memory", "oom"),
@@ -79,6 +80,9 @@ BESIDE = frozenset(
         ("images", "deep"),
         ("standstill", "logs"),
         ("standstill", "onlooker"),
+        ("images", "jpegs"),
+        ("given", "decoding"),
+        ("given", "images"),
         ("journal", "wal"),
         ("memory", "machine"),
         ("oom", "machine"),
@@ -114,7 +118,7 @@ HOMES = MappingProxyType(
         "rich": {"cli", "progress", "tables"},
         "PIL": {
             *("core", "config", "images", "decoding", "deep", "encoding", "metadata", "png"),
-            *("tiff", "cutnow", "sheet"),
+            *("tiff", "cutnow", "sheet", "given", "jpegs"),
         },
     }
 )

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from scissorsd.config.findings import Finding, Loc
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.quantities import said_aspect, said_frame, said_length
-from scissorsd.core.rules import FORMATS, SUFFIXES, Format
+from scissorsd.core.rules import FORMATS, LONGEST_SIDES, SUFFIXES, Format
 
 _WITH_QUALITY = {"jpeg", "webp", "avif"}
 _WITH_DEPTH = {"png", "tiff"}
-_MOST_WEBP = 16383  # pixels of a side: the format's own limit
 _CANVAS = ("crop", "margin", "aspect", "size", "align")
 
 
@@ -67,8 +66,9 @@ def _room(loc: Loc, output: OutputSection) -> Iterator[Finding]:
         what = f"leaves no room: twice {said_length(output.margin)} takes a whole side"
         yield Finding((*loc, "margin"), what)
     longest = size if isinstance(size, int) else max(size or (0, 0))
-    if format_of(output) == "webp" and longest > _MOST_WEBP:
-        what = f"is too much for webp; a side has at most {_MOST_WEBP} pixels"
+    form = format_of(output)
+    if longest > (most := LONGEST_SIDES.get(form, longest)):
+        what = f"is too much for {form}; a side has at most {most} pixels"
         yield Finding((*loc, "size"), what)
 
 

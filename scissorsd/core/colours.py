@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from scissorsd.core.depth import DEEP, STEP, grey, shallow
+from scissorsd.core.depth import DEEP, STEP, Samples, grey, shallow
 from scissorsd.core.profiles import SRGB_GREY
 
 _DEEP_MODES = ("I", "F")
 _WITHOUT_ALPHA = {"1": "L", "LA": "L", "RGBA": "RGB", "RGBX": "RGB"}
+_PLAIN = Samples()
 _RGB, _GREY, _CMYK = "RGB ", "GRAY", "CMYK"  # colour spaces, as profiles name them
 
 
@@ -33,19 +34,17 @@ class Colours:
     grey: NDArray[np.uint16] | None = None
 
 
-def to_rgb(
-    image: Image.Image, profile: bytes | None, bits: int = 8, *, white_is_zero: bool = False
-) -> Colours:
+def to_rgb(image: Image.Image, profile: bytes | None, samples: Samples = _PLAIN) -> Colours:
     """Bring a decoded picture of any mode to 8-bit RGB and alpha.
 
-    `bits` is the depth that the file declares for one sample. Greys deeper than 8 bits, which
-    decoders leave as they are, are scaled (`depth.grey`) and never clipped; `white_is_zero`
-    concerns only them. A profile that is broken, or is for another kind of picture, is left aside.
+    `samples` is what the file declares. Greys deeper than 8 bits, and signed ones, which decoders
+    leave as they are, are scaled (`depth.grey`, which raises UnknownScaleError). A profile that is
+    broken, or is for another kind of picture, is left aside.
     """
-    image = _settle_transparency(image, bits)
+    image = _settle_transparency(image, samples.bits)
     alpha = _alpha(image)
-    if image.mode.startswith(_DEEP_MODES):
-        return from_grey(grey(image, bits, white_is_zero=white_is_zero), alpha, profile)
+    if image.mode.startswith(_DEEP_MODES) or (samples.sort == "signed" and image.mode == "L"):
+        return from_grey(grey(image, samples), alpha, profile)
     if image.mode in _WITHOUT_ALPHA:
         image = image.convert(_WITHOUT_ALPHA[image.mode])
     if image.mode == "LAB":

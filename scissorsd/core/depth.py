@@ -3,7 +3,8 @@
 Everywhere 0 stands for none and the greatest value (255, 65535) for all of a colour or of alpha.
 """
 
-from typing import TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,29 @@ Pixels = NDArray[np.uint8 | np.uint16]
 DEEP = 65_535  # the greatest value of 16 bits
 STEP = 257  # of them to one of 8 bits: 255 × 257 = 65535
 _ROWS = 64  # worked on at a time
-_FULL_SCALES = {"I": (65535.0,), "F": (1.0, 255.0, 65535.0)}
+DEEP_BITS = 16
+_BRIGHT = 99  # per cent of what is not black are darker
+_SAMPLED = 1_000_000  # so many values tell how bright a picture is
+_STRAY = 0.01  # so large a part of a picture may lie below black, and is clipped
+_BEYOND = 0.5  # and so large a part above white
+
+Sort = Literal["unsigned", "signed", "float"]
+
+
+class UnknownScaleError(ValueError):
+    """What the values of a picture stand for is not known; `least` and `most` of them are told."""
+
+    def __init__(self, least: float, most: float) -> None:
+        super().__init__(f"its samples go from {least:g} to {most:g}: what is white is not known")
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What a file says of its samples: their bits, what they are, and whether 0 is white."""
+
+    bits: int = 8
+    white_is_zero: bool = False
+    sort: Sort = "unsigned"
 
 
 def deepened(values: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -43,37 +66,94 @@ def joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16
     return values
 
 
-def grey(image: Image.Image, bits: int, *, white_is_zero: bool) -> NDArray[np.uint16]:
-    """Scale a grey picture of more than 8 bits (Pillow's `I;16`, `I`, `F`) to 16: height × width.
+def grey(image: Image.Image, samples: Samples) -> NDArray[np.uint16]:
+    """Scale a grey picture that is no plain `L` (`I;16`, `I`, `F`, signed) to 16: height × width.
 
-    `I;16` is scaled by its depth; `I` and `F` by the first of the full scales 65535 (for `F`, 1
-    and 255 come before it) that holds every value, else from their least to their greatest value.
+    What lies beyond the full scale is clipped, and what is no number is black. Raises
+    UnknownScaleError where neither `samples` nor the values tell the full scale.
     """
-    values: NDArray[np.generic] = np.asarray(image)
-    black, white = (0.0, 2.0**bits - 1) if image.mode.startswith("I;16") else _range(image)
-    if (black, white) == (0.0, DEEP):
+    values: NDArray[Any] = np.asarray(image)
+    if image.mode == "I" and samples.sort == "unsigned" and samples.bits > DEEP_BITS:
+        values = values.view(np.uint32)  # Pillow takes their bits for signed
+    elif image.mode == "L":
+        values = values.view(np.int8)
+    if samples.sort == "signed":
+        unsigned = _unsigned(values, samples.bits)
+        if _jumps(unsigned) < _jumps(values):  # some programs only call them signed
+            values, samples = unsigned, replace(samples, sort="unsigned")
+    by_its_bits = image.mode.startswith("I;16")
+    black, white = (0.0, 2.0**samples.bits - 1) if by_its_bits else _scale(values, samples)
+    if by_its_bits and white == DEEP:
         exact = values.astype(np.uint16)
-        return DEEP - exact if white_is_zero else exact
-    if white_is_zero:
+        return DEEP - exact if samples.white_is_zero else exact
+    scaled: NDArray[np.floating] = values.astype(
+        np.float64 if values.dtype.kind in "iu" else np.float32
+    )
+    np.clip(scaled, black, white, out=scaled)
+    if samples.white_is_zero:
         black, white = white, black
-    scaled = values.astype(np.float32)
-    scaled -= black
-    scaled *= DEEP / (white - black)
+    np.subtract(scaled, black, out=scaled)
+    np.multiply(scaled, DEEP / (white - black), out=scaled)
     np.nan_to_num(scaled, copy=False)
-    np.clip(scaled, 0, DEEP, out=scaled)
-    return np.rint(scaled, out=scaled).astype(np.uint16)
+    rounded: NDArray[np.uint16] = np.rint(scaled, out=scaled).astype(np.uint16)
+    return rounded
 
 
-def _range(image: Image.Image) -> tuple[float, float]:
-    values: NDArray[np.generic] = np.asarray(image)
-    finite = values[np.isfinite(values)]
-    if not finite.size:
+def _unsigned(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Take the bits of signed samples for unsigned ones."""
+    if values.dtype.itemsize == 1:
+        return values.view(np.uint8)
+    return values.view(np.uint32) & np.uint32(2**bits - 1)
+
+
+def _jumps(values: NDArray[Any]) -> float:
+    """Add up how far neighbours are from each other: far, where samples are taken for others."""
+    some = values[:: max(1, values.size // _SAMPLED)].astype(np.float64)
+    return float(np.abs(np.diff(some, axis=1)).sum())
+
+
+def _scale(values: NDArray[Any], samples: Samples) -> tuple[float, float]:
+    """Find black and white of samples whose bits alone do not tell: all but unsigned 16.
+
+    White is 1 in floating point by convention, and else the most that the bits hold. But programs
+    also write the values of 8 or 16 bits so. Therefore white is the one in whose reach lies what
+    is bright in the picture, the 99th percentile of all above black; one value, however large,
+    changes nothing. Black is 0, and in signed samples the least where many are below 0.
+    """
+    step = max(1, int((values.size / _SAMPLED) ** 0.5))
+    seen = values[::step, ::step].astype(np.float64)
+    seen = seen[np.isfinite(seen)]
+    if not seen.size:
         return 0.0, 1.0
-    least, greatest = float(finite.min()), float(finite.max())
-    for white in _FULL_SCALES[image.mode]:
-        if least >= 0 and greatest <= white:
+    whites = _whites(values, samples)
+    if samples.sort == "signed" and np.mean(seen < 0) > _STRAY:
+        full, least, _ = whites[-1]
+        if np.percentile(np.abs(seen), _BRIGHT) >= least:
+            return -full - 1, full
+    light = seen[seen > 0]
+    bright = float(np.percentile(light, _BRIGHT)) if light.size else 0.0
+    for white, least, most in whites:
+        stray, beyond = np.mean(seen < -white / 10), np.mean(seen > white)
+        if least <= bright <= most and stray <= _STRAY and beyond <= _BEYOND:
             return 0.0, white
-    return least, greatest if greatest > least else least + 1
+    raise UnknownScaleError(float(seen.min()), float(seen.max()))
+
+
+def _whites(values: NDArray[Any], samples: Samples) -> tuple[tuple[float, float, float], ...]:
+    """Give each white that may be, and the least and the greatest that is bright with it.
+
+    That is from an eighth to a tenth more; down to 0 for the smallest; for 1, highlights may be
+    eight times as bright; for 32 bits nothing else comes near.
+    """
+    of_8, of_16 = (255.0, 0.0, 280.0), (65535.0, 8192.0, 72_000.0)
+    if values.dtype.kind == "f":
+        return (1.0, 0.0, 8.0), (255.0, 32.0, 280.0), of_16
+    full = 2.0 ** (samples.bits - (samples.sort == "signed")) - 1
+    if values.dtype.itemsize == 1:
+        return ((full, 0.0, full),)
+    if samples.bits == DEEP_BITS:
+        return of_8, (full, 4096.0, full)
+    return (of_8, of_16) if samples.bits < DEEP_BITS else (of_8, of_16, (full, 2.0**20, full))
 
 
 def deep_mask(

@@ -6,7 +6,7 @@ Recognition 106, 2020, and their released code): divide by the picture's own max
 first of the seven outputs, normalise it to its own minimum and maximum, stretch it linearly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +33,14 @@ _REDUCING_GAP = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict and the numbers of the raw map that led to it."""
+    """A verdict, and the numbers of the raw map and the flaw of the picture that led to it."""
 
     verdict: Verdict
     peak: float  # the raw map's maximum, in [0, 1]
     subject_share: float  # of the frame, above SUBJECT
     unsure_share: float  # of the frame, within UNSURE
     borders: int = 0  # of the frame's four, those that the subject touches
+    flaw: str = ""  # of the picture itself, in half a sentence
 
     @property
     def reason(self) -> str:
@@ -53,6 +54,8 @@ class Judgement:
     @property
     def _why(self) -> str:
         match self.verdict:
+            case "no_subject" if self.flaw:
+                return f"no clear subject was found, and {self.flaw}"
             case "no_subject" if self.peak < NO_SUBJECT_PEAK:
                 return (
                     f"the network found no clear subject: it is nowhere surer than "
@@ -68,7 +71,7 @@ class Judgement:
         return "the network is sure of a subject"
 
     def _doubts(self) -> list[str]:
-        doubts = []
+        doubts = [self.flaw] if self.flaw else []
         if self.unsure_share > self.subject_share:
             doubts.append("the network is undecided about more of the frame than it is sure of")
         if self.borders >= DOUBTFUL_BORDERS:
@@ -122,6 +125,12 @@ def judge(raw: NDArray[np.float32]) -> Judgement:
     elif unsure > subject or borders >= DOUBTFUL_BORDERS:
         verdict = "doubtful"
     return Judgement(verdict, peak, subject, unsure, borders)
+
+
+def flawed(judgement: Judgement, flaw: str) -> Judgement:
+    """Judge a picture that has a flaw of its own (none: nothing): it is doubtful at best."""
+    verdict: Verdict = "doubtful" if flaw and judgement.verdict == "ok" else judgement.verdict
+    return replace(judgement, verdict=verdict, flaw=flaw)
 
 
 def _borders_touched(subject: NDArray[np.bool_]) -> int:

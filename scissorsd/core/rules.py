@@ -43,6 +43,7 @@ SUFFIXES: dict[Format, tuple[str, ...]] = {  # the first is what we write
     "tiff": (".tif", ".tiff"),
     "jpeg": (".jpg", ".jpeg"),
 }
+LONGEST_SIDES: dict[Format, int] = {"webp": 16383, "jpeg": 65500, "avif": 32768}  # pixels
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 _DEFAULT_NAMES: dict[Kind, str] = {
     "cutout": "{stem}",

@@ -28,6 +28,7 @@ _FOREIGN = (
     (b"%PDF", "a PDF document"),
     (b"%!PS", "a PostScript file"),
     (b"8BPS", "a Photoshop file"),
+    (b"\x89PNG", "a PNG that was sent as text, which changes its bytes"),
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
@@ -91,7 +92,9 @@ def declared_size(data: bytes, name: PictureFormat) -> tuple[int, int] | None:
     """
     try:
         if name == "PNG":
-            width, height = struct.unpack_from(">II", data, 16)
+            kind, width, height = struct.unpack_from(">4sII", data, 12)
+            if kind != b"IHDR":
+                return None
         elif name == "WEBP":
             width, height = _webp_size(data)
         elif name == "GIF":
@@ -272,6 +275,19 @@ def _tiff_ends_early(data: bytes) -> bool:
         for offsets, lengths in (_STRIPS, _TILES)
         for offset, length in zip(arrays.get(offsets, ()), arrays.get(lengths, ()), strict=False)
     )
+
+
+def tiff_numbers(data: bytes, wanted: int) -> tuple[int, ...]:
+    """Read the whole numbers of one tag of a TIFF's first page; none where it has no such tag.
+
+    Of a BigTIFF nothing is read. Raises struct.error where the file breaks off.
+    """
+    if b"+" in data[:4]:
+        return ()
+    for tag, kind, count, value in _tiff_entries(data):
+        if tag == wanted:
+            return _tiff_values(data, kind, count, value)
+    return ()
 
 
 def _tiff_values(data: bytes, kind: int, count: int, value: bytes) -> tuple[int, ...]:

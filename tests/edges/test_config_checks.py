@@ -153,6 +153,7 @@ def test_rules_of_one_inbox_have_different_names() -> None:
             "aspect: is 4:5, but size is 500 × 500; leave one",
         ),
         ([{"format": "webp", "size": 16384}], "too much for webp; a side has at most 16383 pixels"),
+        ([{"format": "webp", "size": 16383}], ""),
         ([{"aspect": "2:3", "size": "1333x2000", "margin": "40px", "align": "top"}], ""),
         ([{"kind": "mask", "depth": 16, "crop": "subject", "margin": "4000px"}], ""),
         ([{"kind": "flat", "depth": 8, "shadow": "soft", "margin": "45%"}], ""),

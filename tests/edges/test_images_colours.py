@@ -79,16 +79,14 @@ def test_sixteen_bit_greys_with_black_at_the_top_are_turned_over() -> None:
     [
         (np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]),
         (np.array([[0, 100, 255]], np.float32), [0, 100, 255]),
-        (np.array([[-5, 0, 5]], np.float32), [0, 128, 255]),
-        (np.array([[np.nan, 5, np.inf]], np.float32), [0, 5, 255]),
+        (np.array([[np.nan, 0.2, np.inf]], np.float32), [0, 51, 255]),
         (np.array([[np.nan, np.nan]], np.float32), [0, 0]),
-        (np.array([[7, 7]], np.float32) * 1e6, [0, 0]),
         (np.array([[0, 32768, 65535]], np.int32), [0, 128, 255]),
-        (np.array([[0, 100_000, 200_000]], np.int32), [0, 128, 255]),
+        (np.array([[0, 1 << 30, 2**31 - 1]], np.int32), [0, 128, 255]),
     ],
 )
 def test_deeper_greys_are_scaled(values: NDArray[np.generic], greys: list[int]) -> None:
-    """Floats and 32-bit whole numbers find a sensible range, whatever they hold."""
+    """Floats and 32-bit whole numbers are scaled by what white is in them."""
     assert read(encoded(Image.fromarray(values), "TIFF")).rgb[0, :, 1].tolist() == greys
 
 

@@ -408,3 +408,56 @@ def test_a_comparison_shows_the_clean_cutout() -> None:
     mixed = (found.mask > 40) & (found.mask < 215)
     rest = right[mixed] - as_is[:, SIZE[0] + 8 :][mixed]
     assert rest.mean() < -10, "the light wall's part is gone"
+
+
+# --- what cannot be --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "output", "words"),
+    [
+        ((20_480, 8), Output(format="webp"), "cutout's 20480 by 8 pixels are more than webp can"),
+        ((8, 20_480), Output(format="webp"), "8 by 20480 pixels are more than webp can hold"),
+        ((800, 8), Output(format="webp", size=20_000), "20000 by 200 pixels are more than webp"),
+        ((800, 8), Output(format="webp", size=20_000, crop="subject"), "more than webp can hold"),
+        ((70_000, 8), Output(kind="flat", format="jpeg"), "flat's 70000 by 8 pixels are more than"),
+        ((33_000, 8), Output(format="avif"), "more than avif can hold"),
+        ((100, 100), Output(size=(9000, 9000)), "megapixels, over the limit of"),
+        ((20_480, 8), Output(), ""),
+        ((20_480, 8), Output(format="webp", crop="subject"), ""),
+        ((20_480, 8), Output(format="webp", size=1000), ""),
+        ((20_480, 8), Output(kind="comparison", format="webp"), ""),
+        ((16_383, 8), Output(format="webp"), ""),
+    ],
+)
+def test_an_output_that_cannot_be_is_known_before(
+    size: tuple[int, int], output: Output, words: str
+) -> None:
+    """From the size of the picture alone it is told which output could never be written."""
+    outputs = [Output(kind="mask"), output]
+    if not words:
+        making.refuse_impossible(size[1], size[0], outputs, max_pixels=LIMIT)
+        return
+    with pytest.raises(OverLimitsError, match=words) as caught:
+        making.refuse_impossible(size[1], size[0], outputs, max_pixels=LIMIT)
+    assert caught.value.advice
+
+
+# --- pictures with a flaw --------------------------------------------------------------------
+
+
+def test_a_flaw_makes_a_picture_doubtful() -> None:
+    """However sure the network is, a picture with a flaw is doubtful, and says which."""
+    shown = replace(picture((400, 300), (100, 50, 300, 250)), flaw="its half is missing")
+    assert cut(replace(shown, flaw="")).judgement.verdict == "ok"
+    judgement = cut(shown).judgement
+    assert judgement.verdict == "doubtful"
+    assert judgement.reason.startswith("its half is missing (surest point")
+
+
+def test_a_transparent_picture_has_no_subject() -> None:
+    """Where there is nothing to see, that is the reason."""
+    shown = picture((400, 300), (100, 50, 300, 250))
+    judgement = cut(replace(shown, alpha=np.zeros((300, 400), np.uint8))).judgement
+    assert judgement.verdict == "no_subject"
+    assert "the picture is transparent throughout" in judgement.reason

@@ -434,6 +434,27 @@ def test_over_the_limits(shop: Shop) -> None:
     assert shop.sessions.runs == 0
 
 
+def test_an_output_that_no_file_can_hold(shop: Shop) -> None:
+    """What a format cannot hold is named before the network runs; no output is published."""
+    shop.put("a.jpg", encoded(Image.new("RGB", (20_480, 8), "gray")))
+    failed = shop.cut("a.jpg", outputs=[{"kind": "mask"}, {"kind": "cutout", "format": "webp"}])
+    assert isinstance(failed, Failed)
+    assert "the cutout's 20480 by 8 pixels are more than webp can hold" in failed.reason
+    assert shop.sessions.runs == 0
+    assert shop.out() == ["failed/a.jpg.txt"]
+
+
+def test_a_half_that_is_missing_is_doubtful(shop: Shop) -> None:
+    """A JPEG whose samples end in the middle goes to review, and the note says so."""
+    end = SUBJECT.index(b"\xff\xda") + (len(SUBJECT) - SUBJECT.index(b"\xff\xda")) // 2
+    shop.put("a.jpg", SUBJECT[:end].rstrip(b"\xff") + b"\xff\xd9")
+    done = shop.cut("a.jpg", when_doubtful="review", when_no_subject="review")
+    assert isinstance(done, Done)
+    assert done.verdict != "ok"
+    note = (shop.outbox / "review" / "a.png.txt").read_text()
+    assert "the lower part of the picture is missing" in note
+
+
 def test_three_strikes(shop: Shop) -> None:
     """A picture during which the program crashed three times is set aside unopened."""
     shop.put("a.jpg")

@@ -1,0 +1,257 @@
+"""What `cut_out` does to the program that calls it: nothing; and every failure is one of ours."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import scissorsd
+from scissorsd import cut_out
+from scissorsd.errors import (
+    CorruptPictureError,
+    OverLimitsError,
+    PictureError,
+    UnsupportedPictureError,
+    UsageError,
+)
+
+COMPARE = """
+import faulthandler, io, logging, os, signal, sys, threading, warnings
+import numpy, pillow_heif, structlog
+from PIL import Image, ImageFile, PngImagePlugin
+
+logging.getLogger("PIL").setLevel(logging.WARNING)
+pillow_heif.register_heif_opener()
+warnings.simplefilter("error")
+
+def state():
+    return {
+        "Pillow": (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, ImageFile.MAXBLOCK,
+                   PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY),
+        "pillow_heif": {k: v for k, v in vars(pillow_heif.options).items() if k.isupper()},
+        "logging": (logging.root.level, logging.root.handlers[:], logging.getLogger("PIL").level,
+                    logging.root.manager.disable),
+        "warnings": (warnings.filters[:], warnings.showwarning),
+        "structlog": (structlog.is_configured(), structlog.get_config()),
+        "environment": dict(os.environ),
+        "standard error": (sys.stderr, sys.stdout, os.fstat(2)[:3], os.get_inheritable(2)),
+        "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "numpy": (numpy.geterr(), numpy.geterrcall(), numpy.get_printoptions()),
+        "modules": "openvino_telemetry" in sys.modules,
+        "hooks": (sys.excepthook, threading.excepthook, sys.unraisablehook),
+        "faulthandler": faulthandler.is_enabled(),
+        "folder": os.getcwd(),
+    }
+
+picture = Image.new("RGB", (96, 72), "white")
+picture.paste("firebrick", (30, 10, 70, 60))
+files = []
+for name in ("HEIF", "PNG", "JPEG", "TIFF", "WEBP", "AVIF", "GIF", "BMP"):
+    files.append(io.BytesIO())
+    picture.save(files[-1], name)
+before = state()
+from scissorsd import cut_out
+for file in files:
+    cut_out(file.getvalue(), "u2netp")
+cut_out(picture, "u2netp", edges="best")
+after = state()
+print(*(name for name in before if before[name] != after[name]), sep=", ", end="")
+"""
+
+
+def test_the_host_stays_as_it_is(models_folder: Path) -> None:
+    """Imported and used on every format, it changes no setting of the process, and says nothing."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMPARE],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+        env={**os.environ, "U2NET_HOME": str(models_folder)},
+        cwd=Path(scissorsd.__file__).parent.parent,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def test_its_types_are_shipped() -> None:
+    """Type checkers are told that the package has types of its own."""
+    assert (Path(scissorsd.__file__).parent / "py.typed").is_file()
+
+
+def test_pillows_own_limit_is_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TIFF is read by our limit; where Pillow asks its own, the refusal says which it was."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    picture = drawn()
+    cut_out(encoded(picture, "TIFF"), "u2netp")
+    cut_out(encoded(picture, "TIFF", compression="tiff_lzw"), "u2netp")
+    cut_out(picture, "u2netp")
+    with pytest.raises(OverLimitsError, match="limit that Pillow has") as caught:
+        cut_out(encoded(picture, "WEBP"), "u2netp")
+    assert "MAX_IMAGE_PIXELS" in caught.value.advice
+
+
+# --- every failure is one of ours ------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _models(models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("U2NET_HOME", str(models_folder))
+
+
+def drawn(mode: str = "RGB") -> Image.Image:
+    """Draw a ball on a light ground."""
+    picture = Image.new("RGB", (96, 72), "whitesmoke")
+    ImageDraw.Draw(picture).ellipse((26, 10, 70, 62), fill="firebrick")
+    return picture.convert(mode)
+
+
+def encoded(picture: Image.Image, name: str, **options: object) -> bytes:
+    """Encode a picture with Pillow."""
+    buffer = io.BytesIO()
+    picture.save(buffer, name, **options)
+    return buffer.getvalue()
+
+
+def cut_short(name: str) -> Image.Image:
+    """Open a file that breaks off, which Pillow does not notice yet."""
+    return Image.open(io.BytesIO(encoded(drawn(), name)[:-300]))
+
+
+def closed() -> Image.Image:
+    """Give an image that its program has closed."""
+    picture = drawn()
+    picture.close()
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("give", "error"),
+    [
+        (lambda: cut_short("JPEG"), CorruptPictureError),
+        (lambda: cut_short("BMP"), CorruptPictureError),
+        (closed, CorruptPictureError),
+        (lambda: Image.new("RGB", (0, 9)), PictureError),
+        (lambda: Image.new("1", (20_000, 20_000)), OverLimitsError),
+        (lambda: Image.fromarray(np.full((4, 4), 4000, np.int32)), UnsupportedPictureError),
+        (lambda: np.zeros((4, 4, 3)), UnsupportedPictureError),
+        (lambda: np.zeros((4, 4, 3), np.uint16), UnsupportedPictureError),
+        (lambda: np.zeros((4, 4, 5), np.uint8), UnsupportedPictureError),
+        (lambda: np.zeros((4, 4, 1), np.uint8), UnsupportedPictureError),
+        (lambda: np.zeros(4, np.uint8), UnsupportedPictureError),
+        (lambda: np.array(4, np.uint8), UnsupportedPictureError),
+        (lambda: np.zeros((0, 4, 3), np.uint8), UnsupportedPictureError),
+        (lambda: np.zeros((4, 4), bool), UnsupportedPictureError),
+        (lambda: np.array([["a"]]), UnsupportedPictureError),
+        (lambda: None, UsageError),
+        (lambda: 7, UsageError),
+        (lambda: io.BytesIO(b"x"), UsageError),
+        (lambda: "no\0file.jpg", PictureError),
+        (lambda: "/", PictureError),
+        (lambda: b"", PictureError),
+    ],
+)
+def test_each_failure_is_one_of_ours(give: Callable[[], Any], error: type[Exception]) -> None:
+    """Whatever is given, what is wrong with it comes as an error of ours, with words."""
+    with pytest.raises(error) as caught:
+        cut_out(give(), "u2netp")
+    assert type(caught.value).__module__ == "scissorsd.errors"
+    assert str(caught.value)
+
+
+def test_a_way_to_the_edges_that_is_none() -> None:
+    """An unknown `edges` is told with those that there are."""
+    with pytest.raises(UsageError, match="known are: fine, best, soft"):
+        cut_out(drawn(), "u2netp", edges="sharp")  # type: ignore[arg-type]
+
+
+def test_a_models_folder_that_cannot_be(tmp_path: Path) -> None:
+    """Where the weights cannot be had, it is an error of ours."""
+    (tmp_path / "file").write_bytes(b"")
+    script = """
+import scissorsd.errors
+from scissorsd import cut_out
+from PIL import Image
+try:
+    cut_out(Image.new("RGB", (9, 9)), "u2netp")
+except scissorsd.errors.ScissorsError as error:
+    print(type(error).__name__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "U2NET_HOME": str(tmp_path / "file" / "models")},
+        cwd=Path(scissorsd.__file__).parent.parent,
+    )
+    assert done.stdout == "WeightsError\n"
+
+
+# --- modes of Pillow -------------------------------------------------------------------------
+
+
+def as_whole_numbers(steps: int) -> Image.Image:
+    """Give the drawing's grey as Pillow's `I`, of that many steps."""
+    return Image.fromarray((np.asarray(drawn("L")).astype(np.int32) * steps) // 255)
+
+
+MODES: dict[str, Callable[[], Image.Image]] = {
+    **{mode: partial(drawn, mode) for mode in ("1", "L", "P", "CMYK", "YCbCr", "HSV")},
+    **{mode: partial(drawn, mode) for mode in ("LA", "RGBA", "RGBX", "LAB", "I", "F")},
+    "La": lambda: drawn("LA").convert("La"),
+    "RGBa": lambda: drawn("RGBA").convert("RGBa"),
+    "PA": lambda: drawn("P").convert("PA"),
+    "I;16": lambda: Image.fromarray(np.asarray(drawn("L")).astype(np.uint16) * 257),
+    "I;16B": lambda: Image.frombytes(
+        "I;16B", (96, 72), (np.asarray(drawn("L")).astype(">u2") * 257).astype(">u2").tobytes()
+    ),
+    "I of 16 bits": lambda: as_whole_numbers(65535),
+    "F from 0 to 1": lambda: Image.fromarray(np.asarray(drawn("L")).astype(np.float32) / 255),
+    "F of 16 bits": lambda: Image.fromarray(np.asarray(drawn("L")).astype(np.float32) * 257),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_has_its_colours(mode: str) -> None:
+    """A Pillow image of any mode comes out in its colours, or in its greys, and stays as it is."""
+    given = MODES[mode]()
+    before = given.tobytes()
+    cutout = cut_out(given, "u2netp")
+    assert given.tobytes() == before
+    seen = np.asarray(cutout.image)[36, 48]
+    ball = np.asarray(drawn("RGB" if mode[0] in "PCYHR" or mode == "LAB" else "L"))[36, 48]
+    if mode == "1":
+        ball = np.asarray(drawn("1").convert("L"))[36, 48]
+    assert seen[3] > 200
+    if mode != "1":  # where it is dithered, one pixel says nothing
+        assert np.abs(seen[:3].astype(int) - ball).max() <= (30 if mode in {"P", "PA"} else 3)
+
+
+def test_an_opened_tiff_has_its_files_scale() -> None:
+    """What Pillow opened from a TIFF of 32 bits is as bright as the file says."""
+    light = np.asarray(drawn("L")).astype(np.float64) / 255
+    wide = Image.fromarray((light * (2**31 - 1)).astype(np.int32))
+    with Image.open(io.BytesIO(encoded(wide, "TIFF"))) as opened:
+        seen = np.asarray(cut_out(opened, "u2netp").image)[36, 48]
+    assert np.abs(seen[:3].astype(int) - np.asarray(drawn("L"))[36, 48]).max() <= 1
+
+
+def test_one_pixel() -> None:
+    """The smallest picture there is can be cut."""
+    assert cut_out(np.zeros((1, 1, 3), np.uint8), "u2netp").image.size == (1, 1)
+
+
+def test_bytes_of_any_kind() -> None:
+    """Bytes may be of any kind that holds some."""
+    data = encoded(drawn(), "PNG")
+    for given in (bytearray(data), memoryview(data)):
+        assert cut_out(given, "u2netp").image.size == (96, 72)  # type: ignore[arg-type]
