@@ -7,7 +7,8 @@ by what the file system has to offer, in this order:
 link, then unlink          nearly all: ext4, XFS, Btrfs, ZFS, tmpfs, overlayfs, SMB, NFS, most FUSE
 RENAME_NOREPLACE           what has no links but is this machine's own: FAT, exFAT. Not on SMB,
                            where the kernel looks first and then has the server replace
-O_CREAT | O_EXCL, rename   what has neither: a place-holder is taken, and then replaced
+O_CREAT | O_EXCL, rename   what has neither: a place-holder is taken, and then replaced. A process
+                           killed before it has put its mark there leaves an empty file
 """
 
 import ctypes

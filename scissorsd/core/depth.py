@@ -86,9 +86,8 @@ def grey(image: Image.Image, samples: Samples) -> NDArray[np.uint16]:
     if by_its_bits and white == DEEP:
         exact = values.astype(np.uint16)
         return DEEP - exact if samples.white_is_zero else exact
-    scaled: NDArray[np.floating] = values.astype(
-        np.float64 if values.dtype.kind in "iu" else np.float32
-    )
+    is_wide = values.dtype.kind in "iu" and samples.bits > DEEP_BITS
+    scaled: NDArray[np.floating] = values.astype(np.float64 if is_wide else np.float32)
     np.clip(scaled, black, white, out=scaled)
     if samples.white_is_zero:
         black, white = white, black

@@ -198,8 +198,14 @@ def _gif_ends_early(data: bytes) -> bool:
     return _after_blocks(data, at + 1) > len(data)
 
 
+_FIRST_CHUNKS = (b"IHDR", b"CgBI")  # of a PNG; the second is Apple's
+
+
 def _png_ends_early(data: bytes) -> bool:
     at = 8
+    first = data[12:16]
+    if len(first) == 4 and first not in _FIRST_CHUNKS:  # noqa: PLR2004 - bytes of a chunk's kind
+        return False
     while True:
         length, kind = struct.unpack_from(">I4s", data, at)
         at += 12 + length

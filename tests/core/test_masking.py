@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -103,6 +103,7 @@ def test_opaque_alpha_changes_nothing() -> None:
 SIZES = st.one_of(st.integers(1, 40), st.sampled_from([319, 320, 321, 1500]))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(height=SIZES, width=SIZES, with_alpha=st.booleans())
 def test_pictures_of_any_shape(height: int, width: int, *, with_alpha: bool) -> None:
     """A picture of any shape, a line of single pixels too, goes in and its mask fits it."""

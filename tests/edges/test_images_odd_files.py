@@ -181,6 +181,14 @@ def test_a_png_that_went_through_as_text() -> None:
         read(encoded("PNG").replace(b"\r\n", b"\n"))
 
 
+def test_rubbish_behind_a_signature_is_no_picture_on_its_way() -> None:
+    """What follows a PNG's first bytes is its header, or there is nothing to wait for."""
+    with pytest.raises(CorruptPictureError):
+        read(encoded("PNG")[:8] + b"rubbish" * 50)
+    with pytest.raises(TruncatedPictureError):
+        read(encoded("PNG")[:14])
+
+
 def test_a_jpeg_of_no_height_is_damaged() -> None:
     """What claims no pixels says so in words."""
     data = jpeg()
