@@ -83,10 +83,7 @@ def _refuse_for_good(doing: str, verb: str, error: OSError) -> None:
     if verb not in _INTO_OUTBOX:
         return
     if number in _FORBIDDEN and verb != "write":  # which is under a name that every one takes
-        raise NameRefusedError(
-            f"cannot {doing}: its file system takes no such name ({os.strerror(number)})",
-            "Rename the picture or its folder: letters, digits, - and _ are taken everywhere.",
-        ) from error
+        raise _refused_name(doing, error) from error
     if number in _NO_FOLDER and verb == "make":
         raise InTheWayError(
             f"cannot {doing}: a file is where this folder, or one above it, should be",
@@ -97,6 +94,13 @@ def _refuse_for_good(doing: str, verb: str, error: OSError) -> None:
             f"cannot {doing}: the file would be larger than its file system or a limit allows",
             "Make it smaller, or raise the limit (ulimit -f); FAT takes 4 GiB at most.",
         ) from error
+
+
+def _refused_name(doing: str, error: OSError) -> NameRefusedError:
+    return NameRefusedError(
+        f"cannot {doing}: its file system takes no such name ({error.strerror})",
+        "Rename the picture or its folder: letters, digits, - and _ are taken everywhere.",
+    )
 
 
 class Root:
@@ -648,6 +652,8 @@ def exists(path: Path) -> bool:
         try:
             path.lstat()
         except OSError as error:
+            if error.errno in _FORBIDDEN:
+                raise _refused_name(f"look at {path}", error) from error
             if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
                 raise
             return False

@@ -660,8 +660,8 @@ class Journal:
         )
 
     def is_of_older_version(self, job: Job) -> bool:
-        """Whether a job was begun last by a version that left no stamps."""
-        return bool(self._rows("id = ? AND inode IS NULL", job.id))
+        """Whether a job was cut short by a version that left no stamps."""
+        return bool(self._rows("id = ? AND inode IS NULL AND attempts > 0", job.id))
 
     def _stamps(self, where: str, *values: Value) -> list[Stamp]:
         return [stamp for stamp, _ in self._stamped(where, *values)]

@@ -407,10 +407,10 @@ def _publish(task: Task, job: Job, made: _Made, bench: Bench) -> tuple[Job, tupl
             if stricter(naming, refusal) == naming:
                 raise
             naming = stricter(naming, refusal)
-        _take_back(job, task, bench)
         job, naming = _planned(
             task, bench, partial(_renamed, task, job, bench), naming=naming, avoid=avoid
         )
+        _take_back(job, task, bench)
 
 
 def _renamed(task: Task, job: Job, bench: Bench, anew: Job) -> Job | None:
