@@ -1,5 +1,6 @@
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
 # make test   the tests but for the slow ones     PYTEST_ARGS="-k settle -x" is passed on
+# make faults what is killed, full, away or contended for, all of it and the slow ones (half an hour)
 # make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures
 # make system the service and the shares of this machine: as root, on one with systemd that you can throw away
 #             each of these three with WHEEL=FILE.whl in a new checkout: on that, not on the source tree
@@ -12,11 +13,12 @@
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCHMARKS ?= $(patsubst %,benchmarks/%.py,compare stages encoders startup report)
+FAULTS ?= $(wildcard $(patsubst %,tests/daemon/test_%.py,kills many_processes standstill restarts limits *_faults))
 DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known memory backlog report)
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test slow system lint bench bench-daemon constraints clean
+.PHONY: run test faults slow system lint bench bench-daemon constraints clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -67,6 +69,9 @@ run: $(VENV)/.ready
 
 test: $(VENV)/.ready-dev
 	$(pytest) -m "not slow and not system" $(PYTEST_ARGS)
+
+faults: $(VENV)/.ready-dev
+	$(pytest) -m "not system" $(FAULTS) $(PYTEST_ARGS)
 
 slow: $(VENV)/.ready-dev
 	$(pytest) -m slow $(PYTEST_ARGS)
