@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageColor, ImageFile, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, ImageColor, ImageFile, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from scissorsd import deep as deep_samples
+from scissorsd.core import png_chunks
 from scissorsd.core.code_points import CodePoints, Named
 from scissorsd.core.colours import Colours, between, from_grey, in_srgb, to_rgb
 from scissorsd.core.cutting import flat
@@ -179,7 +180,7 @@ def _decoded(data: bytes, name: PictureFormat, max_pixels: int) -> _Decoded:
             dpi = dpi[::-1]
         if colours.alpha and is_filling(image, colours.alpha):
             colours, planes, again = replace(colours, alpha=None), None, None
-        flaw = _MISSING if lower_part_is_missing(image, data) else ""
+        flaw = _MISSING if lower_part_is_missing(image, data) or _lacks_rows(image, data) else ""
         said = remarks(image, data, named.profile)
         metadata = Metadata(colours.profile, dpi, kept_exif(exif), kept_xmp(image, data), said)
     if colours.grey is not None:
@@ -220,6 +221,14 @@ def _in_srgb(picture: Picture, points: CodePoints, *, deep: bool) -> Picture:
         small=np.asarray(resized(Image.fromarray(shown), (SMALL, SMALL))),
         deep=to_srgb(values, points, np.uint16) if deep and picture.deep is not None else None,
     )
+
+
+def _lacks_rows(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Tell whether a PNG, which is loaded, ended before its last row: that is 0 throughout then."""
+    if not isinstance(image, PngImagePlugin.PngImageFile) or is_apples(data):
+        return False
+    last = image.crop((0, image.height - 1, image.width, image.height))
+    return not np.asarray(last).any() and png_chunks.lacks_rows(data)
 
 
 _MISSING = "the lower part of the picture is missing: its file was damaged or cut short on its way"

@@ -154,6 +154,27 @@ def _unpacked(stream: bytes | None, most: int = _LARGEST) -> bytes | None:
     return unpacked if unpacker.eof or len(unpacked) > most else None
 
 
+def lacks_rows(data: bytes) -> bool:
+    """Tell whether the samples of a PNG end before its last row; of one pass (8.1), else False."""
+    width, height, bits, colour, _, _, passes = struct.unpack_from(">IIBBBBB", data, _HEADER)
+    if passes:
+        return False
+    missing: int = height * (
+        1 + -(-width * bits * _SAMPLES.get(colour, 1) // 8)
+    )  # rows and filters
+    unpacker = zlib.decompressobj()
+    for chunk in chunks(data):
+        packed = data[chunk.begin : chunk.end] if chunk.kind == b"IDAT" else b""
+        while packed and missing > 0:
+            missing -= len(unpacker.decompress(packed, _LARGE))
+            packed = unpacker.unconsumed_tail
+    return missing > 0
+
+
+_HEADER = 16  # where the content of IHDR begins
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by type of colour (11.2.1)
+
+
 # What it says of itself
 
 

@@ -274,3 +274,23 @@ def test_only_the_end_mark_is_missing() -> None:
             read(data[: len(data) // 2])
     with pytest.raises(TruncatedPictureError):
         read(jpeg(progressive=True)[:-2])
+
+
+def short_png(picture: Image.Image, share: float) -> bytes:
+    """Write a PNG whose samples end early, and that ends well, its sums being right."""
+    whole = io.BytesIO()
+    picture.save(whole, "PNG")
+    data = whole.getvalue()
+    begin = data.index(b"IDAT") + 4
+    samples = zlib.decompress(data[begin : data.index(b"IEND") - 8])
+    kept = zlib.compress(samples[: int(len(samples) * share)])
+    return data[: begin - 8] + chunk(b"IDAT", kept) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1"])
+def test_a_png_whose_samples_end_early(mode: str) -> None:
+    """A PNG that holds fewer rows than it says is given with its flaw; black rows are none."""
+    assert "lower part" in read(short_png(drawn().convert(mode), 0.6)).flaw
+    black_below = drawn()
+    black_below.paste((0, 0, 0), (0, HEIGHT // 2, WIDTH, HEIGHT))
+    assert not read(short_png(black_below.convert(mode), 1)).flaw
