@@ -177,7 +177,7 @@ def process(task: Task, bench: Bench) -> Outcome:
     except (HoldError, JournalError) as error:
         return _held(error)
     try:
-        done = Done() if is_published else _cut_and_publish(task, job, bench)
+        job, done = (job, Done()) if is_published else _cut_and_publish(task, job, bench)
         moved, stays = _dispose(task, job, bench)
         bench.journal.finish(task.inbox.path, job, moved=moved, stays=bool(stays))
         done = replace(done, stays=stays)
@@ -343,7 +343,8 @@ def _find_done(task: Task, bench: Bench) -> Job | None:
     return None
 
 
-def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
+def _cut_and_publish(task: Task, job: Job, bench: Bench) -> tuple[Job, Done]:
+    """Cut the picture and put its outputs out; give the job as it came out, and what to say."""
     inbox = task.inbox
     if task.attempts >= DEATHS:
         raise _deadly(task, bench)
@@ -364,7 +365,7 @@ def _cut_and_publish(task: Task, job: Job, bench: Bench) -> Done:
         provider=done.provider,
         stamps=stamps,
     )
-    return done
+    return job, done
 
 
 def _deadly(task: Task, bench: Bench) -> PictureError:

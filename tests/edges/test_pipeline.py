@@ -831,6 +831,19 @@ def test_the_place_of_a_source_is_taken(shop: Shop) -> None:
     assert shop.entry("a.jpg").moved_to == str(shop.outbox / "processed" / "a-jpg.jpg")
 
 
+def test_all_places_are_taken(shop: Shop) -> None:
+    """Where a job comes out under another name, its source goes where the journal says."""
+
+    def meanwhile() -> None:
+        (shop.outbox / "a.png").write_bytes(b"theirs")
+
+    shop.sessions.first = meanwhile
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg", source="move"), Done)
+    assert shop.out() == ["a-jpg.png", "a.png", "processed/a-jpg.jpg"]
+    assert shop.entry("a.jpg").moved_to == str(shop.outbox / "processed" / "a-jpg.jpg")
+
+
 def test_reasons_of_others_are_kept(shop: Shop) -> None:
     """A file that is in a reason's place, in failed/ or review/, is not written over."""
     for folder in ("failed", "review"):
