@@ -47,8 +47,7 @@ _NOTHING = Sighting("", 0, 0, 0, 0)
 
 def _may_be_dropped_again(known: Known, sighting: Sighting) -> bool:
     """Whether something happened to a picture after it was cut; a worker finds out what."""
-    other_file = 0 not in {known.inode, sighting.inode} and known.inode != sighting.inode
-    return other_file or sighting.ctime_ns / 1e9 > known.ended_at
+    return known.ctime_ns not in {0, sighting.ctime_ns}
 
 
 def pause(first: float, times: int) -> float:

@@ -241,19 +241,20 @@ def look(root: Path, path: str, *, inodes: bool = True) -> Sighting | None:
         raise
 
 
-def came_after(root: Path, source: Sighting, inode: int, when: float) -> bool:
-    """Whether a file came to its path after a moment (seconds since the epoch), not only changed.
+def came_after(root: Path, source: Sighting, inode: int, ctime_ns: int) -> bool:
+    """Whether a file is another than the one of which these are known, not only touched since.
 
-    It did if it has another number than it had then (0: not known), or was made later.
+    It is if it has another number (0: not known), or was made after that one last changed. Both
+    times are of the same clock, the file system's.
     """
     if inode and source.inode and source.inode != inode:
         return True
-    born = _born(root / source.path)
-    return born is not None and born > when
+    born_ns = _born_ns(root / source.path)
+    return born_ns is not None and born_ns > ctime_ns
 
 
-def _born(path: Path) -> float | None:
-    """Give when a file was made, in seconds since the epoch, where that is kept (statx(2))."""
+def _born_ns(path: Path) -> int | None:
+    """Give when a file was made, in nanoseconds, where that is kept (statx(2))."""
     statx = getattr(ctypes.CDLL(None), "statx", None)
     if statx is None:
         return None
@@ -262,7 +263,7 @@ def _born(path: Path) -> float | None:
         return None
     (mask,) = struct.unpack_from("=I", found.raw)
     seconds, nanoseconds = struct.unpack_from("=qI", found.raw, _BORN_AT)
-    return float(seconds + nanoseconds / 1e9) if mask & _BORN else None
+    return int(seconds * 10**9 + nanoseconds) if mask & _BORN else None
 
 
 _AT_FDCWD, _NO_FOLLOW, _BORN = -100, 0x100, 0x800  # AT_SYMLINK_NOFOLLOW, STATX_BTIME

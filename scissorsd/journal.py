@@ -97,6 +97,7 @@ CREATE INDEX names_by_job ON names (job);
 # Came later; versions without it pass over it. A job without `inode` was begun by one of those.
 _ADDED = """
 ALTER TABLE jobs ADD COLUMN inode INTEGER;  -- the source's number; 0 where none is kept
+ALTER TABLE jobs ADD COLUMN ctime_ns INTEGER;  -- when it or its attributes last changed
 CREATE TABLE stamps (
     job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     place BLOB NOT NULL,          -- an absolute path
@@ -133,7 +134,7 @@ class Known:
     state: State
     removed: bool  # ended, and its source moved or deleted: a file there now is a new one
     inode: int = 0  # of the source; 0: not known
-    ended_at: float = 0.0  # seconds since the epoch
+    ctime_ns: int = 0  # of the source, as it was cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +239,8 @@ class Journal:
     def _known_in(self, inbox: str) -> dict[str, Known]:
         if inbox not in self._known:
             rows = self._db.execute(
-                "SELECT path, size, mtime_ns, state, source, set_aside, ended_at, inode FROM jobs"
-                " WHERE inbox = ? ORDER BY turn",
+                "SELECT path, size, mtime_ns, state, source, set_aside, inode, ctime_ns"
+                " FROM jobs WHERE inbox = ? ORDER BY turn",
                 (os.fsencode(inbox),),
             )
             self._known[inbox] = {os.fsdecode(row["path"]): _known(row) for row in rows}
@@ -323,6 +324,7 @@ class Journal:
                 "turn": turn,
                 "begun_at": time.time(),
                 "inode": job.source.inode,
+                "ctime_ns": job.source.ctime_ns,
             }
             if row is None:
                 values |= {
@@ -433,8 +435,7 @@ class Journal:
         `moved` is the source where it is now; it `stays` where no place for it could be had.
         """
         with self._transaction("finish") as db:
-            now = time.time()
-            self._update(job.id, state="done", attempts=0, reason="", ended_at=now)
+            self._update(job.id, state="done", attempts=0, reason="", ended_at=time.time())
             if stays:
                 self._update(job.id, source="keep", moved_to=b"")
             if moved is not None:
@@ -447,7 +448,7 @@ class Journal:
                 (os.fsencode(inbox), os.fsencode(job.source.path), job.id),
             )
             removed = job.rule.source != "keep" and not stays
-            self._remember(inbox, job, "done", removed=removed, ended_at=now)
+            self._remember(inbox, job, "done", removed=removed)
 
     def fail(
         self, inbox: Path, job: Job, reason: str, set_aside: Sequence[str], *, verdict: str = ""
@@ -462,7 +463,6 @@ class Journal:
                 " AND (SELECT published FROM jobs WHERE id = job) = '[]'",
                 (job.id,),
             )
-            now = time.time()
             self._update(
                 job.id,
                 state="failed",
@@ -470,7 +470,7 @@ class Journal:
                 reason=_storable(reason),
                 verdict=verdict,
                 set_aside=json.dumps(list(set_aside)),
-                ended_at=now,
+                ended_at=time.time(),
             )
             # A file that is replaced again and again by what cannot be cut is one failure.
             db.execute(
@@ -484,7 +484,7 @@ class Journal:
                 ),
             )
             removed = job.rule.source != "keep" and len(set_aside) > 1
-            self._remember(inbox, job, "failed", removed=removed, ended_at=now)
+            self._remember(inbox, job, "failed", removed=removed)
 
     def setting_aside(self, job: Job, reason: str, places: Sequence[str]) -> bool:
         """Record, before it is done, where a failed picture is set aside; false if others go there.
@@ -569,16 +569,9 @@ class Journal:
                 db.execute("DELETE FROM jobs WHERE id = ?", (entry.id,))
             self._recall(entry.inbox, entry.path)
 
-    def _remember(
-        self,
-        inbox: Path,
-        job: Job,
-        state: State,
-        *,
-        removed: bool = False,
-        ended_at: float = 0.0,
-    ) -> None:
-        known = Known(job.source.version, state, removed, job.source.inode, ended_at)
+    def _remember(self, inbox: Path, job: Job, state: State, *, removed: bool = False) -> None:
+        source = job.source
+        known = Known(source.version, state, removed, source.inode, source.ctime_ns)
         self._known_in(str(inbox))[job.source.path] = known
 
     # --- stamps ------------------------------------------------------------------------------
@@ -901,7 +894,8 @@ def _has_stamps(db: sqlite3.Connection) -> bool:
 
 def _known(row: sqlite3.Row) -> Known:
     version = row["size"], row["mtime_ns"]
-    return Known(version, row["state"], _removed(row), row["inode"] or 0, row["ended_at"])
+    inode, ctime_ns = row["inode"] or 0, row["ctime_ns"] or 0
+    return Known(version, row["state"], _removed(row), inode, ctime_ns)
 
 
 def _stamp(row: sqlite3.Row) -> Stamp:

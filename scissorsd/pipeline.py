@@ -193,7 +193,7 @@ def _why_left_alone(task: Task, bench: Bench) -> LeftAlone | None:
         return LeftAlone(f"it is a file of scissorsd's own, {own}, seen by another path", echo=True)
     if task.done is None:
         return None
-    if not folders.came_after(task.inbox.path, task.source, task.done.inode, task.done.ended_at):
+    if not folders.came_after(task.inbox.path, task.source, task.done.inode, task.done.ctime_ns):
         return LeftAlone("it was cut, and only its attributes were touched since")
     outputs = bench.journal.outputs_of(task.inbox.path, task.source)
     if all(folders.exists(Path(path)) for path in outputs):

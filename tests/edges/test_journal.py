@@ -106,7 +106,7 @@ def test_a_whole_life(journal: Journal, restarted: Callable[[], Journal], path: 
     (entry,) = journal.of_source(INBOX, path)
     known = journal.known(INBOX, path)
     assert known == journals.Known(
-        source.version, "done", removed=True, inode=source.inode, ended_at=entry.ended_at
+        source.version, "done", removed=True, inode=source.inode, ctime_ns=source.ctime_ns
     )
     assert (entry.path, entry.source) == (path, str(INBOX / path))
     assert entry.published == tuple(str(OUTBOX / name) for name in names(job))
