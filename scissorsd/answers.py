@@ -21,7 +21,7 @@ from scissorsd.core.settling import Sighting
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.journal import FILE, Entry, Journal
 from scissorsd.logs import one_line, plain
-from scissorsd.pipeline import is_note_of, own_file
+from scissorsd.pipeline import is_reason_for, own_file
 from scissorsd.standing import InboxStanding, Standing, kinds_of_held
 from scissorsd.states import DEFAULT_CONFIG, State, is_own
 
@@ -435,7 +435,7 @@ def _again(journal: Journal, entry: Entry) -> str:
             ) from error
     elif not source.exists():
         return f"{source} is no longer there; nothing to take again."
-    if note.name and is_note_of(source, note):
+    if note.name and is_reason_for(source, note):
         folders.remove(note)
     journal.ask_again(entry.id)
     return f"{source} will be taken again."

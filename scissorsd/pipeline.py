@@ -518,9 +518,9 @@ def _what_then(rule: Rule, verdict: Verdict) -> str:
 
 def _dispose(task: Task, job: Job, bench: Bench) -> tuple[Stamp | None, str]:
     """Do with the source as the rule says; give where it was moved to, or why it has to stay."""
-    for note in _reason_files(task, bench):
-        if _is_note_of(task, Path(note)):
-            folders.remove(Path(note))
+    for note in map(Path, _reason_files(task, bench)):
+        if is_reason_for(task.inbox.path / task.source.path, note):
+            folders.remove(note)
     if job.rule.source == "delete":
         folders.delete(task.inbox.path, task.source)
     if job.rule.source != "move":
@@ -736,12 +736,19 @@ def _free_note(task: Task, place: Path, others: Collection[Path]) -> Path:
 
 
 def _is_note_of(task: Task, place: Path) -> bool:
-    return is_note_of(task.inbox.path / task.source.path, place)
-
-
-def is_note_of(picture: Path, place: Path) -> bool:
     """Whether the file at a place is the reason that was given for this picture."""
-    return _picture_line(picture) in folders.content(place).splitlines()
+    line = _picture_line(task.inbox.path / task.source.path)
+    return line in folders.content(place).splitlines()
+
+
+def is_reason_for(picture: Path, place: Path) -> bool:
+    """Whether a file, where the journal has a picture's reason, is one for a picture so called.
+
+    It may name the picture by another path, by which its inbox was known then.
+    """
+    name = _picture_line(Path("/") / picture.name).removeprefix(_PICTURE)
+    lines = folders.content(place).splitlines()
+    return any(line.startswith(_PICTURE) and line.endswith(name) for line in lines)
 
 
 def _reason_file(picture: Path, naming: Naming) -> Path:
@@ -762,4 +769,7 @@ def _note(task: Task, text: str) -> bytes:
 
 def _picture_line(picture: Path) -> bytes:
     """Give the line of a reason file that tells whose it is."""
-    return b"Picture: " + os.fsencode(repr(str(picture))[1:-1])
+    return _PICTURE + os.fsencode(repr(str(picture))[1:-1])
+
+
+_PICTURE = b"Picture: "

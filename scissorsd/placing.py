@@ -54,20 +54,13 @@ def take(origin: Path, place: Path, *, tag: str = "") -> None:
     left by a process that was killed is known again.
     """
     mark = _MARK + (tag or secrets.token_hex(8)).encode()
-    for way in (_link_and_unlink, _rename_without_replacing):
-        try:
-            way(origin, place)
-        except FileExistsError:
-            if not _is_marked(place, mark):
-                raise
-            origin.rename(place)
-            return
-        except OSError as error:
-            if error.errno not in _LACKING:
-                raise
-        else:
-            return
-    _hold_and_rename(origin, place, mark)
+    try:
+        if not (_link_and_unlink(origin, place) or _rename_without_replacing(origin, place)):
+            _hold_and_rename(origin, place, mark)
+    except FileExistsError:
+        if not _is_marked(place, mark):
+            raise
+        origin.rename(place)
 
 
 def is_held(place: Path, tag: str) -> bool:
@@ -75,14 +68,18 @@ def is_held(place: Path, tag: str) -> bool:
     return bool(tag) and _is_marked(place, _MARK + tag.encode())
 
 
-def _rename_without_replacing(origin: Path, place: Path) -> None:
+def _rename_without_replacing(origin: Path, place: Path) -> bool:
+    """Do so; false where this cannot be done here."""
     rename = _call("renameat2")
     if rename is None or _file_system(place.parent) in _REMOTE:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        return False
     old, new = os.fsencode(origin), os.fsencode(place)
-    if rename(_AT_FDCWD, old, _AT_FDCWD, new, _NO_REPLACE) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(origin), None, str(place))
+    if rename(_AT_FDCWD, old, _AT_FDCWD, new, _NO_REPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _LACKING:
+        return False
+    raise OSError(number, os.strerror(number), str(origin), None, str(place))
 
 
 def _file_system(folder: Path) -> int:
@@ -101,18 +98,24 @@ def _call(name: str) -> Callable[..., int] | None:
     return call
 
 
-def _link_and_unlink(origin: Path, place: Path) -> None:
+def _link_and_unlink(origin: Path, place: Path) -> bool:
+    """Do so; false where this cannot be done here."""
     try:
         os.link(origin, place, follow_symlinks=False)
-    except OSError:
+    except OSError as error:
         # else linked all the same: killed then, asked twice (NFS), or the answer was lost (SMB)
         if not is_same_file(origin, place) or _is_one_name(origin, place):
+            if error.errno in _LACKING:
+                return False
             raise
     try:
         origin.unlink()
     except OSError:
         if os.path.lexists(origin):  # else its answer was lost
+            with suppress(OSError):
+                place.unlink()  # the file has its old name still, and is not to have two
             raise
+    return True
 
 
 def _is_one_name(one: Path, other: Path) -> bool:

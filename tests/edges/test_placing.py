@@ -11,7 +11,7 @@ import pytest
 
 from scissorsd import placing
 
-Way = Callable[[Path, Path], None]
+Way = Callable[[Path, Path], object]
 
 
 def by_place_holder(origin: Path, place: Path) -> None:
@@ -117,9 +117,8 @@ def test_a_killed_place_holder_is_ones_own(tmp_path: Path, monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(placing, "_LACKING", {errno.EPERM})
         patch.setattr("scissorsd.placing.os.link", raising(errno.EPERM))
-        patch.setattr(placing, "_rename_without_replacing", raising(errno.EPERM))
+        patch.setattr(placing, "_rename_without_replacing", lambda *_: False)
         patch.setattr(Path, "rename", die)
         with pytest.raises(KeyboardInterrupt):
             placing.take(put(tmp_path / "draft", b"whole"), place, tag="mine")
@@ -155,6 +154,22 @@ def test_a_link_that_was_made_and_failed(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("scissorsd.placing.os.link", lost)
     placing.take(put(tmp_path / "draft", b"whole"), tmp_path / "a.png")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"whole"}
+
+
+def test_an_old_name_that_cannot_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file may not lose its old name it gets no new one, and the reason is told."""
+    draft = put(tmp_path / "draft", b"whole")
+    honest = Path.unlink
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        if path == draft:
+            raise OSError(errno.EACCES, "Permission denied")
+        honest(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        placing.take(draft, tmp_path / "a.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["draft"]
 
 
 def test_a_place_that_is_the_file_itself(tmp_path: Path) -> None:
