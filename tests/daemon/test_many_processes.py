@@ -16,7 +16,7 @@ from .rivals import Contest, digests
 # Folders to hold the contest in besides those of the tests, each by one path or by several, as
 # `SCISSORSD_SHARED_FOLDERS=/mnt/smb=/mnt/smb2,/mnt/nfs=/mnt/nfs2`.
 SHARED = os.environ.get("SCISSORSD_SHARED_FOLDERS", "")
-ROUNDS = int(os.environ.get("SCISSORSD_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("SCISSORSD_ROUNDS", "2"))
 
 
 @pytest.fixture
