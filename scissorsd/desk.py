@@ -147,7 +147,8 @@ class Desk:
         if rule is None or rule.skip:
             self.settler.gone(path)
         elif self.settler.saw(sighting, now):
-            log.debug("picture.settled", inbox=self.name, source=path, rule=rule.name)
+            if not self._was_cut(sighting):  # else it is only to be seen whether it came anew
+                log.debug("picture.settled", inbox=self.name, source=path, rule=rule.name)
             self.held.pop(path, None)
             self.ready[path] = (now, sighting)
 
@@ -160,6 +161,11 @@ class Desk:
         if known.state == "done" and _may_be_dropped_again(known, sighting):
             return self._is_left_alone(sighting)
         return known.state in {"done", "failed"}
+
+    def _was_cut(self, sighting: Sighting) -> bool:
+        known = self.journal.known(self.inbox.path, sighting.path)
+        same = known is not None and known.version == sighting.version
+        return known is not None and same and known.state == "done" and not known.removed
 
     def _is_left_alone(self, sighting: Sighting) -> bool:
         return self.left_alone.get(sighting.path) == (sighting, sighting.ctime_ns)
