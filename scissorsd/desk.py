@@ -45,11 +45,6 @@ class Hold:
 _NOTHING = Sighting("", 0, 0, 0, 0)
 
 
-def _may_be_dropped_again(known: Known, sighting: Sighting) -> bool:
-    """Whether something happened to a picture after it was cut; a worker finds out what."""
-    return known.ctime_ns not in {0, sighting.ctime_ns}
-
-
 def pause(first: float, times: int) -> float:
     """Give the seconds to wait after so many times in vain."""
     return float(min(first * 2 ** min(times, 16), LONGEST_PAUSE))
@@ -147,7 +142,8 @@ class Desk:
         if rule is None or rule.skip:
             self.settler.gone(path)
         elif self.settler.saw(sighting, now):
-            if not self._was_cut(sighting):  # else it is only to be seen whether it came anew
+            # One that was cut as it is did not settle anew: it is to be seen whether it came anew.
+            if self.again is not None or self._cut_before(sighting) is None:
                 log.debug("picture.settled", inbox=self.name, source=path, rule=rule.name)
             self.held.pop(path, None)
             self.ready[path] = (now, sighting)
@@ -156,19 +152,20 @@ class Desk:
         known = self.journal.known(self.inbox.path, sighting.path)
         if self.again is not None and sighting.path not in self.again:
             return False
+        if self.left_alone.get(sighting.path) == (sighting, sighting.ctime_ns):
+            return True
         if known is None or known.version != sighting.version or known.removed:
-            return self._is_left_alone(sighting)
-        if known.state == "done" and _may_be_dropped_again(known, sighting):
-            return self._is_left_alone(sighting)
-        return known.state in {"done", "failed"}
+            return False
+        # Something happened to it after it was cut: a worker finds out what.
+        is_touched = known.ctime_ns not in {0, sighting.ctime_ns}
+        return known.state == "failed" or (known.state == "done" and not is_touched)
 
-    def _was_cut(self, sighting: Sighting) -> bool:
+    def _cut_before(self, sighting: Sighting) -> Known | None:
+        """Give what is known of a picture that was cut as it is now and was to stay; else None."""
         known = self.journal.known(self.inbox.path, sighting.path)
-        same = known is not None and known.version == sighting.version
-        return known is not None and same and known.state == "done" and not known.removed
-
-    def _is_left_alone(self, sighting: Sighting) -> bool:
-        return self.left_alone.get(sighting.path) == (sighting, sighting.ctime_ns)
+        if known is None or known.version != sighting.version or known.removed:
+            return None
+        return known if known.state == "done" else None
 
     def _is_in_hand(self, sighting: Sighting) -> bool:
         task = self.working.get(sighting.path)
@@ -241,9 +238,6 @@ class Desk:
 
     def _task(self, sighting: Sighting, rule: Rule, settled_at: float) -> Task:
         hold = self.held.get(sighting.path)
-        known = self.journal.known(self.inbox.path, sighting.path)
-        is_done = known is not None and known.state == "done" and not known.removed
-        same = is_done and known is not None and known.version == sighting.version
         return Task(
             inbox=self.inbox,
             inbox_root=self.inbox_root,
@@ -254,7 +248,7 @@ class Desk:
             attempts=self.suspects.get(sighting.path, 0),
             journal_lost=sighting.path in self.old,
             last_look=hold is not None and hold.looks >= self.looks - 1,
-            done=known if same and self.again is None else None,
+            done=self._cut_before(sighting) if self.again is None else None,
         )
 
     # --- holding -----------------------------------------------------------------------------
@@ -271,7 +265,7 @@ class Desk:
         if isinstance(outcome, Held):
             self._hold(task, outcome, now)
         else:
-            if not isinstance(outcome, Changed):
+            if not isinstance(outcome, Changed | LeftAlone):
                 self._wake(now)
             self.old.discard(path)
             hold = self.held.get(path)

@@ -358,7 +358,7 @@ def stage(files: Sequence[tuple[Path, bytes]], *, tag: str) -> tuple[Stamp, ...]
             make_folder(path.parent)
             with held(f"write {path}"):
                 temporary = placing.temporary(path.parent, tag)
-                staged.append(Stamp(str(path), b"", 0, 0, 0, str(temporary)))
+                staged.append(Stamp(str(path), b"", 0, 0, str(temporary)))
                 status = _write_synced(temporary, content)
                 staged[-1] = _stamp(path, status, _digest(content), temporary)
     except BaseException:
@@ -463,15 +463,6 @@ def stamped(place: Path) -> Stamp | None:
             raise
 
 
-def is_there(stamp: Stamp, source: Sighting) -> bool:
-    """Whether a sighted file is the one at the stamp's place, seen by another path."""
-    try:
-        status = Path(stamp.place).lstat()
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == (source.device, source.inode or status.st_ino)
-
-
 def make_folder(folder: Path) -> None:
     """Make a folder for outputs, and those above it, unless they are there."""
     if folder.is_dir():
@@ -491,8 +482,7 @@ def _write_synced(path: Path, content: bytes) -> os.stat_result:
 
 def _stamp(place: Path, status: os.stat_result, digest: bytes, temporary: Path | None) -> Stamp:
     staged_as = "" if temporary is None else str(temporary)
-    mtime_ns = _folded(status.st_mtime_ns)
-    return Stamp(str(place), digest, status.st_size, mtime_ns, status.st_ino, staged_as)
+    return Stamp(str(place), digest, status.st_size, _folded(status.st_mtime_ns), staged_as)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -104,7 +104,6 @@ CREATE TABLE stamps (
     digest BLOB NOT NULL,         -- of the file's content
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL,
     temporary BLOB NOT NULL       -- its name until it is in its place; empty: it was seen there
 );
 CREATE INDEX stamps_by_place ON stamps (place);
@@ -584,15 +583,14 @@ class Journal:
 
     def _insert_stamp(self, job: Job, stamp: Stamp) -> None:
         self._db.execute(
-            "INSERT INTO stamps (job, place, digest, size, mtime_ns, inode, temporary)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO stamps (job, place, digest, size, mtime_ns, temporary)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             (
                 job.id,
                 os.fsencode(stamp.place),
                 stamp.digest,
                 stamp.size,
                 stamp.mtime_ns,
-                stamp.inode,
                 os.fsencode(stamp.temporary),
             ),
         )
@@ -628,7 +626,7 @@ class Journal:
         return [
             stamp
             for stamp, job in self._stamped(_LIKE, *source.version)
-            if stamp.fits(source) and self._comes_from(job, os.fsencode(inbox))
+            if self._comes_from(job, os.fsencode(inbox))
         ]
 
     def _comes_from(self, job: sqlite3.Row, inbox: bytes) -> bool:
@@ -904,7 +902,6 @@ def _stamp(row: sqlite3.Row) -> Stamp:
         digest=row["digest"],
         size=row["size"],
         mtime_ns=row["mtime_ns"],
-        inode=row["inode"],
         temporary=os.fsdecode(row["temporary"]),
     )
 

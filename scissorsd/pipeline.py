@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from scissorsd import faults, folders, images
+from scissorsd import faults, folders, images, placing
 from scissorsd.config import Inbox, Limits
 from scissorsd.core.canvas import asks_nothing, framed_size
 from scissorsd.core.catalogue import Model
@@ -207,8 +207,8 @@ def own_file(inbox: Path, source: Sighting, journal: Journal) -> str:
     So it does where the outbox can be seen within the inbox, through a bind mount or a link: it
     would be cut again and again. Nothing where it is none.
     """
-    stamps = journal.stamps_like(source, inbox)
-    return next((stamp.place for stamp in stamps if folders.is_there(stamp, source)), "")
+    places = (stamp.place for stamp in journal.stamps_like(source, inbox))
+    return next((p for p in places if placing.is_same_file(Path(p), inbox / source.path)), "")
 
 
 def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
@@ -558,7 +558,7 @@ def _moved(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
 
 def _redirected(task: Task, job: Job, bench: Bench, naming: Naming, avoid: Collection[str]) -> Job:
     """Choose another place for the source, and journal it."""
-    for place in destinations(task.rule, task.source.path, naming):
+    for place in destinations(job.rule, task.source.path, naming):
         is_free = str(task.inbox.outbox / place) not in avoid
         is_free = is_free and not _is_taken(task, place, bench, naming)
         if is_free and bench.journal.redirect(job, place):

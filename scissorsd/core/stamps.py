@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from scissorsd.core.settling import Sighting
-
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -13,10 +11,4 @@ class Stamp:
     digest: bytes  # BLAKE2b of its content, 16 bytes; none of a source that was only renamed
     size: int  # bytes
     mtime_ns: int
-    inode: int
     temporary: str = ""  # the name that it has until it is in its place; "" once it is known to be
-
-    def fits(self, sighting: Sighting) -> bool:
-        """Whether the file of a sighting may be this one: the inode only where it is kept."""
-        version = (self.size, self.mtime_ns) == sighting.version
-        return version and sighting.inode in {0, self.inode}

@@ -1,6 +1,7 @@
 import errno
 import io
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -831,6 +832,20 @@ def test_the_place_of_a_source_is_taken(shop: Shop) -> None:
     assert shop.entry("a.jpg").moved_to == str(shop.outbox / "processed" / "a-jpg.jpg")
 
 
+def test_a_place_taken_after_the_rule_changed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that is still to be moved under an older rule finds another place, too."""
+    shop.put("a.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "move", die_of_power)
+        with pytest.raises(PowerCutError):
+            shop.cut("a.jpg", source="move")
+    (shop.outbox / "processed").mkdir()
+    (shop.outbox / "processed" / "a.jpg").write_bytes(b"theirs")
+    shop.journal.reload()
+    assert isinstance(shop.cut("a.jpg", source="keep"), Done)
+    assert shop.out() == ["a.png", "processed/a-jpg.jpg", "processed/a.jpg"]
+
+
 def test_all_places_are_taken(shop: Shop) -> None:
     """Where a job comes out under another name, its source goes where the journal says."""
 
@@ -982,6 +997,16 @@ def test_an_output_is_never_cut(shop: Shop) -> None:
         assert outcome.echo
         assert str(shop.outbox / name) in outcome.reason
     assert shop.out() == ["a.png", "processed/a.jpg"]
+
+
+def test_a_copy_of_ours_is_a_picture(shop: Shop) -> None:
+    """A moved source that is copied back is cut, also where files keep no number (SMB, FAT)."""
+    shop.put("a.jpg")
+    assert isinstance(shop.cut("a.jpg", source="move"), Done)
+    shutil.copy2(shop.outbox / "processed" / "a.jpg", shop.inbox / "back.jpg")
+    task = shop.task("back.jpg")
+    unnumbered = replace(task, source=replace(task.source, inode=0))
+    assert isinstance(pipeline.process(unnumbered, shop.bench), Done)
 
 
 def test_an_output_that_was_moved_is_a_picture(shop: Shop) -> None:
