@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import get_args
@@ -151,7 +152,7 @@ def why(state: State, path: Path) -> Iterator[str]:
     entries = journal.of_source(inbox.path, relative) if journal is not None else []
     hindrance = _why_not_to_be_seen(state, inbox)
     if hindrance:  # a share that hangs would hang us too, and gone is not empty
-        yield from (_told(state, entry) for entry in entries)
+        yield from (_told(state, entry, look=False) for entry in entries)
         yield hindrance
         return
     try:
@@ -307,12 +308,15 @@ def _why_not_to_be_seen(state: State, inbox: Inbox) -> str:
     return ""
 
 
-def _told(state: State, entry: Entry) -> str:
+def _told(state: State, entry: Entry, *, look: bool = True) -> str:
+    """Say how it stands; with a `look` at its outputs, but where a share is known to hang."""
     when = _moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)
     match entry.state:
         case "done":
-            fate = ", ".join(map(_with_whether_gone, entry.published)) or "nothing"
+            gone = _gone(entry) if look else set()
+            outputs = (f"{p} (no longer there)" if p in gone else p for p in entry.published)
+            fate = ", ".join(outputs) or "nothing"
             verdict = f", verdict {entry.verdict}" if entry.verdict else ""
             moved = f" The picture itself is now {entry.moved_to}." if entry.moved_to else ""
             return f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}.{moved}"
@@ -335,12 +339,17 @@ def _told(state: State, entry: Entry) -> str:
             return f"It is being cut under the rule {entry.rule!r}, since {when}."
 
 
-def _with_whether_gone(output: str) -> str:
+def _gone(entry: Entry) -> set[str]:
+    """Give those of its outputs that are no longer there; what cannot be looked at may be."""
+    looks = {path: partial(_may_be_there, Path(path)) for path in entry.published}
+    return {path for path, is_there in places.patiently(looks).items() if not is_there}
+
+
+def _may_be_there(path: Path) -> bool:
     try:
-        gone = not folders.exists(Path(output))
-    except ScissorsError:  # the outbox is away, say
-        return output
-    return f"{output} (no longer there)" if gone else output
+        return folders.exists(path)
+    except ScissorsError:  # denied, say
+        return True
 
 
 def _moment(seconds: float) -> str:
@@ -405,7 +414,7 @@ def _failed(state: State, journal: Journal, path: Path) -> Entry:
 
 def _lacks_outputs(entry: Entry) -> bool:
     """Whether it was cut, and what came of it is no longer all there."""
-    return entry.state == "done" and not all(folders.exists(Path(p)) for p in entry.published)
+    return entry.state == "done" and bool(_gone(entry))
 
 
 def _check_inbox(state: State, entry: Entry) -> None:

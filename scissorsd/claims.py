@@ -6,6 +6,7 @@ whatever that dies of, and it leaves nothing behind. Where there are no such nam
 or from one container to another), nothing is claimed.
 """
 
+import errno
 import hashlib
 import os
 import socket
@@ -29,14 +30,12 @@ class Claims:
     def take(self, inbox: Location, outbox: Location) -> str:
         """Claim a pair of folders; give which process has claimed them already, or nothing."""
         for name in _names(inbox, outbox) - self._held.keys():
-            claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
-                claim.bind(name)
-                claim.listen()
-            except OSError:
-                claim.close()
-                return f"process {_owner(name) or 'of another user or container'}"
-            self._held[name] = claim
+                self._held[name] = _bound(name)
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    return f"process {_owner(name) or 'of another user or container'}"
+                # a sandbox without such sockets, or none left: nothing is claimed
         return ""
 
     def keep(self, pairs: Iterable[tuple[Location, Location]]) -> None:
@@ -48,6 +47,17 @@ class Claims:
     def close(self) -> None:
         """Let go of all."""
         self.keep(())
+
+
+def _bound(name: str) -> socket.socket:
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(name)
+        claim.listen()
+    except OSError:
+        claim.close()
+        raise
+    return claim
 
 
 def _names(inbox: Location, outbox: Location) -> set[str]:

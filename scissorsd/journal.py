@@ -796,7 +796,20 @@ class Journal:
                 " set_aside = replace(set_aside, ?, ?) WHERE outbox = ?",
                 (os.fsencode(new), *paths, *paths, os.fsencode(old)),
             )
+            for column in ("place", "temporary"):
+                self._respell_stamps(column, os.fsencode(before), os.fsencode(after))
             self._known.clear()
+
+    def _respell_stamps(self, column: str, before: bytes, after: bytes) -> None:
+        rows = self._db.execute(f"SELECT rowid, {column} FROM stamps").fetchall()  # noqa: S608 - our own column names
+        self._db.executemany(
+            f"UPDATE stamps SET {column} = ? WHERE rowid = ?",  # noqa: S608 - the same
+            [
+                (after + path.removeprefix(before), row)
+                for row, path in rows
+                if path.startswith(before)
+            ],
+        )
 
     # --- SQL ---------------------------------------------------------------------------------
 

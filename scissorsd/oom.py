@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from scissorsd import placing
 from scissorsd.machine import groups
 
 FILE = "oom.json"
@@ -88,9 +89,8 @@ class Watch:
         now = counted(), doing
         if now != self._kept:
             with suppress(OSError):  # its disk is full, say
-                temporary = self._file.with_name(f"{FILE}.tmp")
-                temporary.write_text(json.dumps({**asdict(now[0]), "doing": doing}))
-                temporary.replace(self._file)
+                counts = json.dumps({**asdict(now[0]), "doing": doing})
+                placing.write_whole(self._file, counts.encode())
                 self._kept = now
 
     def end(self) -> None:

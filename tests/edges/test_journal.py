@@ -12,6 +12,7 @@ import pytest
 from scissorsd import journal as journals
 from scissorsd.core.rules import Job, Output, Rule, SourceAction, in_review, plan
 from scissorsd.core.settling import Sighting
+from scissorsd.core.stamps import Stamp
 from scissorsd.errors import EXIT_BAD_CONFIG, JournalError, JournalVersionError
 from scissorsd.journal import Journal
 
@@ -580,3 +581,14 @@ def test_faults_come_as_our_own_errors(journal: Journal) -> None:
     ):
         with pytest.raises(JournalError, match="closed"):
             use()
+
+
+def test_stamps_follow_their_folder(journal: Journal) -> None:
+    """Where an outbox is known by another path, our files there are known by it, too."""
+    job = begun(journal, picture(NOT_UTF8))
+    place, temporary = str(OUTBOX / NOT_UTF8), str(OUTBOX / ".scissorsd-1.tmp")
+    elsewhere = Stamp("/srv/shop/outbox-2/a.png", b"1", 1, 1, "/srv/shop/outbox-2/.b.tmp")
+    journal.stamp(job, [Stamp(place, b"1", 1, 1, temporary), elsewhere])
+    journal.respell_outbox(OUTBOX, Path("/mnt/out"))
+    moved = Stamp(f"/mnt/out/{NOT_UTF8}", b"1", 1, 1, "/mnt/out/.scissorsd-1.tmp")
+    assert journal.unplaced(job.id) == [moved, elsewhere]
