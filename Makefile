@@ -13,7 +13,7 @@
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCHMARKS ?= $(patsubst %,benchmarks/%.py,compare stages encoders startup report)
-FAULTS ?= $(wildcard $(patsubst %,tests/daemon/test_%.py,kills many_processes standstill restarts limits *_faults))
+FAULTS ?= $(wildcard $(patsubst %,tests/end_to_end/test_%.py,kills many_processes standstill restarts limits *_faults))
 DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known memory backlog report)
 
 bin := $(VENV)/bin

@@ -14,7 +14,7 @@ from bench import Figures, Goal, parser, place, table, write_config
 from pictures import lay_out, take
 from processes import Daemon
 
-from scissorsd import standing
+from scissorsd.records import status_file
 
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9)  # of the backlog done when it is asked what is left
 
@@ -52,7 +52,7 @@ def main() -> None:
     with Daemon(config, here.models) as daemon:
         for done in range(1, arguments.pictures + 1):
             job = daemon.wait("job.finished", done)
-            said = standing.read(folder / "state")
+            said = status_file.read(folder / "state")
             if said is not None and said.seconds_left is not None:
                 # The word may be a second old, and counts from then.
                 age = monotonic() - said.beat

@@ -19,9 +19,10 @@ from typing import Any
 
 import yaml
 
-from scissorsd import __version__, providers, weights
-from scissorsd.journal import FILE
+from scissorsd import __version__
+from scissorsd.inference import providers, weights
 from scissorsd.machine import cpu_name, has_bf16, usable_cpus
+from scissorsd.records.journal import FILE
 
 TESTS = Path(__file__).parent.parent / "tests"
 DARKNESS = "darkness"
@@ -126,7 +127,7 @@ def write_config(
     }
     if rule.get("model") == DARKNESS:
         sys.path.append(str(TESTS))
-        write = import_module("daemon.networks").write_darkness
+        write = import_module("end_to_end.networks").write_darkness
         values["custom_models"] = {DARKNESS: write(folder / f"{DARKNESS}.onnx")}
     path = folder / "scissorsd.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")

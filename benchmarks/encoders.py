@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from pictures import NAMES, take
 from PIL import Image
 
-from scissorsd import images
 from scissorsd.core import cutting
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import MaskOptions, Output
-from scissorsd.making import cut_out
-from scissorsd.sessions import Sessions
+from scissorsd.inference.sessions import Sessions
+from scissorsd.pictures import reading
+from scissorsd.pictures.cutting_out import cut_out
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Encoder = Callable[[Pixels], bytes]
@@ -76,7 +76,7 @@ def main() -> None:
 
 def cut(path: Path, sessions: Sessions) -> NDArray[np.uint8]:
     """Cut one picture."""
-    picture = images.read(path.read_bytes(), max_pixels=100_000_000)
+    picture = reading.read(path.read_bytes(), max_pixels=100_000_000)
     found = cut_out(picture, CATALOGUE["u2netp"], sessions, MaskOptions())
     return cutting.cutout(picture.rgb, found.mask)
 
@@ -132,7 +132,7 @@ def by_opencv(pixels: Pixels, level: int) -> bytes:
 
 def by_us(pixels: Pixels, output: Output) -> bytes:
     """Encode as an output of scissorsd."""
-    return images.encode(pixels, output, images.Metadata())
+    return reading.encode(pixels, output, reading.Metadata())
 
 
 def timed(encode: Callable[[], bytes], rounds: int) -> tuple[float, int]:

@@ -23,9 +23,9 @@ from pictures import lay_out, take
 from processes import Daemon
 
 from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.inference.io_binding import Allocate, Slots, cuda_runtime, page_locked, plain_memory
+from scissorsd.inference.providers import open_session
 from scissorsd.machine import usable_cpus
-from scissorsd.providers import open_session
-from scissorsd.slots import Allocate, Slots, cuda_runtime, page_locked, plain_memory
 
 HOLD = "--hold-all-memory"
 LEAST = 1 << 20  # bytes; what is left beside is less

@@ -16,10 +16,11 @@ from latency import latencies
 from pictures import take
 from processes import Daemon
 
-from scissorsd.config import Config, load
+from scissorsd.config import load
 from scissorsd.core.rules import plan
-from scissorsd.folders import scan
-from scissorsd.journal import FILE, Journal
+from scissorsd.folders.publishing import scan
+from scissorsd.records.journal import FILE, Journal
+from scissorsd.settings import Config
 
 IN_A_FOLDER = 1000
 BYTES = 3_000_000

@@ -28,15 +28,16 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image
 
-from scissorsd import logs, weights
+from scissorsd import logs
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD, Model
 from scissorsd.core.rules import MaskOptions
 from scissorsd.errors import ScissorsError
-from scissorsd.images import Picture, read
+from scissorsd.inference import weights
+from scissorsd.inference.providers import versions
+from scissorsd.inference.sessions import Opening, Sessions
 from scissorsd.machine import has_bf16, usable_cpus
-from scissorsd.making import cut_out
-from scissorsd.providers import versions
-from scissorsd.sessions import Opening, Sessions
+from scissorsd.pictures.cutting_out import cut_out
+from scissorsd.pictures.reading import Picture, read
 
 Mask = NDArray[np.float64]  # height × width, in [0, 1]
 
@@ -75,7 +76,7 @@ def main() -> None:
     folder = arguments.models
     native = has_bf16()
     if arguments.emulate_bf16:
-        mock.patch("scissorsd.providers.has_bf16", return_value=True).start()
+        mock.patch("scissorsd.inference.providers.has_bf16", return_value=True).start()
     logs.set_up(quiet=True)
     pictures = photographs()
     found = [one for name in MODELS for one in measured(name, folder, pictures)]

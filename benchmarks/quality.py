@@ -31,13 +31,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from processes import environment
 
-from scissorsd import images, logs, making
-from scissorsd.core import looks, masking
+from scissorsd import logs
+from scissorsd.core import masking, passes
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Edges, MaskOptions, Output
 from scissorsd.errors import ScissorsError
-from scissorsd.images import Picture
-from scissorsd.sessions import Sessions
+from scissorsd.inference.sessions import Sessions
+from scissorsd.pictures import cutting_out, reading
+from scissorsd.pictures.reading import Picture
 
 MAX_PIXELS = 250_000_000
 RIGHT = 0.9  # intersection over union with the truth, from which the subject counts as found
@@ -203,7 +204,7 @@ class Right:
 
     def __init__(self) -> None:
         self._alpha: Matte = np.zeros((1, 1), np.float32)
-        self._first: looks.Look | None = None
+        self._first: passes.Look | None = None
 
     def show(self, alpha: Matte) -> None:
         """Take the next picture's true alpha, or begin with the same once more."""
@@ -212,23 +213,23 @@ class Right:
     def run(self, _name: str, _input: NDArray[np.float32], /) -> tuple[NDArray[np.float32], str]:
         """Give the raw map; asked a second time, that of the box for which it is asked then."""
         seen = import_module("drawn_alphas").seen
-        box = looks.second_box(self._first) if self._first else None
+        box = passes.second_box(self._first) if self._first else None
         left, top, right, bottom = box or (0, 0, *self._alpha.shape[::-1])
         raw: NDArray[np.float32] = seen(self._alpha[top:bottom, left:right])
-        self._first = looks.Look(masking.normalised(raw), (left, top, right, bottom))
+        self._first = passes.Look(masking.normalised(raw), (left, top, right, bottom))
         return raw, "none"
 
 
-def cut(picture: Picture, network: Sessions | Right, model: str, edges: Edges) -> making.Cut:
+def cut(picture: Picture, network: Sessions | Right, model: str, edges: Edges) -> cutting_out.Cut:
     """Cut as the daemon does."""
-    return making.cut_out(picture, CATALOGUE[model], network, MaskOptions(edges=edges))
+    return cutting_out.cut_out(picture, CATALOGUE[model], network, MaskOptions(edges=edges))
 
 
 def cutouts(
     case: Case, network: Sessions | Right, model: str, rivals: dict[str, Path]
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Give each method's cutout of one picture (RGBA), and what the true alpha would make."""
-    picture = images.read(case.picture.read_bytes(), max_pixels=MAX_PIXELS)
+    picture = reading.read(case.picture.read_bytes(), max_pixels=MAX_PIXELS)
     true = mattes.read(case.truth)
     for edges in EDGES:
         if isinstance(network, Right):
@@ -239,15 +240,15 @@ def cutouts(
     for name, folder in rivals.items():
         yield name, theirs(folder, case)
     mask = np.rint(true * 255).astype(np.uint8)
-    known = making.Cut(mask, ours.judgement, "none", 0.0)
+    known = cutting_out.Cut(mask, ours.judgement, "none", 0.0)
     yield "true alpha, as it is", rendered(picture, known, AS_IS)
     yield "true alpha", rendered(picture, known, CLEAN)
     yield "true alpha, darkened as by rembg", darkened(picture.rgb, mask)
 
 
-def rendered(picture: Picture, ours: making.Cut, output: Output) -> NDArray[np.uint8]:
+def rendered(picture: Picture, ours: cutting_out.Cut, output: Output) -> NDArray[np.uint8]:
     """Give what is published, read back."""
-    return rgba(making.render(picture, ours, output, max_pixels=MAX_PIXELS))
+    return rgba(cutting_out.render(picture, ours, output, max_pixels=MAX_PIXELS))
 
 
 def rgba(data: bytes) -> NDArray[np.uint8]:
@@ -276,7 +277,7 @@ def masks(
 ) -> Iterator[tuple[str, str, NDArray[np.uint8], Path]]:
     """Give method, picture, mask and truth, for pictures whose truth is binary."""
     for case in cases:
-        picture = images.read(case.picture.read_bytes(), max_pixels=MAX_PIXELS)
+        picture = reading.read(case.picture.read_bytes(), max_pixels=MAX_PIXELS)
         for edges in EDGES:
             yield edges, case.name, cut(picture, network, arguments.model, edges).mask, case.truth
         for name, folder in rivals.items():

@@ -31,10 +31,11 @@ from quality import (
     use_drawings,
 )
 
-from scissorsd import images, logs
+from scissorsd import logs
 from scissorsd.core.rules import Edges, Output
-from scissorsd.images import Picture
-from scissorsd.sessions import Sessions
+from scissorsd.inference.sessions import Sessions
+from scissorsd.pictures import reading
+from scissorsd.pictures.reading import Picture
 
 MODEL = "u2net"
 FOLDER = Path(__file__).parent.parent / "docs"
@@ -91,7 +92,7 @@ def photographs(here: Place) -> Iterator[list[Pixels]]:
     theirs = cut_by_rembg(here, rembg_program(here.cache), MODEL, work, ["rembg"])["rembg"]
     network = sessions(here)
     for crop in PHOTOGRAPHS:
-        picture = images.read(packaged(crop.name).read_bytes(), max_pixels=MAX_PIXELS)
+        picture = reading.read(packaged(crop.name).read_bytes(), max_pixels=MAX_PIXELS)
         rembg = rgba((theirs / crop.name).with_suffix(".png").read_bytes())
         yield row(picture.rgb, [rembg, *(cutout(picture, network, way) for way in WAYS)], crop)
 
@@ -104,7 +105,7 @@ def drawn() -> Iterator[list[Pixels]]:
         drawing = import_module("drawn_alphas").draw(*crop.name.split(", "))
         data = BytesIO()
         Image.fromarray(drawing.rgb).save(data, "PNG", compress_level=1)
-        picture = images.read(data.getvalue(), max_pixels=MAX_PIXELS)
+        picture = reading.read(data.getvalue(), max_pixels=MAX_PIXELS)
         cutouts = []
         for way in WAYS:
             network.show(drawing.alpha)

@@ -26,10 +26,11 @@ from bench import Figures, Goal, parser, place, table
 from numpy.typing import NDArray
 from pictures import NAMES, take
 
-from scissorsd import images, logs, making
+from scissorsd import logs
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Edges, MaskOptions, Output
-from scissorsd.sessions import Sessions
+from scissorsd.inference.sessions import Sessions
+from scissorsd.pictures import cutting_out, reading
 
 MODEL = "u2net"
 MAX_PIXELS = 250_000_000
@@ -103,7 +104,7 @@ def maps(models: Path, paths: list[Path]) -> dict[Path, list[NDArray[np.float32]
     sessions = Sessions(models=CATALOGUE, folder=models, providers=["cpu"], precision="full")
     for path in paths:
         keeping = Keeping(sessions)
-        making.cut_out(read(path), CATALOGUE[MODEL], keeping, MaskOptions(edges="best"))
+        cutting_out.cut_out(read(path), CATALOGUE[MODEL], keeping, MaskOptions(edges="best"))
         kept[path] = keeping.maps
     sessions.close()
     return kept
@@ -128,7 +129,9 @@ def times(
     taken: dict[str, list[float]] = {"mask_s": [], "as_is_s": [], "clean_s": []}
     for _ in range(rounds + 1):
         began = process_time()
-        cut = making.cut_out(picture, CATALOGUE[MODEL], network.again(), MaskOptions(edges=edges))
+        cut = cutting_out.cut_out(
+            picture, CATALOGUE[MODEL], network.again(), MaskOptions(edges=edges)
+        )
         taken["mask_s"].append(process_time() - began)
         for colour in get_args(Output.__annotations__["colour"]):
             began = process_time()
@@ -141,7 +144,7 @@ def peaks(path: Path, kept: list[NDArray[np.float32]], edges: Edges, _: int) -> 
     """Trace the most memory held above the picture, while cutting and while cleaning colours."""
     picture, network = read(path), Kept(kept)
     start()
-    cut = making.cut_out(picture, CATALOGUE[MODEL], network, MaskOptions(edges=edges))
+    cut = cutting_out.cut_out(picture, CATALOGUE[MODEL], network, MaskOptions(edges=edges))
     mask_mb = get_traced_memory()[1] / MB
     reset_peak()
     render(picture, cut, Output(colour="as_is" if edges == "soft" else "clean"))
@@ -155,7 +158,7 @@ def resident(path: Path, kept: list[NDArray[np.float32]], edges: Edges, _: int) 
     picture, network = read(path), Kept(kept)
     before = memory_mb("VmRSS")
     Path("/proc/self/clear_refs").write_text(FORGET_PEAK, encoding="ascii")
-    cut = making.cut_out(picture, CATALOGUE[MODEL], network, MaskOptions(edges=edges))
+    cut = cutting_out.cut_out(picture, CATALOGUE[MODEL], network, MaskOptions(edges=edges))
     render(picture, cut, Output(colour="as_is" if edges == "soft" else "clean"))
     return {"resident_mb": memory_mb("VmHWM") - before}
 
@@ -167,15 +170,15 @@ def memory_mb(row: str) -> float:
     return int(line.split()[1]) * KIBIBYTE / MB
 
 
-def read(path: Path) -> images.Picture:
+def read(path: Path) -> reading.Picture:
     """Read a picture."""
-    return images.read(path.read_bytes(), max_pixels=MAX_PIXELS)
+    return reading.read(path.read_bytes(), max_pixels=MAX_PIXELS)
 
 
-def render(picture: images.Picture, cut: making.Cut, output: Output) -> None:
+def render(picture: reading.Picture, cut: cutting_out.Cut, output: Output) -> None:
     """Make a cutout, but encode nothing."""
-    with mock.patch.object(images, "encode", return_value=b""):
-        making.render(picture, cut, output, max_pixels=MAX_PIXELS)
+    with mock.patch.object(reading, "encode", return_value=b""):
+        cutting_out.render(picture, cut, output, max_pixels=MAX_PIXELS)
 
 
 # --- telling ---------------------------------------------------------------------------------

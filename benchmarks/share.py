@@ -20,7 +20,7 @@ from pictures import take
 from processes import Daemon
 
 from scissorsd.config import load
-from scissorsd.mounts import mount_type
+from scissorsd.folders.mounts import mount_type
 
 NAME = "scissorsd-bench"
 

@@ -27,36 +27,39 @@ from pictures import NAMES, counted, lay_out, take
 
 from scissorsd import logs
 from scissorsd.config import load
-from scissorsd.daemon import Daemon
+from scissorsd.daemon.control_loop import Daemon
 from scissorsd.machine import usable_cpus
 
 # Module, and what in it is the stage. The last one holds all the others.
 STAGES = {
-    "wait": ("scissorsd.memory:Room.grow", "scissorsd.memory:MemoryCeiling.room_for"),
-    "read": ("scissorsd.folders:read_source",),
-    "decode": ("scissorsd.images:read_header", "scissorsd.images:read"),
+    "wait": ("scissorsd.daemon.memory:Room.grow", "scissorsd.daemon.memory:MemoryCeiling.room_for"),
+    "read": ("scissorsd.folders.publishing:read_source",),
+    "decode": ("scissorsd.pictures.reading:read_header", "scissorsd.pictures.reading:read"),
     "prepare": ("scissorsd.core.masking:network_input",),
-    "infer": ("scissorsd.sessions:Sessions.run",),
+    "infer": ("scissorsd.inference.sessions:Sessions.run",),
     "mask": (
         *(
             f"scissorsd.core.masking:{name}"
             for name in ("without_transparent", "judge", "normalised", "within")
         ),
-        "scissorsd.core.looks:full_size",
+        "scissorsd.core.passes:full_size",
         "scissorsd.core.shaping:shape",
     ),
     "refine": ("scissorsd.core.refining:refine",),
-    "colour": ("scissorsd.core.foreground:cleaned",),
+    "colour": ("scissorsd.core.foreground_colour:cleaned",),
     "cut": ("scissorsd.core.cutting:cutout",),
-    "encode": ("scissorsd.encoding:encode",),
-    "publish": ("scissorsd.folders:check_unchanged", "scissorsd.folders:publish"),
+    "encode": ("scissorsd.pictures.encoding:encode",),
+    "publish": (
+        "scissorsd.folders.publishing:check_unchanged",
+        "scissorsd.folders.publishing:publish",
+    ),
     "journal": tuple(
-        f"scissorsd.journal:Journal.{name}"
+        f"scissorsd.records.journal:Journal.{name}"
         for name in ("planned", "known", "owner", "begin", "published", "finish")
     ),
-    "other": ("scissorsd.pipeline:process",),
+    "other": ("scissorsd.daemon.pipeline:process",),
 }
-WAITS_TO_ENTER = {"scissorsd.memory:MemoryCeiling.room_for"}  # only that, not what is within
+WAITS_TO_ENTER = {"scissorsd.daemon.memory:MemoryCeiling.room_for"}  # only that, not what is within
 GOAL = 0.85
 
 

@@ -11,7 +11,7 @@ In Python:
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scissorsd.cutnow import Cutout, cut_out
+    from scissorsd.api import Cutout, cut_out
 
 __version__ = "0.1.0"
 __all__ = ["Cutout", "__version__", "cut_out"]
@@ -20,7 +20,7 @@ __all__ = ["Cutout", "__version__", "cut_out"]
 def __getattr__(name: str) -> object:
     """Import what is heavy only when it is asked for."""
     if name in {"Cutout", "cut_out"}:
-        from scissorsd import cutnow  # noqa: PLC0415 - so that `--help` need not load numpy
+        from scissorsd import api  # noqa: PLC0415 - so that `--help` need not load numpy
 
-        return getattr(cutnow, name)
+        return getattr(api, name)
     raise AttributeError(f"module 'scissorsd' has no attribute {name!r}")

@@ -23,9 +23,9 @@ from scissorsd.errors import (
 )
 
 if TYPE_CHECKING:
-    from scissorsd.config import Config, Loaded
     from scissorsd.core.catalogue import Model
-    from scissorsd.daemon import Daemon
+    from scissorsd.daemon.control_loop import Daemon
+    from scissorsd.settings import Config, Loaded
 
 Command = Callable[..., Any]
 
@@ -192,8 +192,9 @@ def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, 
 
 
 def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> "Config":
-    from scissorsd import places, states
     from scissorsd.config import from_values
+    from scissorsd.folders import real_paths
+    from scissorsd.records import state_folders
 
     inbox, outbox = (Path(os.path.realpath(folder)) for folder in (inbox, outbox))
     if inbox.is_file():
@@ -201,11 +202,11 @@ def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) ->
         raise UsageError(f"{inbox} is a file, not a folder", f"To cut one picture: {command}")
     if not inbox.is_dir():
         raise UsageError(f"{inbox} is not a folder", "Make it first, or check the path.")
-    obstacle = places.locate([outbox])[outbox].obstacle
+    obstacle = real_paths.locate([outbox])[outbox].obstacle
     if obstacle is not None:
         raise UsageError(f"{obstacle} is not a folder", "Choose another one for the results.")
     values = _values(inbox, outbox, options)
-    values["state"] = values["state"] or str(states.for_pair(inbox, outbox))
+    values["state"] = values["state"] or str(state_folders.for_pair(inbox, outbox))
     loaded = from_values(values, base=Path.cwd())
     _warn(loaded)
     try:
@@ -215,7 +216,7 @@ def _from_command_line(inbox: Path, outbox: Path, options: Mapping[str, Any]) ->
         raise UsageError(
             f"the outbox {outbox} cannot be made: {why}", "Choose another folder for the results."
         ) from error
-    states.remember(loaded.config.state, values)
+    state_folders.remember(loaded.config.state, values)
     return loaded.config
 
 
@@ -241,8 +242,8 @@ def _warn(loaded: "Loaded") -> None:
 @click.pass_obj
 def watch(debug: bool, /, inbox: Path, outbox: Path, **options: Any) -> int:  # noqa: FBT001
     """Watch INBOX and put cutouts into OUTBOX, without a configuration file."""
-    from scissorsd.daemon import Daemon
-    from scissorsd.progress import Bars
+    from scissorsd.commands.progress import Bars
+    from scissorsd.daemon.control_loop import Daemon
 
     _set_up_logs(debug=debug)
     config = _from_command_line(inbox, outbox, options)
@@ -257,8 +258,8 @@ def watch(debug: bool, /, inbox: Path, outbox: Path, **options: Any) -> int:  # 
 @click.pass_obj
 def run(debug: bool, /, config: Path | None) -> int:  # noqa: FBT001
     """Run the daemon on a configuration file (default: /etc/scissorsd/scissorsd.yaml)."""
-    from scissorsd.daemon import Daemon
-    from scissorsd.progress import Bars
+    from scissorsd.commands.progress import Bars
+    from scissorsd.daemon.control_loop import Daemon
 
     _set_up_logs(debug=debug)
     path = (config or Path(DEFAULT_CONFIG)).absolute()
@@ -294,8 +295,8 @@ def once(
     Exits with 0 if all came out, with 3 if some failed, and with 130 or 143 if Ctrl-C or SIGTERM
     stopped it with some left.
     """
-    from scissorsd.daemon import Daemon
-    from scissorsd.progress import Bars
+    from scissorsd.commands.progress import Bars
+    from scissorsd.daemon.control_loop import Daemon
 
     _set_up_logs(debug=context.obj, quiet=sys.stderr.isatty())
     settings = _for_once(context, inbox, outbox, config, options)
@@ -392,8 +393,8 @@ def cut(debug: bool, /, pictures: tuple[Path, ...], **options: Any) -> int:  # n
 
     Without -o, NAME-cutout.png appears beside each picture.
     """
-    from scissorsd.cutnow import cut_all
-    from scissorsd.progress import Bars
+    from scissorsd.commands.cut import cut_all
+    from scissorsd.commands.progress import Bars
 
     _set_up_logs(debug=debug, quiet=True)
     _refuse_streams(*pictures, options["out"])
@@ -453,10 +454,11 @@ def status(config: Path | None, state: Path | None, *, as_json: bool) -> int:
     """
     import json
 
-    from scissorsd import answers, states
-    from scissorsd.tables import show_states, show_status
+    from scissorsd.commands import why as answers
+    from scissorsd.commands.console import show_states, show_status
+    from scissorsd.records import state_folders
 
-    chosen, others = states.to_show(config, state)
+    chosen, others = state_folders.to_show(config, state)
     told = answers.status(chosen) if chosen is not None else None
     rest = [answers.status(other) for other in others]
     if as_json:
@@ -475,14 +477,15 @@ def status(config: Path | None, state: Path | None, *, as_json: bool) -> int:
 @_state
 def why(path: Path, config: Path | None, state: Path | None) -> int:
     """Say why a file was taken, ignored, held or set aside."""
-    from scissorsd import answers, states
-    from scissorsd.logs import plain
+    from scissorsd.commands import why as answers
+    from scissorsd.plain_text import plain
+    from scissorsd.records import state_folders
 
     path = path.absolute()
-    places = states.about(path, config, state)
+    places = state_folders.about(path, config, state)
     for place in places:
         if len(places) > 1:
-            click.echo(plain(f"{states.in_words(place)}:"))
+            click.echo(plain(f"{state_folders.in_words(place)}:"))
         for sentence in answers.why(place, path):
             click.echo(plain(sentence))
     return EXIT_OK
@@ -495,22 +498,23 @@ def why(path: Path, config: Path | None, state: Path | None) -> int:
 @_state
 def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, failed: bool) -> int:
     """Take failed pictures again."""
-    from scissorsd import answers, standing, states
+    from scissorsd.commands import why as answers
+    from scissorsd.records import lock, state_folders
 
     if failed == bool(paths):
         raise UsageError("name the pictures to take again, or give --failed")
     absolute = [path.absolute() for path in paths]
     if failed:
-        place = states.find(config, state)
+        place = state_folders.find(config, state)
     else:
-        place = answers.where_failed(states.about(absolute[0], config, state), absolute[0])
+        place = answers.where_failed(state_folders.about(absolute[0], config, state), absolute[0])
     count = 0
     for sentence in answers.retry(place, absolute, failed=failed):
         count += 1
         click.echo(sentence)
     if not count:
         click.echo("No picture has failed.")
-    elif not standing.is_running(place.folder):
+    elif not lock.is_running(place.folder):
         click.echo("No daemon runs now; they are taken when one does.")
     return EXIT_OK
 
@@ -523,15 +527,15 @@ def health(config: Path | None, state: Path | None) -> int:
 
     A changed configuration that was refused is only told of: the daemon works on by the old one.
     """
-    from scissorsd import standing, states
+    from scissorsd.records import lock, state_folders, status_file
 
     troubles = 0
-    for folder in [state] if state else states.to_be_healthy(config):
-        for trouble in standing.troubles(folder):
+    for folder in [state] if state else state_folders.to_be_healthy(config):
+        for trouble in status_file.troubles(folder):
             troubles += 1
             click.echo(trouble)
-        stands = standing.read(folder)
-        if stands is not None and stands.refusal is not None and standing.is_running(folder):
+        stands = status_file.read(folder)
+        if stands is not None and stands.refusal is not None and lock.is_running(folder):
             click.echo(f"note: {stands.refusal.in_words()}; the old one goes on")
     return EXIT_FAILURE if troubles else EXIT_OK
 
@@ -559,10 +563,10 @@ def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any)
     Each stands on a checkerboard with its name and its verdict; those that a person should look
     at come first. What does not fit on one page goes to sheet-2.jpg and so on.
     """
-    from scissorsd import sheet as sheets
-    from scissorsd import states
+    from scissorsd.commands import sheet as sheets
+    from scissorsd.records import state_folders
 
-    for sentence in sheets.write(outbox, states.everyone(config, state), **options):
+    for sentence in sheets.write(outbox, state_folders.everyone(config, state), **options):
         click.echo(sentence)
     return EXIT_OK
 
@@ -576,8 +580,8 @@ def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any)
 @click.pass_context
 def models(context: click.Context, config: Path | None, models: Path | None) -> int:
     """List, fetch or verify the model files."""
-    from scissorsd import weights
     from scissorsd.core.catalogue import CATALOGUE
+    from scissorsd.inference import weights
 
     settings = _load(config) if config else None
     folder = models or (settings.models if settings else weights.default_folder())
@@ -591,7 +595,7 @@ def models(context: click.Context, config: Path | None, models: Path | None) -> 
 @click.pass_obj
 def list_models(place: tuple[Mapping[str, "Model"], Path]) -> int:
     """Show the known models and which files are there."""
-    from scissorsd.tables import show_models
+    from scissorsd.commands.console import show_models
 
     show_models(*place)
     return EXIT_OK
@@ -602,8 +606,8 @@ def list_models(place: tuple[Mapping[str, "Model"], Path]) -> int:
 @click.pass_obj
 def fetch_models(place: tuple[Mapping[str, "Model"], Path], names: tuple[str, ...]) -> int:
     """Fetch model files that are not there, and verify them."""
-    from scissorsd import weights
-    from scissorsd.progress import Bars
+    from scissorsd.commands.progress import Bars
+    from scissorsd.inference import weights
 
     catalogue, folder = place
     with Bars() as bars:
@@ -619,7 +623,7 @@ def fetch_models(place: tuple[Mapping[str, "Model"], Path], names: tuple[str, ..
 @click.pass_obj
 def verify_models(place: tuple[Mapping[str, "Model"], Path], names: tuple[str, ...]) -> int:
     """Verify the model files that are there, byte for byte."""
-    from scissorsd import weights
+    from scissorsd.inference import weights
 
     catalogue, folder = place
     code = EXIT_OK
@@ -652,25 +656,25 @@ def doctor(config: Path | None, models: Path | None) -> int:
     """Show which providers truly work, models, limits, mounts and folders; say what to do."""
     from itertools import chain
 
-    from scissorsd import doctor as doctors
-    from scissorsd import folderdoctor
-    from scissorsd.tables import show_findings
+    from scissorsd.commands import doctor as doctors
+    from scissorsd.commands import doctor_folders
+    from scissorsd.commands.console import show_findings
 
     _set_up_logs(debug=False, quiet=True)
     path = config or (Path(DEFAULT_CONFIG) if Path(DEFAULT_CONFIG).exists() else None)
     settings = _load(path) if path else _only_known()
-    of_folders = folderdoctor.examine(settings, path) if settings else ()
+    of_folders = doctor_folders.examine(settings, path) if settings else ()
     good = show_findings(chain(doctors.examine(settings, models), of_folders))
     return EXIT_OK if good else EXIT_FAILURE
 
 
 def _only_known() -> "Config | None":
     """Give what a `watch` without a configuration file works by, if there is but one."""
-    from scissorsd import standing, states
+    from scissorsd.records import lock, state_folders
 
-    known = states.everyone(None, None)
+    known = state_folders.everyone(None, None)
     if len(known) > 1:
-        known = [state for state in known if standing.is_running(state.folder)]
+        known = [state for state in known if lock.is_running(state.folder)]
     return known[0].config if len(known) == 1 else None
 
 
@@ -702,7 +706,7 @@ def install_service(
     The configuration is /etc/scissorsd/scissorsd.yaml, or with --user
     ~/.config/scissorsd/scissorsd.yaml, unless -c names another.
     """
-    from scissorsd import service as services
+    from scissorsd.service import install as services
 
     place = services.Place(personal=user, root=root.absolute())
     if dry_run:
@@ -720,7 +724,7 @@ def install_service(
 @_root
 def uninstall_service(root: Path, *, user: bool) -> int:
     """Stop the service and take away what `install` wrote; configuration and pictures stay."""
-    from scissorsd import service as services
+    from scissorsd.service import install as services
 
     for sentence in services.uninstall(services.Place(personal=user, root=root.absolute())):
         click.echo(sentence)
@@ -737,8 +741,9 @@ def sample_configuration() -> int:
 
 
 def _set_up_logs(*, debug: bool, quiet: bool = False) -> None:
-    from scissorsd import decoding, logs
+    from scissorsd import logs
+    from scissorsd.pictures import decoders
 
-    decoding.take_pillow_over()
+    decoders.take_pillow_over()
     logs.take_whole_lines_from_libraries()
     logs.set_up(debug=debug, quiet=quiet and not debug)

@@ -5,7 +5,6 @@ import ctypes
 import logging
 import os
 import sys
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TextIO
 
@@ -13,8 +12,10 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from scissorsd import streams
-
-_MOST_KEPT = 10_000  # different things said, before those of long ago are forgotten
+from scissorsd.plain_text import (
+    plain,
+    printable,
+)
 
 
 class _Stderr:
@@ -42,57 +43,12 @@ def _printable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {key: printable(value) for key, value in event.items()}
 
 
-def printable(value: Any) -> Any:  # noqa: ANN401 - whatever a log line carries
-    """Escape undecodable bytes in strings, also within lists."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if isinstance(value, list | tuple):
-        return [printable(part) for part in value]
-    return value
-
-
-# Control characters, and those that turn the direction of writing or end a line.
-_CONTROLS = (*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-_ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
-
-
-def plain(text: str) -> str:
-    """Escape whatever in a line would make a terminal do anything but show it."""
-    return str(printable(text)).translate(_ESCAPES)
-
-
 def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Escape names for a terminal; a trace keeps its lines."""
     return {
         key: "\n".join(map(plain, value.split("\n"))) if isinstance(value, str) else value
         for key, value in event.items()
     }
-
-
-def one_line(reason: str) -> str:
-    """Join what happened and what to do into sentences on one line."""
-    return " ".join(part if part.endswith(".") else part + "." for part in reason.splitlines())
-
-
-@dataclass(slots=True)
-class Seldom:
-    """Lets the same thing be said so many `times` within so many seconds, so that no disk fills."""
-
-    times: int
-    within: float  # seconds
-    _said: dict[str, tuple[float, int]] = field(default_factory=dict)  # what: since when, how often
-
-    def left(self, what: str, now: float) -> int:
-        """Give how many times it may still be said, this time counted; at 0 keep silent."""
-        since, count = self._said.get(what, (now, 0))
-        if now - since >= self.within:
-            since, count = now, 0
-        if count >= self.times:
-            return 0
-        if len(self._said) >= _MOST_KEPT:
-            self._said = {w: s for w, s in self._said.items() if now - s[0] < self.within}
-        self._said[what] = since, count + 1
-        return self.times - count
 
 
 # sd-daemon(3): the priority that a line for the journal begins with.

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scissorsd import weights
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.errors import WeightsError
+from scissorsd.inference import weights
 
 
 @pytest.fixture(scope="session")

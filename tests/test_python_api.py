@@ -167,7 +167,7 @@ def test_one_session_for_all(drawn: Image.Image, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("opened anew")
 
-    monkeypatch.setattr("scissorsd.cutnow.Sessions", refuse)
+    monkeypatch.setattr("scissorsd.api.Sessions", refuse)
     cut_out(drawn, model="u2netp")
 
 

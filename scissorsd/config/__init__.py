@@ -6,26 +6,22 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from scissorsd.config.findings import Document, printable
-from scissorsd.config.folderchecks import check_folders, why_entangled
-from scissorsd.config.globchecks import check_globs
-from scissorsd.config.inwords import describe
-from scissorsd.config.outputchecks import format_of
+from scissorsd.config.check_folders import check_folders, why_entangled
+from scissorsd.config.check_globs import check_globs
+from scissorsd.config.check_outputs import format_of
+from scissorsd.config.check_rules import check_rules
+from scissorsd.config.description import describe
 from scissorsd.config.outputs import MaskSection, OutputSection
-from scissorsd.config.rulechecks import check_rules
+from scissorsd.config.problems import Document, printable
 from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
-from scissorsd.config.settings import Config, Inbox, Limits, Loaded
 from scissorsd.config.validation import validate
-from scissorsd.config.yamlmarks import YamlError, read
+from scissorsd.config.yaml_positions import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
+from scissorsd.settings import Config, Inbox, Limits, Loaded
 
 __all__ = [
-    "Config",
-    "Inbox",
-    "Limits",
-    "Loaded",
     "describe",
     "from_values",
     "load",

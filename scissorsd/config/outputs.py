@@ -4,50 +4,50 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from scissorsd.config import quantities, texts
+from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.sections import Section, written
 from scissorsd.core.rules import FORMATS, NAME_FIELDS, Align, Edges, Format, Kind, Length
 
 _LENGTH = WithJsonSchema({"type": ["string", "number"]})
 
-Folder = Annotated[str, AfterValidator(texts.folder_in_outbox)]
-Template = Annotated[str, AfterValidator(texts.template)]
-Background = Annotated[str, AfterValidator(texts.background)]
-Colour = Annotated[str, AfterValidator(texts.colour)]
+Folder = Annotated[str, AfterValidator(parse_texts.folder_in_outbox)]
+Template = Annotated[str, AfterValidator(parse_texts.template)]
+Background = Annotated[str, AfterValidator(parse_texts.background)]
+Colour = Annotated[str, AfterValidator(parse_texts.colour)]
 Depth = Annotated[
     Literal["8", "16", "same"],
-    PlainValidator(texts.depth),
+    PlainValidator(parse_texts.depth),
     WithJsonSchema({"enum": [8, 16, "same"]}),
 ]
 Aspect = Annotated[
-    tuple[int, int], PlainValidator(quantities.aspect), WithJsonSchema({"type": "string"})
+    tuple[int, int], PlainValidator(parse_quantities.aspect), WithJsonSchema({"type": "string"})
 ]
 Frame = Annotated[
     tuple[int, int] | int,
-    PlainValidator(quantities.frame),
+    PlainValidator(parse_quantities.frame),
     WithJsonSchema({"type": ["string", "integer"]}),
 ]
 Alignment = Annotated[
     Align,
-    BeforeValidator(texts.alignment),
+    BeforeValidator(parse_texts.alignment),
     WithJsonSchema({"enum": [*get_args(Align), "centre"]}),
 ]
 Margin = Annotated[
     Length,
-    PlainValidator(quantities.length),
-    AfterValidator(quantities.length_within(percent=45, pixels=4096)),
+    PlainValidator(parse_quantities.length),
+    AfterValidator(parse_quantities.length_within(percent=45, pixels=4096)),
     _LENGTH,
 ]
 Outline = Annotated[
     Length,
-    PlainValidator(quantities.length),
-    AfterValidator(quantities.length_within(percent=10, pixels=512)),
+    PlainValidator(parse_quantities.length),
+    AfterValidator(parse_quantities.length_within(percent=10, pixels=512)),
     _LENGTH,
 ]
 Edge = Annotated[
     Length,
-    PlainValidator(quantities.length),
-    AfterValidator(quantities.length_within(percent=5, pixels=512)),
+    PlainValidator(parse_quantities.length),
+    AfterValidator(parse_quantities.length_within(percent=5, pixels=512)),
     _LENGTH,
 ]
 

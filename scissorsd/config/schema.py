@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from scissorsd.config import quantities, texts
+from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.sections import Section, Text, written
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
@@ -20,53 +20,53 @@ _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type"
 _DURATION = WithJsonSchema({"type": ["string", "number"]})
 _AMOUNT = WithJsonSchema({"type": ["string", "integer"]})
 
-Place = Annotated[Path, PlainValidator(texts.place), WithJsonSchema({"type": "string"})]
+Place = Annotated[Path, PlainValidator(parse_texts.place), WithJsonSchema({"type": "string"})]
 Globs = Annotated[
     list[Text],
-    BeforeValidator(texts.listed),
+    BeforeValidator(parse_texts.listed),
     WithJsonSchema(_ONE_OR_MORE),
 ]
 Settle = Annotated[
     float,
-    BeforeValidator(quantities.seconds),
-    AfterValidator(quantities.within("100ms", "1d", quantities.seconds)),
+    BeforeValidator(parse_quantities.seconds),
+    AfterValidator(parse_quantities.within("100ms", "1d", parse_quantities.seconds)),
     _DURATION,
 ]
 Rescan = Annotated[
     float,
-    BeforeValidator(quantities.seconds),
-    AfterValidator(quantities.within("1s", "1d", quantities.seconds)),
+    BeforeValidator(parse_quantities.seconds),
+    AfterValidator(parse_quantities.within("1s", "1d", parse_quantities.seconds)),
     _DURATION,
 ]
 Size = Annotated[
     int,
-    BeforeValidator(quantities.size),
-    AfterValidator(quantities.within("1KiB", "1024TiB", quantities.size)),
+    BeforeValidator(parse_quantities.size),
+    AfterValidator(parse_quantities.within("1KiB", "1024TiB", parse_quantities.size)),
     _AMOUNT,
 ]
 Memory = Annotated[
     int,
-    BeforeValidator(quantities.size),
-    AfterValidator(quantities.within("64MiB", "1024TiB", quantities.size)),
+    BeforeValidator(parse_quantities.size),
+    AfterValidator(parse_quantities.within("64MiB", "1024TiB", parse_quantities.size)),
     _AMOUNT,
 ]
 Count = Annotated[
     int,
-    BeforeValidator(quantities.count),
-    AfterValidator(quantities.within("1k", "1000G", quantities.count)),
+    BeforeValidator(parse_quantities.count),
+    AfterValidator(parse_quantities.within("1k", "1000G", parse_quantities.count)),
     _AMOUNT,
 ]
 Workers = Annotated[
     int | None,
-    PlainValidator(texts.workers),
+    PlainValidator(parse_texts.workers),
     WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]}),
 ]
 Provider = Literal["auto", "cuda", "openvino", "cpu"]
 Providers = Annotated[
     list[Provider],
     Field(min_length=1),
-    BeforeValidator(texts.listed),
-    AfterValidator(texts.providers),
+    BeforeValidator(parse_texts.listed),
+    AfterValidator(parse_texts.providers),
     WithJsonSchema(
         {
             "anyOf": [
@@ -76,7 +76,7 @@ Providers = Annotated[
         }
     ),
 ]
-Sha256 = Annotated[str, AfterValidator(texts.sha256)]
+Sha256 = Annotated[str, AfterValidator(parse_texts.sha256)]
 
 
 class RuleSection(Section):
@@ -121,7 +121,7 @@ class RuleSection(Section):
         description="What becomes of the picture once its outputs are published. Nothing is moved "
         "or deleted unless a rule says so.",
     )
-    move_to: Annotated[str, AfterValidator(texts.destination)] = Field(
+    move_to: Annotated[str, AfterValidator(parse_texts.destination)] = Field(
         default="",
         description="With source: move, the folder; absolute or inside the outbox. Default: "
         "processed/.",

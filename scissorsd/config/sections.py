@@ -4,9 +4,9 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from scissorsd.config import texts
+from scissorsd.config import parse_texts
 
-Text = Annotated[str, AfterValidator(texts.line)]
+Text = Annotated[str, AfterValidator(parse_texts.line)]
 
 
 class Section(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from scissorsd.config.findings import Document, Finding, Loc, meant, quoted
+from scissorsd.config.problems import Document, Finding, Loc, meant, quoted
 from scissorsd.config.schema import Configuration
 from scissorsd.config.sections import Section, section_of
 

@@ -9,8 +9,8 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
+from scissorsd.core.components import Box
 from scissorsd.core.depth import Sample
-from scissorsd.core.parts import Box
 from scissorsd.core.resizing import RIPPLE, SUPPORT, Region, resized
 from scissorsd.core.rules import NOTHING, Output
 from scissorsd.core.shaping import box_of, solid_parts

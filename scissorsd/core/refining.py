@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from scissorsd.core import looks as seen
-from scissorsd.core.looks import Box, Look
-from scissorsd.core.windows import means, spread, sums
+from scissorsd.core import passes as seen
+from scissorsd.core.box_filter import means, spread, sums
+from scissorsd.core.passes import Box, Look
 
 Values = NDArray[np.floating]  # height × width, of the guide; or some such, one behind the other
 

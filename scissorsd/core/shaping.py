@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from scissorsd.core.parts import Box, Parts, parts_of
+from scissorsd.core.components import Box, Parts, parts_of
 from scissorsd.core.rules import MaskOptions
 
 Mask = NDArray[np.uint8]

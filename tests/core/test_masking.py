@@ -9,7 +9,7 @@ from PIL import Image
 
 from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
-from scissorsd.core.looks import Look, full_size
+from scissorsd.core.passes import Look, full_size
 
 MODEL = CATALOGUE["u2netp"]
 SIDE = MODEL.input_size

@@ -6,11 +6,11 @@ from drawn_alphas import GROUNDS, SUBJECTS, Values, draw, seen
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from scissorsd.core import looks, refining
-from scissorsd.core.looks import Box, Look
+from scissorsd.core import passes, refining
+from scissorsd.core.box_filter import means
 from scissorsd.core.masking import normalised
+from scissorsd.core.passes import Box, Look
 from scissorsd.core.refining import refine
-from scissorsd.core.windows import means
 
 Pixels = NDArray[np.uint8]
 Errors = tuple[float, float, float]  # absolute difference, its square, the gradients' square: means
@@ -80,7 +80,7 @@ def test_refined_masks_are_nearer_to_the_truth(subject: str, ground: str) -> Non
     """
     drawing = draw(subject, ground, SIZE)
     saw = (look(normalised(seen(drawing.alpha)), *SIZE),)
-    soft = errors(looks.full_size(saw), drawing.alpha)
+    soft = errors(passes.full_size(saw), drawing.alpha)
     found = errors(refine(drawing.rgb, saw), drawing.alpha)
     bounds = tuple(part * most for part, most in zip(LEFT[subject], soft, strict=True))
     if (subject, ground) == ("unsharp", "textured"):
@@ -94,7 +94,7 @@ def test_where_colour_says_nothing_the_networks_mask_stays(kind: str) -> None:
     width, height = 720, 480
     rgb = noise(height, width) if kind == "noise" else np.full((height, width, 3), 90, np.uint8)
     saw = (look(ball(), width, height),)
-    kept = looks.full_size(saw, nothing=refining._NOTHING).astype(int)
+    kept = passes.full_size(saw, nothing=refining._NOTHING).astype(int)
     assert np.abs(refine(rgb, saw) - kept).max() <= 2
 
 
@@ -106,7 +106,7 @@ def test_a_second_look_is_refined_in_its_box() -> None:
     first = look(seen(drawing.alpha, blur=2.0), 1000, 750)
     both = first, Look(seen(drawing.alpha[top:bottom, left:right]), box)
     mask = refine(drawing.rgb, both)
-    alone = looks.full_size(both, nothing=refining._NOTHING)
+    alone = passes.full_size(both, nothing=refining._NOTHING)
     outside = np.ones(mask.shape, bool)
     outside[top:bottom, left:right] = False
     assert (mask[outside] == alone[outside]).all()
@@ -147,7 +147,7 @@ def test_pictures_without_variance(grey: int) -> None:
     """A picture of a single grey divides nothing by zero: the network's mask stays."""
     rgb = np.full((300, 500, 3), grey, np.uint8)
     saw = (look(ball(), 500, 300),)
-    kept = looks.full_size(saw, nothing=refining._NOTHING).astype(int)
+    kept = passes.full_size(saw, nothing=refining._NOTHING).astype(int)
     assert np.abs(refine(rgb, saw) - kept).max() <= 2
 
 
@@ -160,7 +160,7 @@ def test_pictures_whose_colours_lie_on_a_line(channels: tuple[int, int, int]) ->
     coarse = Image.fromarray(ball()).resize((GRID // 4, GRID // 4)).resize((GRID, GRID))
     saw = (look(np.asarray(coarse).clip(0, 1), 720, 480),)
     truth = inside.astype(np.float32)
-    mask, soft = refine(rgb.astype(np.uint8), saw), looks.full_size(saw)
+    mask, soft = refine(rgb.astype(np.uint8), saw), passes.full_size(saw)
     off, off_soft = (float(np.abs(found / 255 - truth).mean()) for found in (mask, soft))
     assert off < 0.5 * off_soft
 

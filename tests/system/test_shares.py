@@ -20,12 +20,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from daemon import driver
-from daemon.driver import Daemon, Workplace, picture, wait_for
-from daemon.mounts import health, stands
-from daemon.networks import write_darkness
+from end_to_end import driver
+from end_to_end.driver import Daemon, Workplace, picture, wait_for
+from end_to_end.mounts import health, stands
+from end_to_end.networks import write_darkness
 
-from scissorsd.mounts import mount_type
+from scissorsd.folders.mounts import mount_type
 
 from .units import put, run
 

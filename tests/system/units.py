@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import pytest
 import yaml
-from daemon.driver import journalled, picture
-from daemon.networks import write_darkness
+from end_to_end.driver import journalled, picture
+from end_to_end.networks import write_darkness
 from PIL import Image
 
-from scissorsd.journal import Entry
+from scissorsd.records.journal import Entry
 
 PROGRAM = Path(sys.executable).with_name("scissorsd")
 UNIT = "scissorsd.service"

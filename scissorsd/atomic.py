@@ -1,0 +1,33 @@
+"""Small files of our own, written atomically, and names for unfinished ones."""
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+_BEGINNING = ".scissorsd-"  # of the names of unfinished files; they end in .tmp
+_ENDING = ".tmp"
+
+
+def temporary(folder: Path, tag: str) -> Path:
+    """Give a name in the folder that no other process will ever choose; `tag` says whose it is."""
+    return folder / f"{_BEGINNING}{tag}-{secrets.token_hex(8)}{_ENDING}"
+
+
+def temporaries(folder: Path, tag: str) -> list[Path]:
+    """Give what lies in the folder under `temporary` names of this tag."""
+    return list(folder.glob(f"{_BEGINNING}{tag}-*{_ENDING}"))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a small file of our own, in the stead of an older one; a reader never sees half of it.
+
+    Raises OSError; then nothing is left behind.
+    """
+    draft = temporary(path.parent, path.name)
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise

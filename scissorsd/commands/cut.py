@@ -1,0 +1,114 @@
+"""`cut`: pictures cut at once, without a daemon."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from scissorsd import plain_text
+from scissorsd.api import (
+    MAX_PIXELS,
+    read_picture,
+)
+from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output
+from scissorsd.errors import PictureError, PlaceTakenError, ScissorsError, UsageError
+from scissorsd.folders import publishing
+from scissorsd.inference import weights
+from scissorsd.inference.sessions import Sessions
+from scissorsd.pictures import cutting_out, reading
+
+
+def cut_all(
+    pictures: Sequence[Path],
+    *,
+    out: Path | None,
+    model: str,
+    edges: Edges = "fine",
+    kinds: Sequence[Kind],
+    background: str,
+    overwrite: bool,
+    models: Path | None,
+    fetching: weights.Progress,
+) -> Iterator[tuple[Path, list[str] | ScissorsError]]:
+    """Cut each picture; give it with the paths that were written, or with what went wrong."""
+    if model not in CATALOGUE:
+        raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
+    outputs = [
+        Output(kind=kind, format=FORMATS[kind][0], background=background)
+        for kind in kinds or ("cutout",)
+    ]
+    if reading.colour(background) is None and not Path(background).is_file():
+        raise UsageError(f"the background {background!r} is neither a colour nor a picture")
+    sessions = Sessions(
+        models=CATALOGUE, folder=models or weights.default_folder(), progress=fetching
+    )
+    for picture in pictures:
+        try:
+            _refuse_folder(picture, out)
+            targets = [_target(picture, output, out, pictures, outputs) for output in outputs]
+            if not overwrite:
+                _refuse_to_overwrite(targets)
+            read = read_picture(picture)
+            height, width = read.rgb.shape[:2]
+            cutting_out.refuse_impossible(height, width, outputs, max_pixels=MAX_PIXELS)
+            cut = cutting_out.cut_out(read, CATALOGUE[model], sessions, MaskOptions(edges=edges))
+            contents = cutting_out.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
+            files = list(zip(targets, contents, strict=True))
+            publishing.publish(files, tag="cut", own=lambda _: overwrite)
+            said = [plain_text.printable(str(path)) for path in targets]
+            if cut.judgement.verdict != "ok":
+                said[0] += f"   ({cut.judgement.reason})"
+            said[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
+            yield picture, said
+        except PlaceTakenError as error:  # meanwhile, by another process
+            yield picture, _there_already(error.place)
+        except ScissorsError as error:
+            yield picture, error
+        except MemoryError:
+            yield (
+                picture,
+                PictureError(
+                    "there is not enough memory for this picture", "Make it smaller, or give more."
+                ),
+            )
+
+
+def _refuse_folder(picture: Path, out: Path | None) -> None:
+    if picture.is_dir():
+        outbox = shlex.quote(str(out)) if out is not None else "OUTBOX"
+        raise UsageError(
+            "it is a folder, not a picture",
+            f"To cut all that is in it: scissorsd once {shlex.quote(str(picture))} {outbox}",
+        )
+
+
+def _target(
+    picture: Path,
+    output: Output,
+    out: Path | None,
+    pictures: Sequence[Any],
+    outputs: Sequence[Any],
+) -> Path:
+    suffix = SUFFIXES[output.format][0]
+    if out is None:
+        return picture.with_name(f"{picture.stem}-{output.kind}{suffix}")
+    if len(pictures) == len(outputs) == 1 and out.suffix and not out.is_dir():
+        if out.suffix.lower() not in SUFFIXES[output.format]:
+            raise UsageError(
+                f"a {output.kind} is written as {output.format}, not as {out.suffix}",
+                f"Name the file {out.with_suffix(suffix).name}.",
+            )
+        return out
+    tail = "" if output.kind == "cutout" else f"-{output.kind}"
+    return out / f"{picture.stem}{tail}{suffix}"
+
+
+def _refuse_to_overwrite(targets: Sequence[Path]) -> None:
+    for target in targets:
+        if publishing.exists(target):
+            raise _there_already(str(target))
+
+
+def _there_already(target: str) -> UsageError:
+    return UsageError(f"{target} is there already", "Give --overwrite, or another -o.")

@@ -1,0 +1,126 @@
+"""What one option of a mask or an output says against another."""
+
+from collections.abc import Iterator
+
+from scissorsd.config.outputs import MaskSection, OutputSection
+from scissorsd.config.parse_quantities import said_aspect, said_frame, said_length
+from scissorsd.config.problems import Finding, Loc
+from scissorsd.core.rules import FORMATS, LONGEST_SIDES, SUFFIXES, Format
+
+_WITH_QUALITY = {"jpeg", "webp", "avif"}
+_WITH_DEPTH = {"png", "tiff"}
+_CANVAS = ("crop", "margin", "aspect", "size", "align")
+
+
+def check_mask(loc: Loc, mask: MaskSection) -> Iterator[Finding]:
+    """Look at how a mask is made."""
+    if mask.grow.amount and mask.shrink.amount:
+        yield Finding((*loc, "shrink"), "stands beside grow; a mask either grows or shrinks")
+
+
+def check_output(loc: Loc, output: OutputSection) -> Iterator[Finding]:
+    """Look at one output."""
+    yield from _names(loc, output)
+    yield from _room(loc, output)
+    form = format_of(output)
+    if output.depth == "16" and form in FORMATS[output.kind] and form not in _WITH_DEPTH:
+        choice = " or ".join(known for known in FORMATS[output.kind] if known in _WITH_DEPTH)
+        yield Finding((*loc, "depth"), f"{form} has no 16 bits; use format: {choice}, or depth: 8")
+    for option, why in _in_vain(output, form):
+        yield Finding((*loc, option), f"has no effect{why}", warning=True)
+
+
+def format_of(output: OutputSection) -> Format:
+    """Give the output's format, by default the first of its kind."""
+    return output.format or FORMATS[output.kind][0]
+
+
+def _names(loc: Loc, output: OutputSection) -> Iterator[Finding]:
+    form = format_of(output)
+    if form not in FORMATS[output.kind]:
+        *others, last = FORMATS[output.kind]
+        choice = f"{', '.join(others)} or {last}" if others else last
+        yield Finding((*loc, "format"), f"a {output.kind} cannot be {form}; use {choice}")
+    elif suffix := _other_suffix(output.name or "", form):
+        what = f"the name ends in {suffix}, but the format is {form}"
+        yield Finding((*loc, "name"), what)
+    if output.name and "{stem}" not in output.name:
+        what = "has no {stem}, so every picture of a folder wants this one name"
+        yield Finding((*loc, "name"), what, warning=True)
+
+
+def _other_suffix(name: str, form: Format) -> str:
+    """Give the suffix of another format in which a name ends, or nothing."""
+    others = (suffix for known, found in SUFFIXES.items() if known != form for suffix in found)
+    return next((suffix for suffix in others if name.lower().endswith(suffix)), "")
+
+
+def _room(loc: Loc, output: OutputSection) -> Iterator[Finding]:
+    size, aspect = output.size, output.aspect
+    if isinstance(size, tuple) and aspect and not _same_shape(size, aspect):
+        what = f"is {said_aspect(aspect)}, but size is {said_frame(size)}; leave one of them out"
+        yield Finding((*loc, "aspect"), what)
+        return
+    sides = _sides(output)
+    if sides and 2 * output.margin.of(max(sides)) >= min(sides):
+        what = f"leaves no room: twice {said_length(output.margin)} takes a whole side"
+        yield Finding((*loc, "margin"), what)
+    longest = size if isinstance(size, int) else max(size or (0, 0))
+    form = format_of(output)
+    if longest > (most := LONGEST_SIDES.get(form, longest)):
+        what = f"is too much for {form}; a side has at most {most} pixels"
+        yield Finding((*loc, "size"), what)
+
+
+def _same_shape(size: tuple[int, int], aspect: tuple[int, int]) -> bool:
+    """Tell whether a frame has this aspect, to the pixel that rounding may cost."""
+    (width, height), (across, down) = size, aspect
+    return abs(width * down - height * across) <= max(across, down)
+
+
+def _sides(output: OutputSection) -> tuple[float, float] | None:
+    """Give the width and height of what comes out as far as they are known; None: they are not.
+
+    Where only the longer side is, the subject may be as wide as it is high. Without a size, only a
+    margin in percent can be judged, by the aspect alone.
+    """
+    if isinstance(output.size, tuple):
+        return output.size
+    across, down = output.aspect or (1, 1)
+    if output.size is None and output.margin.unit == "px":
+        return None
+    scale = (output.size or 1) / max(across, down)
+    return across * scale, down * scale
+
+
+def _in_vain(output: OutputSection, form: Format) -> Iterator[tuple[str, str]]:
+    """Give each option without effect, and what follows these words about it."""
+    kind, given = output.kind, output.model_fields_set
+    if "background" in given and kind != "flat":
+        yield "background", ": only a flat has one"
+    if "quality" in given and form not in _WITH_QUALITY:
+        yield "quality", f": {form} is lossless"
+    if "compression" in given and form != "png":
+        yield "compression", ": only png has it"
+    if output.depth != "8" and kind == "comparison":
+        yield "depth", ": a comparison has 8 bits"
+    elif output.depth == "same" and form not in _WITH_DEPTH:
+        yield "depth", f": {form} has 8 bits"
+    if "colour" in given and kind == "mask":
+        yield "colour", ": a mask has none"
+    if output.shadow != "none" and kind != "flat":
+        yield "shadow", ": only a flat has one"
+    if output.outline.amount and kind != "cutout":
+        yield "outline", ": only a cutout has one"
+    elif "outline_colour" in given and not output.outline.amount:
+        yield "outline_colour", " without outline"
+    yield from _canvas_in_vain(output)
+
+
+def _canvas_in_vain(output: OutputSection) -> Iterator[tuple[str, str]]:
+    if output.kind == "comparison":
+        for option in _CANVAS:
+            if option in output.model_fields_set:
+                yield option, ": a comparison shows the whole picture"
+    elif output.align != "center" and not (output.aspect or isinstance(output.size, tuple)):
+        yield "align", " without aspect, or a size of width and height"

@@ -1,0 +1,88 @@
+"""What one option of a rule or a model says against another."""
+
+from collections.abc import Iterator
+
+from scissorsd.config.check_outputs import check_mask, check_output, format_of
+from scissorsd.config.outputs import OutputSection
+from scissorsd.config.problems import Finding, Loc, meant, quoted
+from scissorsd.config.schema import Configuration, RuleSection
+from scissorsd.config.validation import Validated
+from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.rules import SUFFIXES, name_key
+
+_OF_A_SKIP = {"name", "match", "skip"}
+
+
+def check_rules(validated: Validated) -> Iterator[Finding]:
+    """Look at the models, at the providers and at every rule with its outputs."""
+    configuration = validated.configuration
+    if configuration is None:
+        return
+    yield from _providers(validated, configuration)
+    known = _models(validated)
+    for name in configuration.custom_models:
+        if name in CATALOGUE:
+            what = f"{quoted(name)} is the name of a known model; choose another"
+            yield Finding(("custom_models", name), what, about_key=True)
+    for inbox, section in configuration.inboxes.items():
+        yield from _same_names(inbox, section.rules)
+        for index, rule in enumerate(section.rules):
+            loc = ("inboxes", inbox, "rules", index)
+            yield from _rule(loc, rule, known)
+            yield from check_mask((*loc, "mask"), rule.mask)
+            yield from _outputs(loc, rule, validated)
+
+
+def _providers(validated: Validated, configuration: Configuration) -> Iterator[Finding]:
+    names = configuration.providers
+    lacking = configuration.require_gpu and not {"auto", "cuda"} & set(names)
+    if lacking and validated.whole("providers"):
+        yield Finding(("require_gpu",), "a GPU is required, but providers has no cuda")
+
+
+def _models(validated: Validated) -> list[str]:
+    custom = validated.document.values.get("custom_models")
+    return [*CATALOGUE, *(map(str, custom) if isinstance(custom, dict) else ())]
+
+
+def _same_names(inbox: str, rules: list[RuleSection]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for index, rule in enumerate(rules):
+        name = rule.name or f"rule {index + 1}"
+        if first.setdefault(name, index) != index:
+            what = f"rule {first[name] + 1} of this inbox has the same name"
+            yield Finding(("inboxes", inbox, "rules", index, "name"), what)
+
+
+def _rule(loc: Loc, rule: RuleSection, known: list[str]) -> Iterator[Finding]:
+    if rule.model not in known:
+        what = f"unknown model {quoted(rule.model)}{meant(rule.model, known)}"
+        yield Finding((*loc, "model"), f"{what}; known are {', '.join(known)}")
+    idle = sorted(rule.model_fields_set - _OF_A_SKIP) if rule.skip else []
+    if idle:
+        what = f"has no effect, since the rule skips its pictures: {', '.join(idle)}"
+        yield Finding((*loc, idle[0]), what, warning=True)
+    elif rule.move_to and rule.source != "move":
+        yield Finding((*loc, "move_to"), "has no effect without source: move", warning=True)
+
+
+def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for index, output in enumerate(rule.outputs):
+        here = (*loc, "outputs", index)
+        if not validated.whole(*here):
+            continue
+        yield from check_output(here, output)
+        path = name_key(_path(output))
+        if first.setdefault(path, index) != index:
+            what = f"gets the same name as outputs[{first[path] + 1}]; give one a name or a folder"
+            yield Finding(here, what)
+
+
+def _path(output: OutputSection) -> str:
+    """Give the path as the planner will build it, with its fields still open."""
+    name = output.name or ("{stem}" if output.kind == "cutout" else "{stem}-{kind}")
+    suffixes = SUFFIXES[format_of(output)]
+    if not name.lower().endswith(suffixes):
+        name += suffixes[0]
+    return f"{output.folder}/{name}".replace("{kind}", output.kind)

@@ -1,0 +1,96 @@
+"""A configuration in plain words, for `scissorsd check`."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from scissorsd.config.description_of_outputs import said_mask, said_output
+from scissorsd.config.parse_quantities import said_count, said_seconds, said_size
+from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Rule
+from scissorsd.settings import Config, Inbox
+
+_WATCHED = {
+    "auto": "by events, or by polling where it is a network share",
+    "events": "by events",
+    "polling": "by polling",
+}
+_VERDICTS: dict[OnVerdict, str] = {
+    "publish": "is published like any other",
+    "review": f"goes to {REVIEW_FOLDER}/",
+    "fail": "is set aside as failed",
+}
+
+
+def describe(config: Config) -> str:
+    """Say what each inbox will do, rule by rule, and what holds for all of them."""
+    lines: list[str] = []
+    for inbox in config.inboxes:
+        lines += [*_inbox(inbox), ""]
+    return "\n".join([*lines, *_everywhere(config)])
+
+
+def _inbox(inbox: Inbox) -> Iterator[str]:
+    below = " and its sub-folders" if inbox.recursive else ", not its sub-folders"
+    yield f"{inbox.name}: watches {inbox.path}{below}; results go to {inbox.outbox}"
+    if not os.path.isdir(inbox.path):  # noqa: PTH112 (Path's raises where it may not look)
+        yield "  the inbox is not there now: it counts as away until it is"
+    elif inbox.require_mount and not os.path.ismount(inbox.path):
+        yield "  the inbox is not mounted now: it counts as away until it is"
+    yield (
+        f"  watched {_WATCHED[inbox.watch]}, looked through every {said_seconds(inbox.rescan)}; "
+        f"a picture is taken once it has not changed for {said_seconds(inbox.settle)}"
+    )
+    globs = f"{_or(inbox.ignore)}, and " if inbox.ignore else ""
+    yield f"  ignored: {globs}temporary files and system folders"
+    for number, rule in enumerate(inbox.rules, 1):
+        what, *details = _rule(rule, first=number == 1)
+        yield f"  {number}. {rule.name}: {what}"
+        yield from (f"     {line}" for line in details)
+    if all(rule.match for rule in inbox.rules):
+        yield "  pictures that match no rule are left alone"
+
+
+def _rule(rule: Rule, *, first: bool) -> Iterator[str]:
+    every = "every picture is" if first else "every other picture is"
+    which = f"pictures matching {_or(rule.match)} are" if rule.match else every
+    if rule.skip:
+        yield f"{which} left alone"
+        return
+    yield f"{which} cut with {rule.model}{said_mask(rule.mask)}"
+    yield f"out come{'s' if len(rule.outputs) == 1 else ''} {said_output(rule.outputs[0])}"
+    yield from (f"and {said_output(output)}" for output in rule.outputs[1:])
+    yield _source(rule)
+    yield _verdicts(rule)
+
+
+def _verdicts(rule: Rule) -> str:
+    without, doubtful = _VERDICTS[rule.when_no_subject], _VERDICTS[rule.when_doubtful]
+    if without == doubtful:
+        return f"a picture without a subject, or with a doubtful mask, {without}"
+    return f"a picture without a subject {without}; one with a doubtful mask {doubtful}"
+
+
+def _source(rule: Rule) -> str:
+    folder = rule.move_to or PROCESSED_FOLDER
+    return {
+        "keep": "the source stays where it is",
+        "move": f"the source is moved to {folder.rstrip('/')}/",
+        "delete": "the source is deleted",
+    }[rule.source]
+
+
+def _everywhere(config: Config) -> Iterator[str]:
+    limits = config.limits
+    workers = f"{config.workers} workers" if config.workers else "as many workers as suit"
+    yield (
+        f"pictures beyond {said_size(limits.file)} or {said_count(limits.pixels)} pixels fail; "
+        f"pictures in flight take {said_size(config.memory)} at most, "
+        f"in {workers}"
+    )
+    gpu = "; a GPU is required" if config.require_gpu else ""
+    where = "the best that works" if config.providers == ("auto",) else ", ".join(config.providers)
+    yield f"providers: {where}{gpu}; precision: {config.precision}"
+    yield f"model files: {config.models}; job journal: {config.state}"
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

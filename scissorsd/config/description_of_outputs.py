@@ -1,0 +1,73 @@
+"""What a mask and an output will be, in plain words."""
+
+from collections.abc import Iterator
+
+from scissorsd.config.parse_quantities import said_aspect, said_frame, said_length
+from scissorsd.core.rules import Format, Length, MaskOptions, Output
+
+_FORMATS: dict[Format, str] = {"jpeg": "JPEG", "webp": "WebP"}
+
+
+def said_mask(mask: MaskOptions) -> str:
+    """Say how the mask is made, in brackets, as far as it is not made as usual."""
+    return _bracketed(_of_the_mask(mask), "mask: ")
+
+
+def said_output(output: Output) -> str:
+    """Say what an output is: `a flat JPEG of 2000 × 2000 on white (the subject alone)`."""
+    form = _FORMATS.get(output.format, output.format.upper())
+    words = f"a {'16-bit ' if output.depth == '16' else ''}{output.kind} {form}"
+    if output.size:
+        words += f" of {said_frame(output.size)}"
+    if output.kind == "flat":
+        words += f" on {output.background}"
+    words += _bracketed(_of_the_picture(output))
+    if output.name:
+        words += f" named {output.name}"
+    if output.folder:
+        words += f" in {output.folder}/"
+    return words + (" with the camera's metadata" if output.metadata == "keep" else "")
+
+
+def _of_the_mask(mask: MaskOptions) -> Iterator[str]:
+    if mask.edges != "fine":
+        yield f"{mask.edges} edges"
+    if mask.keep == "largest":
+        yield "its largest part alone"
+    if mask.holes == "fill":
+        yield "holes filled"
+    if mask.threshold is not None:
+        yield f"a hard edge at {mask.threshold:g}"
+    if mask.grow.amount > 0:
+        yield f"grown by {said_length(mask.grow)}"
+    if mask.grow.amount < 0:
+        yield f"shrunk by {said_length(Length(-mask.grow.amount, mask.grow.unit))}"
+    if mask.feather.amount:
+        yield f"feathered by {said_length(mask.feather)}"
+
+
+def _of_the_picture(output: Output) -> Iterator[str]:
+    what = "the subject alone" if output.crop == "subject" else ""
+    if output.margin.amount:
+        yield f"{what or 'the whole picture'} with a margin of {said_length(output.margin)}"
+    elif what:
+        yield what
+    if output.aspect and not isinstance(output.size, tuple):
+        yield said_aspect(output.aspect)
+    if output.align != "center":
+        yield f"at the {output.align}"
+    if output.shadow != "none":
+        yield "a soft shadow"
+    if output.outline.amount:
+        yield f"an outline of {said_length(output.outline)} in {output.outline_colour}"
+    if output.colour == "as_is" and output.kind != "mask":
+        yield "the old background's colour left in the edges"
+    if output.depth == "same" and output.format in {"png", "tiff"}:
+        yield "as many bits as the picture has"
+    if output.format == "png" and output.compression == "small":
+        yield "packed small"
+
+
+def _bracketed(words: Iterator[str], of_what: str = "") -> str:
+    said = ", ".join(words)
+    return f" ({of_what}{said})" if said else ""

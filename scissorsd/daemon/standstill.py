@@ -1,0 +1,99 @@
+"""Has a process ended, with a trace, whose control loop stands still.
+
+Where a library holds the GIL for ever, no thread of the process can do so: another process counts
+its beats. (faulthandler.dump_traceback_later needs no GIL either, but its clock goes on while the
+process is stopped, and would end it as soon as it is let go on.)
+"""
+
+import faulthandler
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import IO, Self
+
+import structlog
+
+from scissorsd import failpoints
+from scissorsd.daemon import onlooker
+from scissorsd.logs import complaint
+
+log = structlog.get_logger("scissorsd")
+
+TRACE = "standstill.txt"
+# Seconds without a beat. A round of the loop takes milliseconds, and may wait for the disk of the
+# state folder: a minute, on one that sleeps or is worked hard. At the start networks are opened
+# and timed, which on a slow machine, or a GPU's first time, takes minutes.
+LIMIT = failpoints.seconds("STANDSTILL", 120.0)
+START_LIMIT = failpoints.seconds("STANDSTILL_AT_START", 1800.0)
+_SELDOM = LIMIT / 120  # seconds; beats that follow more closely say nothing new
+
+
+class Watched:
+    """While it is entered, this process is ended `LIMIT` seconds after its last `beat`.
+
+    Where each thread stood is in `TRACE` in the state folder. It dies of SIGKILL, so that no
+    picture in hand counts as its murderer.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._trace = state / TRACE
+        self._file: IO[str] | None = None
+        self._onlooker: subprocess.Popen[bytes] | None = None
+        self._said = (0.0, float("-inf"))  # limit, when
+
+    def __enter__(self) -> Self:
+        try:
+            self._keep_the_last()
+            self._file = self._trace.open("w")
+            faulthandler.register(signal.SIGUSR2, self._file, all_threads=True)
+            what = f"it stood still for {LIMIT:g} s and was ended"
+            last_words = complaint(f"scissorsd: {what}; where it stood: {self._trace}")
+            self._onlooker = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-I", "-S", onlooker.__file__, str(os.getpid()), last_words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is not for it
+            )
+        except OSError as error:  # the work is worth more than its watch
+            log.warning("standstill.unwatched", why=error.strerror or str(error))
+        else:
+            if self._onlooker.stdin is not None:
+                os.set_blocking(self._onlooker.stdin.fileno(), False)
+        self.beat(START_LIMIT)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        faulthandler.unregister(signal.SIGUSR2)
+        if self._onlooker is not None and self._onlooker.stdin is not None:
+            self._onlooker.stdin.close()
+            self._onlooker.wait()
+        if self._file is not None:
+            self._file.close()
+
+    def beat(self, limit: float = LIMIT) -> None:
+        """Say that it goes on, and that the next beat comes within so many seconds."""
+        now = monotonic()
+        if self._onlooker is None or self._onlooker.stdin is None:
+            return
+        if limit == self._said[0] and now - self._said[1] < _SELDOM:
+            return
+        self._said = limit, now
+        with suppress(OSError):  # it is gone, or asleep with beats to read
+            os.write(self._onlooker.stdin.fileno(), f"{limit}\n".encode())
+
+    def _keep_the_last(self) -> None:
+        if self._trace.exists() and self._trace.stat().st_size > 0:
+            last = self._trace.with_name(f"{TRACE}.last")
+            self._trace.replace(last)
+            what = "the last run stood still; where each of its threads stood is in the trace"
+            log.warning("daemon.stood_still", what=what, trace=str(last))

@@ -1,0 +1,1 @@
+"""All that touches an inbox or an outbox."""

@@ -1,0 +1,1 @@
+"""The networks: their weights, the runtimes and providers, the open sessions."""

@@ -1,0 +1,194 @@
+"""One picture in memory: the network's look at it, its mask, and the bytes of its outputs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scissorsd.core import cutting, masking, passes
+from scissorsd.core.canvas import asks_nothing, framed, framed_size
+from scissorsd.core.catalogue import Model
+from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
+from scissorsd.core.foreground_colour import cleaned
+from scissorsd.core.masking import Judgement
+from scissorsd.core.outlining import outlined
+from scissorsd.core.passes import Box, Look
+from scissorsd.core.refining import refine
+from scissorsd.core.rules import NOTHING, MaskOptions, Output
+from scissorsd.core.shadows import is_cut_off, shadow
+from scissorsd.core.shaping import shape
+from scissorsd.errors import OverLimitsError
+from scissorsd.pictures import reading
+
+_OPAQUE = 255
+
+
+class Inference(Protocol):
+    """What is needed of `sessions.Sessions`."""
+
+    def run(
+        self, name: str, network_input: NDArray[np.float32], /
+    ) -> tuple[NDArray[np.float32], str]:
+        """Run a network: 1 × 3 × size × size → the raw map (size × size) and the provider."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A picture's mask (height × width, 255 for 1) and what is to be said of it."""
+
+    mask: NDArray[np.uint8]
+    judgement: Judgement
+    provider: str
+    infer_s: float
+
+
+def cut_out(
+    picture: reading.Picture, model: Model, sessions: Inference, options: MaskOptions
+) -> Cut:
+    """Find the subject of a picture."""
+    height, width = picture.rgb.shape[:2]
+    began = monotonic()
+    raw, provider = _look(picture, model, sessions, (0, 0, width, height))
+    seen: tuple[Look, ...] = (Look(masking.normalised(raw), (0, 0, width, height)),)
+    if options.edges == "best" and (box := passes.second_box(seen[0])):
+        closer, provider = _look(picture, model, sessions, box)
+        second = Look(masking.normalised(closer), box)
+        seen = (*seen, second) if passes.agree(seen[0], second) else seen
+    infer_s = monotonic() - began
+    mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
+    mask = shape(masking.within(mask, picture.alpha), options)
+    judgement = masking.flawed(masking.judge(raw), _flaw(picture))
+    return Cut(mask, judgement, provider, infer_s)
+
+
+def _flaw(picture: reading.Picture) -> str:
+    if picture.alpha is not None and not picture.alpha.any():
+        return "the picture is transparent throughout"
+    return picture.flaw
+
+
+def _look(
+    picture: reading.Picture, model: Model, sessions: Inference, box: Box
+) -> tuple[NDArray[np.float32], str]:
+    """Show a box of the picture to the network; give its raw map and the provider."""
+    left, top, right, bottom = box
+    shown = picture.rgb[top:bottom, left:right]
+    alpha = picture.alpha if picture.alpha is None else picture.alpha[top:bottom, left:right]
+    if model.input_size == reading.SMALL and shown.shape == picture.rgb.shape:
+        shown = picture.small
+    raw, provider = sessions.run(model.name, masking.network_input(shown, alpha, model))
+    return masking.without_transparent(raw, alpha), provider
+
+
+def refuse_impossible(
+    height: int, width: int, outputs: Sequence[Output], *, max_pixels: int
+) -> None:
+    """Raise OverLimitsError, before any work, where an output of such a picture cannot be.
+
+    Only what is certain counts: the picture may yet be turned, and its subject may be smaller.
+    """
+    for output in outputs:
+        either_way = ((height, width), (width, height))
+        first, second = (_refusal(output, shape, max_pixels) for shape in either_way)
+        if first and second:
+            raise first
+
+
+def _refusal(output: Output, shape: tuple[int, int], max_pixels: int) -> OverLimitsError | None:
+    if output.kind == "comparison":
+        return None  # which is never large
+    try:
+        _refuse_over(output, shape, max_pixels)
+        if output.crop != "subject" or output.size is not None:
+            high, wide = framed_size(*shape, output)
+            reading.refuse_too_long(wide, high, output)
+    except OverLimitsError as error:
+        return error
+    return None
+
+
+def render(picture: reading.Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:
+    """Make one output of a cut picture: the bytes of its file."""
+    (content,) = render_all(picture, cut, [output], max_pixels=max_pixels)
+    return content
+
+
+def render_all(
+    picture: reading.Picture, cut: Cut, outputs: Sequence[Output], *, max_pixels: int
+) -> Iterator[bytes]:
+    """Make the outputs of a cut picture, each the bytes of its file."""
+    colours: dict[tuple[str, bool], Pixels] = {}  # as outputs want them; each made once
+    for output in outputs:
+        deep = reading.wants_deep(output, picture)
+        kind = output.colour, deep
+        if output.kind != "mask" and kind not in colours:
+            colours[kind] = _colours(picture, cut, output, deep=deep)
+        seen = picture.rgb if output.kind == "mask" else colours[kind]
+        yield _output(picture, cut, output, seen, max_pixels=max_pixels)
+
+
+def _colours(picture: reading.Picture, cut: Cut, output: Output, *, deep: bool) -> Pixels:
+    """Give the picture in the colours that an output is made of."""
+    rgb: Pixels = picture.rgb
+    if deep:
+        rgb = deepened(picture.rgb) if picture.deep is None else picture.deep
+    return own_colours(picture, rgb, cut.mask) if output.colour == "clean" else rgb
+
+
+def own_colours(
+    picture: reading.Picture, rgb: NDArray[Sample], mask: NDArray[np.uint8]
+) -> NDArray[Sample]:
+    """Clean the colours of a picture; `rgb` are those, at 8 bits or 16.
+
+    Where the picture is transparent itself its colours are the subject's own already: they stay.
+    """
+    if picture.alpha is not None:
+        mask = np.where(picture.alpha == _OPAQUE, mask, np.uint8(_OPAQUE) * (mask != 0))
+    return cleaned(rgb, picture.small, mask)
+
+
+def _output(
+    picture: reading.Picture, cut: Cut, output: Output, colours: Pixels, *, max_pixels: int
+) -> bytes:
+    """Make one output: framed, and laid on what it asks for."""
+    if output.kind == "comparison":
+        both = cutting.comparison(picture.rgb, cut.mask, shallow(colours))
+        return reading.encode(both, output, picture.metadata)
+    _refuse_over(output, cut.mask.shape, max_pixels)
+    rgb, shallow_mask = framed(colours, cut.mask, output)
+    mask: Pixels = shallow_mask
+    if reading.wants_deep(output, picture):
+        mask = deepened(shallow_mask)
+        if asks_nothing(output):
+            mask = deep_mask(shallow_mask, picture.alpha, picture.deep_alpha)
+    match output.kind:
+        case "mask":
+            pixels = mask
+        case "flat":
+            height, width = mask.shape
+            colour = reading.colour(output.background)
+            behind = colour or reading.load_background(
+                Path(output.background), height, width, max_pixels, picture.metadata.icc
+            )
+            stands = output.shadow == "soft" and not is_cut_off(cut.mask)
+            pixels = cutting.flat(rgb, mask, behind, shadow(shallow_mask) if stands else None)
+        case _:
+            pixels = cutting.cutout(rgb, mask)
+            if output.outline != NOTHING:
+                rim = reading.colour(output.outline_colour) or (255, 255, 255)
+                pixels = outlined(shallow(pixels), output.outline.of(max(mask.shape)), rim)
+    return reading.encode(pixels, output, picture.metadata)
+
+
+def _refuse_over(output: Output, shape: tuple[int, ...], max_pixels: int) -> None:
+    height, width = framed_size(shape[0], shape[1], output)
+    if not asks_nothing(output) and height * width > max_pixels:
+        raise OverLimitsError(
+            f"a {output.kind} of {width} by {height} pixels would be {height * width / 1e6:.1f} "
+            f"megapixels, over the limit of {max_pixels / 1e6:.1f}",
+            "Ask for a smaller size or margin in the rule, or raise the limit (limits: pixels).",
+        )

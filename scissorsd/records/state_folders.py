@@ -1,0 +1,265 @@
+"""State folders: where a command finds the daemon it is asked about.
+
+A daemon with a configuration file keeps its state where the file says. `watch` and `once` without
+one keep it in the user's own state folder, one for each pair of inbox and outbox, together with
+the values of their command line. A pair is known by what its folders are, not by how they are
+spelled.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scissorsd import atomic
+from scissorsd.config import from_values, load, state_of
+from scissorsd.errors import ConfigError, ScissorsError, UsageError
+from scissorsd.folders import mounts, real_paths
+from scissorsd.records import lock, status_file
+from scissorsd.settings import Config
+
+DEFAULT_CONFIG = Path("/etc/scissorsd/scissorsd.yaml")
+_VALUES = "command-line.json"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state folder and the configuration that goes with it."""
+
+    folder: Path
+    config: Config
+    mistakes: tuple[str, ...] = ()  # of its file, which the daemon that runs has not taken over
+
+
+def for_pair(inbox: Path, outbox: Path) -> Path:
+    """Give the state folder of a `watch` or `once` without a configuration file.
+
+    It is the one last used for these two folders, by whatever paths, or else a new one.
+    """
+    known = {
+        folder: pair
+        for folder, pair in _pairs()
+        if not any(map(mounts.may_hang, pair)) or any(map(mounts.may_hang, (inbox, outbox)))
+    }
+    found = real_paths.locate({inbox, outbox, *(path for pair in known.values() for path in pair)})
+    mine = [
+        folder
+        for folder, (its_inbox, its_outbox) in known.items()
+        if found[its_inbox].same_as(found[inbox]) and found[its_outbox].same_as(found[outbox])
+    ]
+    mark = hashlib.sha256(os.fsencode(f"{inbox}\0{outbox}")).hexdigest()[:12]
+    new = _own() / f"{inbox.name or 'root'}-{mark}"
+    return max(mine, key=lambda folder: (lock.is_running(folder), _used_at(folder)), default=new)
+
+
+def _pairs() -> Iterator[tuple[Path, tuple[Path, Path]]]:
+    """Give each state folder of this user that keeps a command line, and its two folders."""
+    for folder in _folders():
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            (inbox,) = json.loads((folder / _VALUES).read_text())["inboxes"].values()
+            # An older scissorsd has kept what was typed, and worked with it like this.
+            pair = (Path(os.path.abspath(inbox[key])) for key in ("path", "outbox"))  # noqa: PTH100 - as the schema does
+            yield folder, (next(pair), next(pair))
+
+
+def _folders() -> list[Path]:
+    return sorted(path.parent for path in _own().glob(f"*/{_VALUES}"))
+
+
+def _used_at(folder: Path) -> float:
+    with suppress(OSError):
+        return (folder / _VALUES).stat().st_mtime
+    return 0.0
+
+
+def _own() -> Path:
+    home = os.environ.get("XDG_STATE_HOME", "")
+    if not Path(home).is_absolute():  # such a one is to be ignored (XDG Base Directory)
+        try:
+            home = str(Path.home() / ".local" / "state")
+        except RuntimeError as error:
+            raise UsageError(
+                "there is no home folder to keep the state in, or to find it in",
+                "Give --state FOLDER (or -c FILE, where there is a configuration), or set HOME.",
+            ) from error
+    return Path(home) / "scissorsd"
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a state folder is one that commands of this user find without being told."""
+    with suppress(UsageError):  # without a home there is none
+        return os.path.realpath(folder.parent) == os.path.realpath(_own())
+    return False
+
+
+def remember(folder: Path, values: Mapping[str, object]) -> None:
+    """Keep the values of a command line, so that `status` and `why` know of them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.write_atomically(folder / _VALUES, json.dumps(values).encode())
+    except OSError as error:
+        raise ScissorsError(
+            f"the state folder {folder} cannot be used: {error.strerror or error}",
+            "Give --state FOLDER, one that this user may write to.",
+        ) from error
+
+
+def find(config: Path | None, state: Path | None) -> State:
+    """Find the state that a command is about.
+
+    In order: what the command line says; the system's configuration file; the one state folder of
+    this user, or among several the one on which a daemon runs.
+    """
+    if state is not None:
+        return _kept(state.absolute())
+    if config is not None:
+        return _configured(config)
+    if DEFAULT_CONFIG.exists():
+        return _configured(DEFAULT_CONFIG)
+    found = known()
+    if len(found) > 1:
+        found = [s for s in found if lock.is_running(s.folder)] or found
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(
+            "there is no configuration and no state folder to ask",
+            f"Give -c FILE or --state FOLDER; {DEFAULT_CONFIG} does not exist.",
+        )
+    raise UsageError(
+        "there is more than one state folder to ask; say which:",
+        "\n".join(f"  --state {s.folder}   ({in_words(s)})" for s in found),
+    )
+
+
+def to_show(config: Path | None, state: Path | None) -> tuple[State | None, list[State]]:
+    """Give the state to show in full, if there is one to choose, and the others known here."""
+    if config is not None or state is not None:
+        return even_with_mistakes(config, state), []
+    others = known()
+    if DEFAULT_CONFIG.exists():
+        return even_with_mistakes(None, None), others
+    running = [s for s in others if lock.is_running(s.folder)]
+    if len(running) == 1 or len(others) == 1:
+        chosen = (running or others)[0]
+        return chosen, [s for s in others if s is not chosen]
+    return (None, others) if others else (find(None, None), [])
+
+
+def to_be_healthy(config: Path | None) -> list[Path]:
+    """Give the state folders on which a daemon should run: the one, or all on which any does."""
+    chosen, others = to_show(config, None)
+    if chosen is not None:
+        return [chosen.folder]
+    return [s.folder for s in others if lock.is_running(s.folder)] or [others[0].folder]
+
+
+def in_words(state: State) -> str:
+    """Say which folders a state is about."""
+    return ", ".join(f"{inbox.path} → {inbox.outbox}" for inbox in state.config.inboxes)
+
+
+def everyone(config: Path | None, state: Path | None) -> list[State]:
+    """Give the state that a command names or, where it names none, every one that is known here.
+
+    Those that cannot be read, such as another user's, are left out.
+    """
+    if config is not None or state is not None:
+        return [find(config, state)]
+    default = []
+    if DEFAULT_CONFIG.exists():
+        with suppress(ScissorsError, OSError):
+            default.append(_configured(DEFAULT_CONFIG))
+    with suppress(UsageError):  # without a home there is none
+        return default + known()
+    return default
+
+
+def about(path: Path, config: Path | None, state: Path | None) -> list[State]:
+    """Give the states to ask about a path: of which an inbox or outbox holds it, else the one.
+
+    Where the same pictures go to two outboxes, there are two.
+    """
+    if config is not None or state is not None:
+        return [find(config, state)]
+    found = everyone(None, None)
+    return _holding(path, found) or [find(None, None)]
+
+
+def known() -> list[State]:
+    """Give the states of this user that keep a command line, the one used last first.
+
+    One whose folders are both gone, and on which no daemon runs, is forgotten until they return.
+    """
+    found = []
+    for folder in sorted(_folders(), key=_used_at, reverse=True):
+        with suppress(ScissorsError, OSError):
+            found.append(_kept(folder))
+    there = real_paths.locate(path for path in _paths(found) if not mounts.may_hang(path))
+    return [
+        state
+        for state in found
+        if not all(path in there and there[path].gone for path in _paths([state]))
+        or lock.is_running(state.folder)
+    ]
+
+
+def _paths(states: Iterable[State]) -> set[Path]:
+    return {p for s in states for inbox in s.config.inboxes for p in (inbox.path, inbox.outbox)}
+
+
+def _holding(path: Path, states: list[State]) -> list[State]:
+    if ".." not in path.parts:  # first without a look at the folders: one may hang
+        found = [s for s in states if any(path.is_relative_to(folder) for folder in _paths([s]))]
+        if found:
+            return found
+    share = mounts.may_hang(path)
+    folders = {folder for folder in _paths(states) if share or not mounts.may_hang(folder)}
+    there = real_paths.locate({path.parent, *folders})
+    holding = {f for f in folders if there[path.parent].within(there[f]) is not None}
+    return [s for s in states if not holding.isdisjoint(_paths([s]))]
+
+
+def even_with_mistakes(config: Path | None, state: Path | None) -> State:
+    """Find the state as `find` does, and also when the file was changed for the worse meanwhile.
+
+    Then the daemon goes on with what the file said before.
+    """
+    try:
+        return find(config, state)
+    except ConfigError as error:
+        path = (config or DEFAULT_CONFIG).absolute()
+        for folder in filter(None, (state_of(path), DEFAULT_STATE)):
+            stands = status_file.read(folder)
+            if stands is not None and _is_of(stands, path) and lock.is_running(folder):
+                inboxes = {i.name: {"path": i.path, "outbox": i.outbox} for i in stands.inboxes}
+                values = {"state": str(folder), "inboxes": inboxes}
+                kept = from_values(values, base=Path("/"), folders=False).config
+                return State(folder, kept, error.problems)
+        raise
+
+
+DEFAULT_STATE = Path("/var/lib/scissorsd")
+
+
+def _is_of(stands: status_file.Standing, path: Path) -> bool:
+    return stands.config != "" and os.path.realpath(stands.config) == os.path.realpath(path)
+
+
+def _configured(path: Path) -> State:
+    config = load(path, folders=False).config
+    return State(config.state, config)
+
+
+def _kept(folder: Path) -> State:
+    try:
+        values = json.loads((folder / _VALUES).read_text())
+    except (OSError, ValueError):
+        stands = status_file.read(folder)
+        if stands is not None and stands.config:
+            return State(folder, load(Path(stands.config), folders=False).config)
+        raise UsageError(f"{folder} is not a state folder of scissorsd") from None
+    return State(folder, from_values(values, base=Path("/"), folders=False).config)

@@ -1,0 +1,198 @@
+"""How a daemon stands: its lock on the state folder, and the file that tells other commands.
+
+`status.json` is written at every beat of the control loop; its `beat` is on the machine's
+monotonic clock, so that a daemon that hangs is known by it whatever the wall clock does.
+"""
+
+import faulthandler
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from heapq import nsmallest
+from pathlib import Path
+from time import monotonic, time
+from typing import Any, TypeVar
+
+from scissorsd import atomic
+from scissorsd.records.lock import (
+    is_running,
+)
+
+FILE = "status.json"
+CRASH = "crash.txt"
+_NAMED = 5  # so many held pictures of a kind are named
+_KINDS = 10
+FRESH = 20.0  # seconds after which a silent control loop counts as hung
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKind:
+    """Pictures of one inbox that are held for the same reason."""
+
+    why: str  # the reason of the first of them
+    count: int
+    first: tuple[str, ...]  # of their paths from the inbox
+
+
+def kinds_of_held(held: Iterable[tuple[str, str, str]]) -> tuple[HeldKind, ...]:
+    """Sort what is held by kind, the most frequent first.
+
+    Of each picture: its path from the inbox, why it is held, and the kind of that reason.
+    """
+    whys: dict[str, str] = {}
+    paths: dict[str, list[str]] = {}
+    for path, why, kind in held:
+        whys.setdefault(kind, why)
+        paths.setdefault(kind, []).append(path)
+    kinds = sorted(paths, key=lambda kind: -len(paths[kind]))[:_KINDS]
+    return tuple(
+        HeldKind(whys[kind], len(paths[kind]), tuple(nsmallest(_NAMED, paths[kind])))
+        for kind in kinds
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InboxStanding:
+    """One inbox as `status` shows it."""
+
+    name: str
+    path: str
+    outbox: str
+    mode: str  # "events", "polling", or "" while it is not watched
+    why: str
+    away: str  # why it is not there, or nothing
+    trouble: str  # why its watcher does not work, or nothing
+    silent: str  # for how long the folder has not answered, or nothing; a part of the trouble
+    settling: int
+    ready: int
+    working: int
+    held: int
+    held_why: str  # the reason of one of them, or of the whole outbox
+    paused: str  # why the whole outbox rests, or nothing
+    unseen: str  # what of the inbox could not be looked at, or nothing
+    held_kinds: tuple[HeldKind, ...] = ()  # of what is held, the most frequent
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderStanding:
+    """Where one model runs as `status` shows it."""
+
+    model: str
+    provider: str  # "" while a required GPU cannot be used
+    precision: str
+    asked: tuple[str, ...]  # in order
+    refused: dict[str, str]  # provider → why it is not used
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A changed configuration that a running daemon did not take over."""
+
+    at: float  # seconds since the epoch
+    problems: tuple[str, ...]
+
+    def in_words(self) -> str:
+        """Say when it was refused, and where its mistakes are."""
+        when, now = (datetime.fromtimestamp(at, tz=UTC).astimezone() for at in (self.at, time()))
+        moment = when.strftime("%H:%M" if when.date() == now.date() else "%Y-%m-%d %H:%M")
+        lines = [found[1] for problem in self.problems if (found := _LINE.search(problem))]
+        where = ", ".join(dict.fromkeys(lines))
+        place = f"line{'s' if ',' in where else ''} {where}" if where else self.problems[0]
+        return f"a changed configuration was refused at {moment} ({place})"
+
+
+_LINE = re.compile(r":(\d+):\d+: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A daemon as `status` shows it."""
+
+    pid: int
+    version: str
+    config: str  # the configuration file, or "" without one
+    beat: float  # monotonic
+    started_at: float  # seconds since the epoch
+    stopping: bool
+    seconds_left: float | None  # that the backlog will take; none: nothing is in hand, or unknown
+    providers: tuple[ProviderStanding, ...]
+    inboxes: tuple[InboxStanding, ...]
+    refusal: Refusal | None = None  # of the last reload
+
+
+def watch_for_crashes(state: Path) -> bool:
+    """Let a crash of this process leave a trace, and tell whether the last one left one.
+
+    A crash is a fatal signal of the process's own making (SIGSEGV, SIGBUS, SIGABRT, …), as a
+    decoder may cause; being killed leaves no trace.
+    """
+    trace = state / CRASH
+    crashed = trace.exists() and trace.stat().st_size > 0
+    if crashed:
+        trace.replace(state / f"{CRASH}.last")
+    # Kept open for the life of the process: faulthandler writes to its descriptor.
+    faulthandler.enable(trace.open("w"))
+    return crashed
+
+
+def write(state: Path, standing: Standing) -> None:
+    """Put down how the daemon stands; a reader never sees half of it."""
+    atomic.write_atomically(state / FILE, json.dumps(asdict(standing)).encode())
+
+
+def read(state: Path) -> Standing | None:
+    """Read how a daemon stands, or last stood; none if nothing was ever put down.
+
+    What a daemon of a newer version tells beyond this is passed over.
+    """
+    try:
+        values = json.loads((state / FILE).read_text())
+        inboxes = tuple(_inbox(inbox) for inbox in values["inboxes"])
+        providers = tuple(_known(ProviderStanding, model) for model in values["providers"])
+        refused = values.get("refusal")
+        refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
+        parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal}
+        return _known(Standing, {**values, **parts})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _inbox(values: Mapping[str, Any]) -> InboxStanding:
+    kinds = tuple(
+        HeldKind(kind["why"], kind["count"], tuple(kind["first"]))
+        for kind in values.get("held_kinds", ())
+    )
+    return _known(InboxStanding, {**values, "held_kinds": kinds})
+
+
+_Part = TypeVar("_Part", Standing, InboxStanding, ProviderStanding)
+
+
+def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:
+    """Take what this version knows of; a newer daemon may have put down more."""
+    return part(**{f.name: values[f.name] for f in fields(part) if f.name in values})
+
+
+def troubles(state: Path) -> list[str]:
+    """Give every reason for which a daemon on this state folder is not healthy.
+
+    An inbox that is away is one, though the daemon can only wait for it: pictures dropped there
+    do not come out.
+    """
+    if not is_running(state):
+        return [f"no daemon runs on the state folder {state}"]
+    standing = read(state)
+    if standing is None:
+        return ["the daemon has not said yet how it stands"]
+    found = []
+    silent = monotonic() - standing.beat
+    if silent > FRESH:
+        found.append(f"the control loop has been silent for {silent:.0f} s")
+    for inbox in standing.inboxes:
+        if inbox.trouble:
+            found.append(f"inbox {inbox.name}: {inbox.trouble}")
+        elif inbox.away:
+            found.append(f"inbox {inbox.name} is away: {inbox.away}")
+    return found

@@ -1,0 +1,1 @@
+"""The systemd service: its unit, its user, and what that user may do."""
