@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def chosen(readings: list[Reading], share: float, pictures: int, ended: float) -> Figures:
-    """Give what was said when so much was done, and what was true."""
+    """Return what was said when so much was done, and what was true."""
     reading = next((r for r in readings if r.done >= share * pictures), None)
     if reading is None:
         return {"share": share, "said_s": None, "true_s": None}
@@ -79,7 +79,7 @@ def chosen(readings: list[Reading], share: float, pictures: int, ended: float) -
 
 
 def goals(_: Figures) -> Iterator[Goal]:
-    """Give no goal: the design sets none for the estimate."""
+    """Yield no goal: the design sets none for the estimate."""
     yield from ()
 
 

@@ -41,7 +41,7 @@ class Place:
     run: int = 1  # of several, whose results are told together
 
     def empty(self, name: str) -> Path:
-        """Give an empty folder for one run."""
+        """Return an empty folder for one run."""
         folder = self.cache / "work" / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -82,7 +82,7 @@ def parser(about: str | None) -> argparse.ArgumentParser:
 
 
 def place(arguments: argparse.Namespace) -> Place:
-    """Give the place that the options name."""
+    """Return the place that the options name."""
     return Place(arguments.cache.absolute(), arguments.models.absolute(), arguments.run)
 
 
@@ -90,7 +90,7 @@ def place(arguments: argparse.Namespace) -> Place:
 
 
 def rule_for(model: str, edges: str) -> dict[str, object]:
-    """Give a rule that makes cutouts: `soft` is rembg's own work, the others do more."""
+    """Return a rule that makes cutouts: `soft` is rembg's own work, the others do more."""
     rule: dict[str, object] = {"model": model, "mask": {"edges": edges}}
     if edges == "soft":
         rule["outputs"] = [{"kind": "cutout", "colour": "as_is"}]
@@ -150,7 +150,7 @@ def machine() -> dict[str, str | int]:
 
 
 def gpu_name() -> str:
-    """Give the name of the NVIDIA GPU that is there, or "none"."""
+    """Return the name of the NVIDIA GPU that is there, or "none"."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return "none"
@@ -160,7 +160,7 @@ def gpu_name() -> str:
 
 
 def versions() -> Iterator[str]:
-    """Give the versions of what does the work."""
+    """Yield the versions of what does the work."""
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             yield f"{package} {version(package)}"
@@ -180,7 +180,7 @@ class Goal:
     at_least: bool = False  # else at most
 
     def row(self) -> tuple[str, str, str, str]:
-        """Give the goal as a row: work, goal, measured, met or missed by how much."""
+        """Return the goal as a row: work, goal, measured, met or missed by how much."""
         met = self.measured >= self.limit if self.at_least else self.measured <= self.limit
         missed = f"missed by {abs(self.measured - self.limit) / self.limit:.0%}"
         sign = "≥" if self.at_least else "≤"

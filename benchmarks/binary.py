@@ -62,7 +62,7 @@ def binary_scores(
 
 
 def python(cache: Path) -> Path:
-    """Give the Python that has PySODMetrics; install it first where it is not yet."""
+    """Return the Python that has PySODMetrics; install it first where it is not yet."""
     folder = cache / "sodmetrics"
     program = folder / "bin" / "python"
     if not (folder / "installed").exists():

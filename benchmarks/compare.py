@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def rembg_program(cache: Path) -> Path:
-    """Give rembg's program; install it first where it is not yet."""
+    """Return rembg's program; install it first where it is not yet."""
     folder = cache / "rembg"
     program = folder / "bin" / "rembg"
     if not program.exists():
@@ -95,7 +95,7 @@ def rembg_program(cache: Path) -> Path:
 
 
 def rembg_versions(program: Path) -> str:
-    """Give the versions of rembg and of the ONNX Runtime and Pillow that it uses."""
+    """Return the versions of rembg and of the ONNX Runtime and Pillow that it uses."""
     ask = (
         "from importlib.metadata import version\n"
         "print(', '.join(f'{name} {version(name)}' for name in ('rembg','onnxruntime','pillow')))"
@@ -106,7 +106,7 @@ def rembg_versions(program: Path) -> str:
 
 
 def sides(here: Place, rembg: Path | None, model: str, providers: list[str]) -> list[Side]:
-    """Give every program that takes part, rembg first."""
+    """Return every program that takes part, rembg first."""
     variables = environment(here.models)
     state = here.empty("compare")
 
@@ -185,7 +185,7 @@ def row(side: Side, count: int) -> Figures:
 
 
 def goals(figures: Figures) -> Iterator[Goal]:
-    """Give the goals of the comparison, for the whole process and for the steady state."""
+    """Yield the goals of the comparison, for the whole process and for the steady state."""
     if figures["model"] != "u2net" or not figures["rembg"]:
         return
     for folder in figures["folders"]:
@@ -240,7 +240,7 @@ def section(figures: Figures) -> Iterator[str]:
 
 
 def cells(side: Figures, first: Figures) -> tuple[str | float, ...]:
-    """Give a row of the table."""
+    """Return a row of the table."""
     edges = "" if side["edges"] == "soft" else f", edges {side['edges']}"
     asked = f" providers {side['asked']}{edges}" if side["asked"] else ""
     return (

@@ -82,7 +82,7 @@ def cut(path: Path, sessions: Sessions) -> NDArray[np.uint8]:
 
 
 def deep(cutout: NDArray[np.uint8]) -> Pixels:
-    """Give a cutout at 16 bits, with a sensor's noise where the 8 said nothing."""
+    """Return a cutout at 16 bits, with a sensor's noise where the 8 said nothing."""
     below = np.random.default_rng(1).integers(0, 256, cutout.shape, np.uint16)
     below[cutout[..., 3] == 0] = 0
     below |= cutout.astype(np.uint16) << 8
@@ -90,7 +90,7 @@ def deep(cutout: NDArray[np.uint8]) -> Pixels:
 
 
 def deep_encoders() -> dict[str, Encoder]:
-    """Give the encoders of 16 bits; Pillow has none."""
+    """Return the encoders of 16 bits; Pillow has none."""
     return {
         "16 bits: scissorsd, PNG, compression: fast": partial(by_us, output=Output()),
         "16 bits: scissorsd, PNG, compression: small": partial(
@@ -101,7 +101,7 @@ def deep_encoders() -> dict[str, Encoder]:
 
 
 def shallow_encoders() -> dict[str, Encoder]:
-    """Give every encoder of 8 bits that is compared, Pillow's default first."""
+    """Return every encoder of 8 bits that is compared, Pillow's default first."""
     found: dict[str, Encoder] = {DEFAULT: partial(by_pillow, compress_level=6)}
     for level in (1, 3, 9):
         found[f"Pillow, level {level}"] = partial(by_pillow, compress_level=level)
@@ -136,7 +136,7 @@ def by_us(pixels: Pixels, output: Output) -> bytes:
 
 
 def timed(encode: Callable[[], bytes], rounds: int) -> tuple[float, int]:
-    """Give the least seconds of several rounds, and the bytes of the file."""
+    """Return the least seconds of several rounds, and the bytes of the file."""
     seconds, size = [], 0
     for _ in range(rounds):
         began = perf_counter()
@@ -146,7 +146,7 @@ def timed(encode: Callable[[], bytes], rounds: int) -> tuple[float, int]:
 
 
 def goals(figures: Figures) -> Iterator[Goal]:
-    """Give the goals of the default encoder."""
+    """Yield the goals of the default encoder."""
     ours = figures["encoders"][OURS]
     work = f"PNG of a cutout, {NAMES[figures['kind']]}"
     yield Goal(f"{work}: speed", 1 / ours["time"], SPEED_GOAL, "× Pillow's", at_least=True)

@@ -76,7 +76,7 @@ class Network:
         self.noise = np.random.default_rng(0).normal(size=self.shape).astype(np.float32)
 
     def row(self, count: int, times: int) -> Figures:
-        """Give the pictures per second with so many in flight."""
+        """Return the pictures per second with so many in flight."""
         takes, gives = self.loaded.get_inputs()[0].name, self.loaded.get_outputs()[0].name
         row: Figures = {"precision": self.precision, "in_flight": count}
         row["unbound"] = per_second(
@@ -184,7 +184,7 @@ def hold() -> None:
 
 
 def goals(_: Figures) -> Iterator[Goal]:
-    """Give no goal: the design sets none for a GPU."""
+    """Yield no goal: the design sets none for a GPU."""
     yield from ()
 
 

@@ -110,14 +110,14 @@ def fill_journal(config: Config) -> None:
 
 
 def goals(figures: Figures) -> Iterator[Goal]:
-    """Give the goals of an inbox with many known pictures."""
+    """Yield the goals of an inbox with many known pictures."""
     work = f"inbox with {figures['pictures']:,} known pictures"
     yield Goal(f"{work}: start to READY, {figures['model']}", figures["ready_s"], READY_GOAL, "s")
     yield Goal(f"{work}: idle CPU", idle_percent(figures), IDLE_GOAL, "% of a core")
 
 
 def idle_percent(figures: Figures) -> float:
-    """Give the CPU that idling takes, in percent of one core."""
+    """Return the CPU that idling takes, in percent of one core."""
     return float(100 * figures["idle_cpu_s"] / figures["idle_s"])
 
 

@@ -85,7 +85,7 @@ def latencies(
 
 
 def goals(figures: Figures) -> Iterator[Goal]:
-    """Give the goal of the latency."""
+    """Yield the goal of the latency."""
     work = (
         f"one {NAMES[figures['kind']]} picture renamed in, {figures['model']} warm, settle "
         f"{figures['settle_s']:g} s: published (p95)"
@@ -110,7 +110,7 @@ def section(figures: Figures) -> Iterator[str]:
 
 
 def p95(seconds: list[float]) -> float:
-    """Give what 95 of 100 stay below."""
+    """Return what 95 of 100 stay below."""
     if len(seconds) == 1:
         return seconds[0]
     return quantiles(seconds, n=20, method="inclusive")[-1]

@@ -153,7 +153,7 @@ def plain_mask(session: onnxruntime.InferenceSession, rgb: NDArray[np.uint8]) ->
 
 
 def errors(masks: list[Mask], others: list[Mask]) -> tuple[float, ...]:
-    """Give each picture's mean absolute error."""
+    """Return each picture's mean absolute error."""
     pairs = zip(masks, others, strict=True)
     return tuple(float(np.abs(mask - other).mean()) for mask, other in pairs)
 
@@ -170,7 +170,7 @@ def print_machine(*, native: bool, emulated: bool) -> None:
 
 
 def cpu_name() -> str:
-    """Give the CPU's own name."""
+    """Return the CPU's own name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -37,12 +37,12 @@ def read(path: Path) -> Matte:
 
 
 def margin(shape: tuple[int, ...]) -> int:
-    """Give the width in pixels of one cell of the network's map along the longer side."""
+    """Return the width in pixels of one cell of the network's map along the longer side."""
     return max(1, round(max(shape) / GRID))
 
 
 def band(true: Matte) -> Where:
-    """Give the unknown band: where the true matte is strictly between 0 and 1, and one cell more.
+    """Return the unknown band: where the true matte is strictly between 0 and 1, and one cell more.
 
     The network cannot know better than to a cell where an edge runs.
     """
@@ -51,7 +51,7 @@ def band(true: Matte) -> Where:
 
 
 def overlap(matte: Matte, true: Matte) -> float:
-    """Give the intersection over the union of what is more subject than not."""
+    """Return the intersection over the union of what is more subject than not."""
     ours, theirs = matte > 0.5, true > 0.5
     either = int(np.count_nonzero(ours | theirs))
     return int(np.count_nonzero(ours & theirs)) / max(1, either)
@@ -96,7 +96,7 @@ def composed(
 
 
 def gradient(matte: Matte) -> NDArray[np.float64]:
-    """Give the length of the gradient, by the first derivatives of a Gaussian."""
+    """Return the length of the gradient, by the first derivatives of a Gaussian."""
     half = ceil(SIGMA * sqrt(-2 * log(sqrt(2 * pi) * SIGMA * FAINT)))
     x = np.arange(-half, half + 1, dtype=np.float64)
     smooth = np.exp(-(x**2) / (2 * SIGMA**2))

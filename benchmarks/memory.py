@@ -59,20 +59,20 @@ def main() -> None:
 
 
 def parts(figures: Figures) -> list[float]:
-    """Give the median memory of each fifth of the pictures."""
+    """Return the median memory of each fifth of the pictures."""
     memory = figures["memory_mib"]
     size = max(1, len(memory) // PARTS)
     return [median(memory[start : start + size]) for start in range(0, size * PARTS, size)]
 
 
 def growth_percent(figures: Figures) -> float:
-    """Give by how much the last fifth lies above the second."""
+    """Return by how much the last fifth lies above the second."""
     found = parts(figures)
     return 100 * (found[-1] / found[1] - 1)
 
 
 def goals(figures: Figures) -> Iterator[Goal]:
-    """Give the goals of the memory."""
+    """Yield the goals of the memory."""
     count = len(figures["memory_mib"])
     size = count // PARTS
     work = f"memory over {count:,} pictures"

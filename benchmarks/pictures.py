@@ -35,7 +35,7 @@ BAND = 256  # rows that are made noisy at a time
 
 
 def take(cache: Path, kind: str, count: int) -> list[Path]:
-    """Give so many pictures of a kind; what is not there yet is made.
+    """Return so many pictures of a kind; what is not there yet is made.
 
     In other processes: the peak memory of a program that we start begins at our own.
     """
@@ -57,7 +57,7 @@ def lay_out(pictures: Sequence[Path], folder: Path, count: int | None = None) ->
 
 
 def picture(cache: Path, megapixels: float, number: int) -> Path:
-    """Give one picture: two drawn ones, then two photographs, and so on."""
+    """Return one picture: two drawn ones, then two photographs, and so on."""
     photograph = Path(PHOTOGRAPHS[number % len(PHOTOGRAPHS)]) if number // 2 % 2 else None
     name = f"{number:03}-{photograph.stem if photograph else 'drawn'}.jpg"
     path = cache / "pictures" / f"{megapixels:g}" / name
@@ -74,7 +74,7 @@ def picture(cache: Path, megapixels: float, number: int) -> Path:
 
 
 def enlarged(photograph: Path, size: tuple[int, int]) -> Image.Image:
-    """Give a photograph of scikit-image's at another size, cut to its shape."""
+    """Return a photograph of scikit-image's at another size, cut to its shape."""
     with Image.open(Path(skimage.__file__).parent / "data" / photograph) as image:
         return ImageOps.fit(image.convert("RGB"), size, Image.Resampling.BICUBIC)
 

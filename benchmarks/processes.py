@@ -35,7 +35,7 @@ class Ran:
 
 
 def environment(models: Path) -> dict[str, str]:
-    """Give the variables of a program: ours, this scissorsd, and the same weights for all."""
+    """Return the variables of a program: ours, this scissorsd, and the same weights for all."""
     return {
         **os.environ,
         "PYTHONPATH": str(Path(scissorsd.__file__).parent.parent),
@@ -130,16 +130,16 @@ class Daemon:
             return told[times - 1]
 
     def ready_s(self) -> float:
-        """Give the seconds from its start until it was ready."""
+        """Return the seconds from its start until it was ready."""
         return float(self.wait("daemon.ready")["came"]) - self.began
 
     def cpu_s(self) -> float:
-        """Give the CPU seconds that it has used."""
+        """Return the CPU seconds that it has used."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS  # utime and stime
 
     def memory_mib(self, row: str = "VmRSS") -> float:
-        """Give the memory that it holds now, or with VmHWM the most that it ever held."""
+        """Return the memory that it holds now, or with VmHWM the most that it ever held."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith(f"{row}:"))
         return int(line.split()[1]) / MIB

@@ -211,7 +211,7 @@ class Right:
         self._alpha, self._first = alpha, None
 
     def run(self, _name: str, _input: NDArray[np.float32], /) -> tuple[NDArray[np.float32], str]:
-        """Give the raw map; asked a second time, that of the box for which it is asked then."""
+        """Return the raw map; asked a second time, that of the box for which it is asked then."""
         seen = import_module("drawn_alphas").seen
         box = passes.second_box(self._first) if self._first else None
         left, top, right, bottom = box or (0, 0, *self._alpha.shape[::-1])
@@ -228,7 +228,7 @@ def cut(picture: Picture, network: Sessions | Right, model: str, edges: Edges) -
 def cutouts(
     case: Case, network: Sessions | Right, model: str, rivals: dict[str, Path]
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Give each method's cutout of one picture (RGBA), and what the true alpha would make."""
+    """Yield each method's cutout of one picture (RGBA), and what the true alpha would make."""
     picture = reading.read(case.picture.read_bytes(), max_pixels=MAX_PIXELS)
     true = mattes.read(case.truth)
     for edges in EDGES:
@@ -247,7 +247,7 @@ def cutouts(
 
 
 def rendered(picture: Picture, ours: cutting_out.Cut, output: Output) -> NDArray[np.uint8]:
-    """Give what is published, read back."""
+    """Return what is published, read back."""
     return rgba(cutting_out.render(picture, ours, output, max_pixels=MAX_PIXELS))
 
 
@@ -275,7 +275,7 @@ def masks(
     arguments: argparse.Namespace,
     rivals: dict[str, Path],
 ) -> Iterator[tuple[str, str, NDArray[np.uint8], Path]]:
-    """Give method, picture, mask and truth, for pictures whose truth is binary."""
+    """Yield method, picture, mask and truth, for pictures whose truth is binary."""
     for case in cases:
         picture = reading.read(case.picture.read_bytes(), max_pixels=MAX_PIXELS)
         for edges in EDGES:
@@ -293,7 +293,7 @@ def compared(
     arguments: argparse.Namespace,
     rivals: dict[str, Path],
 ) -> Figures:
-    """Give the scores of each method, picture by picture, and which subjects were found."""
+    """Return the scores of each method, picture by picture, and which subjects were found."""
     methods: dict[str, list[Scores]] = {}
     overlaps = []
     for case in cases:
@@ -316,18 +316,18 @@ def compared(
 def ratios(
     figures: Figures, method: str, base: str, measure: str, chosen: list[int]
 ) -> list[float]:
-    """Give a method's errors in units of another's, picture by picture."""
+    """Return a method's errors in units of another's, picture by picture."""
     ours, theirs = figures["methods"][method], figures["methods"][base]
     return [ours[at][measure] / max(theirs[at][measure], 1e-9) for at in chosen]
 
 
 def mean(figures: Figures, method: str, measure: str, chosen: list[int]) -> float:
-    """Give a method's mean error."""
+    """Return a method's mean error."""
     return float(np.mean([figures["methods"][method][at][measure] for at in chosen]))
 
 
 def worst(figures: Figures, method: str, base: str, measure: str, chosen: list[int]) -> str:
-    """Give the largest ratio, and whose it is."""
+    """Return the largest ratio, and whose it is."""
     found = ratios(figures, method, base, measure, chosen)
     at = int(np.argmax(found))
     return f"{found[at]:.2f} ({figures['pictures'][chosen[at]]})"

@@ -55,7 +55,7 @@ class Kept:
         return self
 
     def run(self, _name: str, _input: NDArray[np.float32], /) -> tuple[NDArray[np.float32], str]:
-        """Give the next map."""
+        """Return the next map."""
         self._next += 1
         return self._maps[self._next - 1], "kept"
 
@@ -164,7 +164,7 @@ def resident(path: Path, kept: list[NDArray[np.float32]], edges: Edges, _: int) 
 
 
 def memory_mb(row: str) -> float:
-    """Give what this process holds now (VmRSS), or the most that it held (VmHWM)."""
+    """Return what this process holds now (VmRSS), or the most that it held (VmHWM)."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith(f"{row}:"))
     return int(line.split()[1]) * KIBIBYTE / MB
@@ -185,7 +185,7 @@ def render(picture: reading.Picture, cut: cutting_out.Cut, output: Output) -> No
 
 
 def summed_up(figures: Figures) -> Iterator[Figures]:
-    """Give for each row the means over the pictures, and of the extra memory the most."""
+    """Yield for each row the means over the pictures, and of the extra memory the most."""
     soft = {row["size"]: row for row in figures["rows"] if row["edges"] == "soft"}
     for row in figures["rows"]:
         plain = soft[row["size"]]
@@ -207,7 +207,7 @@ def summed_up(figures: Figures) -> Iterator[Figures]:
 
 
 def goals(figures: Figures) -> Iterator[Goal]:
-    """Give the goals: CPU seconds and memory at 12 MP."""
+    """Yield the goals: CPU seconds and memory at 12 MP."""
     for row in summed_up(figures):
         if row["size"] == "12" and row["edges"] in LIMITS:
             work = f"edges: {row['edges']}, 12 MP"

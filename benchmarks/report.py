@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def others(page: Path, replaced: set[str]) -> Iterator[str]:
-    """Give the chapters of a page but for those with these headings."""
+    """Yield the chapters of a page but for those with these headings."""
     _, *chapters = page.read_text(encoding="utf-8").split("\n## ") if page.exists() else [""]
     for text in chapters:
         if heading(f"## {text}") not in replaced:
@@ -66,7 +66,7 @@ def others(page: Path, replaced: set[str]) -> Iterator[str]:
 
 
 def heading(text: str) -> str:
-    """Give the first line of a chapter."""
+    """Return the first line of a chapter."""
     return text.partition("\n")[0]
 
 
@@ -101,7 +101,7 @@ def results(folder: Path) -> dict[ModuleType, bench.Figures]:
 
 
 def goal_rows(runs: Sequence[dict[ModuleType, bench.Figures]]) -> Iterator[tuple[str, ...]]:
-    """Give a row for each goal: the median of its runs and, of several, how far they are apart."""
+    """Yield a row for each goal: the median of its runs and, of several, how far they are apart."""
     goals: dict[str, list[bench.Goal]] = {}
     for found in runs:
         for part, figures in found.items():

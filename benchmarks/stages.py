@@ -223,13 +223,13 @@ def wrap(clock: Clock, name: str, where: str) -> bool:
 
 
 def efficiency(run: Figures) -> tuple[float, float]:
-    """Give the share of all CPUs that the stages used, and that the process used."""
+    """Return the share of all CPUs that the stages used, and that the process used."""
     all_s = run["cores"] * run["wall_s"]
     return sum(cpu for cpu, _ in run["stages"].values()) / all_s, run["process_cpu_s"] / all_s
 
 
 def goals(figures: Figures) -> Iterator[Goal]:
-    """Give the goal of the pipeline's efficiency."""
+    """Yield the goal of the pipeline's efficiency."""
     for run in figures["runs"]:
         if run["asked"] == "auto" and run["kind"] in {"web", "12"}:
             work = f"pipeline efficiency, {NAMES[run['kind']]}, {figures['model']}, {run['edges']}"
@@ -261,7 +261,7 @@ def section(figures: Figures) -> Iterator[str]:
 
 
 def rows(runs: Sequence[Figures]) -> Iterator[tuple[str, ...]]:
-    """Give the rows of the table."""
+    """Yield the rows of the table."""
     yield "pictures", *(str(run["pictures"]) for run in runs)
     for name in STAGES:
         each = [[seconds / run["pictures"] for seconds in run["stages"][name]] for run in runs]

@@ -49,7 +49,7 @@ def start(here: Place, folder: Path, model: str, provider: str) -> float:
 
 
 def goals(figures: Figures) -> Iterator[Goal]:
-    """Give the goals of the start."""
+    """Yield the goals of the start."""
     for ready in figures["ready"]:
         if ready["providers"] == "auto" and ready["model"] in READY_GOALS:
             model = ready["model"]
@@ -75,7 +75,7 @@ def section(figures: Figures) -> Iterator[str]:
 
 
 def spread(seconds: list[float]) -> tuple[float, float, float]:
-    """Give the median, the least and the most."""
+    """Return the median, the least and the most."""
     return median(seconds), min(seconds), max(seconds)
 
 

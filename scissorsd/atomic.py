@@ -9,12 +9,12 @@ _ENDING = ".tmp"
 
 
 def temporary(folder: Path, tag: str) -> Path:
-    """Give a name in the folder that no other process will ever choose; `tag` says whose it is."""
+    """Return a name in the folder that no other process ever chooses; `tag` says whose it is."""
     return folder / f"{_BEGINNING}{tag}-{secrets.token_hex(8)}{_ENDING}"
 
 
 def temporaries(folder: Path, tag: str) -> list[Path]:
-    """Give what lies in the folder under `temporary` names of this tag."""
+    """Return what lies in the folder under `temporary` names of this tag."""
     return list(folder.glob(f"{_BEGINNING}{tag}-*{_ENDING}"))
 
 

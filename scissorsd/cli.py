@@ -161,7 +161,7 @@ def _with_daemon_options(command: Command) -> Command:
 
 
 def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, object]:
-    """Give the values of a configuration file that says the same as the command line."""
+    """Return the values of a configuration file that says the same as the command line."""
     outputs: list[dict[str, object]] = [{"kind": "cutout"}]
     if options["mask"]:
         outputs.append({"kind": "mask"})
@@ -669,7 +669,7 @@ def doctor(config: Path | None, models: Path | None) -> int:
 
 
 def _only_known() -> "Config | None":
-    """Give what a `watch` without a configuration file works by, if there is but one."""
+    """Return what a `watch` without a configuration file works by, if there is but one."""
     from scissorsd.records import lock, state_folders
 
     known = state_folders.everyone(None, None)

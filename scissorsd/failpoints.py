@@ -54,7 +54,7 @@ def _planned(text: str) -> dict[str, _Fault]:
 
 
 def seconds(name: str, usual: float) -> float:
-    """Give a constant of the program, which a test may shorten."""
+    """Return a constant of the program, which a test may shorten."""
     found = re.search(rf"\b{name}=([\d.]+)", os.environ.get("SCISSORSD_SECONDS", ""))
     return float(found[1]) if found else usual
 

@@ -74,7 +74,7 @@ def _with_priority(render: Processor) -> Processor:
 
 
 def complaint(line: str) -> str:
-    """Give a line for a person as standard error takes it: marked as an error in the journal."""
+    """Return a line for a person as standard error takes it: marked as an error in the journal."""
     return f"{_mark('error') if _goes_to_the_journal() else ''}{line}"
 
 
@@ -114,7 +114,7 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
 
 
 def of_a_library() -> Any:  # noqa: ANN401 - structlog's loggers have no one type
-    """Give a logger for use within another program, whose settings of structlog stay its own.
+    """Return a logger for use within another program, whose settings of structlog stay its own.
 
     Where it has made none, only warnings and errors are written.
     """

@@ -41,7 +41,7 @@ def expects_gpu() -> bool:
 
 
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Give the name of the CPU's model, as far as the system tells it."""
+    """Return the name of the CPU's model, as far as the system tells it."""
     try:
         text = cpuinfo.read_text(errors="replace")
     except OSError:
@@ -58,13 +58,13 @@ def usable_cpus(root: Path = Path("/")) -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """Give every CPU quota above this process, in CPUs (cgroup v2's cpu.max, v1's cfs quota)."""
+    """Yield every CPU quota above this process, in CPUs (cgroup v2's cpu.max, v1's cfs quota)."""
     for folder in groups(root, "cpu"):
         yield from _quota(folder)
 
 
 def groups(root: Path, controller: str) -> Iterator[Path]:
-    """Give the folder of every cgroup above this process, its own first, where they are to be seen.
+    """Yield the folder of every cgroup above this process, its own first, where these are seen.
 
     Both those of v2 and, where v1 has this controller, those of v1.
     """
@@ -120,7 +120,7 @@ class MemoryBound:
 
 
 def memory_bounds(root: Path = Path("/")) -> list[MemoryBound]:
-    """Give every bound on the memory of this process that can be found; the tightest comes first.
+    """Return every bound on the memory of this process that can be found; the tightest comes first.
 
     They are those of its cgroups (memory.max and memory.high, v1's memory.limit_in_bytes), its
     own limits (RLIMIT_AS, RLIMIT_DATA), and what the machine has.

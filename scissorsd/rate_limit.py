@@ -14,7 +14,7 @@ class RateLimit:
     _said: dict[str, tuple[float, int]] = field(default_factory=dict)  # what: since when, how often
 
     def left(self, what: str, now: float) -> int:
-        """Give how many times it may still be said, this time counted; at 0 keep silent."""
+        """Return how many times it may still be said, this time counted; at 0 keep silent."""
         since, count = self._said.get(what, (now, 0))
         if now - since >= self.within:
             since, count = now, 0

@@ -38,7 +38,7 @@ class Patient(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        """Give the descriptor."""
+        """Return the descriptor."""
         return self._descriptor
 
     def isatty(self) -> bool:
@@ -73,7 +73,7 @@ class Patient(io.RawIOBase):
             raise BlockingIOError(errno.EAGAIN, "nobody reads it")
 
     def take_lost(self) -> int:
-        """Give how many lines were lost, once it can be written to again, and begin anew."""
+        """Return how many lines were lost, once it can be written to again, and begin anew."""
         with self._lock:
             if self.failure is not None:
                 return 0
@@ -99,7 +99,7 @@ def guard() -> None:
 
 
 def _text(before: TextIO | None, raw: Patient) -> TextIO:
-    """Give the text stream that takes the place of another; any character can be written to it."""
+    """Return the text stream that takes the place of another; it takes any character."""
     errors = (before.errors if before is not None else None) or "strict"
     return io.TextIOWrapper(
         raw,  # type: ignore[type-var] # as Python itself does with -u
@@ -110,12 +110,12 @@ def _text(before: TextIO | None, raw: Patient) -> TextIO:
 
 
 def take_lost() -> int:
-    """Give how many lines standard error lost, once it can be written to again."""
+    """Return how many lines standard error lost, once it can be written to again."""
     raw = getattr(sys.stderr, "buffer", None)
     return raw.take_lost() if isinstance(raw, Patient) else 0
 
 
 def output_failure() -> OSError | None:
-    """Give why some of what was said on standard output did not come out, if so."""
+    """Return why some of what was said on standard output did not come out, if so."""
     raw = getattr(sys.stdout, "buffer", None)
     return raw.failure if isinstance(raw, Patient) and raw.lost else None

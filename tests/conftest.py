@@ -11,7 +11,7 @@ from scissorsd.inference import weights
 
 @pytest.fixture(scope="session")
 def models_folder() -> Path:
-    """Give a folder that holds the verified weights of u2netp."""
+    """Return a folder that holds the verified weights of u2netp."""
     model = CATALOGUE["u2netp"]
     named = weights.default_folder()
     try:
@@ -26,5 +26,5 @@ def models_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def u2netp(models_folder: Path) -> Path:
-    """Give the path of the verified u2netp.onnx."""
+    """Return the path of the verified u2netp.onnx."""
     return models_folder / CATALOGUE["u2netp"].file

@@ -66,7 +66,7 @@ class Import:
 
 
 def modules() -> dict[str, Path]:
-    """Give every module of ours, by its dotted name."""
+    """Return every module of ours, by its dotted name."""
     found = {}
     for path in sorted(HOUSE.rglob("*.py")):
         parts = path.relative_to(HOUSE.parent).with_suffix("").parts
@@ -79,7 +79,7 @@ TREES = {name: ast.parse(path.read_bytes()) for name, path in MODULES.items()}
 
 
 def imports_of(name: str) -> Iterator[Import]:
-    """Give every import that stands in a module, in functions and for type checking too."""
+    """Yield every import that stands in a module, in functions and for type checking too."""
     tree = TREES[name]
     at_once = {node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)}
     for node in ast.walk(tree):
@@ -101,7 +101,7 @@ IMPORTS = [found for name in MODULES for found in imports_of(name)]
 
 
 def module_of(dotted: str) -> str | None:
-    """Give the module of ours that an import names, or whose word it names; none for others'."""
+    """Return the module of ours that an import names, or whose word it names; none for others'."""
     while dotted not in MODULES:
         dotted, _, _ = dotted.rpartition(".")
         if not dotted:
@@ -110,12 +110,12 @@ def module_of(dotted: str) -> str | None:
 
 
 def room_of(module: str) -> str:
-    """Give the room in which a module lies."""
+    """Return the room in which a module lies."""
     return module.removeprefix("scissorsd").removeprefix(".").partition(".")[0]
 
 
 def ours() -> Iterator[tuple[Import, str, str]]:
-    """Give each import of ours from another room, with the two rooms: who imports, and what."""
+    """Yield each import of ours from another room, with the two rooms: who imports, and what."""
     for found in IMPORTS:
         module = module_of(found.of)
         if module is not None and found.of != VERSION:
@@ -125,7 +125,7 @@ def ours() -> Iterator[tuple[Import, str, str]]:
 
 
 def floor(room: str) -> int:
-    """Give the number of a room's floor."""
+    """Return the number of a room's floor."""
     return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
 
 

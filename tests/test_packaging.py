@@ -140,7 +140,7 @@ def test_what_the_image_copies_is_not_ignored() -> None:
 
 @pytest.fixture
 def image() -> Iterator[Path]:
-    """Give a folder open to any user, with a `scissorsd` that tells who runs it."""
+    """Yield a folder open to any user, with a `scissorsd` that tells who runs it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -274,7 +274,7 @@ def test_a_volume_that_is_not_writable_is_named_with_its_owner(image: Path) -> N
 
 
 def pinned(target: str) -> dict[str, str]:
-    """Give the releases that an image is made of; each must come with a hash."""
+    """Return the releases that an image is made of; each must come with a hash."""
     text = (ROOT / "config" / f"container-{target}.txt").read_text()
     entries = text.replace("\\\n", "").splitlines()[1:]
     assert all("--hash=sha256:" in entry for entry in entries)

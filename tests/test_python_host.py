@@ -126,7 +126,7 @@ def cut_short(name: str) -> Image.Image:
 
 
 def closed() -> Image.Image:
-    """Give an image that its program has closed."""
+    """Return an image that its program has closed."""
     picture = drawn()
     picture.close()
     return picture
@@ -200,7 +200,7 @@ except scissorsd.errors.ScissorsError as error:
 
 
 def as_whole_numbers(steps: int) -> Image.Image:
-    """Give the drawing's grey as Pillow's `I`, of that many steps."""
+    """Return the drawing's grey as Pillow's `I`, of that many steps."""
     return Image.fromarray((np.asarray(drawn("L")).astype(np.int32) * steps) // 255)
 
 

@@ -18,7 +18,7 @@ ERRORS = {
 
 
 def literal(node: ast.expr) -> str:
-    """Give the longest run of a sentence that does not depend on the case at hand."""
+    """Return the longest run of a sentence that does not depend on the case at hand."""
     texts = [
         part.value.strip(" ,.:;()'\n")
         for part in ast.walk(node)
@@ -28,7 +28,7 @@ def literal(node: ast.expr) -> str:
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Give each message that comes with advice: where it stands, and how it is recognised."""
+    """Yield each message that comes with advice: where it stands, and how it is recognised."""
     for path in sorted((ROOT / "scissorsd").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):

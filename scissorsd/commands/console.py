@@ -137,7 +137,7 @@ def _show_inboxes(console: Console, inboxes: Iterable[Mapping[str, Any]]) -> Non
 
 
 def _counted(counts: Mapping[str, Any], words: Iterable[str]) -> str:
-    """Give the counts that there are: "3 done, 1 held"."""
+    """Return the counts that there are: "3 done, 1 held"."""
     return ", ".join(f"{counts[word]} {word}" for word in words if counts[word]) or "nothing yet"
 
 

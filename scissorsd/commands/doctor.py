@@ -29,7 +29,7 @@ class Finding:
 
 
 def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
-    """Give every finding but those about the folders, each as soon as it is there."""
+    """Yield every finding but those about the folders, each as soon as it is there."""
     catalogue = config.catalogue if config else CATALOGUE
     yield from _packages()
     require_gpu = config is not None and config.require_gpu

@@ -46,7 +46,7 @@ _OWNED_BY_MOUNT = {"cifs", "smb3", "vfat", "msdos", "exfat", "ntfs", "ntfs3", "f
 
 
 def examine(config: Config, file: Path | None = None) -> Iterator[Finding]:
-    """Give what there is to say of the state folder, the inboxes and where things go from them."""
+    """Yield what there is to say of the state folder, the inboxes and where things go from them."""
     user = accounts.me()
     daemon = accounts.of_daemon(config.state)
     if daemon is not None and daemon.uid != user.uid:
@@ -215,7 +215,7 @@ def _advice(several: Sequence[Refused], user: User, file_system: str) -> str:
 
 
 def _command(several: Sequence[Refused], user: User) -> list[str]:
-    """Give the command that lets the user in, for the first few."""
+    """Return the command that lets the user in, for the first few."""
     paths = [refused.path for refused in several[:_NAMED]]
     first = several[0]
     match first.doing:

@@ -144,7 +144,7 @@ def _target(out: Path | None) -> Path:
 
 
 def _usual_place() -> Path:
-    """Give the place in the working folder; another where that cannot be written to.
+    """Return the place in the working folder; another where that cannot be written to.
 
     In a container it mostly cannot. Raises UsageError where there is no other either.
     """
@@ -179,7 +179,7 @@ def _elsewhere() -> Path:
 
 
 def _below(path: Path, folder: Path) -> Path | None:
-    """Give a path relative to a folder that holds it, however both are spelled; else nothing."""
+    """Return a path relative to a folder that holds it, however both are spelled; else nothing."""
     if ".." not in path.parts and path.is_relative_to(folder):
         return path.relative_to(folder)
     found = real_paths.locate((path, folder))
@@ -224,7 +224,7 @@ def _encoded(page: Image.Image, path: Path) -> bytes:
 
 
 def _latest(outbox: Path, states: Sequence[State], count: int) -> tuple[list[Output], bool]:
-    """Give the latest cutouts, the latest first, and whether a job journal tells of them."""
+    """Return the latest cutouts, the latest first, and whether a job journal tells of them."""
     told = _of_journals(outbox, states, count)
     if told:
         return told, True
@@ -234,7 +234,7 @@ def _latest(outbox: Path, states: Sequence[State], count: int) -> tuple[list[Out
 
 
 def _of_journals(outbox: Path, states: Sequence[State], count: int) -> list[Output]:
-    """Give the cutouts that are there; and those that are not, after them, if they are fewer."""
+    """Return the cutouts that are there; and those that are not, after them, if they are fewer."""
     there: dict[Path, Output] = {}
     gone: dict[Path, Output] = {}
     journals: list[Journal] = []
@@ -275,7 +275,7 @@ def _entries(state: State, outbox: Path, opened: list[Journal]) -> Iterator[Entr
 
 
 def _spellings(state: State, journal: Journal, outbox: Path) -> list[Path]:
-    """Give the folder as the journal has it: below the outbox as it was named."""
+    """Return the folder as the journal has it: below the outbox as it was named."""
     found = [outbox]
     for inbox in state.config.inboxes:
         below = _below(outbox, inbox.outbox)
@@ -305,7 +305,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _of_folder(outbox: Path, count: int) -> list[Output]:
-    """Give the latest pictures with an alpha channel or, where there is none, of any kind."""
+    """Return the latest pictures with an alpha channel or, where there is none, of any kind."""
     sightings = sorted(
         publishing.scan(outbox, recursive=True, ignore=(PROCESSED_FOLDER, FAILED_FOLDER)),
         key=lambda sighting: sighting.mtime_ns,
@@ -398,7 +398,7 @@ _NO_LETTER = "\U0010ffff"
 
 
 def lettering(text: str, height: int) -> tuple[Font, str]:
-    """Give a font that has all letters of a text; without one, letters that lack become ?."""
+    """Return a font that has all letters of a text; without one, letters that lack become ?."""
     own = _own_font(height)
     if isinstance(own, ImageFont.ImageFont):  # a Pillow without FreeType
         return own, text.replace("…", "...").encode("latin-1", "replace").decode("latin-1")

@@ -35,7 +35,7 @@ LAST_JOBS = 10
 
 
 def status(state: State) -> dict[str, object]:
-    """Give everything `status --json` tells, as plain values."""
+    """Return everything `status --json` tells, as plain values."""
     running = lock.is_running(state.folder)
     stands = status_file.read(state.folder)
     live = {i.name: i for i in stands.inboxes} if stands is not None and running else {}
@@ -96,7 +96,7 @@ def status(state: State) -> dict[str, object]:
 def _held_kinds(
     inbox: Inbox, now: InboxStanding | None, waiting: Iterable[Entry]
 ) -> list[dict[str, object]]:
-    """Give the kinds of what is held: as the daemon has them or, without one, by the journal."""
+    """Return the kinds of what is held: as the daemon has them or, without one, by the journal."""
     kinds = now.held_kinds if now else ()
     if not kinds and (now is None or now.held):
         left = [e for e in waiting if e.inbox == str(inbox.path) and e.state != "begun"]
@@ -108,7 +108,7 @@ _LEFT = "What is left is to dispose of the source."
 
 
 def _without_names(entry: Entry) -> str:
-    """Give the reason of an entry as far as it may be that of others."""
+    """Return the reason of an entry as far as it may be that of others."""
     stem, _, ending = entry.path.rpartition(".")
     return re.sub(rf"/{re.escape(stem or ending)}(?=[.-]|$)", "/…", entry.reason)
 
@@ -195,7 +195,7 @@ def _why_soon(
 
 
 def _as_journalled(state: State, journal: Journal | None) -> State:
-    """Give a state whose inboxes have the paths by which its journal knows them.
+    """Return a state whose inboxes have the paths by which its journal knows them.
 
     A daemon that runs has seen to it that they are the same; and a share of its may hang.
     """
@@ -206,7 +206,7 @@ def _as_journalled(state: State, journal: Journal | None) -> State:
 
 
 def _in_inbox(state: State, journal: Journal | None, path: Path) -> tuple[Inbox, str] | None:
-    """Give the inbox in which a path lies, and its path there as the journal or the folder has it.
+    """Return the inbox in which a path lies, and its path there as the journal or folder has it.
 
     However it is spelled: through links and other mounts, in other case where that is the same.
     """
@@ -234,7 +234,7 @@ def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterato
 
 
 def _in_outbox(state: State, path: Path) -> str:
-    """Give the path of an output as the journal has it: below its outbox."""
+    """Return the path of an output as the journal has it: below its outbox."""
     outboxes = [inbox.outbox for inbox in state.config.inboxes]
     below = real_paths.below(outboxes, path)
     return str(path if below is None else outboxes[below[0]] / below[1])
@@ -342,7 +342,7 @@ def _told(state: State, entry: Entry, *, look: bool = True) -> str:
 
 
 def _gone(entry: Entry) -> set[str]:
-    """Give those of its outputs that are no longer there; what cannot be looked at may be."""
+    """Return those of its outputs that are no longer there; what cannot be looked at may be."""
     looks = {path: partial(_may_be_there, Path(path)) for path in entry.published}
     return {path for path, is_there in real_paths.patiently(looks).items() if not is_there}
 
@@ -382,7 +382,7 @@ def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]
 
 
 def where_failed(states: Sequence[State], path: Path) -> State:
-    """Give the state in which a picture failed, of those that know its folder; else the first."""
+    """Return the state in which a picture failed, of those that know its folder; else the first."""
     for state in states:
         journal = _journal(state)
         if journal is not None:

@@ -63,7 +63,7 @@ def from_values(
 
 
 def state_of(path: Path) -> Path | None:
-    """Give the state folder that a configuration file names, mistakes or not, if that is clear."""
+    """Return the state folder that a configuration file names, with mistakes or without."""
     origin, base = printable(str(path)), path.absolute().parent
     try:
         text = _text(path, origin)
@@ -138,7 +138,7 @@ def _config(section: Configuration) -> Config:
 
 
 def _models_folder(state: Path) -> Path:
-    """Give the folder that rembg uses too, so that its users download nothing.
+    """Return the folder that rembg uses too, so that its users download nothing.
 
     Where there is no home folder, it lies beside the job journal.
     """

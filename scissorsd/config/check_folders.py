@@ -26,7 +26,7 @@ class _Inbox:
     outbox: Location
 
     def takes_from(self, folder: Location) -> str | None:
-        """Give where in this inbox a folder lies whose pictures it would take, or None."""
+        """Return where in this inbox a folder lies whose pictures it would take, or None."""
         return next((place for place in folder.seen_in(self.path) if self._takes(place)), None)
 
     def _takes(self, place: str) -> bool:
@@ -55,7 +55,7 @@ def check_folders(validated: Validated) -> Iterator[Finding]:
 
 
 def why_entangled(config: Config) -> dict[str, str]:
-    """Give each inbox whose folders have come to feed each other, and how; mounts may change."""
+    """Return each inbox whose folders have come to feed each other, and how; mounts may change."""
     inboxes = {inbox.name: inbox for inbox in config.inboxes}
     why: dict[str, str] = {}
     for finding in _entangled(inboxes, real_paths.locate(_paths(inboxes))):
@@ -138,7 +138,7 @@ def _circles(inboxes: list[_Inbox]) -> Iterator[Finding]:
 
 
 def _way_back(start: str, feeds: dict[str, list[str]]) -> list[str]:
-    """Give the shortest way from an inbox through others back to it, or nothing."""
+    """Return the shortest way from an inbox through others back to it, or nothing."""
     ways, seen = [[start]], {start}
     for way in ways:
         for fed in feeds[way[-1]]:

@@ -31,7 +31,7 @@ def check_output(loc: Loc, output: OutputSection) -> Iterator[Finding]:
 
 
 def format_of(output: OutputSection) -> Format:
-    """Give the output's format, by default the first of its kind."""
+    """Return the output's format, by default the first of its kind."""
     return output.format or FORMATS[output.kind][0]
 
 
@@ -50,7 +50,7 @@ def _names(loc: Loc, output: OutputSection) -> Iterator[Finding]:
 
 
 def _other_suffix(name: str, form: Format) -> str:
-    """Give the suffix of another format in which a name ends, or nothing."""
+    """Return the suffix of another format in which a name ends, or nothing."""
     others = (suffix for known, found in SUFFIXES.items() if known != form for suffix in found)
     return next((suffix for suffix in others if name.lower().endswith(suffix)), "")
 
@@ -79,7 +79,7 @@ def _same_shape(size: tuple[int, int], aspect: tuple[int, int]) -> bool:
 
 
 def _sides(output: OutputSection) -> tuple[float, float] | None:
-    """Give the width and height of what comes out as far as they are known; None: they are not.
+    """Return the width and height of what comes out as far as they are known; None: they are not.
 
     Where only the longer side is, the subject may be as wide as it is high. Without a size, only a
     margin in percent can be judged, by the aspect alone.
@@ -94,7 +94,7 @@ def _sides(output: OutputSection) -> tuple[float, float] | None:
 
 
 def _in_vain(output: OutputSection, form: Format) -> Iterator[tuple[str, str]]:
-    """Give each option without effect, and what follows these words about it."""
+    """Yield each option without effect, and what follows these words about it."""
     kind, given = output.kind, output.model_fields_set
     if "background" in given and kind != "flat":
         yield "background", ": only a flat has one"

@@ -80,7 +80,7 @@ def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Find
 
 
 def _path(output: OutputSection) -> str:
-    """Give the path as the planner will build it, with its fields still open."""
+    """Return the path as the planner will build it, with its fields still open."""
     name = output.name or ("{stem}" if output.kind == "cutout" else "{stem}-{kind}")
     suffixes = SUFFIXES[format_of(output)]
     if not name.lower().endswith(suffixes):

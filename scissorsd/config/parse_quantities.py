@@ -60,7 +60,7 @@ def count(value: object) -> int:
 
 
 def within(least: str, most: str, parse: Callable[[object], float]) -> Callable[[float], float]:
-    """Give a check that a parsed quantity lies between two others, themselves included."""
+    """Return a check that a parsed quantity lies between two others, themselves included."""
 
     def check(value: float) -> float:
         if value < parse(least):
@@ -84,7 +84,7 @@ def length(value: object) -> Length:
 
 
 def length_within(*, percent: float, pixels: float) -> Callable[[Length], Length]:
-    """Give a check that a length is at most this much, whichever its unit is."""
+    """Return a check that a length is at most this much, whichever its unit is."""
 
     def check(value: Length) -> Length:
         if value.amount > (percent if value.unit == "%" else pixels):

@@ -58,14 +58,14 @@ def _base(info: ValidationInfo) -> Path:
 
 
 def folder_in_outbox(text: str) -> str:
-    """Give a folder inside the outbox, without its last slash; empty is the outbox itself."""
+    """Return a folder inside the outbox, without its last slash; empty is the outbox itself."""
     if text.startswith(("/", "~")):
         raise ValueError("must be a folder inside the outbox, not an absolute path")
     return _inside(text)
 
 
 def destination(text: str) -> str:
-    """Give an absolute folder, or one inside the outbox."""
+    """Return an absolute folder, or one inside the outbox."""
     expanded = os.path.expanduser(text)  # noqa: PTH111 (see place)
     if expanded.startswith("~"):
         raise ValueError(_why_no_home(expanded))
@@ -108,7 +108,7 @@ def template(text: str) -> str:
 
 
 def background(text: str, info: ValidationInfo) -> str:
-    """Give an opaque colour as it is, or the absolute path of a picture that exists."""
+    """Return an opaque colour as it is, or the absolute path of a picture that exists."""
     if _is_colour(text):
         return text
     path = place(text, info)
@@ -118,7 +118,7 @@ def background(text: str, info: ValidationInfo) -> str:
 
 
 def colour(text: str) -> str:
-    """Give an opaque colour as it is."""
+    """Return an opaque colour as it is."""
     if not _is_colour(text):
         raise ValueError(f"is no colour{_meant_colour(text)}; use a name or '#f4f4f4'")
     return text
@@ -143,7 +143,7 @@ def _meant_colour(text: str) -> str:
 
 
 def depth(value: object) -> str:
-    """Give the bits of a sample as `core.rules.Output` has them: a number may be 8 or 16."""
+    """Return the bits of a sample as `core.rules.Output` has them: a number may be 8 or 16."""
     word = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(word, str) or word not in {"8", "16", "same"}:
         raise ValueError("is no depth; use 8, 16 or same")
@@ -160,7 +160,7 @@ def alignment(value: object) -> object:
 
 
 def workers(value: object) -> int | None:
-    """Give the number of workers; None is auto."""
+    """Return the number of workers; None is auto."""
     if value == "auto":
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_WORKERS:
@@ -178,7 +178,7 @@ def providers(names: list[str]) -> list[str]:
 
 
 def sha256(text: str) -> str:
-    """Give a SHA-256 in lower case."""
+    """Return a SHA-256 in lower case."""
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
         raise ValueError("is not a SHA-256: 64 hexadecimal digits, as sha256sum FILE prints")
     return text.lower()

@@ -45,12 +45,12 @@ class Document:
     findings: tuple[Finding, ...] = ()
 
     def lines(self, findings: list[Finding]) -> tuple[str, ...]:
-        """Give a line for each finding, in the order of the file."""
+        """Return a line for each finding, in the order of the file."""
         placed = sorted(findings, key=lambda finding: self._mark(finding) or Mark(0, 0))
         return tuple(dict.fromkeys(self._line(finding) for finding in placed))
 
     def at(self, loc: Loc) -> object:
-        """Give the value at a place, or None."""
+        """Return the value at a place, or None."""
         value: object = self.values
         for part in loc:
             if isinstance(value, dict):
@@ -62,7 +62,7 @@ class Document:
         return value
 
     def shown(self, loc: Loc, value: object) -> str:
-        """Give a value the way a person should meet it in a sentence."""
+        """Return a value the way a person should meet it in a sentence."""
         if isinstance(value, dict | list):
             return "a list" if isinstance(value, list) else "keys with values"
         text = self.texts.get(loc, value if isinstance(value, str) else repr(value))
@@ -121,11 +121,11 @@ def plain(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Give a user's text in quotes."""
+    """Return a user's text in quotes."""
     return f"'{plain(text)}'"
 
 
 def meant(word: str, known: list[str]) -> str:
-    """Give `(did you mean 'source'?)` with a space before it, or nothing."""
+    """Return `(did you mean 'source'?)` with a space before it, or nothing."""
     close = get_close_matches(word.lower(), known, n=1)
     return f" (did you mean {quoted(close[0])}?)" if close else ""

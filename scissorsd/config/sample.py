@@ -76,13 +76,13 @@ _IN_USE: dict[str, Any] = {
 
 
 def sample() -> str:
-    """Give the annotated sample as YAML."""
+    """Return the annotated sample as YAML."""
     lines = _Writer().section(Configuration, _IN_USE)
     return "\n".join([_HEADER, *lines]).rstrip() + "\n"
 
 
 def json_schema() -> str:
-    """Give the JSON Schema, without what pydantic adds for machines alone."""
+    """Return the JSON Schema, without what pydantic adds for machines alone."""
     schema = _tidied(Configuration.model_json_schema())
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -130,7 +130,7 @@ class _Writer:
         return [line for row in rows for line in self._row(section, row)]
 
     def _row(self, section: type[Section], row: dict[str, Any]) -> list[str]:
-        """Give one of a list: in a line where it is short and its options were explained."""
+        """Return one of a list: in a line where it is short and its options were explained."""
         flat = not any(isinstance(value, _ROWS) for value in row.values())
         if flat and section in self._told:
             return [f"- {_scalar(row)}" if len(row) > 1 else f"- {_scalar(row)[1:-1]}"]
@@ -165,7 +165,7 @@ def _default(field: FieldInfo) -> Any:  # noqa: ANN401 (whatever the option hold
 
 
 def _example(field: FieldInfo) -> Any:  # noqa: ANN401 (whatever the option holds)
-    """Give what an option that is not in use shows: its default, else its first example."""
+    """Return what an option that is not in use shows: its default, else its first example."""
     inner = section_of(field.annotation)
     if inner and field.annotation is inner:
         return {}

@@ -24,12 +24,12 @@ class Section(BaseModel):
 
 
 def section_of(annotation: object) -> type[Section] | None:
-    """Give the section that an option's type is, or is a list or table of."""
+    """Return the section that an option's type is, or is a list or table of."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     return next((found for arg in get_args(annotation) if (found := section_of(arg))), None)
 
 
 def written(value: str | int) -> Any:  # noqa: ANN401 (its type is the option's)
-    """Give a default as a user would write it; the option's own parser reads it."""
+    """Return a default as a user would write it; the option's own parser reads it."""
     return value

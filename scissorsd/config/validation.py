@@ -78,7 +78,7 @@ def _empty(value: object, loc: Loc) -> Iterator[Loc]:
 
 
 def _place(error: ErrorDetails) -> Loc:
-    """Give the place of what has to go: for a missing key, the section that lacks it."""
+    """Return the place of what has to go: for a missing key, the section that lacks it."""
     loc = error["loc"]
     return loc[:-1] if error["type"] == "missing" or loc[-1:] == ("[key]",) else loc
 

@@ -101,7 +101,7 @@ def _place(text: str, position: int) -> Mark:
 
 
 def _comment(text: str, error: yaml.MarkedYAMLError) -> Mark | None:
-    """Give the place of a colour that YAML took for a comment, with the bracket behind it."""
+    """Return the place of a colour that YAML took for a comment, with the bracket behind it."""
     if "flow" not in (error.context or "") or error.problem_mark is None:
         return None
     lines = list(enumerate(text.splitlines()[: error.problem_mark.line + 1], 1))
@@ -128,7 +128,7 @@ class _Reader:
         self._count = 0
 
     def document(self, node: yaml.Node | None) -> Document:
-        """Give the whole document; raises YamlError where its top is no mapping."""
+        """Return the whole document; raises YamlError where its top is no mapping."""
         if node is None or node.tag == _PREFIX + "null":
             raise YamlError("the file is empty; it needs at least 'inboxes'", Mark(1, 1))
         if not isinstance(node, yaml.MappingNode):

@@ -55,7 +55,7 @@ class _Bits:
 
 
 def hevc_colour(configuration: bytes) -> CodePoints | None:
-    """Give the code points in the box `hvcC` (ISO/IEC 14496-15, 8.3.3.1); None if it has none."""
+    """Return the code points in the box `hvcC` (ISO/IEC 14496-15, 8.3.3.1); None if it has none."""
     try:
         for unit in _hevc_units(configuration):
             if unit[0] >> 1 & 0x3F == _SPS:
@@ -151,7 +151,7 @@ def _usability_colour(bits: _Bits) -> CodePoints | None:
 
 
 def av1_colour(units: bytes) -> CodePoints | None:
-    """Give the code points in the first of a stream's units (OBUs); None if it has none."""
+    """Return the code points in the first of a stream's units (OBUs); None if it has none."""
     try:
         for kind, content in _av1_units(units[:_LONGEST]):
             if kind == _SEQUENCE_HEADER:

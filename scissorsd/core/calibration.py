@@ -19,7 +19,7 @@ _FILE_HEADER = 14  # bytes
 
 
 def calibrated(primaries: Primaries | None, gamma: float | None) -> bytes | None:
-    """Give the profile of such a space; None for sRGB, which also stands in for what is missing.
+    """Return the profile of such a space; None for sRGB, which also stands in for what is missing.
 
     Numbers that can mean no colours count as missing.
     """
@@ -46,7 +46,7 @@ def _is_near(one: Primaries, other: Primaries) -> bool:
 
 
 def bmp_profile(data: bytes) -> bytes | None:
-    """Give the profile that a BMP carries or describes (versions 4 and 5 of its header).
+    """Return the profile that a BMP carries or describes (versions 4 and 5 of its header).
 
     One that is only linked to is never looked for.
     """
@@ -67,7 +67,7 @@ def bmp_profile(data: bytes) -> bytes | None:
 
 
 def _by_endpoints(numbers: list[int], gamma: float) -> bytes | None:
-    """Give the profile by X, Y and Z of red, green and blue; of x, y and z, where they are those.
+    """Return the profile by X, Y and Z of red, green and blue; of x, y and z, where they are those.
 
     Most programs write zeros.
     """

@@ -36,12 +36,12 @@ class Frame:
     scale: float  # canvas pixels to one of the picture
 
     def outline(self, output: Output) -> float:
-        """Give the width in pixels of the outline that an output asks for."""
+        """Return the width in pixels of the outline that an output asks for."""
         return output.outline.of(max(self.width, self.height))
 
 
 def subject_box(mask: NDArray[np.uint8]) -> Box | None:
-    """Give the box (left, top, right, bottom) of what a person would call the subject.
+    """Return the box (left, top, right, bottom) of what a person would call the subject.
 
     Haze and specks do not count; the soft edge does, as far as it shows. None: there is nothing.
     """
@@ -120,7 +120,7 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
 
 
 def framed_size(height: int, width: int, output: Output) -> tuple[int, int]:
-    """Give the largest (height, width) that `framed` can come to for a picture of this size."""
+    """Return the largest (height, width) that `framed` can come to for a picture of this size."""
     largest = frame(height, width, None, output)
     return largest.height, largest.width
 
@@ -165,7 +165,7 @@ def _insets(output: Output) -> tuple[float, float]:
 def _widest(
     wide: int, high: int, aspect: tuple[int, int], fixed: float, share: float
 ) -> tuple[Side, Side]:
-    """Give the smallest canvas of an aspect that holds a box and its insets at its own size."""
+    """Return the smallest canvas of an aspect that holds a box and its insets at its own size."""
     is_wide = aspect[0] >= aspect[1]
     ratio = min(aspect) / max(aspect)  # the shorter side to the longer
     along, across = (wide, high) if is_wide else (high, wide)
@@ -193,7 +193,7 @@ def _turned(longer: Side, shorter: Side, *, is_wide: bool) -> tuple[Side, Side]:
 
 
 def _places(align: str) -> tuple[float, float]:
-    """Give how far along its free room a subject lies, across and down: 0, a half or 1."""
+    """Return how far along its free room a subject lies, across and down: 0, a half or 1."""
     words = align.split()
     across = 0.0 if "left" in words else 1.0 if "right" in words else 0.5
     down = 0.0 if "top" in words else 1.0 if "bottom" in words else 0.5
@@ -201,7 +201,7 @@ def _places(align: str) -> tuple[float, float]:
 
 
 def _seen(start: float, scale: float, side: int, length: int) -> tuple[float, float, int, int]:
-    """Give what of a picture's `length` a canvas's `side` shows, and where, along one direction.
+    """Return what of a picture's `length` a canvas's `side` shows, and where, along one direction.
 
     The canvas begins at `start` in the picture.
     """

@@ -29,7 +29,7 @@ class Parts:
 
     @property
     def areas(self) -> NDArray[np.int64]:
-        """Give the pixels of each part."""
+        """Return the pixels of each part."""
         lengths = self.ends - self.starts
         return np.bincount(self.of_run, lengths, self.count).astype(np.int64)
 
@@ -42,13 +42,13 @@ class Parts:
         return result
 
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the part of each of some pixels; all of them must lie in parts."""
+        """Return the part of each of some pixels; all of them must lie in parts."""
         stride = self.width + 1
         runs = np.searchsorted(self.rows * stride + self.starts, rows * stride + columns, "right")
         return self.of_run[runs - 1]
 
     def firsts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give the row and the column of each part's first pixel."""
+        """Return the row and the column of each part's first pixel."""
         _, runs = np.unique(self.of_run, return_index=True)
         return self.rows[runs], self.starts[runs]
 
@@ -74,7 +74,7 @@ class Parts:
         return np.ascontiguousarray(inside)
 
     def box(self, chosen: NDArray[np.bool_]) -> Box:
-        """Give the box around the chosen parts, of which there must be one."""
+        """Return the box around the chosen parts, of which there must be one."""
         runs = chosen[self.of_run]
         rows = self.rows[runs]
         left, right = self.starts[runs].min(), self.ends[runs].max()

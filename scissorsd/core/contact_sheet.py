@@ -90,7 +90,7 @@ def grid_for(count: int, columns: int | None = None) -> Grid:
 
 
 def urgency(verdict: Judged) -> int:
-    """Give the place of a verdict on the sheet: the lowest first."""
+    """Return the place of a verdict on the sheet: the lowest first."""
     return _ORDER.index(verdict)
 
 
@@ -115,7 +115,7 @@ def page(
 
 
 def checkerboard(width: int, height: int) -> Image.Image:
-    """Give a checkerboard of two light greys: RGB."""
+    """Return a checkerboard of two light greys: RGB."""
     rows, columns = np.arange(height) // _SQUARE, np.arange(width) // _SQUARE
     light = (rows[:, None] + columns) % 2 == 0
     return Image.fromarray(np.where(light, _LIGHT, _DARK).astype(np.uint8)).convert("RGB")

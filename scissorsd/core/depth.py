@@ -42,14 +42,14 @@ class Samples:
 
 
 def deepened(values: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Give 8-bit values at 16 bits: the same part of the full scale, exactly."""
+    """Return 8-bit values at 16 bits: the same part of the full scale, exactly."""
     deep = values.astype(np.uint16)
     deep *= STEP
     return deep
 
 
 def shallow(values: Pixels) -> NDArray[np.uint8]:
-    """Give values at 8 bits: the nearest part of the full scale; what is at 8 bits, as it is."""
+    """Return values at 8 bits: the nearest part of the full scale; what is at 8 bits, as it is."""
     if values.dtype == np.uint8:
         return cast("NDArray[np.uint8]", values)
     return _NEAREST[values]
@@ -139,7 +139,7 @@ def _scale(values: NDArray[Any], samples: Samples) -> tuple[float, float]:
 
 
 def _whites(values: NDArray[Any], samples: Samples) -> tuple[tuple[float, float, float], ...]:
-    """Give each white that may be, and the least and the greatest that is bright with it.
+    """Return each white that may be, and the least and the greatest that is bright with it.
 
     That is from an eighth to a tenth more; down to 0 for the smallest; for 1, highlights may be
     eight times as bright; for 32 bits nothing else comes near.
@@ -160,7 +160,7 @@ def deep_mask(
     alpha: NDArray[np.uint8] | None = None,
     deep_alpha: NDArray[np.uint16] | None = None,
 ) -> NDArray[np.uint16]:
-    """Give a mask (255 for 1) at 16 bits: the picture's own alpha, which is in it, then exactly.
+    """Return a mask (255 for 1) at 16 bits: the picture's own alpha, which is in it, then exactly.
 
     `alpha` and `deep_alpha` are that alpha at both depths; all are height × width.
     """

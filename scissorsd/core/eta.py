@@ -35,7 +35,7 @@ class Pace:
         self._ended.append(now)
 
     def seconds_left(self, left: int, now: float) -> float | None:
-        """Give the seconds that so many pictures will take; None while that cannot be known.
+        """Return the seconds that so many pictures will take; None while that cannot be known.
 
         They are taken to need the mean of the last ones.
         """

@@ -23,7 +23,7 @@ Values = NDArray[np.float32]
 def cleaned(
     rgb: NDArray[Sample], small: NDArray[np.uint8], mask: NDArray[np.uint8]
 ) -> NDArray[Sample]:
-    """Give the picture with the subject's own colours where the mask is neither 0 nor 255.
+    """Return the picture with the subject's own colours where the mask is neither 0 nor 255.
 
     `rgb` is (height, width, 3), uint8 or uint16, `small` the same picture at some 320 pixels a
     side, and `mask` uint8 (height, width). The result is a new array; where there is nothing to
@@ -64,7 +64,7 @@ def _own(colour: NDArray[Sample], subject: Values, background: Values, alpha: Va
 
 
 def _between(length: int, cells: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Values]:
-    """Give for each of so many pixels the two cells it lies between, and its way to the second."""
+    """Return the two cells that each of so many pixels lies between, and its way to the second."""
     at = (np.arange(length) + 0.5) * (cells / length) - 0.5
     first = np.floor(at).astype(np.intp)
     way = (at - first).astype(np.float32)
@@ -72,7 +72,7 @@ def _between(length: int, cells: int) -> tuple[NDArray[np.intp], NDArray[np.intp
 
 
 def _blend(cells: Values, first: NDArray[np.intp], second: NDArray[np.intp], way: Values) -> Values:
-    """Give the values part of the way from some cells to others."""
+    """Return the values part of the way from some cells to others."""
     start = cells[first]
     step = cells[second]
     step -= start
@@ -82,7 +82,7 @@ def _blend(cells: Values, first: NDArray[np.intp], second: NDArray[np.intp], way
 
 
 def _estimates(small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Values:
-    """Give what the surroundings say of the subject's and of the background's colour.
+    """Return what the surroundings say of the subject's and of the background's colour.
 
     As (height, width, 6) of the small picture, from 0 to 255.
     """

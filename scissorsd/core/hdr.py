@@ -82,19 +82,19 @@ _Curve = Callable[[Pixels], Light]
 
 
 def pq_light(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Give the light, 0 to 1 for 0 to 10,000 cd/m², of values of PQ in 0 to 1."""
+    """Return the light, 0 to 1 for 0 to 10,000 cd/m², of values of PQ in 0 to 1."""
     root = np.asarray(values, np.float64) ** (1 / _M2)
     return np.asarray((np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1))
 
 
 def pq_value(light: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Give the values of PQ in 0 to 1 of light in 0 to 1 for 0 to 10,000 cd/m²."""
+    """Return the values of PQ in 0 to 1 of light in 0 to 1 for 0 to 10,000 cd/m²."""
     power = np.asarray(light, np.float64) ** _M1
     return np.asarray(((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2)
 
 
 def hlg_light(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Give the light of the scene, 0 to 1, of values of HLG in 0 to 1."""
+    """Return the light of the scene, 0 to 1, of values of HLG in 0 to 1."""
     values = np.asarray(values, np.float64)
     return np.where(values <= 0.5, values**2 / 3, (np.exp((values - _C) / _A) + _B) / 12)  # noqa: PLR2004 - where the two halves of HLG meet
 
@@ -108,7 +108,7 @@ def srgb(light: Light) -> Light:
 
 
 def _sampled(pixels: Pixels) -> Pixels:
-    """Give every so many pixels of so many rows: enough to measure, and never many."""
+    """Return every so many pixels of so many rows: enough to measure, and never many."""
     step = max(1, int(np.ceil((pixels[..., 0].size / _MEASURED) ** 0.5)))
     return pixels[::step, ::step]
 
@@ -155,13 +155,13 @@ def _to_bt709(points: CodePoints) -> Light:
 
 
 def _luminance(points: CodePoints) -> Light:
-    """Give the shares of the three in luminance, under the space's own white."""
+    """Return the shares of the three in luminance, under the space's own white."""
     primaries = PRIMARIES[_primaries(points)][1]
     shares = np.linalg.inv(adaptation(primaries.white)) @ colourants(primaries)
     return np.asarray(shares[1], np.float32)
 
 
 def _primaries(points: CodePoints) -> int:
-    """Give the number of the primaries; where it says nothing, those that BT.2100 has."""
+    """Return the number of the primaries; where it says nothing, those that BT.2100 has."""
     known = points.primaries in PRIMARIES and points.primaries != UNSPECIFIED
     return points.primaries if known else _BT2020

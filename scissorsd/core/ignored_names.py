@@ -95,7 +95,7 @@ def why_itself_ignored(path: str, patterns: Iterable[str]) -> str:
 
 
 def _built_in(name: str) -> str:
-    """Give the built-in pattern that a name falls under, or nothing."""
+    """Return the built-in pattern that a name falls under, or nothing."""
     lower = name.lower()
     if lower in _BY_NAME:
         return _BY_NAME[lower]

@@ -28,7 +28,7 @@ class _Box:
 
 
 def code_points(data: bytes) -> CodePoints | None:
-    """Give the code points of the picture itself; None where it has a profile, or says nothing."""
+    """Return the code points of the picture itself; None where it has a profile or says nothing."""
     try:
         properties = _properties(data)
         kinds = [box.content[:4] for box in properties if box.kind == b"colr"]
@@ -61,7 +61,7 @@ def _is_deep(box: _Box) -> bool:
 
 
 def without_exif(data: bytes) -> bytes:
-    """Give a file whose decoder knows of no EXIF and no XMP; the same bytes where there is none."""
+    """Return a file whose decoder knows of no EXIF and XMP; the same bytes where there is none."""
     hidden = bytearray(data)
     for at, _ in _metadata_items(data):
         hidden[at : at + 4] = b"skip"
@@ -104,7 +104,7 @@ def _boxes(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[b
 
 
 def _contents(data: bytes, *kinds: bytes) -> Iterator[bytes]:
-    """Give the content of each box of the last kind, in the first of those before; KeyError."""
+    """Yield the content of each box of the last kind, in the first of those before; KeyError."""
     begin, end = 0, len(data)
     for kind in kinds[:-1]:
         inside = {name: (start, to) for name, start, to in reversed([*_boxes(data, begin, end)])}
@@ -116,14 +116,14 @@ def _contents(data: bytes, *kinds: bytes) -> Iterator[bytes]:
 
 
 def _content(data: bytes, *kinds: bytes) -> bytes:
-    """Give the first of these; KeyError where there is none."""
+    """Return the first of these; KeyError where there is none."""
     for content in _contents(data, *kinds):
         return content
     raise KeyError(kinds[-1])
 
 
 def _properties(data: bytes) -> list[_Box]:
-    """Give the properties of the picture itself, in their order."""
+    """Return the properties of the picture itself, in their order."""
     try:
         primary = _content(data, b"meta", b"pitm")
     except KeyError:
@@ -165,7 +165,7 @@ def _associations(content: bytes) -> Iterator[tuple[int, list[int]]]:
 
 
 def _first_tile(data: bytes, item: int) -> int:
-    """Give the first of the items that a grid is made of; 0 where it is none."""
+    """Return the first of the items that a grid is made of; 0 where it is none."""
     try:
         content = _content(data, b"meta", b"iref")
     except KeyError:
@@ -195,7 +195,7 @@ def _in_stream(data: bytes, properties: list[_Box]) -> CodePoints | None:
 
 
 def _beginning(data: bytes) -> bytes:
-    """Give the first bytes of the stream of the primary item, or of its first tile (`iloc`)."""
+    """Return the first bytes of the stream of the primary item, or of its first tile (`iloc`)."""
     primary = _content(data, b"meta", b"pitm")
     item = _number(primary, 4, 4 if primary[0] else 2)
     places = dict(_places(_content(data, b"meta", b"iloc")))

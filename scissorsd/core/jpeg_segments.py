@@ -22,7 +22,7 @@ class _Segment:
 
 
 def sound(data: bytes) -> bytes:
-    """Give a JPEG as decoders take it: without the segments of applications that are cut short.
+    """Return a JPEG as decoders take it: without the segments of applications that are cut short.
 
     It is the very same bytes where there is nothing to leave out.
     """

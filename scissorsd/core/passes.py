@@ -31,7 +31,7 @@ class Look:
 
 
 def second_box(first: Look) -> Box | None:
-    """Give the box that is worth a second look, if any."""
+    """Return the box that is worth a second look, if any."""
     rows, columns = (np.flatnonzero((first.values > SUBJECT).any(axis)) for axis in (1, 0))
     if not len(rows):
         return None
@@ -81,7 +81,7 @@ def full_size(looks: tuple[Look, ...], *, nothing: float = 0.0) -> NDArray[np.ui
 
 
 def at(looks: tuple[Look, ...], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Give the mask of the last look's box at a size (width, height), in [0, 1], by cubics."""
+    """Return the mask of the last look's box at a size (width, height), in [0, 1], by cubics."""
     first, last = looks[0], looks[-1]
     mask = _part(first, last.box, size)
     if last is not first:
@@ -97,7 +97,7 @@ def _stretched(
 
 
 def _part(look: Look, box: Box, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Give a look's mask of a box within its own, at a size (width, height)."""
+    """Return a look's mask of a box within its own, at a size (width, height)."""
     height, width = look.values.shape
     left, top, right, bottom = look.box
     across, down = width / (right - left), height / (bottom - top)
@@ -112,7 +112,7 @@ def _part(look: Look, box: Box, size: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def _weight(look: Look, first: Look, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Give how much a second look counts: less towards its sides, but not at the frame's own."""
+    """Return how much a second look counts: less towards its sides, but not at the frame's own."""
     ramps = []
     for side, length in ((0, size[0]), (1, size[1])):
         along = (np.arange(length, dtype=np.float32) + 0.5) / length

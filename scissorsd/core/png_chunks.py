@@ -54,7 +54,7 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 
 
 def sound(data: bytes) -> bytes:
-    """Give a PNG as decoders take it: without what is broken or too large beside its pixels.
+    """Return a PNG as decoders take it: without what is broken or too large beside its pixels.
 
     It is the very same bytes where there is nothing to leave out.
     """
@@ -131,13 +131,13 @@ def _text_fault(kind: bytes, content: bytes) -> str | None:
 
 
 def _compressed(content: bytes) -> bytes | None:
-    """Give the compressed part of iCCP or zTXt, behind name and method."""
+    """Return the compressed part of iCCP or zTXt, behind name and method."""
     _, found, rest = content.partition(b"\0")
     return rest[1:] if found and rest[:1] == b"\0" else None
 
 
 def _international(content: bytes) -> bytes | None:
-    """Give the text of iTXt as it is stored, behind keyword, flags, language and translation."""
+    """Return the text of iTXt as it is stored, behind keyword, flags, language and translation."""
     parts = content.partition(b"\0")[2][2:].split(b"\0", 2)
     return parts[-1] if len(parts) == 3 else None  # noqa: PLR2004 - as the docstring says
 
@@ -179,7 +179,7 @@ _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by type of colour (11.2
 
 
 def xmp(data: bytes) -> bytes | None:
-    """Give the XMP packet, however large it is; None where there is none that is whole."""
+    """Return the XMP packet, however large it is; None where there is none that is whole."""
     for chunk in chunks(data):
         if chunk.kind == b"iTXt" and data.startswith(_XMP, chunk.begin) and _is_whole(data, chunk):
             content = data[chunk.begin : chunk.end]
@@ -232,6 +232,6 @@ def _primaries(content: bytes | None) -> Primaries | None:
 
 
 def _gamma(content: bytes | None) -> float | None:
-    """Give the exponent from values to light; the chunk has its inverse."""
+    """Return the exponent from values to light; the chunk has its inverse."""
     value = int.from_bytes(content or b"", "big")
     return _FIXED / value if value else None

@@ -40,13 +40,13 @@ _ADOBE = Primaries((0.640, 0.330), (0.210, 0.710), (0.150, 0.060), D65)
 
 
 def adaptation(white: _Pair) -> Matrix:
-    """Give the matrix, 3 × 3, that brings XYZ seen under a white to D50 (Bradford)."""
+    """Return the matrix, 3 × 3, that brings XYZ seen under a white to D50 (Bradford)."""
     seen, wanted = _BRADFORD @ _of_chromaticity(white), _BRADFORD @ np.array(_D50)
     return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag(wanted / seen) @ _BRADFORD)
 
 
 def colourants(primaries: Primaries) -> Matrix:
-    """Give the matrix, 3 × 3, from a space's linear red, green and blue to XYZ under D50.
+    """Return the matrix, 3 × 3, from a space's linear red, green and blue to XYZ under D50.
 
     Raises ValueError where no colours can be mixed of these primaries.
     """
@@ -78,7 +78,7 @@ def _xyz(values: _Triple | Matrix) -> bytes:
 
 
 def power(gamma: float, scale: float = 1.0) -> bytes:
-    """Give the curve light = (scale · value) ** gamma."""
+    """Return the curve light = (scale · value) ** gamma."""
     if scale == 1:
         return b"para\0\0\0\0\0\0\0\0" + _fixed(gamma)
     return b"para\0\0\0\0\0\3\0\0" + _fixed(gamma, scale, 0, 0, 0)
@@ -123,7 +123,7 @@ def _joined(header: bytes, tags: Mapping[bytes, bytes]) -> bytes:
 
 @cache
 def matrix_profile(name: str, primaries: Primaries, *curves: bytes) -> bytes:
-    """Give the profile of a space by its primaries and its curve, or its three.
+    """Return the profile of a space by its primaries and its curve, or its three.
 
     Raises ValueError where no colours can be mixed of these primaries.
     """
@@ -153,7 +153,7 @@ LARGEST_PROFILE = 1 << 20
 
 
 def slim(profile: bytes | None) -> bytes | None:
-    """Give a profile that is not larger than it has to be; None where a large one is broken.
+    """Return a profile that is not larger than it has to be; None where a large one is broken.
 
     What lies behind its end, by its own header, is never a part of it.
     """

@@ -47,7 +47,7 @@ _STRETCH = 1 / (1 - 2 * _NOTHING)
 
 
 def refine(rgb: NDArray[np.uint8], looks: tuple[Look, ...]) -> NDArray[np.uint8]:
-    """Give the mask (height × width, 255 for 1) that follows the edges of `rgb`.
+    """Return the mask (height × width, 255 for 1) that follows the edges of `rgb`.
 
     `rgb` is uint8 (height, width, 3); `looks` are what the network made of it. Refined is what the
     last of them shows.
@@ -103,7 +103,7 @@ class _Place:
 
 
 def _band(mask: NDArray[np.float32], cell: int) -> NDArray[np.bool_]:
-    """Give where the network's grid is too coarse to know."""
+    """Return where the network's grid is too coarse to know."""
     sure, absent = (
         Image.fromarray(known).convert("L").filter(ImageFilter.MinFilter(2 * cell + 1))
         for known in (mask > _SURE, mask < 1 - _SURE)
@@ -173,7 +173,7 @@ class _Fit:
         return cls(guide, size, mean.astype(np.float32), inverse.astype(np.float32))
 
     def functions(self, values: Values) -> Values:
-        """Give a (3 planes) and b of every window, for the values of a plane."""
+        """Return a (3 planes) and b of every window, for the values of a plane."""
         products = np.empty((4, *values.shape), np.float32)
         np.multiply(self.guide, values, out=products[:3])
         products[3] = values
@@ -192,7 +192,7 @@ def _products(colours: Values) -> Values:
 
 
 def _covariances(mean: Values, products: Values, smooth: float) -> Values:
-    """Give the upper triangle of the colours' covariance, `smooth` added to the variances."""
+    """Return the upper triangle of the colours' covariance, `smooth` added to the variances."""
     found: Values = products - _products(mean)
     found[[0, 3, 5]] += smooth
     return found
@@ -257,7 +257,7 @@ def _solved(guide: Values, mask: Values, band: Values) -> Values:
 
 
 def _linear(guide: Values, values: Values) -> NDArray[np.float32]:
-    """Give for each pixel of the guide the function of its colours: a (3 planes) and b."""
+    """Return for each pixel of the guide the function of its colours: a (3 planes) and b."""
     if min(values.shape) < _GUIDED_WINDOW:
         return np.stack([*np.zeros_like(guide), values]).astype(np.float32)
     functions = _Fit.of(guide, _GUIDED_WINDOW, _GUIDED_SMOOTH).functions(values)
@@ -266,7 +266,7 @@ def _linear(guide: Values, values: Values) -> NDArray[np.float32]:
 
 
 def _fits(guide: Values, mask: Values, radius: int) -> Values:
-    """Give how far colour explains the mask around each pixel: R² of the fit, from 0 to 1."""
+    """Return how far colour explains the mask around each pixel: R² of the fit, from 0 to 1."""
     colours, x = guide.astype(np.float64), mask.astype(np.float64)
     planes = [*colours, x, *_products(colours), *(colours * x), x * x]
     around = means(np.stack(planes), radius)
@@ -317,7 +317,7 @@ def _apply(
 
 
 def _tiles(place: _Place, trust: Values) -> Iterator[Box]:
-    """Give the boxes of the picture in which something is trusted; neighbours in one."""
+    """Yield the boxes of the picture in which something is trusted; neighbours in one."""
     left, top = (ceil(at - 1e-6) for at in place.box[:2])  # what the guide covers wholly:
     right, bottom = (int(at + 1e-6) for at in place.box[2:])  # beyond that nothing is trusted
     starts = range(left, right, _TILE)
@@ -333,5 +333,5 @@ def _tiles(place: _Place, trust: Values) -> Iterator[Box]:
 
 
 def _covering(start: int, end: int, origin: float, pixel: float) -> slice:
-    """Give the guide's pixels of which some show between two places in the picture."""
+    """Return the guide's pixels of which some show between two places in the picture."""
     return slice(max(0, int((start - origin) / pixel) - 1), ceil((end - origin) / pixel) + 1)

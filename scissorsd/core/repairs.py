@@ -21,7 +21,7 @@ _SCAN, _LINES = 0xDA, b"\xff\xdc\0\4"
 
 
 def mended(data: bytes) -> bytes:
-    """Give the file as its decoder can read it: mostly `data` itself."""
+    """Return the file as its decoder can read it: mostly `data` itself."""
     data = _without_blanks(data)
     if data.startswith(b"\xff\xd8\xff"):
         return _with_its_height(data)

@@ -70,7 +70,7 @@ class Naming:
     portable: bool = False  # no characters that some file system forbids
 
     def made(self, body: str, suffix: str) -> str:
-        """Give a name that it takes."""
+        """Return a name that it takes."""
         if self.portable:
             body = _FORBIDDEN.sub("-", body)
             suffix = _FORBIDDEN.sub("-", suffix)
@@ -79,7 +79,7 @@ class Naming:
         return fit(body, suffix, self.limit)
 
     def path(self, path: str) -> str:
-        """Give a relative path of which it takes every part."""
+        """Return a relative path of which it takes every part."""
         return "/".join(self.made(*_split(part)) for part in path.split("/")) if path else ""
 
 
@@ -99,7 +99,7 @@ class Length:
     unit: Literal["px", "%"] = "px"
 
     def of(self, side: float) -> float:
-        """Give the distance in pixels, `side` being that side's length."""
+        """Return the distance in pixels, `side` being that side's length."""
         return self.amount if self.unit == "px" else self.amount * side / 100
 
 
@@ -159,7 +159,7 @@ class Rule:
 
 
 def choose(rules: Sequence[Rule], path: str) -> Rule | None:
-    """Give the first rule whose globs match the path, or none."""
+    """Return the first rule whose globs match the path, or none."""
     for rule in rules:
         if not rule.match or any(matches(pattern, path) for pattern in rule.match):
             return rule
@@ -194,7 +194,7 @@ class Job:
 
 
 def in_review(path: str) -> str:
-    """Give the path that an output has when a person should look at it first."""
+    """Return the path that an output has when a person should look at it first."""
     return f"{REVIEW_FOLDER}/{path}"
 
 
@@ -231,7 +231,7 @@ def plan(
 
 
 def destinations(rule: Rule, path: str, naming: Naming = AS_IT_IS) -> Iterator[str]:
-    """Give the places to which a source may be moved, in the order in which they are tried."""
+    """Return the places to which a source may be moved, in the order in which they are tried."""
     return (_destination(rule, path, variant, naming) for variant in _variants(path))
 
 
@@ -309,7 +309,7 @@ def fit(body: str, suffix: str, limit: int = NAME_LIMIT) -> str:
 
 
 def name_key(path: str) -> str:
-    """Give what two paths share when some file system would take them for one name.
+    """Return what two paths share when some file system would take them for one name.
 
     Unicode's canonical caseless match (The Unicode Standard, 3.13, definition D145).
     """

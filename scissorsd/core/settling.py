@@ -89,7 +89,7 @@ class Settler:
         self._candidates.pop(path, None)
 
     def due(self, now: float) -> list[str]:
-        """Give the paths whose next look has come; a look that brings no answer is due again."""
+        """Return the paths whose next look has come; a look that brings no answer is due again."""
         paths = []
         while (next_look := self.next_look()) is not None and next_look <= now:
             _, path = heapq.heappop(self._agenda)

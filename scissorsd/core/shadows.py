@@ -33,7 +33,7 @@ DARKEST = 89  # of 255: 35 %
 
 
 def shadow(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Give how dark the ground around a subject is: uint8, height × width; 255 would be black.
+    """Return how dark the ground around a subject is: uint8, height × width; 255 would be black.
 
     The ground is touched where the subject's lower contour is nearly as low as its lowest point.
     A subject that reaches the bottom of the frame stands on nothing that is seen: no shadow.

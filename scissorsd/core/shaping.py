@@ -88,7 +88,7 @@ def largest_part(mask: Mask) -> Mask:
 
 
 def _coarsest(mask: Mask, cell: int) -> Mask:
-    """Give the maximum of every cell × cell square."""
+    """Return the maximum of every cell × cell square."""
     height, width = mask.shape
     rows = mask[::cell].copy()
     for start in range(1, min(cell, height)):
@@ -174,7 +174,7 @@ def without_holes(mask: Mask) -> Mask:
 
 
 def box_of(mask: Mask, level: int) -> Box | None:
-    """Give the box around all that is at the level or above; none if nothing is."""
+    """Return the box around all that is at the level or above; none if nothing is."""
     rows = np.flatnonzero(mask.max(axis=1) >= level)
     if not len(rows):
         return None
@@ -203,7 +203,7 @@ _SPECK = 8  # pixels
 
 
 def hardened(mask: Mask, threshold: float) -> Mask:
-    """Give 255 where the mask is at or above the threshold (0 to 1), elsewhere 0."""
+    """Return 255 where the mask is at or above the threshold (0 to 1), elsewhere 0."""
     return (mask >= threshold * 255).view(np.uint8) * np.uint8(255)
 
 

@@ -220,7 +220,7 @@ class Daemon:
         return self._stopped_by > 0 and (self.backlog() > 0 or not self.has_looked())
 
     def left_over(self) -> list[tuple[str, str]]:
-        """Give what did not come out in this run, with the reason."""
+        """Return what did not come out in this run, with the reason."""
         held = [
             (str(desk.inbox.path / path), hold.reason)
             for desk in self.desks.values()
@@ -271,7 +271,7 @@ class Daemon:
         log.info("daemon.ready", inboxes=list(self.desks), workers=self._workers)
 
     def _memory_ceiling(self) -> MemoryCeiling:
-        """Give the ceiling for pictures: what is asked for, within what the networks leave."""
+        """Return the ceiling for pictures: what is asked for, within what the networks leave."""
         wanted, bounds = self.config.memory, memory_bounds()
         ceiling = MemoryCeiling(wanted, bounds)
         if ceiling.ceiling < wanted:
@@ -607,7 +607,7 @@ class Daemon:
         log.info("config.reloaded", inboxes=list(self.desks))
 
     def _as_in_hand(self, inbox: Inbox) -> Inbox:
-        """Give an inbox whose pictures are in hand under the path by which they are."""
+        """Return an inbox whose pictures are in hand under the path by which they are."""
         for desk in self.desks.values():
             other = desk.inbox.path
             if desk.working and other != inbox.path and real_paths.same(other, inbox.path):
@@ -674,6 +674,6 @@ def _aside(look: Callable[[], object], name: str, limit: float) -> None:
 
 
 def models_of(config: Config) -> set[str]:
-    """Give the names of the models that the rules use."""
+    """Return the names of the models that the rules use."""
     rules = [rule for inbox in config.inboxes for rule in inbox.rules]
     return {rule.model for rule in rules if not rule.skip}

@@ -47,7 +47,7 @@ _NOTHING = Sighting("", 0, 0, 0, 0)
 
 
 def pause(first: float, times: int) -> float:
-    """Give the seconds to wait after so many times in vain."""
+    """Return the seconds to wait after so many times in vain."""
     return float(min(first * 2 ** min(times, 16), LONGEST_PAUSE))
 
 
@@ -162,7 +162,7 @@ class Desk:
         return known.state == "failed" or (known.state == "done" and not is_touched)
 
     def _cut_before(self, sighting: Sighting) -> Known | None:
-        """Give what is known of a picture that was cut as it is now and was to stay; else None."""
+        """Return what is known of a picture that was cut as it is and was to stay; else None."""
         known = self.journal.known(self.inbox.path, sighting.path)
         if known is None or known.version != sighting.version or known.removed:
             return None
@@ -212,7 +212,7 @@ class Desk:
     # --- handing out -------------------------------------------------------------------------
 
     def next_task(self, now: float, *, alone: bool) -> Task | None:
-        """Give the next picture for a worker, or none.
+        """Return the next picture for a worker, or none.
 
         One that was in hand when the program died is only given when nothing else is in hand, so
         that the culprit is known if it dies again; and last, so that the others come out.

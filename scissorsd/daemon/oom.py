@@ -40,7 +40,7 @@ class Kills:
 
 
 def counted(root: Path = Path("/")) -> Kills:
-    """Give the counts as they are now."""
+    """Return the counts as they are now."""
     boot = ""
     with suppress(OSError):
         boot = (root / _BOOT).read_text().strip()

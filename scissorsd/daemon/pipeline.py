@@ -204,7 +204,7 @@ def _why_left_alone(task: Task, bench: Bench) -> LeftAlone | None:
 
 
 def own_file(inbox: Path, source: Sighting, journal: Journal) -> str:
-    """Give where a sighted file lies as an output, or a moved source, of pictures of this inbox.
+    """Return where a sighted file lies as an output, or a moved source, of pictures of this inbox.
 
     So it does where the outbox can be seen within the inbox, through a bind mount or a link: it
     would be cut again and again. Nothing where it is none.
@@ -309,7 +309,7 @@ def _is_taken(task: Task, name: str, bench: Bench, naming: Naming) -> bool:
 
 
 def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
-    """Give how to name files where these names were refused; the same if there is no other way."""
+    """Return how to name files where these names were refused; the same if there is no way."""
     if refusal.too_long:
         return replace(naming, limit=SHORT_NAME_LIMIT)
     return replace(naming, portable=True)
@@ -723,7 +723,7 @@ def _failed_place(task: Task, naming: Naming) -> Path:
 
 
 def _between(place: Path, folder: Path) -> Iterator[Path]:
-    """Give the folders of a path that lie below a folder."""
+    """Return the folders of a path that lie below a folder."""
     return (parent for parent in place.parents if folder in parent.parents)
 
 
@@ -731,7 +731,7 @@ _LONGEST_PATH = 4000  # bytes: what Linux takes, less what a temporary name may 
 
 
 def _free_note(task: Task, place: Path, others: Collection[Path]) -> Path:
-    """Give a place for a reason: this one, unless another picture's or no reason is there."""
+    """Return a place for a reason: this one, unless another picture's or no reason is there."""
     if place not in others and (not publishing.exists(place) or _is_note_of(task, place)):
         return place
     return publishing.free_name(place.parent, place.name, {place, *others})
@@ -758,7 +758,7 @@ def _reason_file(picture: Path, naming: Naming) -> Path:
 
 
 def _reason_files(task: Task, bench: Bench) -> list[str]:
-    """Give the reasons of earlier versions that failed where they are; they hold no more."""
+    """Return the reasons of earlier versions that failed where they are; they hold no more."""
     entries = bench.journal.of_source(task.inbox.path, task.source.path)
     return [e.set_aside[0] for e in entries if e.state == "failed" and len(e.set_aside) == 1]
 
@@ -770,7 +770,7 @@ def _note(task: Task, text: str) -> bytes:
 
 
 def _picture_line(picture: Path) -> bytes:
-    """Give the line of a reason file that tells whose it is."""
+    """Return the line of a reason file that tells whose it is."""
     return _PICTURE + os.fsencode(repr(str(picture))[1:-1])
 
 

@@ -27,7 +27,7 @@ def notify(*lines: str) -> None:
 
 
 def watchdog_pause() -> float | None:
-    """Give the seconds between two "WATCHDOG=1" that the manager's limit asks for, or none."""
+    """Return the seconds between two "WATCHDOG=1" that the manager's limit asks for, or none."""
     limit = os.environ.get("WATCHDOG_USEC", "")
     own = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     return int(limit) / 1e6 / 3 if limit.isdigit() and own else None

@@ -61,7 +61,7 @@ def _bound(name: str) -> socket.socket:
 
 
 def _names(inbox: Location, outbox: Location) -> set[str]:
-    """Give the names of a pair: by numbers and, as an outbox may not be there yet, by places."""
+    """Return the names of a pair: by numbers and, as an outbox may not be there yet, by places."""
     if sys.platform != "linux":
         return set()
     pairs: list[object] = []
@@ -74,7 +74,7 @@ def _names(inbox: Location, outbox: Location) -> set[str]:
 
 
 def _owner(name: str) -> int:
-    """Give the number of the process that has a name; 0 where that is not to be known."""
+    """Return the number of the process that has a name; 0 where that is not to be known."""
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         asking.settimeout(_PATIENCE)
         asking.connect(name)

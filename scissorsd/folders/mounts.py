@@ -39,7 +39,7 @@ class Mount:
 
 
 def table() -> Iterator[Mount]:
-    """Give what is mounted, the latest last."""
+    """Yield what is mounted, the latest last."""
     try:
         lines = _TABLE.read_bytes().split(b"\n")[:-1]
     except OSError:
@@ -67,7 +67,7 @@ def is_mount(path: Path) -> bool:
 
 
 def mount_of(path: Path, mounts: Sequence[Mount] = ()) -> Mount | None:
-    """Give the mount that a path lies on, of those in the table; none where that is not known."""
+    """Return the mount that a path lies on, of those in the table; none where that is not known."""
     mounts = mounts or list(table())
     number = _mount_number(path)
     exact = next((mount for mount in mounts if mount.id == number), None)
@@ -91,7 +91,7 @@ def may_hang(path: Path) -> bool:
 
 
 def _mount_number(path: Path) -> int | None:
-    """Give the number of the mount that a path lies on: of several at one point, the right one."""
+    """Return the number of the mount that a path lies on: of several at one point the right one."""
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (OSError, AttributeError):
@@ -108,7 +108,7 @@ def _mount_number(path: Path) -> int | None:
 
 
 def mount_type(path: Path) -> str:
-    """Give the type of the file system that a path lies on, as the kernel calls it ("" unknown)."""
+    """Return the kernel's name for the type of the file system that a path lies on; "": unknown."""
     mount = mount_of(path)
     return mount.kind if mount is not None else ""
 

@@ -71,7 +71,7 @@ def _rename_without_replacing(origin: Path, place: Path) -> bool:
 
 
 def _file_system(folder: Path) -> int:
-    """Give the number by which the kernel knows a folder's type of file system; 0: not known."""
+    """Return the number by which the kernel knows a folder's type of file system; 0: not known."""
     statfs = _call("statfs")
     found = ctypes.create_string_buffer(256)  # struct statfs begins with it
     if statfs is None or statfs(os.fsencode(folder), found) != 0:
@@ -81,7 +81,7 @@ def _file_system(folder: Path) -> int:
 
 @cache
 def _call(name: str) -> Callable[..., int] | None:
-    """Give a call of the C library, where it has it."""
+    """Return a call of the C library, where it has it."""
     call: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), name, None)
     return call
 

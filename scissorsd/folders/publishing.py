@@ -183,7 +183,7 @@ def scan(
     inodes: bool = True,
     unseen: Callable[[str, OSError], None] = lambda _, __: None,
 ) -> Iterator[Sighting]:
-    """Give a sighting of every picture under the inbox, or under one of its folders.
+    """Yield a sighting of every picture under the inbox, or under one of its folders.
 
     `inodes` is as for `look`. Symbolic links are not followed; what is not a regular file is
     passed over, and so is what vanishes during the scan. Of what is there and cannot be looked
@@ -255,7 +255,7 @@ def came_after(root: Path, source: Sighting, inode: int, ctime_ns: int) -> bool:
 
 
 def _born_ns(path: Path) -> int | None:
-    """Give when a file was made, in nanoseconds, where that is kept (statx(2))."""
+    """Return when a file was made, in nanoseconds, where that is kept (statx(2))."""
     statx = getattr(ctypes.CDLL(None), "statx", None)
     if statx is None:
         return None
@@ -452,7 +452,7 @@ def is_own(stamp: Stamp) -> bool:
 
 
 def stamped(place: Path) -> Stamp | None:
-    """Give the stamp of a file that is in its place, as if it were ours; None if there is none."""
+    """Return the stamp of a file in its place, as if it were ours; None if there is none."""
     with held(f"read {place}"):
         try:
             with open(place, "rb", opener=_open_plainly) as file:
@@ -668,7 +668,7 @@ def is_stamp_placed(stamp: Stamp) -> bool:
 
 
 def content(path: Path) -> bytes:
-    """Give what a small file of our own begins with; nothing if no file is there."""
+    """Return what a small file of our own begins with; nothing if no file is there."""
     with held(f"read {path}"):
         try:
             with open(path, "rb", opener=_open_plainly) as file:
@@ -686,7 +686,7 @@ def remove(path: Path) -> None:
 
 
 def free_name(folder: Path, name: str, others: Collection[Path] = ()) -> Path:
-    """Give a path in the folder, but none of `others`, at which nothing is; numbered if need be."""
+    """Return a path in the folder, none of `others`, at which nothing is; numbered if need be."""
     path = folder / name
     limit = NAME_LIMIT if len(os.fsencode(name)) > SHORT_NAME_LIMIT else SHORT_NAME_LIMIT
     number = 2

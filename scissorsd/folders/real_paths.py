@@ -55,7 +55,7 @@ class Location:
         return self.within(other) == "."
 
     def within(self, outer: "Location") -> str | None:
-        """Give the path from an outer folder to this one, "." for the same; None: not inside."""
+        """Return the path from an outer folder to this one, "." for the same; None: not inside."""
         for inner, other in ((self.written, outer.written), (self.real, outer.real)):
             if ".." not in inner.parts and inner.is_relative_to(other):
                 return inner.relative_to(other).as_posix()
@@ -65,7 +65,7 @@ class Location:
         return next(self._mounted_in(outer, self.own()), None)
 
     def seen_in(self, outer: "Location") -> Iterator[str]:
-        """Give each path in an outer folder at which this one, or a part of it, is seen."""
+        """Yield each path in an outer folder at which this one, or a part of it, is seen."""
         whole = self.within(outer)
         if whole is not None:
             yield whole
@@ -77,7 +77,7 @@ class Location:
                     yield theirs.below.as_posix()
 
     def own(self) -> tuple[Spot, ...]:
-        """Give its place on its file system, where that is known."""
+        """Return its place on its file system, where that is known."""
         return () if self.spot is None else (self.spot,)
 
     def _mounted_in(self, outer: "Location", spots: Iterable[Spot]) -> Iterator[str]:
@@ -123,7 +123,7 @@ def same(one: Path, other: Path) -> bool:
 def below(
     folders: Sequence[Path], path: Path, *, but: Collection[Path] = ()
 ) -> tuple[int, str] | None:
-    """Give which of the folders holds a path, and the path from there; else nothing.
+    """Return which of the folders holds a path, and the path from there; else nothing.
 
     Of a path that is a symbolic link the link itself is meant. The folders in `but` hang, and are
     not looked at.
@@ -143,7 +143,7 @@ def below(
 
 
 def as_listed(root: Path, relative: str) -> str:
-    """Give a path by the names that its folders list.
+    """Return a path by the names that its folders list.
 
     A file system that makes no difference of case, or of how a letter is composed, finds a file
     under other names too.
@@ -211,7 +211,7 @@ def _located(path: Path, table: Sequence[Mount]) -> Location:
 
 
 def _spot(mount: Mount, path: Path, below: PurePath) -> Spot:
-    """Give the place of what is at a path: on its file system or, if it is a share, on that.
+    """Return the place of what is at a path: on its file system or, if it is a share, on that.
 
     To the kernel two mounts of one share may be two file systems, and those of two folders of a
     server may be one, with the same root.

@@ -139,7 +139,7 @@ def plain_memory(shape: Sequence[int]) -> Raw:
 
 
 def page_locked(runtime: Any) -> Allocate:  # noqa: ANN401 - a library has no type
-    """Give what allocates page-locked buffers; they are given back when nothing uses them.
+    """Return what allocates page-locked buffers; they are given back when nothing uses them.
 
     `runtime` is CUDA's, as `cuda_runtime` loads it. What is returned raises OSError with CUDA's
     words where it has none to give.

@@ -170,7 +170,7 @@ def _flush_stderr() -> None:
 
 
 def _nameless_file() -> BinaryIO:
-    """Give a file in memory; where there is none (an old kernel, a sandbox), nowhere at all."""
+    """Return a file in memory; where there is none (an old kernel, a sandbox), nowhere at all."""
     try:
         return os.fdopen(os.memfd_create("stderr"), "r+b")
     except OSError:

@@ -72,7 +72,7 @@ def _settings(*, bf16: bool, threads: int) -> dict[str, str | int | bool]:
 
 @cache
 def _core_and_reader() -> tuple[Any, Any]:
-    """Give OpenVINO's core and its reader of ONNX, without what tells its makers of its use.
+    """Return OpenVINO's core and its reader of ONNX, without what tells its makers of its use.
 
     To be called with `opening` held. The core stays for good: where it went with the last session,
     the next signal that came to this process ended it (SIGSEGV; OpenVINO 2026.4).

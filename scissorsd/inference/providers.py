@@ -136,7 +136,7 @@ def open_session(
 
 
 def bound(session: _OrtSession, model: Model) -> Session:
-    """Give a session that runs several pictures at once, its input and output bound to buffers.
+    """Return a session that runs several pictures at once, its input and output bound to buffers.
 
     The buffers are page-locked where they can be. Where binding fails, or does not give what the
     plain session does, it is that one, and tells why. The plain one must have run before.
@@ -206,7 +206,7 @@ def described(session: Session) -> str:
 
 
 def timed(session: Session, model: Model, *, times: int) -> float:
-    """Give the seconds of the fastest of so many inferences, after one that does not count."""
+    """Return the seconds of the fastest of so many inferences, after one that does not count."""
     flat = _flat(model)
     session.run(flat)
     seconds = []
@@ -218,7 +218,7 @@ def timed(session: Session, model: Model, *, times: int) -> float:
 
 
 def installed() -> dict[str, str]:
-    """Give the version of each package that is here and runs networks."""
+    """Return the version of each package that is here and runs networks."""
     found = {}
     for name in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -311,7 +311,7 @@ def _cuda_major(ort: ModuleType) -> str:
 
 
 def _missing(library: str) -> str:
-    """Give the reason why a shared library does not load, or nothing when it does."""
+    """Return the reason why a shared library does not load, or nothing when it does."""
     try:
         ctypes.CDLL(library)
     except OSError as error:

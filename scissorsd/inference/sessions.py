@@ -137,7 +137,7 @@ class Sessions:
         return self._opened(name).opening
 
     def run(self, name: str, network_input: Raw) -> tuple[Raw, str]:
-        """Give the raw map of the network's first output, and the provider that computed it.
+        """Return the raw map of the network's first output, and the provider that computed it.
 
         `network_input` is 1 × 3 × S × S, the map S × S, both float32, S the model's `input_size`.
         When a provider fails, the next one computes this same input at once, and the one that
@@ -167,7 +167,7 @@ class Sessions:
                 return raw, session.provider
 
     def providers_in_use(self) -> dict[str, Opening]:
-        """Give what came of each loaded model, by its name."""
+        """Return what came of each loaded model, by its name."""
         with self._lock:
             seats = list(self._seats.items())
         return {name: seat.opening for name, seat in seats if seat.loaded}

@@ -24,7 +24,7 @@ class Speeds:
     folders: tuple[Path, ...]
 
     def known(self, key: str) -> dict[str, float]:
-        """Give what was measured for this key; nothing if it never was."""
+        """Return what was measured for this key; nothing if it never was."""
         for folder in self.folders:
             found = _read(folder).get(key)
             if isinstance(found, dict) and found and _are_seconds(found):

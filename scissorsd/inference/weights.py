@@ -28,7 +28,7 @@ _WORDS = {
 
 
 def default_folder() -> Path:
-    """Give the models folder shared with rembg: $U2NET_HOME, else ~/.u2net."""
+    """Return the models folder shared with rembg: $U2NET_HOME, else ~/.u2net."""
     named = os.environ.get("U2NET_HOME")
     try:
         return Path(named).expanduser() if named else Path.home() / ".u2net"
@@ -75,7 +75,7 @@ def _remedy(model: Model) -> str:
 
 
 def find(model: Model, folder: Path) -> Path | None:
-    """Give the verified file of the model, or None when there is no file in its place.
+    """Return the verified file of the model, or None when there is no file in its place.
 
     A verification is remembered beside the models, for as long as the file keeps its size, times
     and inode; where the folder cannot be written the file is hashed each time. Raises
@@ -123,7 +123,7 @@ def _remember(marker: Path, model: Model, path: Path, before: dict[str, object])
 
 
 def locate(model: Model, folder: Path, *, progress: Progress | None = None) -> Path:
-    """Give the verified file of the model, fetching it first if it is not there.
+    """Return the verified file of the model, fetching it first if it is not there.
 
     Raises WeightsError as `find` and `fetch` do.
     """

@@ -132,7 +132,7 @@ def render_all(
 
 
 def _colours(picture: reading.Picture, cut: Cut, output: Output, *, deep: bool) -> Pixels:
-    """Give the picture in the colours that an output is made of."""
+    """Return the picture in the colours that an output is made of."""
     rgb: Pixels = picture.rgb
     if deep:
         rgb = deepened(picture.rgb) if picture.deep is None else picture.deep

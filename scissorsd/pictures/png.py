@@ -71,7 +71,7 @@ def _write(written: io.BytesIO, kind: bytes, content: bytes) -> None:
 
 
 def _compressed(pixels: NDArray[np.uint8 | np.uint16], *, small: bool) -> Iterator[bytes]:
-    """Give the compressed stream in parts: each row one byte for its filter, then differences."""
+    """Yield the compressed stream in parts: each row one byte for its filter, then differences."""
     pixel = pixels[0, 0].nbytes
     length = pixels.nbytes // len(pixels)
     count = max(1, _BAND // length)
@@ -92,7 +92,7 @@ def _compressed(pixels: NDArray[np.uint8 | np.uint16], *, small: bool) -> Iterat
 
 
 def _bytes(rows: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
-    """Give rows of pixels as rows of bytes, the high byte of a sample first."""
+    """Return rows of pixels as rows of bytes, the high byte of a sample first."""
     if rows.itemsize == _DEEP:
         rows = np.ascontiguousarray(rows.astype(">u2"))
     return rows.reshape(len(rows), -1).view(np.uint8)

@@ -300,7 +300,7 @@ _SIDEWAYS = (5, 6, 7, 8)
 
 
 def _turned_by_decoder(image: ImageFile.ImageFile) -> int | None:
-    """Give the orientation that the decoder of a picture, not loaded yet, deals with by itself."""
+    """Return the orientation that the decoder of a picture, not yet loaded, applies by itself."""
     if image.format == "HEIF":
         return _orientation(image.info.get("original_orientation"))
     if isinstance(image, TiffImagePlugin.TiffImageFile):

@@ -121,7 +121,7 @@ def _straight(again: Callable[[], ImageFile.ImageFile], raw_mode: str) -> Iterat
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
-    """Give the raw mode under which a picture, not loaded yet, will be decoded."""
+    """Return the raw mode under which a picture, not loaded yet, will be decoded."""
     arguments = image.tile[0].args if image.tile else ""
     raw_mode = arguments if isinstance(arguments, str) or not arguments else arguments[0]
     return raw_mode if isinstance(raw_mode, str) else ""
@@ -213,7 +213,7 @@ def _directory(tags: dict[int, tuple[int, ...]], at: int, order: str) -> bytes:
 
 
 def joined_planes(mode: str, found: Sequence[NDArray[np.uint16]]) -> Iterator[Band]:
-    """Give planes of that mode pixel by pixel, with straight alpha."""
+    """Yield planes of that mode pixel by pixel, with straight alpha."""
     for top in range(0, len(found[0]), _ROWS):
         rows = slice(top, top + _ROWS)
         band = np.stack([plane[rows] for plane in found], axis=-1)

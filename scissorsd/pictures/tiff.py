@@ -106,7 +106,7 @@ def _resolution(dpi: tuple[float, float] | None) -> Iterator[Entry]:
 
 
 def _directory(entries: list[Entry], at: int) -> bytes:
-    """Give the directory that lies at that offset, and behind it what does not fit in it."""
+    """Return the directory that lies at that offset, and behind it what does not fit in it."""
     behind = at + 2 + 12 * len(entries) + 4
     directory, values = struct.pack("<H", len(entries)), b""
     for tag, kind, value in sorted(entries):

@@ -232,7 +232,7 @@ class Journal:
             self._known.clear()
 
     def changed_elsewhere(self) -> int:
-        """Give a number that changes when another process has written."""
+        """Return a number that changes when another process has written."""
         with self._locked("read") as db:
             return int(db.execute("PRAGMA data_version").fetchone()[0])
 
@@ -260,7 +260,7 @@ class Journal:
     # --- the life of a job -------------------------------------------------------------------
 
     def planned(self, inbox: Path, outbox: Path, source: Sighting, rule: Rule) -> Job | None:
-        """Give the job as it was planned before, if this version was begun under this same rule.
+        """Return the job as it was planned before, if this version was begun under this same rule.
 
         One whose outputs are out is given under any rule: only its source is left to dispose of.
         """
@@ -283,13 +283,13 @@ class Journal:
         )
 
     def outputs_of(self, inbox: Path, source: Sighting) -> tuple[str, ...]:
-        """Give where the outputs of this version of a picture were put, if it was cut."""
+        """Return where the outputs of this version of a picture were put, if it was cut."""
         with self._locked("read"):
             row = self._row(inbox, source)
         return tuple(json.loads(row["published"])) if row is not None else ()
 
     def owner(self, outbox: Path, name: str) -> tuple[str, str] | None:
-        """Give the (inbox, path) of the picture to which a name in the outbox belongs.
+        """Return the (inbox, path) of the picture to which a name in the outbox belongs.
 
         None when it is nobody's. The name of a picture whose source was moved or deleted belongs
         to that version for ever: ("", "") stands for it.
@@ -503,13 +503,13 @@ class Journal:
         return True
 
     def set_aside_at(self, job: Job) -> tuple[str, ...]:
-        """Give where the failed picture is, or is being, set aside; nothing if it is not."""
+        """Return where the failed picture is, or is being, set aside; nothing if it is not."""
         with self._locked("read") as db:
             row = db.execute("SELECT set_aside FROM jobs WHERE id = ?", (job.id,)).fetchone()
         return tuple(json.loads(row["set_aside"]))
 
     def reason(self, job: Job) -> str:
-        """Give why a job is held, failed or is being set aside."""
+        """Return why a job is held, failed or is being set aside."""
         with self._locked("read") as db:
             row = db.execute("SELECT reason FROM jobs WHERE id = ?", (job.id,)).fetchone()
         return str(row["reason"])
@@ -539,7 +539,7 @@ class Journal:
             self._known.clear()
 
     def cut_short(self) -> list[tuple[int, list[Path]]]:
-        """Give the jobs that were cut short, and the folders in which each may have left litter."""
+        """Return the jobs that were cut short, and the folders in which each may have left files."""
         with self._locked("read") as db:
             rows = db.execute(
                 "SELECT * FROM jobs WHERE state IN ('begun', 'published', 'held') AND attempts > 0"
@@ -607,7 +607,7 @@ class Journal:
             )
 
     def stamps_at(self, place: Path, inbox: Path, path: str) -> list[Stamp]:
-        """Give what a picture's jobs have put, or were about to put, into a place."""
+        """Return what a picture's jobs have put, or were about to put, into a place."""
         return self._stamps(
             "place = ? AND inbox = ? AND path = ?",
             os.fsencode(place),
@@ -616,11 +616,11 @@ class Journal:
         )
 
     def unplaced(self, job_id: int) -> list[Stamp]:
-        """Give the files of a job that were not seen in their places."""
+        """Return the files of a job that were not seen in their places."""
         return self._stamps("job = ? AND temporary != x''", job_id)
 
     def stamps_like(self, source: Sighting, inbox: Path) -> list[Stamp]:
-        """Give the files of ours that a sighted file may be, if they came from this inbox.
+        """Return the files of ours that a sighted file may be, if they came from this inbox.
 
         Also by way of others: what was cut from what was cut from a picture of this inbox.
         """
@@ -672,19 +672,19 @@ class Journal:
     # --- for people --------------------------------------------------------------------------
 
     def unfinished(self) -> list[Entry]:
-        """Give the jobs that a crash or a stop left begun, published or held."""
+        """Return the jobs that a crash or a stop left begun, published or held."""
         return self._entries("state IN ('begun', 'published', 'held') ORDER BY turn")
 
     def failures(self) -> list[Entry]:
-        """Give the failed jobs, the latest last."""
+        """Return the failed jobs, the latest last."""
         return self._entries("state = 'failed' ORDER BY ended_at, id")
 
     def latest(self, count: int) -> list[Entry]:
-        """Give the jobs that ended last, the latest first."""
+        """Return the jobs that ended last, the latest first."""
         return self._entries("ended_at > 0 ORDER BY ended_at DESC, id DESC LIMIT ?", count)
 
     def of_source(self, inbox: Path, path: str) -> list[Entry]:
-        """Give what is recorded of a path in an inbox, the latest first."""
+        """Return what is recorded of a path in an inbox, the latest first."""
         return self._entries(
             "inbox = ? AND path = ? ORDER BY turn DESC",
             os.fsencode(inbox),
@@ -692,13 +692,13 @@ class Journal:
         )
 
     def of_output(self, path: str) -> list[Entry]:
-        """Give the jobs to which a file in an outbox belongs."""
+        """Return the jobs to which a file in an outbox belongs."""
         return self._entries(
             "id IN (SELECT job FROM names WHERE key = ?)", _key(Path(), path)
         ) or self._entries("instr(set_aside, ?)", json.dumps(path))
 
     def with_outputs_in(self, folder: Path) -> Iterator[Entry]:
-        """Give the jobs whose outputs went into a folder or below, the latest first."""
+        """Yield the jobs whose outputs went into a folder or below, the latest first."""
         begins = json.dumps(str(folder / "_"))[:-2]
         turn = sys.maxsize
         while True:
@@ -760,7 +760,7 @@ class Journal:
         return found is not None
 
     def spellings(self, column: Folder) -> set[Path]:
-        """Give every path by which an inbox or outbox is known."""
+        """Return every path by which an inbox or outbox is known."""
         with self._locked("read") as db:
             return {Path(os.fsdecode(path)) for (path,) in db.execute(_SPELLINGS[column])}
 

@@ -17,7 +17,7 @@ log = structlog.get_logger("scissorsd")
 
 
 def recorded(journal: Journal, inbox: Inbox) -> Inbox:
-    """Give an inbox under the paths by which its journal knows its folders.
+    """Return an inbox under the paths by which its journal knows its folders.
 
     Only where the journal does not know a path are the folders looked at, and with patience.
     """

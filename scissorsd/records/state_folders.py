@@ -35,7 +35,7 @@ class State:
 
 
 def for_pair(inbox: Path, outbox: Path) -> Path:
-    """Give the state folder of a `watch` or `once` without a configuration file.
+    """Return the state folder of a `watch` or `once` without a configuration file.
 
     It is the one last used for these two folders, by whatever paths, or else a new one.
     """
@@ -56,7 +56,7 @@ def for_pair(inbox: Path, outbox: Path) -> Path:
 
 
 def _pairs() -> Iterator[tuple[Path, tuple[Path, Path]]]:
-    """Give each state folder of this user that keeps a command line, and its two folders."""
+    """Yield each state folder of this user that keeps a command line, and its two folders."""
     for folder in _folders():
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             (inbox,) = json.loads((folder / _VALUES).read_text())["inboxes"].values()
@@ -136,7 +136,7 @@ def find(config: Path | None, state: Path | None) -> State:
 
 
 def to_show(config: Path | None, state: Path | None) -> tuple[State | None, list[State]]:
-    """Give the state to show in full, if there is one to choose, and the others known here."""
+    """Return the state to show in full, if there is one to choose, and the others known here."""
     if config is not None or state is not None:
         return even_with_mistakes(config, state), []
     others = known()
@@ -150,7 +150,7 @@ def to_show(config: Path | None, state: Path | None) -> tuple[State | None, list
 
 
 def to_be_healthy(config: Path | None) -> list[Path]:
-    """Give the state folders on which a daemon should run: the one, or all on which any does."""
+    """Return the state folders on which a daemon should run: the one, or all on which any does."""
     chosen, others = to_show(config, None)
     if chosen is not None:
         return [chosen.folder]
@@ -163,7 +163,7 @@ def in_words(state: State) -> str:
 
 
 def everyone(config: Path | None, state: Path | None) -> list[State]:
-    """Give the state that a command names or, where it names none, every one that is known here.
+    """Return the state that a command names or, where it names none, every one that is known here.
 
     Those that cannot be read, such as another user's, are left out.
     """
@@ -179,7 +179,7 @@ def everyone(config: Path | None, state: Path | None) -> list[State]:
 
 
 def about(path: Path, config: Path | None, state: Path | None) -> list[State]:
-    """Give the states to ask about a path: of which an inbox or outbox holds it, else the one.
+    """Return the states to ask about a path: of which an inbox or outbox holds it, else the one.
 
     Where the same pictures go to two outboxes, there are two.
     """
@@ -190,7 +190,7 @@ def about(path: Path, config: Path | None, state: Path | None) -> list[State]:
 
 
 def known() -> list[State]:
-    """Give the states of this user that keep a command line, the one used last first.
+    """Return the states of this user that keep a command line, the one used last first.
 
     One whose folders are both gone, and on which no daemon runs, is forgotten until they return.
     """

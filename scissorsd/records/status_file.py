@@ -176,7 +176,7 @@ def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:
 
 
 def troubles(state: Path) -> list[str]:
-    """Give every reason for which a daemon on this state folder is not healthy.
+    """Return every reason for which a daemon on this state folder is not healthy.
 
     An inbox that is away is one, though the daemon can only wait for it: pictures dropped there
     do not come out.

@@ -37,7 +37,7 @@ class User:
 
 
 def user_name(uid: int) -> str:
-    """Give the name of a user, or the number."""
+    """Return the name of a user, or the number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -52,12 +52,12 @@ def _group_name(gid: int) -> str:
 
 
 def me() -> User:
-    """Give the user as whom this process works."""
+    """Return the user as whom this process works."""
     return User(os.geteuid(), os.getegid(), tuple(os.getgroups()))
 
 
 def of_daemon(state: Path) -> User | None:
-    """Give the user as whom the daemon on a state folder works; if none runs, the folder's owner.
+    """Return the user as whom the daemon on a state folder works; if none runs, the folder's owner.
 
     None where neither is to be known.
     """

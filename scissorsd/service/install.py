@@ -63,11 +63,11 @@ class Place:
         return _own_settings() / "scissorsd" / "scissorsd.yaml" if self.personal else _SYSTEM_CONFIG
 
     def systemctl(self, *words: str) -> str:
-        """Give a systemctl command as a person types it."""
+        """Return a systemctl command as a person types it."""
         return shlex.join(["systemctl", *(["--user"] if self.personal else []), *words])
 
     def command(self, *words: str) -> str:
-        """Give a `scissorsd service` command as a person types it."""
+        """Return a `scissorsd service` command as a person types it."""
         words = (*words, *(["--user"] if self.personal else []))
         return shlex.join([*_program(), "service", *words])
 
@@ -88,7 +88,7 @@ def _own_settings() -> Path:
 
 
 def unit_text(place: Place, config: Path | None = None) -> str:
-    """Give the unit that `install` would write; raises ConfigError for a bad configuration."""
+    """Return the unit that `install` would write; raises ConfigError for a bad configuration."""
     return unit.text(_unit(place, *_loaded(place, config)))
 
 
@@ -149,13 +149,13 @@ def _unit(place: Place, path: Path, config: Config) -> unit.Unit:
 
 
 def _program() -> tuple[str, ...]:
-    """Give the command that starts this installation, wherever it is called from."""
+    """Return the command that starts this installation, wherever it is called from."""
     script = Path(sysconfig.get_path("scripts")) / "scissorsd"
     return (str(script),) if script.exists() else (sys.executable, "-m", "scissorsd")
 
 
 def _installation() -> list[Path]:
-    """Give the folders without which this installation cannot start."""
+    """Return the folders without which this installation cannot start."""
     here = Path(unit.__file__).parents[2]
     interpreter = Path(sys.executable).resolve().parents[1]
     return [Path(sys.prefix), Path(sys.base_prefix), interpreter, here]
@@ -169,7 +169,7 @@ def systemd_version() -> int | None:
 
 
 def _writable(config: Config) -> tuple[list[Path], list[Path]]:
-    """Give the folders to name in the unit: those that must be there, and those that may not be."""
+    """Return the folders to name in the unit: those that must be there and those that may not."""
     named, perhaps = [], []
     together = {
         folder: inbox.path.parent
@@ -201,7 +201,7 @@ def _is_a_share_of_its_own(folder: Path) -> bool:
 
 
 def _mount_point(folder: Path) -> Path:
-    """Give where the file system of a folder is mounted."""
+    """Return where the file system of a folder is mounted."""
     return next(path for path in (folder, *folder.parents) if mounts.is_mount(path))
 
 

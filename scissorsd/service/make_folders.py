@@ -25,7 +25,7 @@ _MODE = 0o755
 
 
 def missing(config: Config) -> list[Path]:
-    """Give the inboxes, outboxes and destinations that are to be made; never what is mounted."""
+    """Return the inboxes, outboxes and destinations that are to be made; never what is mounted."""
     wanted = (
         path for path, require_mount in permissions.wanted_folders(config) if not require_mount
     )
@@ -106,7 +106,7 @@ def _why_not_in(folder: Path) -> str:
 
 
 def _unmounted() -> Iterator[Path]:
-    """Give the mount points that fstab(5) knows and at which nothing is mounted now."""
+    """Yield the mount points that fstab(5) knows and at which nothing is mounted now."""
     with suppress(OSError):
         for line in _FSTAB.read_text(errors="surrogateescape").splitlines():
             words = line.split("#")[0].split()

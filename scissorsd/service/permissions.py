@@ -17,7 +17,7 @@ _RIGHTS = {"r": "read", "w": "write to", "x": "pass through"}
 
 
 def wanted_folders(config: Config) -> Iterator[tuple[Path, bool]]:
-    """Give each folder that pictures come from and go to, and whether it must be a mount."""
+    """Yield each folder that pictures come from and go to, and whether it must be a mount."""
     for inbox in config.inboxes:
         yield inbox.path, inbox.require_mount
         yield inbox.outbox, False
@@ -63,7 +63,7 @@ def _missing(folder: Path, account: str | None, *, mount: bool) -> str:
 
 
 def _may(account: str | None) -> _May:
-    """Give what tells whether an account, or the caller, has a right to something in a folder."""
+    """Return what tells whether an account, or the caller, has a right to something in a folder."""
     if account is None:
         rights = {"r": os.R_OK, "w": os.R_OK | os.W_OK | os.X_OK, "x": os.X_OK}
         return lambda path, want: os.access(path, rights[want])
@@ -91,7 +91,7 @@ def _may(account: str | None) -> _May:
 
 
 def _obstacle(path: Path, want: str, may: _May, doors: list[Path]) -> tuple[Path, str] | None:
-    """Give the first on the way to a path that does not let one in, and the right that lacks."""
+    """Return the first on the way to a path that does not let one in, and the right that lacks."""
     hidden = {p for door in doors if path.is_relative_to(door) for p in door.parents}
     for folder in reversed(path.parents):
         if folder not in hidden and not may(folder, "x"):

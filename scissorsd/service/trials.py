@@ -116,7 +116,7 @@ def try_outbox(path: Path, trial: Trial) -> None:
 def _walk(
     root: Path, trial: Trial, ignore: Sequence[str], *, deep: bool, links: bool = False
 ) -> Iterator[tuple[Path, str, list[os.DirEntry[str]]]]:
-    """Give each folder, its path below the root, and what is in it but for folders.
+    """Yield each folder, its path below the root, and what is in it but for folders.
 
     With `links` a link to a folder is given too, but what lies behind it is not.
     """

@@ -166,7 +166,7 @@ class Unit:
 
 
 def text(unit: Unit) -> str:
-    """Give the unit's text; raises UsageError for a path that no unit can hold."""
+    """Return the unit's text; raises UsageError for a path that no unit can hold."""
     since = unit.systemd or 0
     parts = [
         _MARKED if unit.marked else _SHIPPED,
@@ -221,7 +221,7 @@ def _walls(unit: Unit) -> str:
 
 
 def _plain_or_quoted(word: str, doubled: str = "") -> str:
-    r"""Give a word as systemd reads it back (systemd.syntax(7)): % doubled, \ and " behind a \.
+    r"""Return a word as systemd reads it back (systemd.syntax(7)): % doubled, \ and " behind a \.
 
     Characters in `doubled` are doubled too. Raises UsageError for control characters and for
     what is not Unicode, which a unit cannot hold.
@@ -239,19 +239,19 @@ def _plain_or_quoted(word: str, doubled: str = "") -> str:
 
 
 def tmpfiles(folders: Iterable[str] = (), *, marked: bool = True) -> str:
-    """Give the folders for tmpfiles.d: the usual ones, and `folders` of the service's own."""
+    """Return the folders for tmpfiles.d: the usual ones, and `folders` of the service's own."""
     more = (f"d {_plain_or_quoted(path)} 0750 {ACCOUNT} {ACCOUNT} -\n" for path in folders)
     lines = "".join([_TMPFILES, *more])
     return f"{MARK}\n{lines}" if marked else lines + _TMPFILES_ADVICE
 
 
 def sysusers() -> str:
-    """Give the account for sysusers.d, as `service install` writes it."""
+    """Return the account for sysusers.d, as `service install` writes it."""
     return f"{MARK}\n{SYSUSERS}"
 
 
 def shipped() -> dict[str, str]:
-    """Give the files of systemd/ by name."""
+    """Return the files of systemd/ by name."""
     return {
         "scissorsd.service": text(Unit(marked=False)),
         "scissorsd.sysusers.conf": SYSUSERS,

@@ -13,7 +13,7 @@ from scissorsd.settings import Config, Loaded
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give an empty folder, in which the test runs."""
+    """Return an empty folder, in which the test runs."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -12,12 +12,12 @@ from scissorsd.folders import real_paths
 
 
 def found(**inboxes: Mapping[str, object]) -> str:
-    """Give every problem and warning of some inboxes, in one text."""
+    """Return every problem and warning of some inboxes, in one text."""
     return found_in({"inboxes": inboxes})
 
 
 def found_in(values: Mapping[str, object]) -> str:
-    """Give every problem and warning of some values, in one text."""
+    """Return every problem and warning of some values, in one text."""
     try:
         return "\n".join(from_values(values, base=Path("/base")).warnings)
     except ConfigError as error:
@@ -25,7 +25,7 @@ def found_in(values: Mapping[str, object]) -> str:
 
 
 def found_for(*rules: Mapping[str, object], **options: object) -> str:
-    """Give every problem and warning of rules in one inbox."""
+    """Return every problem and warning of rules in one inbox."""
     return found(a={"path": "/a", "outbox": "/out", "rules": list(rules), **options})
 
 

@@ -66,7 +66,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def problems(text: str) -> str:
-    """Give what loading a text as scissorsd.yaml of this folder complains of."""
+    """Return what loading a text as scissorsd.yaml of this folder complains of."""
     Path("scissorsd.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
         load(Path("scissorsd.yaml"))
@@ -260,7 +260,7 @@ NOT_NODES = {"json_schema_input_schema", "metadata", "serialization", "config", 
 
 
 def nodes(schema: object) -> set[str]:
-    """Give every type of node in pydantic's core schema."""
+    """Return every type of node in pydantic's core schema."""
     if isinstance(schema, list):
         return set().union(*map(nodes, schema))
     if not isinstance(schema, dict):

@@ -101,7 +101,7 @@ def test_an_editor_refuses_what_is_wrong(wrong: object) -> None:
 
 
 def options(section: type[Section]) -> set[str]:
-    """Give the names of all options, those of inner sections too."""
+    """Return the names of all options, those of inner sections too."""
     inner = (section_of(field.annotation) for field in section.model_fields.values())
     return set(section.model_fields).union(*(options(found) for found in inner if found))
 

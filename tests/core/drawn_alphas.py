@@ -56,7 +56,7 @@ def draw(subject: str, ground: str, size: tuple[int, int] = SIZE) -> Drawing:
 
 
 def seen(alpha: Values, grid: int = GRID, blur: float = 1.0) -> Values:
-    """Give what a network that is right sees on its grid (grid × grid): reduced, a bit blurred.
+    """Return what a network that is right sees on its grid (grid × grid): reduced, a bit blurred.
 
     `blur` is the deviation in cells.
     """
@@ -95,7 +95,7 @@ class _Sheet:
         self._draw.text((self._unit * x, self._unit * y), words, 255, font, anchor="mm")
 
     def alpha(self, blur: float = 0.0) -> Values:
-        """Give what was drawn; `blur` is the deviation of its edges."""
+        """Return what was drawn; `blur` is the deviation of its edges."""
         values = np.asarray(self._image.reduce(FINE), np.float32) / np.float32(255)
         return _blurred(values, blur * self.size[1]) if blur else values
 
@@ -192,27 +192,27 @@ SUBJECTS: dict[str, Callable[[Generator, tuple[int, int]], Values]] = {
 
 
 def _material(rng: Generator, size: tuple[int, int]) -> Values:
-    """Give a warm and rather dark colour that varies slowly, with some grain."""
+    """Return a warm and rather dark colour that varies slowly, with some grain."""
     base = np.array([120, 62, 38], np.float32) + rng.uniform(-15, 15, 3).astype(np.float32)
     return base + 30 * _cloud(rng, size, 5)[..., None] + 8 * _cloud(rng, size, 120)[..., None]
 
 
 def _plain(rng: Generator, size: tuple[int, int]) -> Values:
-    """Give a light wall that is a bit darker below."""
+    """Return a light wall that is a bit darker below."""
     base = np.array([196, 204, 208], np.float32) + rng.uniform(-20, 20, 3).astype(np.float32)
     down = np.linspace(12, -25, size[1], dtype=np.float32)[:, None, None]
     return np.broadcast_to(base + down, (size[1], size[0], 3)).copy()
 
 
 def _textured(rng: Generator, size: tuple[int, int]) -> Values:
-    """Give foliage: patches of many sizes, from nearly black to light green."""
+    """Return foliage: patches of many sizes, from nearly black to light green."""
     light = 0.6 * _cloud(rng, size, 9) + 0.5 * _cloud(rng, size, 40) + 0.3 * _cloud(rng, size, 160)
     hue = _cloud(rng, size, 25)
     return _colour(95 + 45 * light + 25 * hue, 125 + 55 * light, 75 + 35 * light - 25 * hue)
 
 
 def _rippled(rng: Generator, size: tuple[int, int]) -> Values:
-    """Give water with ripples, which near ropes look much like ropes."""
+    """Return water with ripples, which near ropes look much like ropes."""
     height = np.linspace(0, 1, size[1], dtype=np.float32)[:, None]
     phase = 260 * height**0.8 + 3.5 * _cloud(rng, size, 12)
     wave = np.sin(phase) * (0.6 + 0.4 * _cloud(rng, size, 20))
@@ -227,7 +227,7 @@ GROUNDS: dict[str, Callable[[Generator, tuple[int, int]], Values]] = {
 
 
 def _cloud(rng: Generator, size: tuple[int, int], patches: int) -> Values:
-    """Give smooth noise about 0, mostly within ±1, with so many patches across."""
+    """Return smooth noise about 0, mostly within ±1, with so many patches across."""
     across = (patches + 1, max(2, patches * size[1] // size[0] + 1))
     knots = rng.standard_normal((across[1], across[0])).astype(np.float32)
     return _resized(knots, size, Image.Resampling.BICUBIC)

@@ -23,7 +23,7 @@ D65 = (0.3127, 0.3290)
 
 
 def seen(profile: bytes, values: tuple[int, int, int]) -> tuple[int, ...]:
-    """Give what numbers of a profile are in sRGB."""
+    """Return what numbers of a profile are in sRGB."""
     image = ImageCms.profileToProfile(
         Image.new("RGB", (1, 1), values),
         ImageCms.ImageCmsProfile(io.BytesIO(profile)),

@@ -13,12 +13,12 @@ PLAIN = ImageFont.load_default(15)
 
 
 def lettering(text: str, height: int) -> tuple[Font, str]:
-    """Give Pillow's own font for anything."""
+    """Return Pillow's own font for anything."""
     return ImageFont.load_default(height), text
 
 
 def bitmap_lettering(text: str, _: int) -> tuple[Font, str]:
-    """Give what there is where Pillow was built without FreeType: it only knows Latin-1."""
+    """Return what there is where Pillow was built without FreeType: it only knows Latin-1."""
     font = ImageFont.load_default_imagefont()
     return font, text.encode("latin-1", "replace").decode("latin-1")
 
@@ -37,7 +37,7 @@ def drawn(*cells: Cell, columns: int | None = None) -> Image.Image:
 
 
 def share_of(page: Image.Image, colour: tuple[int, int, int]) -> float:
-    """Give the share of a page's pixels that have a colour."""
+    """Return the share of a page's pixels that have a colour."""
     return float((np.asarray(page) == colour).all(-1).mean())
 
 

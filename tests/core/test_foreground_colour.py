@@ -32,7 +32,7 @@ def small(rgb: Pixels) -> Pixels:
 
 
 def known_mask(drawing: Drawing) -> Pixels:
-    """Give the true mask."""
+    """Return the true mask."""
     return np.asarray(np.rint(drawing.alpha * 255), np.uint8)
 
 

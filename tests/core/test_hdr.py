@@ -24,12 +24,12 @@ def colours() -> NDArray[np.uint8]:
 
 
 def in_pq(nits: NDArray[np.float64]) -> NDArray[np.uint16]:
-    """Give light in cd/m² as 16-bit values of PQ."""
+    """Return light in cd/m² as 16-bit values of PQ."""
     return np.rint(hdr.pq_value(nits / 10_000) * 65535).astype(np.uint16)
 
 
 def in_hlg(nits: NDArray[np.float64]) -> NDArray[np.uint16]:
-    """Give light of a display of 1000 cd/m² as 16-bit values of HLG (ITU-R BT.2100, table 5)."""
+    """Return light of a display of 1000 cd/m² as 16-bit values of HLG (ITU-R BT.2100, table 5)."""
     shown = nits / 1000
     luminance = shown @ np.array((0.2627, 0.6780, 0.0593))
     scene = shown * np.maximum(luminance, 1e-9)[..., None] ** (1 / 1.2 - 1)

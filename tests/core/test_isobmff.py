@@ -29,7 +29,7 @@ class Writer:
         return self
 
     def bytes(self) -> bytes:
-        """Give what was written, with the bit that ends it."""
+        """Return what was written, with the bit that ends it."""
         whole = self.bits + "1"
         whole += "0" * (-len(whole) % 8)
         return int(whole, 2).to_bytes(len(whole) // 8, "big")

@@ -12,7 +12,7 @@ Values = NDArray[np.float32]
 
 
 def saw(box: Box, within: Box = WHOLE, value: float = 1.0) -> Look:
-    """Give what the network answers that sees a subject in a box, shown `within` of a picture."""
+    """Return what the network answers that sees a subject in a box, shown `within` of a picture."""
     left, top, right, bottom = within
     x = left + (np.arange(GRID) + 0.5) * (right - left) / GRID
     y = top + (np.arange(GRID) + 0.5) * (bottom - top) / GRID
@@ -21,7 +21,7 @@ def saw(box: Box, within: Box = WHOLE, value: float = 1.0) -> Look:
 
 
 def flat(value: float, box: Box) -> Look:
-    """Give a look that is the same everywhere."""
+    """Return a look that is the same everywhere."""
     return Look(np.full((GRID, GRID), value, np.float32), box)
 
 

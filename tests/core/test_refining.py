@@ -32,12 +32,12 @@ UNSHARP_BEFORE_FOLIAGE = (0.0092, 0.00042, 0.00003)
 
 
 def look(values: Values, width: int, height: int) -> Look:
-    """Give what was seen of a whole picture."""
+    """Return what was seen of a whole picture."""
     return Look(values, (0, 0, width, height))
 
 
 def ball(side: int = GRID) -> Values:
-    """Give what the network sees of a ball: a soft edge about two cells wide."""
+    """Return what the network sees of a ball: a soft edge about two cells wide."""
     rows, columns = np.mgrid[:side, :side] + 0.5 - side / 2
     away = np.hypot(rows, columns)
     return np.asarray(np.clip((side / 4 - away) / 2 + 0.5, 0, 1), np.float32)
@@ -49,7 +49,7 @@ def noise(height: int, width: int) -> Pixels:
 
 
 def band(alpha: Values) -> NDArray[np.bool_]:
-    """Give where the true mask is neither 0 nor 1, and a cell around that."""
+    """Return where the true mask is neither 0 nor 1, and a cell around that."""
     cell = round(max(alpha.shape) / GRID)
     mixed = Image.fromarray(((alpha > 0) & (alpha < 1)).astype(np.uint8))
     return np.asarray(mixed.filter(ImageFilter.MaxFilter(2 * cell + 1))) > 0
@@ -212,7 +212,7 @@ def guide_of(patches: int) -> Values:
 
 
 def linear_in(guide: Values) -> Values:
-    """Give a mask that is the same linear function of the colours everywhere."""
+    """Return a mask that is the same linear function of the colours everywhere."""
     return np.asarray(0.5 * guide[0] - 0.3 * guide[1] + 0.2 * guide[2] + 0.3, np.float32)
 
 

@@ -22,7 +22,7 @@ from scissorsd.core.settling import Sighting
 
 
 def picture(path: str) -> Sighting:
-    """Give a sighting of a picture."""
+    """Return a sighting of a picture."""
     return Sighting(path, size=100, mtime_ns=1, inode=1, device=1)
 
 
@@ -39,7 +39,7 @@ def planned(
 
 
 def output_paths(job: Job) -> list[str]:
-    """Give the paths of a job's outputs."""
+    """Return the paths of a job's outputs."""
     return [planned.path for planned in job.outputs]
 
 
@@ -165,7 +165,7 @@ def bytes_of(name: str) -> int:
 
 
 def file_names(suffixes: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Give names that a file can have, the longest included."""
+    """Return names that a file can have, the longest included."""
     bodies = st.one_of(
         st.text(CHARACTERS, min_size=1, max_size=20),
         st.builds(lambda letter, length: letter * length, CHARACTERS, st.integers(50, 255)),
@@ -212,7 +212,7 @@ def test_no_name_leaves_the_outbox(source: str, rule: Rule, inbox: str) -> None:
 
 
 def twins(path: str) -> list[str]:
-    """Give names that one file system or another takes for the same."""
+    """Return names that one file system or another takes for the same."""
     forms = [unicodedata.normalize(form, path) for form in ("NFC", "NFD")]
     return [path, *forms, *(form.upper() for form in forms), path.swapcase()]
 

@@ -200,7 +200,7 @@ class AnInbox(RuleBasedStateMachine):
         assert not any(self.unsettled())
 
     def unsettled(self) -> set[str]:
-        """Give what waits and has content."""
+        """Return what waits and has content."""
         return {path for path in self.waiting if path in self.files and self.files[path].size}
 
     def look(self, path: str) -> None:

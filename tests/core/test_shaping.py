@@ -28,7 +28,7 @@ def both(*masks: Mask) -> Mask:
 
 
 def area(mask: Mask) -> float:
-    """Give what a mask covers, in pixels."""
+    """Return what a mask covers, in pixels."""
     return float(mask.sum()) / 255
 
 

@@ -39,7 +39,7 @@ class Network:
     def run(
         self, _name: str, network_input: NDArray[np.float32], /
     ) -> tuple[NDArray[np.float32], str]:
-        """Give a ball."""
+        """Return a ball."""
         self.asked += 1
         side = network_input.shape[-1]
         rows, columns = np.mgrid[:side, :side] - side / 2
@@ -56,7 +56,7 @@ def photograph() -> bytes:
 
 
 def shop(tmp_path: Path, *outputs: dict[str, object]) -> Inbox:
-    """Give an inbox with one rule."""
+    """Return an inbox with one rule."""
     rule = {"name": "all", "model": "u2netp", "outputs": list(outputs) or [{}]}
     values = {"shop": {"path": "in", "outbox": "out", "rules": [rule]}}
     (tmp_path / "in").mkdir()
@@ -83,7 +83,7 @@ def calls(function: Callable[[], object]) -> Counter[str]:
 
 
 def most_memory(function: Callable[[], object]) -> float:
-    """Give the most memory that arrays and bytes took meanwhile, in bytes per pixel.
+    """Return the most memory that arrays and bytes took meanwhile, in bytes per pixel.
 
     What Pillow decodes into is not in it: four bytes, or three where they were asked for.
     """

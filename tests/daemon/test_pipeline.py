@@ -96,7 +96,7 @@ class Shop:
         )
 
     def config(self, **rule: object) -> Config:
-        """Give a configuration with one inbox and one rule."""
+        """Return a configuration with one inbox and one rule."""
         rules = [{"name": "all", "model": "u2netp", **rule}]
         inbox = {"path": str(self.inbox), "outbox": str(self.outbox), "rules": rules}
         values = {"state": str(self.folder / "state"), "inboxes": {"shop": inbox}}
@@ -137,12 +137,12 @@ class Shop:
         return pipeline.process(self.task(name, rule=rule), self.bench)
 
     def out(self) -> list[str]:
-        """Give every file in the outbox, temporaries too."""
+        """Return every file in the outbox, temporaries too."""
         files = (path for path in self.outbox.rglob("*") if not path.is_dir())
         return sorted(str(path.relative_to(self.outbox)) for path in files)
 
     def entry(self, name: str) -> Entry:
-        """Give what the journal says of a picture's latest version."""
+        """Return what the journal says of a picture's latest version."""
         return self.journal.of_source(self.inbox, name)[0]
 
 

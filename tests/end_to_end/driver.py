@@ -89,7 +89,7 @@ class Daemon:
             self._came.notify_all()
 
     def told(self, event: str, **keys: object) -> list[Line]:
-        """Give every line so far of this event and with these values."""
+        """Return every line so far of this event and with these values."""
         wanted = {"event": event, **keys}
         with self._came:
             return [line for line in self.lines if wanted.items() <= _flat(line).items()]
@@ -111,7 +111,7 @@ class Daemon:
             self.wait("job.finished", source=source)
 
     def transcript(self) -> str:
-        """Give all it has said, for the report of a failure."""
+        """Return all it has said, for the report of a failure."""
         with self._came:
             return "\n".join([*map(json.dumps, self.lines), *self.noise])
 
@@ -144,7 +144,7 @@ class Daemon:
 
 
 def _flat(line: Line) -> Line:
-    """Give a line whose values can all be compared as members of a set."""
+    """Return a line whose values can all be compared as members of a set."""
     return {key: tuple(v) if isinstance(v, list) else v for key, v in line.items()}
 
 
@@ -256,18 +256,18 @@ class Workplace:
         return temporary.rename(path)
 
     def files(self, folder: Path | None = None) -> list[str]:
-        """Give every file below a folder (the outbox), temporaries too."""
+        """Return every file below a folder (the outbox), temporaries too."""
         folder = folder or self.outbox
         files = (path for path in folder.rglob("*") if not path.is_dir())
         return sorted(str(path.relative_to(folder)) for path in files)
 
     def entries(self) -> list[Entry]:
-        """Give what the journal says of every job."""
+        """Return what the journal says of every job."""
         return journalled(self.state)
 
 
 def journalled(state: Path) -> list[Entry]:
-    """Give what the job journal in a state folder says of every job."""
+    """Return what the job journal in a state folder says of every job."""
     journal = Journal(state, read_only=True)
     try:
         return journal._entries("id > 0 ORDER BY id")

@@ -21,7 +21,7 @@ QUICK = "FIRST_PAUSE=0.05,LONGEST_PAUSE=0.2"
 
 
 def variables(*faults: str, seconds: str = QUICK) -> dict[str, str]:
-    """Give the environment of a daemon with these faults and these pauses."""
+    """Return the environment of a daemon with these faults and these pauses."""
     return {"SCISSORSD_FAULTS": ",".join(faults), "SCISSORSD_SECONDS": seconds}
 
 
@@ -96,7 +96,7 @@ class Mounts:
 
 @contextmanager
 def mounted() -> Iterator[Mounts]:
-    """Give something to mount with; what it has mounted goes in the end."""
+    """Yield something to mount with; what it has mounted goes in the end."""
     mounts = Mounts()
     try:
         yield mounts
@@ -133,7 +133,7 @@ heeds_permissions = pytest.mark.skipif(
 
 
 def stands(daemon: Daemon, place: Workplace, name: str = "shop") -> InboxStanding:
-    """Give how an inbox stands, as this daemon and no earlier one has last put it down."""
+    """Return how an inbox stands, as this daemon and no earlier one has last put it down."""
 
     def read() -> Standing | None:
         found = status_file.read(place.state)
@@ -145,7 +145,7 @@ def stands(daemon: Daemon, place: Workplace, name: str = "shop") -> InboxStandin
 
 
 def health(place: Workplace) -> tuple[int, str]:
-    """Give what `health` exits with and says."""
+    """Return what `health` exits with and says."""
     answer = place.run("health", "-c", place.config)
     return answer.returncode, answer.stdout.strip()
 
@@ -162,6 +162,6 @@ def ended(daemon: Daemon, *sources: str) -> None:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """Give what changes when a file is published anew."""
+    """Return what changes when a file is published anew."""
     status = path.stat()
     return status.st_ino, status.st_mtime_ns

@@ -21,7 +21,7 @@ def write_darkness(path: Path) -> dict[str, str]:
 
 
 def _darkness() -> bytes:
-    """Give the ONNX file: 1 x 3 x 320 x 320 to the negative of its channels' mean."""
+    """Return the ONNX file: 1 x 3 x 320 x 320 to the negative of its channels' mean."""
     axes = _text(1, "axes") + _number(8, 1) + _number(20, _INTS)
     keep = _text(1, "keepdims") + _number(3, 1) + _number(20, _INT)
     mean = _node("ReduceMean", "picture", "mean") + _part(5, axes) + _part(5, keep)

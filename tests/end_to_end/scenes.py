@@ -85,7 +85,7 @@ class Gate:
 
 @contextmanager
 def kernel_setting(name: str, value: int) -> Iterator[None]:
-    """Give a setting of the kernel another value for a while."""
+    """Yield a setting of the kernel another value for a while."""
     path = Path("/proc/sys") / name
     usual = path.read_text()
     path.write_text(str(value))
@@ -96,7 +96,7 @@ def kernel_setting(name: str, value: int) -> Iterator[None]:
 
 
 def peak_memory(daemon: Daemon) -> int:
-    """Give the most memory that a daemon ever had resident, in bytes."""
+    """Return the most memory that a daemon ever had resident, in bytes."""
     status = Path(f"/proc/{daemon.process.pid}/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None

@@ -35,7 +35,7 @@ choices = st.integers(0, 10)
 
 
 def configured(*, skip: bool) -> Inbox:
-    """Give the inbox; `skip`: one of its pictures is left alone by a rule."""
+    """Return the inbox; `skip`: one of its pictures is left alone by a rule."""
     rules = [
         {"name": "skipped", "match": "keep/a.jpg", "skip": True},
         {"name": "kept", "match": "keep/**"},

@@ -29,13 +29,13 @@ def examined(place: Workplace, seconds: str = "DOCTOR=20") -> tuple[int, list[st
 
 
 def said_of(lines: list[str], words: str) -> str:
-    """Give the one line with these words."""
+    """Return the one line with these words."""
     (line,) = [line for line in lines if words in line]
     return line
 
 
 def commands(lines: list[str]) -> list[str]:
-    """Give the commands below what is bad."""
+    """Return the commands below what is bad."""
     below = (after for line, after in pairwise(lines) if line[:3] == "bad")
     return [line.strip().partition("   (")[0] for line in below]
 

@@ -41,7 +41,7 @@ def put_all(place: Workplace) -> None:
 
 
 def reasons(daemon: Daemon) -> list[str]:
-    """Give why pictures were held, as it was told."""
+    """Return why pictures were held, as it was told."""
     return [line["why"] for line in daemon.told("job.held")]
 
 

@@ -19,7 +19,7 @@ PAGE = 4096
 
 
 def noise(size: int) -> bytes:
-    """Give bytes that are nothing, the same ones each time."""
+    """Return bytes that are nothing, the same ones each time."""
     return random.Random(size).randbytes(size)  # noqa: S311 - to be repeatable, not secret
 
 
@@ -65,7 +65,7 @@ def mounted(folder: Path, *options: str) -> Iterator[None]:
 
 
 def times(place: Workplace) -> dict[str, int]:
-    """Give when each file in the outbox was written."""
+    """Return when each file in the outbox was written."""
     return {path: (place.outbox / path).stat().st_mtime_ns for path in place.files()}
 
 

@@ -102,7 +102,7 @@ SETTING_ASIDE = {
 
 @pytest.fixture
 def other_disk() -> Iterator[Path]:
-    """Give an empty folder on another file system than that of the inbox."""
+    """Yield an empty folder on another file system than that of the inbox."""
     shared_memory = Path("/dev/shm")  # noqa: S108 - it is a file system of its own
     if not shared_memory.is_dir() or shared_memory.stat().st_dev == Path.cwd().stat().st_dev:
         pytest.skip("there is no second file system here")

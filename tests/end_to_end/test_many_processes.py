@@ -21,7 +21,7 @@ ROUNDS = int(os.environ.get("SCISSORSD_ROUNDS", "2"))
 
 @pytest.fixture
 def shared_memory() -> Iterator[Path]:
-    """Give an empty folder in shared memory, a file system of its own."""
+    """Yield an empty folder in shared memory, a file system of its own."""
     root = Path("/dev/shm")  # noqa: S108 - it is a file system of its own
     if not root.is_dir():
         pytest.skip("there is no shared memory here")

@@ -70,7 +70,7 @@ NAMES = [
 
 
 def published(place: Workplace) -> dict[str, Entry]:
-    """Give the one entry of each picture; all are done."""
+    """Return the one entry of each picture; all are done."""
     entries = place.entries()
     assert {entry.state for entry in entries} == {"done"}
     assert max(Counter(entry.path for entry in entries).values()) == 1
@@ -78,7 +78,7 @@ def published(place: Workplace) -> dict[str, Entry]:
 
 
 def all_files(place: Workplace) -> set[str]:
-    """Give every file of the outbox, absolute."""
+    """Return every file of the outbox, absolute."""
     return {str(place.outbox / path) for path in place.files()}
 
 

@@ -13,13 +13,13 @@ from .mounts import Mounts, needs_mounts
 
 
 def within(inner: Path, outer: Path) -> str | None:
-    """Give where one folder lies in the other."""
+    """Return where one folder lies in the other."""
     found = locate((inner, outer))
     return found[inner].within(found[outer])
 
 
 def seen_in(inner: Path, outer: Path) -> set[str]:
-    """Give where one folder, or a part of it, is seen in the other."""
+    """Return where one folder, or a part of it, is seen in the other."""
     found = locate((inner, outer))
     return set(found[inner].seen_in(found[outer]))
 
@@ -99,7 +99,7 @@ def test_neighbours_on_one_file_system_are_no_one(tmp_path: Path, mounts: Mounts
 
 
 def share(source: str, root: str, below: str = "") -> Location:
-    """Give the location of a folder on a mount of a share."""
+    """Return the location of a folder on a mount of a share."""
     point = Path("/mnt") / f"{source}{root}".replace("/", "-")
     mount = Mount(1, "0:50", root, str(point), "cifs", source)
     spot = real_paths._spot(mount, point / below, PurePath())

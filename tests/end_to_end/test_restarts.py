@@ -16,7 +16,7 @@ def finished(*daemons: Daemon) -> Counter[str]:
 
 
 def temporaries(place: Workplace) -> list[str]:
-    """Give what lies under temporary names anywhere in the outbox."""
+    """Return what lies under temporary names anywhere in the outbox."""
     return [path for path in place.files() if ".scissorsd-" in path]
 
 

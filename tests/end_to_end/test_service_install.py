@@ -13,7 +13,7 @@ UNIT = "etc/systemd/system/scissorsd.service"
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Give a configuration with an inbox, an outbox and a destination elsewhere."""
+    """Return a configuration with an inbox, an outbox and a destination elsewhere."""
     for name in ("shop/inbox", "shop/outbox", "näh 50%"):
         (tmp_path / name).mkdir(parents=True)
     file = tmp_path / "scissorsd.yaml"
@@ -44,7 +44,7 @@ def run(*words: object) -> "subprocess.CompletedProcess[str]":
 
 
 def files(root: Path) -> list[str]:
-    """Give every file below a folder."""
+    """Return every file below a folder."""
     return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
 
 

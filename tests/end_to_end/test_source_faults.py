@@ -17,7 +17,7 @@ SLOWLY = "FIRST_PAUSE=300"  # so that nothing is tried again during the test
 
 
 def outcome(source: str) -> list[str]:
-    """Give what is in the outbox in the end."""
+    """Return what is in the outbox in the end."""
     return ["a.png", "processed/a.jpg"] if source == "move" else ["a.png"]
 
 

@@ -18,7 +18,7 @@ NOTHING_TO_DO = "Nothing to do"
 
 @pytest.fixture
 def spellings(place: Workplace) -> list[tuple[str, str]]:
-    """Give inbox and outbox, spelled in several ways; `place` is where commands run."""
+    """Return inbox and outbox, spelled in several ways; `place` is where commands run."""
     (place.folder / "elsewhere").mkdir()
     (place.folder / "elsewhere" / "link").symlink_to(place.folder)
     return [
@@ -29,7 +29,7 @@ def spellings(place: Workplace) -> list[tuple[str, str]]:
 
 
 def states(place: Workplace) -> list[Path]:
-    """Give the state folders of the user."""
+    """Return the state folders of the user."""
     return sorted((place.folder / "home" / "state" / "scissorsd").iterdir())
 
 
@@ -183,7 +183,7 @@ def test_a_reload_onto_the_folders_of_another(place: Workplace, models_folder: P
 
 
 def health_of(place: Workplace) -> list[str]:
-    """Give the troubles that `health` tells of."""
+    """Return the troubles that `health` tells of."""
     return wait_for(lambda: status_file.troubles(place.state))
 
 

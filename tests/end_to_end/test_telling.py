@@ -11,7 +11,7 @@ MANY = 50
 
 
 def size(daemon: Daemon) -> int:
-    """Give how many bytes of log lines there are."""
+    """Return how many bytes of log lines there are."""
     return len(daemon.transcript().encode())
 
 

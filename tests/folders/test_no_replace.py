@@ -25,7 +25,7 @@ WAYS = (no_replace._link_and_unlink, no_replace._rename_without_replacing, by_pl
 
 @pytest.fixture(params=WAYS, ids=["link", "rename", "place-holder"])
 def way(request: pytest.FixtureRequest) -> Way:
-    """Give each way of taking a place."""
+    """Return each way of taking a place."""
     chosen: Way = request.param
     return chosen
 
@@ -184,7 +184,7 @@ def test_a_place_that_is_the_file_itself(tmp_path: Path) -> None:
 
 
 def raising(number: int) -> Callable[..., None]:
-    """Give what fails with this error."""
+    """Return what fails with this error."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))

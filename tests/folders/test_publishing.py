@@ -40,7 +40,7 @@ def put(path: Path, content: bytes = b"a picture") -> Path:
 
 
 def seen(root: Path, *, recursive: bool = True, ignore: tuple[str, ...] = ()) -> list[str]:
-    """Give the paths that a scan of the whole inbox gives."""
+    """Return the paths that a scan of the whole inbox gives."""
     return sorted(s.path for s in publishing.scan(root, recursive=recursive, ignore=ignore))
 
 
@@ -52,7 +52,7 @@ def sighted(root: Path, path: str) -> Sighting:
 
 
 def names(folder: Path) -> list[str]:
-    """Give the names of everything in a folder."""
+    """Return the names of everything in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 

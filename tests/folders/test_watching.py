@@ -54,7 +54,7 @@ class Watch:
         self.watcher.start()
 
     def _until(self, wanted: Callable[[Message], bool]) -> Message:
-        """Give the next message that is wanted; fail when none comes."""
+        """Return the next message that is wanted; fail when none comes."""
         deadline = time.monotonic() + DEADLINE
         while True:
             try:
@@ -96,7 +96,7 @@ class Watch:
         self._until(lambda m: isinstance(m, Looked) and path in m.missing)
 
     def paths_heard(self) -> set[str]:
-        """Give every path of which an event has told so far."""
+        """Return every path of which an event has told so far."""
         return {message.path for message in self.told if isinstance(message, Heard)}
 
     def native(self) -> BaseObserver:

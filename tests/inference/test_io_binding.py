@@ -42,12 +42,12 @@ def network(*, height: bytes = b"\x08\x02") -> bytes:
 
 @pytest.fixture(scope="module")
 def copier() -> Any:  # noqa: ANN401 - onnxruntime ships no types
-    """Give a session of the network that gives its input."""
+    """Return a session of the network that gives its input."""
     return onnxruntime.InferenceSession(network(), providers=["CPUExecutionProvider"])
 
 
 def small(number: float) -> Raw:
-    """Give an input of the small network."""
+    """Return an input of the small network."""
     return np.full(SMALL, number, np.float32)
 
 
@@ -99,7 +99,7 @@ class Watched:
 
 
 def bind(loaded: Any, **options: Any) -> Slots:  # noqa: ANN401 - as above
-    """Give slots of the small network."""
+    """Return slots of the small network."""
     return Slots(onnxruntime, loaded, "cpu", shape=SMALL, **{"allocate": plain_memory, **options})
 
 

@@ -32,7 +32,7 @@ INPUT = np.random.default_rng(7).normal(size=(1, 3, 320, 320)).astype(np.float32
 
 @pytest.fixture(scope="module")
 def plain_map(u2netp: Path) -> Raw:
-    """Give what ONNX Runtime makes of INPUT when it is asked in the plainest way."""
+    """Return what ONNX Runtime makes of INPUT when it is asked in the plainest way."""
     session = onnxruntime.InferenceSession(str(u2netp), providers=["CPUExecutionProvider"])
     raw: Raw = session.run(None, {session.get_inputs()[0].name: INPUT})[0][0, 0]
     return raw
@@ -51,7 +51,7 @@ class Fake:
         self.seconds = seconds
 
     def run(self, network_input: Raw, /) -> Raw:
-        """Give zeros, or the next trouble."""
+        """Return zeros, or the next trouble."""
         time.sleep(self.seconds)
         trouble = self.troubles.pop(0) if self.troubles else network_input[0, 0] * 0
         if isinstance(trouble, Exception):
@@ -89,7 +89,7 @@ class Seam:
         require_gpu: bool = False,
         speeds: Speeds | None = None,
     ) -> Sessions:
-        """Give a registry that opens here and reads this clock."""
+        """Return a registry that opens here and reads this clock."""
         return Sessions(
             models=CATALOGUE,
             folder=folder,
@@ -109,7 +109,7 @@ def able(network: Path) -> set[ProviderName]:
 
 
 def events(logs: Sequence[Any], name: str) -> list[Any]:
-    """Give the log lines of one event."""
+    """Return the log lines of one event."""
     return [line for line in logs if line["event"] == name]
 
 

@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[tuple[type[Handler], str]]:
-    """Give a handler to set up, and the URL it answers at."""
+    """Yield a handler to set up, and the URL it answers at."""
 
     class Own(Handler):
         drops: ClassVar[list[int]] = []
@@ -82,13 +82,13 @@ def server() -> Iterator[tuple[type[Handler], str]]:
 
 @pytest.fixture
 def dead_url() -> str:
-    """Give a URL where nobody listens."""
+    """Return a URL where nobody listens."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/net.onnx"
 
 
 def net(url: str | None, *, content: bytes = CONTENT) -> Model:
-    """Give a row of the table for a made-up network."""
+    """Return a row of the table for a made-up network."""
     return Model(
         name="net",
         file="net.onnx",
@@ -99,7 +99,7 @@ def net(url: str | None, *, content: bytes = CONTENT) -> Model:
 
 
 def names(folder: Path) -> set[str]:
-    """Give what lies in a folder."""
+    """Return what lies in a folder."""
     return {path.name for path in folder.iterdir()}
 
 

@@ -105,12 +105,12 @@ def srgb(light: Floats) -> Floats:
 
 
 def inked(inks: Floats) -> Floats:
-    """Give the sRGB colour, 0..1, that cyan, magenta, yellow and black in 0..1 show; no light 0."""
+    """Return the sRGB colour, 0..1, that cyan, magenta, yellow and black in 0..1 show; 0: black."""
     return np.asarray((1 - 0.8 * inks[..., :3]) * (1 - 0.7 * inks[..., 3:]))
 
 
 def lab_of(values: Floats, space: str) -> Floats:
-    """Give L*, a* and b* of the colours (… × 3, 0..1) of a space."""
+    """Return L*, a* and b* of the colours (… × 3, 0..1) of a space."""
     ratios = linear(values, space) @ np.array(COLOURANTS[space]) / WHITE
     small = ratios <= (6 / 29) ** 3
     roots = np.where(small, ratios * (29 / 6) ** 2 / 3 + 4 / 29, np.cbrt(np.maximum(ratios, 0)))
@@ -139,7 +139,7 @@ def shown(image: Image.Image) -> NDArray[np.int64]:
 
 
 def lab_shown(image: Image.Image) -> Floats:
-    """Give L*, a* and b* of a picture of RGB, to a step of 8 bits, through its own profile."""
+    """Return L*, a* and b* of a picture of RGB, to a step of 8 bits, through its own profile."""
     held = image.info.get("icc_profile")
     profile = ImageCms.ImageCmsProfile(io.BytesIO(held or rgb_profile("sRGB")))
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB", 5000))

@@ -116,7 +116,7 @@ def table_profile() -> bytes:
 
 
 def packed(name: bytes, content: bytes, method: int = 0) -> bytes:
-    """Give name, method and compressed content, as iCCP and zTXt have them."""
+    """Return name, method and compressed content, as iCCP and zTXt have them."""
     return name + bytes((0, method)) + zlib.compress(content)
 
 

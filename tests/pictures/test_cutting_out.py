@@ -37,7 +37,7 @@ class Network:
         self._then = then
 
     def run(self, _name: str, network_input: Map, /) -> tuple[Map, str]:
-        """Give 1 where it is dark."""
+        """Return 1 where it is dark."""
         self.asked += 1
         raw = (network_input[0].mean(axis=0) < 0.5).astype(np.float32)
         return (raw if self.asked == 1 else self._then(raw)), "cpu"
@@ -65,7 +65,7 @@ def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
 
 
 def first_look(shown: Picture) -> Look:
-    """Give what the network sees of the whole picture."""
+    """Return what the network sees of the whole picture."""
     height, width = shown.rgb.shape[:2]
     raw, _ = cutting_out._look(shown, MODEL, Network(), (0, 0, width, height))
     return Look(raw, (0, 0, width, height))

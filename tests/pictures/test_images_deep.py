@@ -493,7 +493,7 @@ def test_alpha_and_mask_are_multiplied_at_sixteen_bits() -> None:
 
 
 def most_memory(function: Callable[[], object], pixels: int) -> float:
-    """Give the most memory that arrays and bytes took meanwhile, in bytes per pixel."""
+    """Return the most memory that arrays and bytes took meanwhile, in bytes per pixel."""
     function()
     tracemalloc.start()
     try:

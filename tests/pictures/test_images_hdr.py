@@ -28,13 +28,13 @@ def drawn() -> NDArray[np.uint8]:
 
 
 def in_pq(scale: int = 65535) -> NDArray[np.uint16]:
-    """Give these colours in BT.2020 and PQ, their white at 203 cd/m²."""
+    """Return these colours in BT.2020 and PQ, their white at 203 cd/m²."""
     light = np.clip(linear(drawn() / 255, "sRGB") @ TO_BT2020.T, 0, 1)
     return np.rint(pq_value(light * 203 / 10_000) * scale).astype(np.uint16)
 
 
 def in_p3() -> NDArray[np.uint8]:
-    """Give these colours in Display P3."""
+    """Return these colours in Display P3."""
     light = np.clip(linear(drawn() / 255, "sRGB") @ TO_P3.T, 0, 1)
     curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray(np.rint(curved * 255), np.uint8)

@@ -43,7 +43,7 @@ def restarted(journal: Journal) -> Iterator[Callable[[], Journal]]:
 
 
 def picture(path: str = "a.jpg", version: int = 1) -> Sighting:
-    """Give a version of a picture."""
+    """Return a version of a picture."""
     return Sighting(path, size=100, mtime_ns=version, inode=1, device=1)
 
 
@@ -78,7 +78,7 @@ def done(journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path = IN
 
 
 def names(job: Job) -> list[str]:
-    """Give the planned paths of a job's outputs."""
+    """Return the planned paths of a job's outputs."""
     return [output.path for output in job.outputs]
 
 

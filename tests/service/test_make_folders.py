@@ -18,7 +18,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a fol
 
 
 def configured(folder: Path, **inbox: object) -> Config:
-    """Give a configuration with an inbox, an outbox and a destination, none of them there."""
+    """Return a configuration with an inbox, an outbox and a destination, none of them there."""
     shop = {
         "path": str(folder / "srv" / "in"),
         "outbox": str(folder / "srv" / "out"),

@@ -28,7 +28,7 @@ HARD = (
 
 
 def values(written: str, key: str) -> list[str]:
-    """Give what stands behind a key, in order."""
+    """Return what stands behind a key, in order."""
     lines = (line.partition("=") for line in written.splitlines())
     return [value for name, _, value in lines if name == key]
 

@@ -34,7 +34,7 @@ def installed(weights: Path | None = None) -> Iterator[Service]:
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    """Give a service whose network takes no time, so that an emulated machine keeps up."""
+    """Yield a service whose network takes no time, so that an emulated machine keeps up."""
     with installed() as service:
         yield service
 
@@ -140,7 +140,7 @@ def test_stopped_and_started_at_work(service: Service) -> None:
 
 @pytest.fixture
 def elsewhere() -> Iterator[Path]:
-    """Give a folder that anybody may write to, and no unit names."""
+    """Yield a folder that anybody may write to, and no unit names."""
     folder = Path("/srv/scissorsd-elsewhere")
     folder.mkdir(exist_ok=True)
     folder.chmod(0o777)

@@ -72,7 +72,7 @@ PARAMETERS: list[tuple[str, ...] | None] = [*SHARES] or [None]
 
 @pytest.fixture(params=PARAMETERS, ids=lambda share: share and Path(share[0]).name)
 def share(request: pytest.FixtureRequest) -> Iterator[Share]:
-    """Give an empty folder on a share."""
+    """Yield an empty folder on a share."""
     if request.param is None:
         pytest.skip("SCISSORSD_SHARES names no share")
     mount, second, served, unit = request.param
@@ -141,7 +141,7 @@ def near_goes_on(place: Workplace, daemon: Daemon, number: int) -> None:
 
 
 def in_a_backlog(place: Workplace, share: Share) -> tuple[Path, list[str], Daemon]:
-    """Give the outbox, the names and the daemon of a backlog that has been begun."""
+    """Return the outbox, the names and the daemon of a backlog that has been begun."""
     _, outbox = lay_out(place, share)
     names = [f"{number:03}.jpg" for number in range(150)]
     put(share.server / "inbox", *names)

@@ -134,15 +134,15 @@ class Service:
         return run("systemctl", verb, UNIT, check=check)
 
     def show(self, name: str) -> str:
-        """Give a property of the unit, as the manager has it."""
+        """Return a property of the unit, as the manager has it."""
         return run("systemctl", "show", "--value", "-p", name, UNIT).strip()
 
     def pid(self) -> int:
-        """Give the number of its main process, or 0."""
+        """Return the number of its main process, or 0."""
         return int(self.show("MainPID"))
 
     def restarts(self) -> int:
-        """Give how often the manager has started it anew by itself."""
+        """Return how often the manager has started it anew by itself."""
         return int(self.show("NRestarts"))
 
     # --- the journal of systemd --------------------------------------------------------------
@@ -152,12 +152,12 @@ class Service:
         return str(json.loads(said.splitlines()[-1])["__CURSOR"])
 
     def records(self) -> list[Line]:
-        """Give every record of the unit in systemd's journal since the test began."""
+        """Return every record of the unit in systemd's journal since the test began."""
         words = ("-u", UNIT, "--after-cursor", self._cursor, "-o", "json", "--no-pager")
         return [json.loads(line) for line in run("journalctl", *words).splitlines() if line]
 
     def told(self, event: str, **keys: object) -> list[Line]:
-        """Give every log line of this event and with these values."""
+        """Return every log line of this event and with these values."""
         found = []
         for record in self.records():
             try:
@@ -188,11 +188,11 @@ class Service:
         return [entry.path for entry in self.entries() if entry.state != "done"]
 
     def entries(self) -> list[Entry]:
-        """Give what the job journal says of every job."""
+        """Return what the job journal says of every job."""
         return journalled(self.state)
 
     def results(self) -> list[str]:
-        """Give every file in the outbox, temporaries too."""
+        """Return every file in the outbox, temporaries too."""
         return sorted(path.name for path in self.outbox.rglob("*") if path.is_file())
 
     def check_once_and_whole(self, *names: str) -> None:
@@ -208,5 +208,5 @@ class Service:
 
 
 def result_of(name: str) -> str:
-    """Give the name of a picture's cutout."""
+    """Return the name of a picture's cutout."""
     return Path(name).with_suffix(".png").name
