@@ -539,7 +539,7 @@ class Journal:
             self._known.clear()
 
     def cut_short(self) -> list[tuple[int, list[Path]]]:
-        """Return the jobs that were cut short, and the folders in which each may have left files."""
+        """Return the jobs that were cut short, and the folders where each may have left files."""
         with self._locked("read") as db:
             rows = db.execute(
                 "SELECT * FROM jobs WHERE state IN ('begun', 'published', 'held') AND attempts > 0"
