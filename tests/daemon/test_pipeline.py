@@ -683,7 +683,7 @@ def test_starved_to_death(shop: Shop) -> None:
     """A picture with which the kernel ended the program each time says that it was for memory."""
     shop.put("a.jpg")
     task = shop.task("a.jpg", attempts=3 * recovery.CRASH)
-    assert recovery.recover(task, shop.bench)
+    assert recovery.begin(task, shop.bench)
     shop.journal.blame(99, STARVED)
     failed = pipeline.process(task, shop.bench)
     assert isinstance(failed, Failed)
