@@ -266,6 +266,7 @@ def test_two_hundred_kills(place: Workplace) -> None:
 # --- whom to blame ---------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_kills_alone_never_blame_a_picture(place: Workplace) -> None:
     """However often the program is killed while it has a picture in hand, the picture comes out."""
     place.configure(settle="100ms")

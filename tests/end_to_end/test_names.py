@@ -124,6 +124,7 @@ def test_awkward_names(place: Workplace, source: str) -> None:
     assert not daemon.told("job.held")
 
 
+@pytest.mark.full
 def test_asking_about_awkward_names(place: Workplace) -> None:
     """`why`, `status` and `retry` work on names of every kind and print no control characters."""
     names = [NAMES[n] for n in (0, 2, 3, 6, 8, 11, 17, 18, 20, 25, 26)]
