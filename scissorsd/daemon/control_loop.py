@@ -36,17 +36,8 @@ from scissorsd.errors import (
     WeightsError,
 )
 from scissorsd.folders import real_paths
-from scissorsd.folders.watching import (
-    Away,
-    EventsLost,
-    Heard,
-    InboxWatcher,
-    Looked,
-    Message,
-    Scanned,
-    Watched,
-    WatchedFolder,
-)
+from scissorsd.folders.messages import Away, EventsLost, Heard, Looked, Message, Scanned, Watched
+from scissorsd.folders.watching import InboxWatcher
 from scissorsd.inference.sessions import Sessions, usable_cpus
 from scissorsd.inference.timings import Speeds
 from scissorsd.inference.weights import Progress
@@ -311,17 +302,8 @@ class Daemon:
         self._watch(inbox)
 
     def _watch(self, inbox: Inbox) -> None:
-        folder = WatchedFolder(
-            name=inbox.name,
-            path=inbox.path,
-            watch=inbox.watch,
-            require_mount=inbox.require_mount,
-            recursive=inbox.recursive,
-            rescan=inbox.rescan,
-            ignore=inbox.ignore,
-        )
         root = self.desks[inbox.name].inbox_root
-        self._watchers[inbox.name] = InboxWatcher(folder, self._queue.put, root)
+        self._watchers[inbox.name] = InboxWatcher(inbox, self._queue.put, root)
         self._watchers[inbox.name].start()
 
     def _listen_to_signals(self) -> None:

@@ -14,8 +14,8 @@ from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
 from scissorsd.daemon.pipeline import Changed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import JournalError
-from scissorsd.folders.publishing import Root
-from scissorsd.folders.watching import Away, Scanned, Watched
+from scissorsd.folders.messages import Away, Scanned, Watched
+from scissorsd.folders.mounts import Root
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimit
 from scissorsd.records.journal import Entry, Journal, Known

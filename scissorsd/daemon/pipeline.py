@@ -41,7 +41,7 @@ from scissorsd.errors import (
     TruncatedPictureError,
     WeightsError,
 )
-from scissorsd.folders import no_replace, publishing
+from scissorsd.folders import mounts, no_replace, publishing, scanning, sources
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
 from scissorsd.pictures.cutting_out import Inference, cut_out, refuse_impossible, render_all
@@ -83,8 +83,8 @@ class Task:
     """A settled picture that falls under a rule, handed to a worker."""
 
     inbox: Inbox
-    inbox_root: publishing.Root
-    outbox_root: publishing.Root
+    inbox_root: mounts.Root
+    outbox_root: mounts.Root
     source: Sighting
     rule: Rule
     settled_at: float  # monotonic
@@ -195,7 +195,7 @@ def _why_left_alone(task: Task, bench: Bench) -> LeftAlone | None:
         return LeftAlone(f"it is a file of scissorsd's own, {own}, seen by another path", echo=True)
     if task.done is None:
         return None
-    if not publishing.came_after(task.inbox.path, task.source, task.done.inode, task.done.ctime_ns):
+    if not scanning.came_after(task.inbox.path, task.source, task.done.inode, task.done.ctime_ns):
         return LeftAlone("it was cut, and only its attributes were touched since")
     outputs = bench.journal.outputs_of(task.inbox.path, task.source)
     if all(publishing.exists(Path(path)) for path in outputs):
@@ -355,7 +355,7 @@ def _cut_and_publish(task: Task, job: Job, bench: Bench) -> tuple[Job, Done]:
         if room.held > LARGE:
             give_back_memory()
         room.shrink(sum(map(len, made.contents)))
-        publishing.check_unchanged(inbox.path, task.source)
+        sources.check_unchanged(inbox.path, task.source)
         task.outbox_root.prepare()
         job, stamps = _publish(task, job, made, bench)
     done = replace(made.done, outputs=tuple(stamp.place for stamp in stamps))
@@ -457,7 +457,7 @@ def _take_back(job: Job, task: Task, bench: Bench) -> None:
 def _made(task: Task, bench: Bench, room: Room) -> _Made:
     """Make the outputs, and what there will be to say when they are out."""
     rule = task.rule
-    data = publishing.read_source(task.inbox.path, task.source, limit=bench.limits.file)
+    data = sources.read_source(task.inbox.path, task.source, limit=bench.limits.file)
     header = reading.read_header(data, max_pixels=bench.limits.pixels)
     bench.memory.refuse_over(len(data) + header.width * header.height * BYTES_PER_PIXEL_LEAST)
     refuse_impossible(header.height, header.width, rule.outputs, max_pixels=bench.limits.pixels)
@@ -524,7 +524,7 @@ def _dispose(task: Task, job: Job, bench: Bench) -> tuple[Stamp | None, str]:
         if is_reason_for(task.inbox.path / task.source.path, note):
             publishing.remove(note)
     if job.rule.source == "delete":
-        publishing.delete(task.inbox.path, task.source)
+        sources.delete(task.inbox.path, task.source)
     if job.rule.source != "move":
         return None, ""
     task.inbox_root.must_be_there()  # gone is not moved
@@ -545,7 +545,7 @@ def _dispose(task: Task, job: Job, bench: Bench) -> tuple[Stamp | None, str]:
 
 def _moved(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
     try:
-        return publishing.move(
+        return sources.move(
             task.inbox.path,
             task.source,
             target,

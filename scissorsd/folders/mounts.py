@@ -3,14 +3,19 @@
 Without /proc (on other systems than Linux) nothing is known of mounts.
 """
 
+import errno
 import os
 import re
 import select
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
+
+from scissorsd.errors import HoldError, InTheWayError, NameRefusedError
+from scissorsd.folders.holding import ADVICE, held
 
 # File systems on which another machine, or the other side of a hypervisor or of FUSE, can write
 # without this kernel raising an event.
@@ -149,3 +154,70 @@ class Changes:
         if self._table is not None:
             self._table.close()
             self._table = None
+
+
+class Root:
+    """An inbox or outbox folder, which may be a mount that goes away and comes back."""
+
+    def __init__(self, path: Path, *, require_mount: bool = False) -> None:
+        self.path = path
+        self._mounted = require_mount
+        self._prepared = False
+
+    def why_away(self) -> str:
+        """Say why the folder is not there now, or nothing. Gone is not empty."""
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            return f"{self.path}: {error.strerror or error}"
+        if not stat.S_ISDIR(status.st_mode):
+            return f"{self.path} is not a folder"
+        if is_mount(self.path):
+            self._mounted = True
+        elif self._mounted:
+            return f"{self.path} is a folder, but what is mounted there is gone"
+        return ""
+
+    def prepare(self) -> None:
+        """Make sure that files can be put here: made at first, but not again when it is gone."""
+        if not self._prepared:
+            self._make()
+        away = self.why_away()
+        if away:
+            raise HoldError(
+                f"the outbox is away: {away}",
+                "Bring it back.",
+                outbox_wide=True,
+                kind="the outbox is away",
+            )
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            self._deny()
+        self._prepared = True
+
+    def _make(self) -> None:
+        try:
+            with held(f"make the folder {self.path}"):
+                self.path.mkdir(parents=True, exist_ok=True)
+        except (InTheWayError, NameRefusedError) as error:  # it concerns every picture
+            raise HoldError(error.what, error.advice, outbox_wide=True) from error
+
+    def _deny(self) -> NoReturn:
+        """Hold everything: asked before the work, lest every picture is cut in vain."""
+        read_only = os.statvfs(self.path).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
+        raise HoldError(
+            f"cannot write to the outbox {self.path}: {os.strerror(number)}",
+            ADVICE[number],
+            outbox_wide=True,
+            kind="the outbox cannot be written to",
+        )
+
+    def must_be_there(self) -> None:
+        """Raise HoldError while the inbox is away."""
+        away = self.why_away()
+        if away:
+            raise HoldError(
+                f"the inbox is away: {away}",
+                "Bring it back.",
+                kind="the inbox is away",
+            )

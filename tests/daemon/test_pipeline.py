@@ -23,7 +23,7 @@ from scissorsd.daemon import pipeline
 from scissorsd.daemon.memory import MemoryCeiling
 from scissorsd.daemon.pipeline import Bench, Changed, Done, Failed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import HoldError, SessionError
-from scissorsd.folders import no_replace, publishing
+from scissorsd.folders import mounts, no_replace, publishing, scanning, sources
 from scissorsd.inference.sessions import Sessions
 from scissorsd.machine import MemoryBound
 from scissorsd.pictures import reading
@@ -85,7 +85,7 @@ class Shop:
         self.inbox.mkdir()
         self.journal = journal
         self.sessions = Counting(sessions)
-        self.root = publishing.Root(self.outbox)
+        self.root = mounts.Root(self.outbox)
         self.bench = Bench(
             journal=journal,
             sessions=self.sessions,
@@ -119,10 +119,10 @@ class Shop:
     ) -> Task:
         """Hand a picture that is there to a worker, under a rule."""
         inbox: Inbox = self.config(**rule).inboxes[0]
-        source = publishing.look(self.inbox, name)
+        source = scanning.look(self.inbox, name)
         assert source is not None
         return Task(
-            inbox_root=publishing.Root(self.inbox),
+            inbox_root=mounts.Root(self.inbox),
             inbox=inbox,
             outbox_root=self.root,
             source=source,
@@ -590,7 +590,7 @@ def test_published_but_not_disposed_of(shop: Shop, monkeypatch: pytest.MonkeyPat
         raise PowerCutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("scissorsd.daemon.pipeline.publishing.move", die)
+        patch.setattr("scissorsd.daemon.pipeline.sources.move", die)
         with pytest.raises(PowerCutError):
             pipeline.process(task, shop.bench)
     assert path.exists()
@@ -637,7 +637,7 @@ def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch
 
     shop.put("a.jpg")
     with monkeypatch.context() as patch:
-        patch.setattr("scissorsd.daemon.pipeline.publishing.move", denied)
+        patch.setattr("scissorsd.daemon.pipeline.sources.move", denied)
         for _ in range(3):
             assert isinstance(shop.cut("a.jpg", source="move"), Held)
     assert shop.entry("a.jpg").state == "published"
@@ -830,7 +830,7 @@ def test_a_place_taken_after_the_rule_changed(shop: Shop, monkeypatch: pytest.Mo
     """A source that is still to be moved under an older rule finds another place, too."""
     shop.put("a.jpg")
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "move", die_of_power)
+        patch.setattr(sources, "move", die_of_power)
         with pytest.raises(PowerCutError):
             shop.cut("a.jpg", source="move")
     (shop.outbox / "processed").mkdir()

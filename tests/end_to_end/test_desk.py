@@ -8,20 +8,14 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scissorsd.config import from_values
 from scissorsd.core.rules import Job, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.inbox_state import Desk
 from scissorsd.daemon.pipeline import SHORT_OF_MEMORY, Changed, Done, Failed, Held, Outcome, Task
-from scissorsd.folders.watching import Scanned
+from scissorsd.folders.messages import Scanned
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
 

@@ -9,7 +9,7 @@ import pytest
 
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import HoldError, OverLimitsError, SourceChangedError
-from scissorsd.folders import mounts, publishing
+from scissorsd.folders import mounts, publishing, scanning, sources
 
 LIMIT = 1 << 20
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - another file system, not a hiding place
@@ -41,12 +41,12 @@ def put(path: Path, content: bytes = b"a picture") -> Path:
 
 def seen(root: Path, *, recursive: bool = True, ignore: tuple[str, ...] = ()) -> list[str]:
     """Return the paths that a scan of the whole inbox gives."""
-    return sorted(s.path for s in publishing.scan(root, recursive=recursive, ignore=ignore))
+    return sorted(s.path for s in scanning.scan(root, recursive=recursive, ignore=ignore))
 
 
 def sighted(root: Path, path: str) -> Sighting:
     """Look at a file that must be there."""
-    sighting = publishing.look(root, path)
+    sighting = scanning.look(root, path)
     assert sighting is not None
     return sighting
 
@@ -64,22 +64,22 @@ def test_a_file_that_gets_another_number(inbox: Path, *, inodes: bool) -> None:
     """The same size and time under another inode is another file, but where none is kept."""
     picture = inbox / "a.jpg"
     picture.write_bytes(b"1234")
-    first = publishing.look(inbox, "a.jpg", inodes=inodes)
+    first = scanning.look(inbox, "a.jpg", inodes=inodes)
     assert first is not None
-    assert [first] == list(publishing.scan(inbox, recursive=True, ignore=(), inodes=inodes))
+    assert [first] == list(scanning.scan(inbox, recursive=True, ignore=(), inodes=inodes))
     twin = inbox / "twin"
     twin.write_bytes(b"1234")
     os.utime(twin, ns=(first.mtime_ns, first.mtime_ns))
     twin.rename(picture)
     if inodes:
         with pytest.raises(SourceChangedError):
-            publishing.check_unchanged(inbox, first)
+            sources.check_unchanged(inbox, first)
     else:
-        publishing.check_unchanged(inbox, first)
-        assert publishing.read_source(inbox, first, limit=100) == b"1234"
+        sources.check_unchanged(inbox, first)
+        assert sources.read_source(inbox, first, limit=100) == b"1234"
     os.utime(picture, ns=(0, 0))
     with pytest.raises(SourceChangedError):
-        publishing.check_unchanged(inbox, first)
+        sources.check_unchanged(inbox, first)
 
 
 def test_scan_gives_pictures_in_all_folders(inbox: Path) -> None:
@@ -95,16 +95,16 @@ def test_scan_of_one_folder(inbox: Path) -> None:
     """A scan below a sub-folder gives only its pictures, still relative to the inbox."""
     put(inbox / "a.jpg")
     put(inbox / "one" / "two" / "b.jpg")
-    found = [s.path for s in publishing.scan(inbox, "one", recursive=True, ignore=())]
+    found = [s.path for s in scanning.scan(inbox, "one", recursive=True, ignore=())]
     assert found == ["one/two/b.jpg"]
 
 
 def test_sighting_tells_what_lstat_tells(inbox: Path) -> None:
     """A sighting carries the size, the time, the inode and the device of the file."""
     status = put(inbox / "a.jpg", b"12345").stat()
-    (sighting,) = publishing.scan(inbox, recursive=True, ignore=())
+    (sighting,) = scanning.scan(inbox, recursive=True, ignore=())
     assert sighting == Sighting("a.jpg", 5, status.st_mtime_ns, status.st_ino, status.st_dev)
-    assert sighting == publishing.look(inbox, "a.jpg")
+    assert sighting == scanning.look(inbox, "a.jpg")
 
 
 def test_links_are_not_followed(inbox: Path, tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_links_are_not_followed(inbox: Path, tmp_path: Path) -> None:
     (inbox / "loop").symlink_to(inbox)
     (inbox / "dangling.jpg").symlink_to(inbox / "nothing")
     assert seen(inbox) == []
-    assert publishing.look(inbox, "link.jpg") is None
-    assert not publishing.is_folder(inbox / "linked")
+    assert scanning.look(inbox, "link.jpg") is None
+    assert not scanning.is_folder(inbox / "linked")
 
 
 def test_special_files_are_passed_over(inbox: Path) -> None:
@@ -126,9 +126,9 @@ def test_special_files_are_passed_over(inbox: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(inbox / "socket.jpg"))
         assert seen(inbox) == []
-        assert publishing.look(inbox, "pipe.jpg") is None
-        assert publishing.look(inbox, "folder.jpg") is None
-    assert publishing.is_folder(inbox / "folder.jpg")
+        assert scanning.look(inbox, "pipe.jpg") is None
+        assert scanning.look(inbox, "folder.jpg") is None
+    assert scanning.is_folder(inbox / "folder.jpg")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_names_that_are_not_utf8(inbox: Path) -> None:
     name = os.fsdecode(b"caf\xe9 \xff.jpg")
     put(inbox / name, b"content")
     assert seen(inbox) == [name]
-    assert publishing.read_source(inbox, sighted(inbox, name), limit=LIMIT) == b"content"
+    assert sources.read_source(inbox, sighted(inbox, name), limit=LIMIT) == b"content"
 
 
 def test_longest_name(inbox: Path) -> None:
@@ -183,7 +183,7 @@ def test_folder_that_vanishes_during_the_scan(inbox: Path) -> None:
     put(inbox / "one" / "a.jpg")
     put(inbox / "b.jpg")
     put(inbox / "c.jpg")
-    scan = publishing.scan(inbox, recursive=True, ignore=())
+    scan = scanning.scan(inbox, recursive=True, ignore=())
     found = [next(scan).path]
     (inbox / "one" / "a.jpg").unlink()
     (inbox / "one").rmdir()
@@ -207,9 +207,9 @@ def test_source_that_changed_is_not_read(inbox: Path) -> None:
     sighting = sighted(inbox, "a.jpg")
     put(inbox / "new.jpg", b"new").rename(inbox / "a.jpg")
     with pytest.raises(SourceChangedError):
-        publishing.read_source(inbox, sighting, limit=LIMIT)
+        sources.read_source(inbox, sighting, limit=LIMIT)
     with pytest.raises(SourceChangedError):
-        publishing.check_unchanged(inbox, sighting)
+        sources.check_unchanged(inbox, sighting)
 
 
 def test_source_that_changes_while_it_is_read(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,9 +226,9 @@ def test_source_that_changes_while_it_is_read(inbox: Path, monkeypatch: pytest.M
                 file.write(b" and the rest")
         return honest(handle)
 
-    monkeypatch.setattr("scissorsd.folders.publishing.os.fstat", fstat)
+    monkeypatch.setattr("scissorsd.folders.sources.os.fstat", fstat)
     with pytest.raises(SourceChangedError):
-        publishing.read_source(inbox, sighting, limit=LIMIT)
+        sources.read_source(inbox, sighting, limit=LIMIT)
 
 
 def test_source_that_was_taken_away(inbox: Path) -> None:
@@ -237,9 +237,9 @@ def test_source_that_was_taken_away(inbox: Path) -> None:
     sighting = sighted(inbox, "a.jpg")
     path.unlink()
     with pytest.raises(SourceChangedError):
-        publishing.read_source(inbox, sighting, limit=LIMIT)
+        sources.read_source(inbox, sighting, limit=LIMIT)
     with pytest.raises(SourceChangedError):
-        publishing.check_unchanged(inbox, sighting)
+        sources.check_unchanged(inbox, sighting)
 
 
 def test_source_that_became_a_fifo(inbox: Path) -> None:
@@ -249,7 +249,7 @@ def test_source_that_became_a_fifo(inbox: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(SourceChangedError):
-        publishing.read_source(inbox, sighting, limit=LIMIT)
+        sources.read_source(inbox, sighting, limit=LIMIT)
 
 
 def test_source_that_became_a_link(inbox: Path, tmp_path: Path) -> None:
@@ -259,16 +259,16 @@ def test_source_that_became_a_link(inbox: Path, tmp_path: Path) -> None:
     path.unlink()
     path.symlink_to(put(tmp_path / "secret.jpg", b"ours"))
     with pytest.raises((HoldError, SourceChangedError)):
-        publishing.read_source(inbox, sighting, limit=LIMIT)
+        sources.read_source(inbox, sighting, limit=LIMIT)
     with pytest.raises(SourceChangedError):
-        publishing.check_unchanged(inbox, sighting)
+        sources.check_unchanged(inbox, sighting)
 
 
 def test_source_over_the_limit_is_not_read(inbox: Path) -> None:
     """A file larger than the limit is refused by its size, with both numbers in the reason."""
     put(inbox / "a.jpg", b"x" * 2000)
     with pytest.raises(OverLimitsError, match=r"2,000 bytes; the limit is 1,999"):
-        publishing.read_source(inbox, sighted(inbox, "a.jpg"), limit=1999)
+        sources.read_source(inbox, sighted(inbox, "a.jpg"), limit=1999)
 
 
 @pytest.mark.parametrize("fault", [errno.EBUSY, errno.ESTALE, errno.EACCES, errno.ETIMEDOUT])
@@ -282,9 +282,9 @@ def test_fault_that_should_pass_is_held(
     def refuse(*_: object) -> int:
         raise OSError(fault, os.strerror(fault))
 
-    monkeypatch.setattr("scissorsd.folders.publishing.os.open", refuse)
+    monkeypatch.setattr("scissorsd.folders.scanning.os.open", refuse)
     with pytest.raises(HoldError, match=os.strerror(fault)) as caught:
-        publishing.read_source(inbox, sighting, limit=LIMIT)
+        sources.read_source(inbox, sighting, limit=LIMIT)
     assert not caught.value.outbox_wide
     assert bool(caught.value.advice) == (fault == errno.EACCES), "nobody need do anything else"
 
@@ -363,9 +363,9 @@ def test_delete_spares_a_replaced_source(inbox: Path) -> None:
     first = sighted(inbox, "a.jpg")
     put(inbox / "a.jpg", b"another")
     with pytest.raises(SourceChangedError):
-        publishing.delete(inbox, first)
+        sources.delete(inbox, first)
     assert names(inbox) == ["a.jpg"]
-    publishing.delete(inbox, sighted(inbox, "a.jpg"))
+    sources.delete(inbox, sighted(inbox, "a.jpg"))
     assert names(inbox) == []
 
 
@@ -374,7 +374,7 @@ def test_move_within_a_file_system(inbox: Path, tmp_path: Path) -> None:
     put(inbox / "a.jpg", b"content")
     sighting = sighted(inbox, "a.jpg")
     target = tmp_path / "outbox" / "processed" / "a.jpg"
-    publishing.move(inbox, sighting, target, tag="1")
+    sources.move(inbox, sighting, target, tag="1")
     assert target.stat().st_ino == sighting.inode
     assert names(inbox) == []
 
@@ -385,7 +385,7 @@ def test_move_to_another_file_system(inbox: Path, elsewhere: Path) -> None:
     path = put(inbox / "a.jpg", content)
     os.utime(path, ns=(1_000_000_000, 1_000_000_000))
     target = elsewhere / "processed" / "a.jpg"
-    publishing.move(inbox, sighted(inbox, "a.jpg"), target, tag="1")
+    sources.move(inbox, sighted(inbox, "a.jpg"), target, tag="1")
     assert target.read_bytes() == content
     assert target.stat().st_mtime_ns == 1_000_000_000
     assert names(inbox) == []
@@ -403,7 +403,7 @@ def test_copy_that_went_wrong_loses_nothing(
 
     monkeypatch.setattr("scissorsd.folders.no_replace.shutil.copystat", tamper)
     with pytest.raises(HoldError, match="differs"):
-        publishing.move(inbox, sighted(inbox, "a.jpg"), elsewhere / "a.jpg", tag="1")
+        sources.move(inbox, sighted(inbox, "a.jpg"), elsewhere / "a.jpg", tag="1")
     assert (inbox / "a.jpg").read_bytes() == b"content"
     assert names(elsewhere) == []
 
@@ -421,7 +421,7 @@ def test_source_replaced_during_the_copy_stays(
 
     monkeypatch.setattr("scissorsd.folders.no_replace.shutil.copystat", replace)
     with pytest.raises(SourceChangedError):
-        publishing.move(inbox, sighting, elsewhere / "a.jpg", tag="1")
+        sources.move(inbox, sighting, elsewhere / "a.jpg", tag="1")
     assert path.read_bytes() == b"new"
 
 
@@ -431,7 +431,7 @@ def test_interrupted_move_is_finished(inbox: Path, tmp_path: Path) -> None:
     sighting = sighted(inbox, "a.jpg")
     target = tmp_path / "a.jpg"
     (inbox / "a.jpg").rename(target)
-    publishing.move(inbox, sighting, target, tag="1")
+    sources.move(inbox, sighting, target, tag="1")
     assert target.exists()
 
 
@@ -441,13 +441,13 @@ def test_move_of_a_source_that_is_nowhere(inbox: Path, tmp_path: Path) -> None:
     sighting = sighted(inbox, "a.jpg")
     (inbox / "a.jpg").unlink()
     with pytest.raises(SourceChangedError):
-        publishing.move(inbox, sighting, tmp_path / "a.jpg", tag="1")
+        sources.move(inbox, sighting, tmp_path / "a.jpg", tag="1")
 
 
 def test_put_back_across_file_systems(inbox: Path, elsewhere: Path) -> None:
     """What was set aside on another file system comes back whole."""
     aside = put(elsewhere / "a.jpg", b"content")
-    publishing.put_back(aside, inbox / "a.jpg")
+    sources.put_back(aside, inbox / "a.jpg")
     assert (inbox / "a.jpg").read_bytes() == b"content"
     assert names(inbox) == ["a.jpg"]
     assert names(elsewhere) == []
@@ -467,7 +467,7 @@ def test_free_name(tmp_path: Path) -> None:
 
 def test_root_away_and_back(inbox: Path) -> None:
     """A folder that is gone is away with a reason, and no longer so when it is back."""
-    root = publishing.Root(inbox)
+    root = mounts.Root(inbox)
     assert root.why_away() == ""
     inbox.rmdir()
     assert root.why_away() == f"{inbox}: No such file or directory"
@@ -480,22 +480,22 @@ def test_root_away_and_back(inbox: Path) -> None:
 
 def test_root_that_must_be_a_mount(inbox: Path) -> None:
     """With require_mount, a plain folder where the mount should be is away."""
-    assert publishing.Root(inbox, require_mount=True).why_away().endswith("is gone")
-    assert publishing.Root(Path("/proc"), require_mount=True).why_away() == ""
+    assert mounts.Root(inbox, require_mount=True).why_away().endswith("is gone")
+    assert mounts.Root(Path("/proc"), require_mount=True).why_away() == ""
 
 
 def test_mount_that_drops(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that once was a mount is away when the bare folder below shows."""
-    root = publishing.Root(inbox)
-    monkeypatch.setattr("scissorsd.folders.publishing.os.path.ismount", lambda _: True)
+    root = mounts.Root(inbox)
+    monkeypatch.setattr("scissorsd.folders.mounts.os.path.ismount", lambda _: True)
     assert root.why_away() == ""
-    monkeypatch.setattr("scissorsd.folders.publishing.os.path.ismount", lambda _: False)
+    monkeypatch.setattr("scissorsd.folders.mounts.os.path.ismount", lambda _: False)
     assert "what is mounted there is gone" in root.why_away()
 
 
 def test_outbox_is_made_once(tmp_path: Path) -> None:
     """An outbox is made at first; when it goes away later it is held, not made anew."""
-    root = publishing.Root(tmp_path / "deep" / "outbox")
+    root = mounts.Root(tmp_path / "deep" / "outbox")
     root.prepare()
     assert root.path.is_dir()
     root.path.rmdir()

@@ -9,17 +9,11 @@ from typing import Literal
 import pytest
 from watchdog.observers.api import BaseObserver
 
-from scissorsd.folders import watching
-from scissorsd.folders.watching import (
-    Away,
-    Heard,
-    InboxWatcher,
-    Looked,
-    Message,
-    Scanned,
-    Watched,
-    WatchedFolder,
-)
+from scissorsd.folders import native_watch, watching
+from scissorsd.folders.messages import Away, Heard, Looked, Message, Scanned, Watched
+from scissorsd.folders.mounts import Root
+from scissorsd.folders.watching import InboxWatcher
+from scissorsd.settings import Inbox
 
 DEADLINE = 30.0  # seconds; far more than anything here takes
 NEVER = 3600.0  # seconds between two scans: what is told then comes from an event
@@ -41,16 +35,20 @@ class Watch:
     ) -> None:
         self.told: list[Message] = []
         self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        folder = WatchedFolder(
+        settings = Inbox(
             name="shop",
             path=inbox,
+            outbox=inbox.with_name("outbox"),
             watch=watch,
             require_mount=require_mount,
             recursive=recursive,
+            settle=2.0,
             rescan=rescan,
             ignore=("*.draft.*",),
+            rules=(),
         )
-        self.watcher = InboxWatcher(folder, self._queue.put)
+        root = Root(inbox, require_mount=require_mount)
+        self.watcher = InboxWatcher(settings, self._queue.put, root)
         self.watcher.start()
 
     def _until(self, wanted: Callable[[Message], bool]) -> Message:
@@ -437,13 +435,13 @@ def test_inbox_that_goes_in_the_middle_of_a_step(
 ) -> None:
     """An inbox that goes just after it was found to be there is away; its thread lives on."""
     watch = begin(rescan=0.2)
-    honest = watching._identity
+    honest = native_watch._identity
 
     def gone_once(path: Path) -> tuple[int, int]:
-        monkeypatch.setattr(watching, "_identity", honest)
+        monkeypatch.setattr(native_watch, "_identity", honest)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
-    monkeypatch.setattr(watching, "_identity", gone_once)
+    monkeypatch.setattr(native_watch, "_identity", gone_once)
     watch.away()
     assert watch.watched().mode == "events"
     put(inbox / "a.jpg")
