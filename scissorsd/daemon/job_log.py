@@ -1,24 +1,16 @@
-"""What the daemon tells people: the one line of each job, and how each inbox stands."""
-
-from collections.abc import Iterable
+"""The one line that the log gets of each job."""
 
 import structlog
 
-from scissorsd import failpoints
-from scissorsd.daemon.inbox_state import TELL_AGAIN, Desk
+from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.pipeline import Changed, Done, Ended, Failed, LeftAlone, Outcome, Task
-from scissorsd.folders.watching import InboxWatcher
-from scissorsd.inference.sessions import Sessions
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimit
-from scissorsd.records.status_file import InboxStanding, ProviderStanding, kinds_of_held
 
 log = structlog.get_logger("scissorsd")
 
 ECHOES = 3  # files of our own that are seen in an inbox; so many are told of within TELL_AGAIN
 LINES = 100  # so many equal failures are told of within TELL_AGAIN
-# Seconds: in one step before a watcher counts as stalled, in hand before a picture does.
-STALLED = failpoints.seconds("STALLED", 30.0)
 
 
 class JobLines:
@@ -33,7 +25,7 @@ class JobLines:
         self._echoes = RateLimit(ECHOES, TELL_AGAIN)
 
     def write(self, ended: Ended, now: float) -> None:
-        """Tell what came of a job; what is held is told by its desk, more rarely."""
+        """Tell what came of a job; what is held, the state of its inbox logs more rarely."""
         task, outcome = ended.task, ended.outcome
         if self._may_tell(task, outcome, now):
             _tell(ended)
@@ -87,64 +79,3 @@ def _tell(ended: Ended) -> None:
             said.error("job.failed", why=one_line(outcome.reason))
         case Changed():
             said.info("job.withdrawn", why=outcome.reason)
-
-
-def provider_standings(sessions: Sessions) -> tuple[ProviderStanding, ...]:
-    """Tell where each loaded model runs."""
-    return tuple(
-        ProviderStanding(
-            model=opening.model,
-            provider=opening.provider,
-            precision=opening.precision,
-            asked=opening.asked,
-            refused=dict(opening.refused),
-        )
-        for opening in sessions.providers_in_use().values()
-    )
-
-
-def inbox_standing(
-    desk: Desk, watcher: InboxWatcher, in_hand: Iterable[tuple[Task, float]], now: float
-) -> InboxStanding:
-    """Tell how one inbox stands; `in_hand` is every picture in hand, and since when."""
-    holds = [desk.paused, *desk.held.values()]
-    return InboxStanding(
-        name=desk.name,
-        path=str(desk.inbox.path),
-        outbox=str(desk.inbox.outbox),
-        mode=desk.watched.mode if desk.watched is not None and not desk.away else "",
-        why=desk.watched.why if desk.watched is not None else "",
-        away=desk.away,
-        trouble=_trouble(desk, watcher, in_hand, now),
-        silent=_silence(desk, watcher, now),
-        settling=len(desk.settler),
-        ready=len(desk.ready),
-        working=len(desk.working),
-        held=len(desk.held),
-        held_why=next((hold.reason for hold in holds if hold is not None), ""),
-        paused=desk.paused.reason if desk.paused is not None else "",
-        unseen=desk.unseen,
-        held_kinds=kinds_of_held((path, h.reason, h.kind) for path, h in desk.held.items()),
-    )
-
-
-def _silence(desk: Desk, watcher: InboxWatcher, now: float) -> str:
-    since = watcher.busy_since
-    if since is None or now - since <= STALLED:
-        return ""
-    return f"{desk.inbox.path} has not answered for {now - since:.0f} s"
-
-
-def _trouble(
-    desk: Desk, watcher: InboxWatcher, in_hand: Iterable[tuple[Task, float]], now: float
-) -> str:
-    if not watcher.is_alive():
-        return "its watcher died"
-    if silence := _silence(desk, watcher, now):
-        return silence
-    if desk.barred:
-        return f"nothing of it is taken: {desk.barred}"
-    for task, given in in_hand:
-        if task.inbox.name == desk.name and now - given > STALLED:
-            return f"{task.source.path} has been in hand for {now - given:.0f} s"
-    return ""

@@ -35,9 +35,9 @@ _POLL = 2.0  # seconds
 _SCAN_SHARE = 10  # a scan that took so long is not repeated before ten times that
 # Where events tell of what is new, so many times a scan's CPU time: then an inbox of very many
 # pictures costs no more than a hundredth of a core, with the control loop's part in it.
-_IDLE_SHARE = 150
+_RESCAN_CPU_FACTOR = 150
 _TRY_EVENTS_AGAIN = 60.0  # seconds of polling before native events are tried anew
-_MOST_WISHES = 1000
+_MAX_REQUESTS = 1000
 _BATCH = 500  # sightings put on the queue at once, at most
 _BATCH_S = 0.1
 
@@ -50,10 +50,10 @@ class InboxWatcher:
         self.busy_since: float | None = None  # monotonic; touched by every step it takes
         self.died_of = ""  # the traceback
         self._tell = tell
-        self._wishes: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._scan_wanted = threading.Event()  # and on the queue: many wishes are one
-        self._root = root
+        self._scan_wanted = threading.Event()  # and on the queue: many requests are one
+        self.root = root
         self._native: NativeWatch | None = None
         self._refused = ""  # why native events were not to be had
         self._refused_until = 0.0
@@ -70,25 +70,25 @@ class InboxWatcher:
         except (RuntimeError, MemoryError) as error:
             self.died_of = f"no thread can be started ({error}): {TOO_FEW_THREADS}"
 
-    def look(self, paths: Iterable[str]) -> None:
+    def request(self, paths: Iterable[str]) -> None:
         """Ask for a look at these paths, if there are any.
 
-        While a share hangs, wishes do not pile up: the scan that follows sees all.
+        While a share hangs, requests do not pile up: the scan that follows sees all.
         """
-        wish = tuple(paths)
-        if wish and self._wishes.qsize() < _MOST_WISHES:
-            self._wishes.put(wish)
+        request = tuple(paths)
+        if request and self._requests.qsize() < _MAX_REQUESTS:
+            self._requests.put(request)
 
     def scan_soon(self) -> None:
         """Ask for a scan of the whole inbox."""
         if not self._scan_wanted.is_set():
             self._scan_wanted.set()
-            self._wishes.put(())
+            self._requests.put(())
 
     def stop(self) -> None:
         """Ask the thread to end; it does so after the step it is in."""
         self._stopping.set()
-        self._wishes.put(None)
+        self._requests.put(None)
 
     def is_alive(self) -> bool:
         """Whether the thread still runs."""
@@ -109,27 +109,27 @@ class InboxWatcher:
             self._end_native()
 
     def _wait(self) -> None:
-        """Wait for wishes until the next scan is due, and grant them."""
+        """Wait for requests until the next scan is due, and grant them."""
         while not self._stopping.is_set():
             left = max(0.0, self._next_scan - time.monotonic())
             try:
-                wish = self._wishes.get(timeout=min(left, _POLL))
+                request = self._requests.get(timeout=min(left, _POLL))
             except queue.Empty:
                 if left <= _POLL or not self._still_watches():
                     return
                 continue
-            if wish is None:
+            if request is None:
                 return
-            if not wish:
+            if not request:
                 self._next_scan = 0.0
                 return
             self.busy_since = time.monotonic()
-            self._look(wish)
+            self._look(request)
             self.busy_since = None
 
     def _step(self) -> None:
         self._scan_wanted.clear()
-        away = self._root.why_away()
+        away = self.root.why_away()
         if away:
             self._be_away(away)
             return
@@ -151,7 +151,7 @@ class InboxWatcher:
         if self._native is None:
             pause = min(max(_POLL, seconds * _SCAN_SHARE), self.inbox.rescan)
         else:
-            pause = max(self.inbox.rescan, (time.thread_time() - worked) * _IDLE_SHARE)
+            pause = max(self.inbox.rescan, (time.thread_time() - worked) * _RESCAN_CPU_FACTOR)
         self._next_scan = time.monotonic() + pause
 
     def _be_away(self, why: str) -> None:
@@ -191,7 +191,7 @@ class InboxWatcher:
                     self._next_scan = 0.0  # and there it turns to polling
             else:
                 missing.append(path)
-        if missing and self._root.why_away():
+        if missing and self.root.why_away():
             self._next_scan = 0.0  # gone is not empty
             return
         self._tell(Looked(self.inbox.name, time.monotonic(), (), tuple(missing)))
@@ -287,6 +287,6 @@ class InboxWatcher:
         if why_ignored(relative, self.inbox.ignore):
             return
         if is_folder:
-            self._wishes.put((relative,))
+            self._requests.put((relative,))
         elif is_picture_name(relative):
             self._tell(Heard(self.inbox.name, time.monotonic(), relative))

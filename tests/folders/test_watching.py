@@ -289,7 +289,7 @@ def test_looks_on_demand(inbox: Path, begin: Begin) -> None:
     put(inbox / "a.txt")  # any regular file: who asks has chosen
     put(inbox / "one" / "b.jpg")
     (inbox / "link.jpg").symlink_to(inbox / "a.txt")
-    watch.watcher.look(["a.txt", "one", "link.jpg", "nothing.jpg"])
+    watch.watcher.request(["a.txt", "one", "link.jpg", "nothing.jpg"])
     watch.saw("a.txt")
     watch.saw("one/b.jpg")
     watch.missed("nothing.jpg")
