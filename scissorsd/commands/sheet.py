@@ -299,7 +299,7 @@ def _shown(entry: Entry) -> Output | None:
 
 def _is_there(path: Path) -> bool:
     try:
-        return scanning.look(path.parent, path.name) is not None
+        return scanning.sight(path.parent, path.name) is not None
     except OSError:
         return False
 

@@ -158,7 +158,7 @@ def why(state: State, path: Path) -> Iterator[str]:
         yield hindrance
         return
     try:
-        sighting = scanning.look(inbox.path, relative)
+        sighting = scanning.sight(inbox.path, relative)
     except OSError as error:
         yield from (_told(state, entry) for entry in entries)
         yield f"{path} cannot be looked at ({error.strerror})."
@@ -344,7 +344,7 @@ def _told(state: State, entry: Entry, *, look: bool = True) -> str:
 def _gone(entry: Entry) -> set[str]:
     """Return those of its outputs that are no longer there; what cannot be looked at may be."""
     looks = {path: partial(_may_be_there, Path(path)) for path in entry.published}
-    return {path for path, is_there in real_paths.patiently(looks).items() if not is_there}
+    return {path for path, is_there in real_paths.run_with_patience(looks).items() if not is_there}
 
 
 def _may_be_there(path: Path) -> bool:

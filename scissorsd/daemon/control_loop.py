@@ -2,7 +2,7 @@
 
 The loop takes messages off one queue (what the watchers saw, what the workers ended), lets
 pictures settle, hands settled ones to workers, and writes the status file. It touches no inbox
-and no outbox itself, so that no share can hold it up.
+and no outbox itself, so that no share can block it.
 """
 
 import os
@@ -18,7 +18,7 @@ import structlog
 from scissorsd import __version__, failpoints
 from scissorsd.core.eta import Pace
 from scissorsd.daemon import job_log, oom, standstill, starting, status_report
-from scissorsd.daemon.folder_layout import Barred, FolderWatch
+from scissorsd.daemon.folder_layout import Barred, LayoutCheck
 from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.inboxes import Inboxes
 from scissorsd.daemon.pipeline import Bench, Changed, Done, Ended, Failed
@@ -86,31 +86,31 @@ class Daemon:
         # None only wakes the loop; a SimpleQueue takes it within a signal handler too.
         self._signals = Signals(lambda: self._queue.put(None))
         self._workers = Workers(self._queue.put, self.pace, _worker_count(config))
-        self._folders = FolderWatch(self._queue.put)
+        self._layout = LayoutCheck(self._queue.put)
         self._job_lines = job_log.JobLines()
         self._status_warnings = RateLimit(1, TELL_AGAIN)
-        self._watched = standstill.Watched(config.state)
+        self._watchdog = standstill.Watchdog(config.state)
         self._refusal: status_file.Refusal | None = None
         self._started_at = time.time()
 
     def run(self) -> int:
         """Start, loop until told to stop (or until nothing is left), stop."""
-        with lock.lock(self.config.state), self._watched:
+        with lock.lock(self.config.state), self._watchdog:
             self._signals.listen()
             threading.excepthook = tell_of_death
-            self._folders.claim(self.config)
+            self._layout.claim(self.config)
             self.journal = starting.open_journal(self.config.state)
             self.inboxes = Inboxes(
                 self.journal,
-                self._folders,
+                self._layout,
                 self._queue.put,
                 once=self.once,
                 again=self._again,
                 journal_lost=journal.is_lost(self.config.state),
             )
-            self._oom = oom.Watch(self.config.state)
-            starting.blame_last_run(self.config.state, self.journal, self._oom)
-            self._oom.keep("opening the networks")
+            self._kills = oom.KillRecord(self.config.state)
+            starting.blame_last_run(self.config.state, self.journal, self._kills)
+            self._kills.keep("opening the networks")
             starting.sweep_temporaries(self.journal)
             try:
                 self._start()
@@ -122,9 +122,9 @@ class Daemon:
                     raise
             finally:
                 self._stop()
-                self._folders.close()
+                self._layout.close()
                 self.journal.close()
-                self._oom.end()
+                self._kills.end()
         if self.once and self.is_cut_short():
             return EXIT_STOPPED + self._signals.stopped_by
         return EXIT_SOME_FAILED if self.once and self.left_over() else EXIT_OK
@@ -173,7 +173,7 @@ class Daemon:
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._signals.stopping:
             raise _StoppedError
-        self._watched.beat(standstill.START_LIMIT)
+        self._watchdog.beat(standstill.START_LIMIT)
         if self._fetching is not None:
             self._fetching(done, total, source)
 
@@ -185,7 +185,7 @@ class Daemon:
         log.info("daemon.stopping", in_hand=len(self._workers.in_hand()))
         deadline = monotonic() + STOP_LIMIT
         while self._workers.in_hand() and monotonic() < deadline:
-            self._watched.beat()
+            self._watchdog.beat()
             self._take_messages(BEAT)
         while not self._queue.empty():  # what was seen by now counts as left
             self._take_messages(0)
@@ -200,7 +200,7 @@ class Daemon:
     def _loop(self) -> None:
         next_ping = next_status = 0.0
         while not self._signals.stopping and not (self.once and self.inboxes.have_nothing_left()):
-            self._watched.beat()
+            self._watchdog.beat()
             failpoints.at("loop")
             self._take_messages(self._pause())
             now = monotonic()
@@ -208,13 +208,13 @@ class Daemon:
             self._workers.hand_out(self.inboxes.to_work_on(), self.bench, now)
             self._heed_other_processes()
             self._heed_reload()
-            self._folders.beat(self.config, self.journal, now)
+            self._layout.beat(self.config, self.journal, now)
             are_alive = self.inboxes.watchers.restart_dead()
             if are_alive and now >= next_ping:
                 notify("WATCHDOG=1")
                 next_ping = now + (watchdog_pause() or BEAT)
             if now >= next_status:
-                self._oom.keep("cutting")
+                self._kills.keep("cutting")
                 if not self._workers.in_hand() and not self.inboxes.have_work():
                     self.pace.rests()
                 self._write_status(now)
@@ -291,8 +291,8 @@ class Daemon:
             )
         else:
             self._refusal = None
-        said = f"; {self._refusal.in_words()}" if self._refusal is not None else ""
-        notify("READY=1", f"STATUS=watching{said}")
+        refusal = f"; {self._refusal.in_words()}" if self._refusal is not None else ""
+        notify("READY=1", f"STATUS=watching{refusal}")
 
     def _reconfigure(self, new: Config) -> None:
         """Take over a new configuration; what is in hand finishes under the old rules."""

@@ -48,7 +48,7 @@ class Holds:
     outbox: OutboxPause | None = None
 
     def hold(self, source: Sighting, outcome: Held, now: float, *, first_pause: float) -> None:
-        """Hold a picture, each time for longer; and its outbox, if that is what has a fault."""
+        """Hold a picture, each time for longer; pause the outbox if the fault is there."""
         hold = self.pictures.get(source.path)
         if hold is None or hold.source != source:
             hold = self.pictures[source.path] = Hold(source, outcome.reason, now)
@@ -62,7 +62,7 @@ class Holds:
             self._pause_outbox(outcome.reason, now)
 
     def forget(self, source: Sighting) -> None:
-        """Hold a picture no more, unless what is held is another version of it."""
+        """Hold a picture no longer, unless another version of it is held."""
         hold = self.pictures.get(source.path)
         if hold is not None and hold.source == source:
             del self.pictures[source.path]
@@ -77,13 +77,13 @@ class Holds:
         self.outbox.reason = reason
 
     def resume_outbox(self, now: float) -> None:
-        """Go on with what waited for the outbox: something has got through."""
+        """Retry now what waited for the outbox: a picture has got through."""
         if self.outbox is not None:
             self.outbox = None
             self._retry(now, (hold for hold in self.pictures.values() if hold.outbox_wide))
 
     def retry_all(self, now: float) -> None:
-        """Try every picture again now."""
+        """Retry every picture now."""
         self._retry(now, self.pictures.values())
 
     @staticmethod
@@ -93,11 +93,11 @@ class Holds:
                 hold.until = min(hold.until, now)
 
     def is_outbox_paused(self, now: float) -> bool:
-        """Whether nothing may be tried at the moment."""
+        """Whether no picture may be tried now."""
         return self.outbox is not None and now < self.outbox.until
 
     def due(self, now: float, *, but: Container[str]) -> Iterator[Sighting]:
-        """Yield the pictures that have been held for long enough; they are then being tried."""
+        """Yield each picture that has been held for long enough; it then counts as being tried."""
         for path, hold in self.pictures.items():
             if hold.until <= now and path not in but:
                 hold.until = _NEVER  # until it is held anew

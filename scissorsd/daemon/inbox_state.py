@@ -42,20 +42,20 @@ class InboxState:
     outbox_root: Root
     settler: Settler
     max_reads: int  # a truncated picture is read this often before it counts as failed
-    ready: dict[str, tuple[float, Sighting]] = field(default_factory=dict)  # settled when, what
+    ready: dict[str, tuple[float, Sighting]] = field(default_factory=dict)  # and since when
     working: dict[str, Task] = field(default_factory=dict)
     holds: Holds = field(default_factory=Holds)
     unfinished: dict[str, Entry] = field(default_factory=dict)  # left by the last run
-    # In hand when the program died, with their strikes, or short of memory: they work alone.
+    # In hand when the program died, with the number of deaths, or short of memory: cut alone.
     crash_suspects: dict[str, int] = field(default_factory=dict)
     watched: Watched | None = None
     away: str = ""
     barred: str = ""  # why nothing of it may be taken, though it is there
-    unseen: str = ""  # what of the inbox the last scan could not look at
+    unseen: str = ""  # what the last scan could not access, with the reason
     scans: int = 0
-    # What a worker found nothing to do with, as it was then: no worker need see it again.
+    # Pictures that a worker left alone, with their ctime: they need no worker while unchanged.
     left_alone: dict[str, tuple[Sighting, int]] = field(default_factory=dict)
-    again: set[str] | None = None  # cut anew what was cut before, but not these: done in this run
+    again: set[str] | None = None  # with --again: what ended in this run; else None
     journal_lost: bool = False
     # With a lost journal: pictures of which an earlier run may have published outputs.
     present_at_start: set[str] = field(default_factory=set)
@@ -83,7 +83,7 @@ class InboxState:
         )
 
     def change(self, inbox: Inbox) -> None:
-        """Take over the inbox's new options; what is in hand finishes under the old ones."""
+        """Take over the inbox's new options; tasks in hand finish under the old ones."""
         if inbox.outbox != self.inbox.outbox:
             self.outbox_root = Root(inbox.outbox)
         if inbox.require_mount != self.inbox.require_mount:
@@ -111,11 +111,11 @@ class InboxState:
     # --- settling ----------------------------------------------------------------------------
 
     def consider(self, sighting: Sighting, now: float) -> None:
-        """Decide what a sighting means: known, not ours, to be waited for, or settled."""
+        """Decide on a sighting: already done, not to be cut, not yet settled, or ready."""
         path = sighting.path
         if self.journal_lost and not self.scans:
             self.present_at_start.add(path)
-        self._meet_unfinished(sighting)
+        self._check_unfinished(sighting)
         if self._is_known(sighting) or self._is_in_hand(sighting):
             self.settler.gone(path)
             return
@@ -123,8 +123,8 @@ class InboxState:
         if rule is None or rule.skip:
             self.settler.gone(path)
         elif self.settler.saw(sighting, now):
-            # One that was cut as it is did not settle anew: it is to be seen whether it came anew.
-            if self.again is not None or self._cut_before(sighting) is None:
+            # One that was done as it is did not settle anew: a worker sees whether it came anew.
+            if self.again is not None or self._done_before(sighting) is None:
                 log.debug("picture.settled", inbox=self.name, source=path, rule=rule.name)
             self.holds.pictures.pop(path, None)
             self.ready[path] = (now, sighting)
@@ -137,12 +137,12 @@ class InboxState:
             return True
         if known is None or known.version != sighting.version or known.removed:
             return False
-        # Something happened to it after it was cut: a worker finds out what.
+        # Its ctime changed after it was cut: a worker finds out why.
         is_touched = known.ctime_ns not in {0, sighting.ctime_ns}
         return known.state == "failed" or (known.state == "done" and not is_touched)
 
-    def _cut_before(self, sighting: Sighting) -> Known | None:
-        """Return what is known of a picture that was cut as it is and was to stay; else None."""
+    def _done_before(self, sighting: Sighting) -> Known | None:
+        """Return what is known of a picture that was cut as it is, and was to stay, or None."""
         known = self.journal.known(self.inbox.path, sighting.path)
         if known is None or known.version != sighting.version or known.removed:
             return None
@@ -154,7 +154,7 @@ class InboxState:
         _, waiting = self.ready.get(sighting.path, (0.0, None))
         return sighting in {task and task.source, hold and hold.source, waiting}
 
-    def _meet_unfinished(self, sighting: Sighting) -> None:
+    def _check_unfinished(self, sighting: Sighting) -> None:
         entry = self.unfinished.pop(sighting.path, None)
         if entry is None:
             return
@@ -175,9 +175,9 @@ class InboxState:
         return True
 
     def scanned(self, scan: Scanned, now: float) -> None:
-        """Note that a whole scan has ended; what it did not find is no longer there.
+        """Note that a scan has ended: unfinished jobs whose picture it did not find are closed.
 
-        Unless it could not look everywhere: then what it did not find may still be there.
+        If it could not access everything, none is closed: the picture may still be there.
         """
         self.scans += 1
         self.unseen = scan.unseen_why
@@ -192,10 +192,10 @@ class InboxState:
     # --- handing out -------------------------------------------------------------------------
 
     def next_task(self, now: float, *, alone: bool) -> Task | None:
-        """Return the next picture for a worker, or none.
+        """Return the next picture for a worker, or None.
 
-        One that was in hand when the program died is only given when nothing else is in hand, so
-        that the culprit is known if it dies again; and last, so that the others come out.
+        A crash suspect is only given when nothing else is in hand (`alone`), so that the cause is
+        known if the program dies again; and last, so that the others come out.
         """
         if self.away or self.barred or self.holds.is_outbox_paused(now):
             return None
@@ -229,13 +229,13 @@ class InboxState:
             attempts=self.crash_suspects.get(sighting.path, 0),
             journal_lost=sighting.path in self.present_at_start,
             last_look=hold is not None and hold.bad_reads >= self.max_reads - 1,
-            done=self._cut_before(sighting) if self.again is None else None,
+            done=self._done_before(sighting) if self.again is None else None,
         )
 
     # --- holding -----------------------------------------------------------------------------
 
     def ended(self, task: Task, outcome: Outcome, now: float) -> None:
-        """Note that a worker has put the picture down, for good or for now."""
+        """Note what came of a task."""
         path = task.source.path
         self.working.pop(path, None)
         self.crash_suspects.pop(path, None)
@@ -280,7 +280,7 @@ class InboxState:
         )
 
     def note_watch(self, message: Watched | Away, now: float) -> None:
-        """Note how the inbox is watched from now on, or that it is away."""
+        """Note how the inbox is watched from now on, or that it is away, and log it."""
         if isinstance(message, Away):
             self.away, self.away_logged_at = message.why, float("-inf")
             self.remind(now)
@@ -295,7 +295,7 @@ class InboxState:
             bound_log.info("inbox.watched", mode=message.mode, why=message.why)
 
     def bar(self, why: str) -> None:
-        """Take nothing while there is a reason not to; without one, go on."""
+        """Take nothing of the inbox while there is a reason `why`; with "" go on."""
         if why and why != self.barred:
             log.error("inbox.barred", inbox=self.name, path=str(self.inbox.path), why=one_line(why))
         elif self.barred and not why:

@@ -6,12 +6,12 @@ from time import monotonic
 
 import structlog
 
-from scissorsd.daemon.folder_layout import FolderWatch
+from scissorsd.daemon.folder_layout import LayoutCheck
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.pipeline import Task
 from scissorsd.daemon.supervision import Watchers, run_with_limit
 from scissorsd.folders import real_paths
-from scissorsd.folders.messages import Away, EventsLost, Heard, Looked, Message, Scanned, Watched
+from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched
 from scissorsd.records import respelling
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
@@ -33,7 +33,7 @@ class Inboxes:
     def __init__(
         self,
         journal: Journal,
-        folders: FolderWatch,
+        layout: LayoutCheck,
         tell: Callable[[Message], None],
         *,
         once: bool,
@@ -43,7 +43,7 @@ class Inboxes:
         self.states: dict[str, InboxState] = {}  # by the inbox's name
         self.watchers = Watchers(tell)
         self._journal = journal
-        self._folders = folders
+        self._layout = layout
         self._once = once
         self._again = again
         self._journal_lost = journal_lost
@@ -66,7 +66,7 @@ class Inboxes:
         for task in in_hand:
             if task.inbox.path == inbox.path:
                 state.adopt(task)
-        # An outbox that is a mount now is one ever after; one that hangs must not hold us up.
+        # An outbox that is a mount now is one ever after; one that hangs must not block the loop.
         outbox = state.outbox_root
         run_with_limit(outbox.why_away, f"look at {outbox.path}", OUTBOX_LIMIT)
         self.watchers.start(inbox, state.inbox_root)
@@ -83,7 +83,7 @@ class Inboxes:
         for name, inbox in wanted.items():
             if name not in self.states:
                 self.open(inbox, in_hand)
-        self._folders.want()
+        self._layout.request()
 
     def _as_in_hand(self, inbox: Inbox) -> Inbox:
         """Return an inbox whose pictures are in hand under the path by which they are."""
@@ -106,14 +106,14 @@ class Inboxes:
         self.watchers.start(inbox, state.inbox_root)
 
     def take(self, message: Message) -> None:
-        """Take what a watcher tells."""
+        """Take a watcher's message."""
         state = self.states.get(message.inbox)
         if state is None:
             return  # of an inbox that a reload took away
         match message:
             case Heard(path=path, at=at):
                 state.settler.heard(path, at)
-            case Looked(sightings=sightings, missing=missing, at=at):
+            case Sighted(sightings=sightings, missing=missing, at=at):
                 for sighting in sightings:
                     state.consider(sighting, at)
                 for path in missing:
@@ -125,7 +125,7 @@ class Inboxes:
                 log.warning("inbox.events_lost", inbox=state.name, why=why, now="it is scanned")
             case Watched() | Away():
                 if state.away:
-                    self._folders.want()
+                    self._layout.request()
                 state.note_watch(message, monotonic())
 
     def of_task(self, task: Task) -> InboxState | None:

@@ -1,4 +1,4 @@
-"""The one line that the log gets of each job."""
+"""The one log line of each job."""
 
 import structlog
 
@@ -9,14 +9,15 @@ from scissorsd.rate_limit import RateLimit
 
 log = structlog.get_logger("scissorsd")
 
-ECHOES = 3  # files of our own that are seen in an inbox; so many are told of within TELL_AGAIN
-LINES = 100  # so many equal failures are told of within TELL_AGAIN
+# At most so many lines within TELL_AGAIN:
+ECHOES = 3  # of files of our own that are seen in an inbox
+LINES = 100  # of equal failures
 
 
 class JobLines:
-    """Writes the line of each job; ten thousand equal failures must not fill a disk.
+    """Writes the line of each job, but not ten thousand equal failures, which could fill a disk.
 
-    The reason of each failure is in its note and in the journal all the same.
+    The reason of each failure is also in its note and in the journal.
     """
 
     def __init__(self) -> None:
@@ -25,21 +26,21 @@ class JobLines:
         self._echoes = RateLimit(ECHOES, TELL_AGAIN)
 
     def write(self, ended: Ended, now: float) -> None:
-        """Tell what came of a job; what is held, the state of its inbox logs more rarely."""
+        """Log what came of a job; what is held is logged more rarely, by `InboxState`."""
         task, outcome = ended.task, ended.outcome
-        if self._may_tell(task, outcome, now):
-            _tell(ended)
+        if self._may_write(task, outcome, now):
+            _write(ended)
         trace = outcome.trace if isinstance(outcome, Failed) else ""
         reason = trace and trace.splitlines()[-1].replace(task.source.path, "…")
         if trace and self._traces.left(reason, now):
             log.error("job.unforeseen", source=task.source.path, trace=trace)
 
-    def _may_tell(self, task: Task, outcome: Outcome, now: float) -> bool:
+    def _may_write(self, task: Task, outcome: Outcome, now: float) -> bool:
         if isinstance(outcome, LeftAlone) and outcome.echo:
             return self._echoes.left(task.inbox.name, now) > 0
-        return not isinstance(outcome, Failed) or self._may_tell_of(task, outcome, now)
+        return not isinstance(outcome, Failed) or self._may_write_failure(task, outcome, now)
 
-    def _may_tell_of(self, task: Task, failed: Failed, now: float) -> bool:
+    def _may_write_failure(self, task: Task, failed: Failed, now: float) -> bool:
         reason = failed.reason.replace(task.source.path, "…")
         left = self._failures.left(f"{task.inbox.name}: {reason}", now)
         if left == 1:
@@ -48,15 +49,15 @@ class JobLines:
         return left > 1
 
 
-def _tell(ended: Ended) -> None:
+def _write(ended: Ended) -> None:
     task, outcome = ended.task, ended.outcome
-    said = log.bind(inbox=task.inbox.name, rule=task.rule.name, source=task.source.path)
+    bound_log = log.bind(inbox=task.inbox.name, rule=task.rule.name, source=task.source.path)
     match outcome:
         case Done(verdict=None):
-            said.info("job.closed", why="its outputs were out already")
+            bound_log.info("job.closed", why="its outputs were out already")
         case Done():
             remarks = {"remarks": outcome.remarks} if outcome.remarks else {}
-            said.info(
+            bound_log.info(
                 "job.finished",
                 outputs=outcome.outputs,
                 model=outcome.model,
@@ -70,12 +71,12 @@ def _tell(ended: Ended) -> None:
                 **remarks,
             )
             if outcome.stays:
-                said.warning("source.stays", why=one_line(outcome.stays))
+                bound_log.warning("source.stays", why=one_line(outcome.stays))
         case LeftAlone(echo=True):
-            said.warning("picture.own", why=outcome.reason)
+            bound_log.warning("picture.own", why=outcome.reason)
         case LeftAlone():
-            said.debug("picture.left_alone", why=outcome.reason)
+            bound_log.debug("picture.left_alone", why=outcome.reason)
         case Failed():
-            said.error("job.failed", why=one_line(outcome.reason))
+            bound_log.error("job.failed", why=one_line(outcome.reason))
         case Changed():
-            said.info("job.withdrawn", why=outcome.reason)
+            bound_log.info("job.withdrawn", why=outcome.reason)

@@ -19,7 +19,7 @@ class Signals:
         self.stopped_by = 0  # the signal's number
         self.reload_wanted = False
         self._wake = wake  # must be callable within a handler
-        self._told_to_stop_at = 0.0
+        self._stop_signal_at = 0.0
 
     def listen(self) -> None:
         """Install the handlers; outside the main thread there can be none."""
@@ -29,10 +29,10 @@ class Signals:
             signal.signal(signal.SIGHUP, self._on_reload)
 
     def _on_stop(self, number: int, _: FrameType | None) -> None:
-        if self.stopping and monotonic() - self._told_to_stop_at > DUPLICATE_SIGNAL_WINDOW:
-            os._exit(128 + number)  # told a second time: leave, which is as safe as being killed
+        if self.stopping and monotonic() - self._stop_signal_at > DUPLICATE_SIGNAL_WINDOW:
+            os._exit(128 + number)  # the second signal: leave at once, as safe as being killed
         if not self.stopping:
-            self.stopping, self._told_to_stop_at = True, monotonic()
+            self.stopping, self._stop_signal_at = True, monotonic()
             self.stopped_by = number
             self._wake()
 

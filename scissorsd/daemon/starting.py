@@ -1,4 +1,4 @@
-"""What a daemon does before its control loop: the job journal, the last run's death, its litter."""
+"""What a daemon does before its control loop: job journal, last run's death, sessions, memory."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -30,16 +30,16 @@ def open_journal(state: Path) -> Journal:
         return Journal(state)
     except JournalDamagedError as error:
         aside = journal.set_aside(state)
-        log.error("journal.set_aside", why=error.what, now=str(aside))  # noqa: TRY400 - said
+        log.error("journal.set_aside", why=error.what, now=str(aside))  # noqa: TRY400 - for a person
         return Journal(state)
 
 
-def blame_last_run(state: Path, opened: Journal, watch: oom.Watch) -> None:
+def blame_last_run(state: Path, opened: Journal, kills: oom.KillRecord) -> None:
     """Count the death of the last run, if it died, against the pictures that were in hand."""
     crashed = status_file.watch_for_crashes(state)
     if crashed:
         log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
-    starved = watch.last_death()
+    starved = kills.last_death()
     if starved:
         log.warning(
             "daemon.out_of_memory",
@@ -52,7 +52,7 @@ def blame_last_run(state: Path, opened: Journal, watch: oom.Watch) -> None:
 
 
 def sweep_temporaries(opened: Journal) -> None:
-    """Remove what interrupted jobs left under temporary names, before any goes on."""
+    """Remove the temporary files of interrupted jobs, before any of these goes on."""
     interrupted = opened.cut_short()
 
     def sweep() -> None:
@@ -64,7 +64,7 @@ def sweep_temporaries(opened: Journal) -> None:
 
 
 def open_sessions(config: Config, catalogue: Mapping[str, Model], progress: Progress) -> Sessions:
-    """Open every model that a rule uses; `progress` is told how far a fetched one is."""
+    """Open every model that a rule uses; `progress` is called while one is fetched."""
     sessions = Sessions(
         models=catalogue,
         folder=config.models,

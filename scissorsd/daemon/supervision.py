@@ -1,4 +1,4 @@
-"""Supervision of threads: watchers that die are started again, and none holds the loop up."""
+"""Supervision of threads: watchers that die are started again, and no share blocks the loop."""
 
 import threading
 from collections.abc import Callable
@@ -74,14 +74,14 @@ class Watchers:
 
 
 def tell_of_death(dead: threading.ExceptHookArgs) -> None:
-    """Log that a thread of a library died; Python itself would write lines that are no log's."""
+    """Log that a thread of a library died; Python itself would not write a log line."""
     name = dead.thread.name if dead.thread is not None else "?"
     log.error("thread.died", thread=name, why=f"{dead.exc_type.__name__}: {dead.exc_value}")
 
 
 def run_with_limit(work: Callable[[], object], name: str, limit: float) -> None:
-    """Do what a hanging share could hold up in a thread, and wait `limit` seconds at most."""
+    """Do what a share could block in a thread, and wait `limit` seconds for it at most."""
     thread = threading.Thread(target=work, name=name, daemon=True)
-    with suppress(RuntimeError, MemoryError):  # no thread is to be had: it is not needed now
+    with suppress(RuntimeError, MemoryError):  # no thread can be started: it is not urgent
         thread.start()
         thread.join(limit)

@@ -29,14 +29,14 @@ class Workers:
         return list(self._in_hand.values())
 
     def hand_out(self, states: Iterable[InboxState], bench: Bench, now: float) -> None:
-        """Give settled pictures to workers, the inboxes in turn.
+        """Start a worker for each settled picture while there may be more, the inboxes in turn.
 
-        A job that takes very long (a share that hangs) no longer counts against the workers, and
-        its inbox gets no further job until it has ended.
+        A job that takes very long (a share that hangs) no longer counts as a worker, and its inbox
+        gets no further job until it has ended.
         """
         at_work = [task for task, since in self._in_hand.values() if now - since <= STUCK]
         if any(task.attempts for task in at_work):
-            return  # one that may kill the program works alone
+            return  # a crash suspect works alone
         stuck = {task.inbox.name for task, since in self._in_hand.values() if now - since > STUCK}
         busy = len(at_work)
         waiting = [state for state in states if state.name not in stuck]
@@ -73,6 +73,6 @@ class Workers:
             outcome = pipeline.process(task, bench)
         except MemoryError:  # before there was a job
             outcome = pipeline.SHORT_OF_MEMORY
-        except Exception as error:  # noqa: BLE001 - the line ends in an outcome, come what may
+        except Exception as error:  # noqa: BLE001 - every task ends in an outcome
             outcome = Held(f"something unforeseen went wrong: {type(error).__name__}: {error}")
         self._tell(Ended(task, outcome, monotonic() - began, began - task.settled_at))

@@ -1,4 +1,4 @@
-"""What errors of a file system mean: pass by themselves (hold), or never (fail); and what to do."""
+"""Which errors of a file system pass by themselves (hold), which never do, and what to do."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ _UNNAMED = (
     " To a service everything is read-only that its unit does not name: after a change of folders, "
     "`scissorsd service install` and a restart."
 )
-# What to do; that the work then goes on by itself is for a daemon to say, and for no other.
+# That the work then goes on by itself is for a daemon to say, and for no other command.
 ADVICE = {
     errno.ENOSPC: "Make room on that disk.",
     errno.EDQUOT: "Make room within the quota.",
@@ -24,21 +24,25 @@ ADVICE = {
     errno.EPERM: "Give the user that scissorsd runs as access.",
 }
 _INTO_OUTBOX = {"make", "write", "publish", "move"}
-FORBIDDEN = {errno.EINVAL, errno.EILSEQ}
+FORBIDDEN_NAME = {errno.EINVAL, errno.EILSEQ}
 _NO_FOLDER = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
 
 @contextmanager
-def held(doing: str) -> Iterator[None]:
-    """Turn an OSError into a HoldError that says what was being done."""
-    verb = doing.partition(" ")[0]  # "read", "write", "publish", "move", …
+def hold_on_error(doing: str) -> Iterator[None]:
+    """Turn an OSError into a HoldError that says what was being done.
+
+    The first word of `doing` is a verb ("read", "write", "publish", "move", …) and a failpoint.
+    Errors that never pass become PictureErrors: see `_raise_if_permanent`.
+    """
+    verb = doing.partition(" ")[0]
     try:
         failpoints.at(verb, doing)
         yield
         failpoints.at(f"{verb}.done", doing)
     except OSError as error:
         reason = error.strerror or str(error)
-        _refuse_for_good(doing, verb, error)
+        _raise_if_permanent(doing, verb, error)
         full = error.errno in (_NO_ROOM if verb == "move" else _FULL) and verb in _INTO_OUTBOX
         raise HoldError(
             f"cannot {doing}: {reason}",
@@ -48,8 +52,8 @@ def held(doing: str) -> Iterator[None]:
         ) from error
 
 
-def _refuse_for_good(doing: str, verb: str, error: OSError) -> None:
-    """Raise what a file system says once and for all: no pause would change its mind."""
+def _raise_if_permanent(doing: str, verb: str, error: OSError) -> None:
+    """Raise PictureError where no pause would change what the file system says."""
     number = error.errno
     if number == errno.ENAMETOOLONG:
         raise NameRefusedError(
@@ -59,7 +63,7 @@ def _refuse_for_good(doing: str, verb: str, error: OSError) -> None:
         ) from error
     if verb not in _INTO_OUTBOX:
         return
-    if number in FORBIDDEN and verb != "write":  # which is under a name that every one takes
+    if number in FORBIDDEN_NAME and verb != "write":  # temporary names are allowed everywhere
         raise refused_name(doing, error) from error
     if number in _NO_FOLDER and verb == "make":
         raise InTheWayError(

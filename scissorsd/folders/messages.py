@@ -18,11 +18,11 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What looks at paths found; `missing` are those at which no file was."""
+class Sighted:
+    """Sightings of some paths; at those in `missing` no regular file was."""
 
     inbox: str
-    at: float  # monotonic; to a tenth of a second the moment of every one of these looks
+    at: float  # monotonic; to a tenth of a second the moment of each of these sightings
     sightings: tuple[Sighting, ...]
     missing: tuple[str, ...] = ()
 
@@ -34,7 +34,7 @@ class Scanned:
     inbox: str
     pictures: int
     seconds: float
-    unseen: int = 0  # files and folders that are there and could not be looked at
+    unseen: int = 0  # files and folders that are there and could not be accessed
     unseen_why: str = ""  # the first of them, with its reason
 
 
@@ -63,4 +63,4 @@ class EventsLost:
     why: str
 
 
-Message = Heard | Looked | Scanned | Watched | Away | EventsLost
+Message = Heard | Sighted | Scanned | Watched | Away | EventsLost

@@ -1,4 +1,4 @@
-"""Native events of one inbox, through watchdog, and what watchdog does not tell."""
+"""Native events of one inbox: watchdog, and inotify for what watchdog does not report."""
 
 import ctypes
 import errno
@@ -26,7 +26,7 @@ from watchdog.observers.api import BaseObserver
 from scissorsd import failpoints
 from scissorsd.settings import Inbox
 
-# What watchdog says on stderr is no log line; of what matters `_Remarks` hears.
+# Keeps watchdog's messages off stderr; `_LossListener` takes those that matter.
 logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 _EVENTS = [
@@ -40,7 +40,7 @@ _EVENTS = [
 
 
 def why_refused(error: OSError) -> str:
-    """Say why native events cannot be had, and what to do."""
+    """Return why native events cannot be had, and what to do."""
     limit = "max_user_instances" if error.errno == errno.EMFILE else "max_user_watches"
     return (
         f"native events are not to be had ({error.strerror or error}); if it is the limit of "
@@ -52,7 +52,7 @@ _IN_DELETE_SELF = 0x400
 
 
 def _watch_one(path: Path) -> int:
-    """Watch one folder; give a descriptor that can be read once it is deleted or unmounted.
+    """Watch one folder; return a descriptor to read from once it is deleted or unmounted.
 
     Raises OSError.
     """
@@ -69,38 +69,42 @@ def _watch_one(path: Path) -> int:
 
 
 def refused_watch(path: Path) -> OSError | None:
-    """Try to watch one folder more than is watched; give the error if that is refused.
+    """Try to watch one more folder; return the error if the kernel refuses.
 
-    watchdog says nothing of the sub-folders that it could not watch.
+    watchdog reports no sub-folder that it could not watch.
     """
     try:
         os.close(_watch_one(path))
-    except OSError as error:  # one instance too few says nothing of watches
+    except OSError as error:  # too few instances do not mean too few watches
         return error if error.errno == errno.ENOSPC else None
     return None
 
 
-class _Remarks(logging.Handler):
-    """Hears from watchdog's log that events were lost, which it tells nowhere else."""
+class _LossListener(logging.Handler):
+    """Takes from watchdog's log that events were lost, which it reports nowhere else."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
-        self._tell_of = tell
+        self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = record.getMessage()
-        if "overflow" in said or "rebuild" in said:
-            self._tell_of(said)
+        message = record.getMessage()
+        if "overflow" in message or "rebuild" in message:
+            self._tell(message)
 
 
 class NativeWatch:
-    """watchdog on one folder; it only passes on what it hears."""
+    """watchdog on one inbox.
+
+    `hear` is called for each event, with a path and `is_folder`, and `lost` when events were lost,
+    both on watchdog's threads. Raises OSError, and RuntimeError where no thread can be started.
+    """
 
     def __init__(
         self, inbox: Inbox, hear: Callable[..., None], lost: Callable[[str], None]
     ) -> None:
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
-        self._remarks = _Remarks(lost)
+        self._loss_listener = _LossListener(lost)
         self._root = inbox.path
         failpoints.at("watch")
         self._identity = _identity(inbox.path)
@@ -111,9 +115,9 @@ class NativeWatch:
         try:
             self._observer.start()
         except BaseException:
-            self._observer.stop()  # of its threads, one may run
+            self._observer.stop()  # one of its threads may run
             raise
-        logging.getLogger("watchdog").addHandler(self._remarks)
+        logging.getLogger("watchdog").addHandler(self._loss_listener)
         try:
             self._gone: int | None = _watch_one(inbox.path)
         except OSError:
@@ -137,7 +141,7 @@ class NativeWatch:
 
     def stop(self) -> None:
         """End the watch; its threads end by themselves."""
-        logging.getLogger("watchdog").removeHandler(self._remarks)
+        logging.getLogger("watchdog").removeHandler(self._loss_listener)
         self._observer.stop()
         if self._gone is not None:
             os.close(self._gone)

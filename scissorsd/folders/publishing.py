@@ -1,4 +1,4 @@
-"""Publish outputs: stage files, commit them to their places, know them again by their stamps."""
+"""Publish outputs: stage files, commit them to their places, recognise them by their stamps."""
 
 import errno
 import hashlib
@@ -13,8 +13,8 @@ from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
 from scissorsd.errors import PlaceTakenError
 from scissorsd.folders import no_replace
-from scissorsd.folders.holding import FORBIDDEN, held, refused_name
-from scissorsd.folders.scanning import NO_FILE, folded, look, open_plainly
+from scissorsd.folders.holding import FORBIDDEN_NAME, hold_on_error, refused_name
+from scissorsd.folders.scanning import fold_time, open_no_follow, sight
 
 _CHUNK = 1 << 20
 
@@ -22,13 +22,13 @@ _CHUNK = 1 << 20
 def stage(files: Sequence[tuple[Path, bytes]], *, tag: str) -> tuple[Stamp, ...]:
     """Write files whole and synced, under temporary names beside their places.
 
-    `tag` makes these names the job's own. Nothing is left where one cannot be written.
+    `tag` makes these names the job's own. If one cannot be written, all are removed.
     """
     staged: list[Stamp] = []
     try:
         for path, content in files:
             make_folder(path.parent)
-            with held(f"write {path}"):
+            with hold_on_error(f"write {path}"):
                 temporary = atomic.temporary(path.parent, tag)
                 staged.append(Stamp(str(path), b"", 0, 0, str(temporary)))
                 status = _write_synced(temporary, content)
@@ -40,18 +40,17 @@ def stage(files: Sequence[tuple[Path, bytes]], *, tag: str) -> tuple[Stamp, ...]
 
 
 def commit(staged: Sequence[Stamp], *, own: Collection[str] = (), tag: str = "") -> None:
-    """Give staged files their names: all of them, or where one cannot have its, none.
+    """Give all staged files their names, or none if one name cannot be had.
 
-    Places at which something is are left alone and PlaceTakenError is raised, but for those in
-    `own`: what is there is replaced. A name that the file system refuses is a NameRefusedError.
-    What did not get its name is still staged then.
+    Files in `own` are replaced. Raises PlaceTakenError where anything else is in a place, and
+    NameRefusedError where the file system refuses a name; then every file is still staged.
     """
     placed: list[Stamp] = []
     try:
         _refuse_taken(staged, own, tag)
-        for stamp in sorted(staged, key=lambda stamp: stamp.place in own):  # these cannot be taken
-            with held(f"publish {stamp.place}"):
-                take(stamp, own, tag)
+        for stamp in sorted(staged, key=lambda stamp: stamp.place in own):  # own: cannot fail
+            with hold_on_error(f"publish {stamp.place}"):
+                give_name(stamp, own, tag)
                 placed.append(stamp)
         for folder in {Path(stamp.place).parent for stamp in staged}:
             sync_folder(folder)
@@ -64,37 +63,37 @@ def commit(staged: Sequence[Stamp], *, own: Collection[str] = (), tag: str = "")
 
 
 def _is_linked(stamp: Stamp) -> bool:
-    """Whether a file has its name, though an error was said: a share broke off, or a scanner."""
+    """Whether a file has its name in spite of an error: the share broke off, or a virus scanner."""
     return no_replace.is_same_file(Path(stamp.temporary), Path(stamp.place))
 
 
 def _refuse_taken(staged: Sequence[Stamp], own: Collection[str], tag: str) -> None:
     for stamp in staged:
         place = Path(stamp.place)
-        if stamp.place not in own and exists(place) and not no_replace.is_held(place, tag):
+        if stamp.place not in own and exists(place) and not no_replace.is_reserved(place, tag):
             raise PlaceTakenError(stamp.place)
 
 
-def take(stamp: Stamp, own: Collection[str], tag: str) -> None:
+def give_name(stamp: Stamp, own: Collection[str], tag: str) -> None:
     """Give one staged file its name; PlaceTakenError where something else is there."""
     temporary, place = Path(stamp.temporary), Path(stamp.place)
     if stamp.place in own:
         temporary.replace(place)
         return
     try:
-        no_replace.take(temporary, place, tag=tag)
+        no_replace.rename(temporary, place, tag=tag)
     except FileExistsError as error:
         raise PlaceTakenError(stamp.place) from error
-    except FileNotFoundError as error:  # so a Windows server says of a name that it forbids
+    except FileNotFoundError as error:  # from a Windows server: it forbids this name
         if os.path.lexists(temporary):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), stamp.place) from error
         raise
 
 
 def discard(staged: Iterable[Stamp]) -> None:
-    """Remove what was staged and is not in its place."""
+    """Remove staged files that are not in their places."""
     for stamp in staged:
-        with suppress(OSError):  # it is only litter, and swept at the next start
+        with suppress(OSError):  # it is removed at the next start
             Path(stamp.temporary).unlink(missing_ok=True)
 
 
@@ -104,7 +103,7 @@ def publish(
     tag: str,
     own: Callable[[Path], bool] = lambda _: False,
 ) -> None:
-    """Stage and commit, for who keeps no journal; `own` tells what may be replaced."""
+    """Stage and commit, for commands without a journal; `own` tells which files may be replaced."""
     own_places = {str(path) for path, _ in files if own(path)}
     staged = stage(files, tag=tag)
     try:
@@ -114,33 +113,31 @@ def publish(
 
 
 def is_own(stamp: Stamp) -> bool:
-    """Whether the file at a stamp's place is the one that was stamped, put there by us."""
+    """Whether the file at a stamp's place is the one that was stamped and published by us."""
     place = Path(stamp.place)
-    with held(f"read {place}"):
+    with hold_on_error(f"read {place}"):
         if stamp.temporary and not is_stamp_placed(stamp):
-            return False  # what is there is another's
-    found = stamped(place)
-    return found is not None and (found.size, found.digest) == (stamp.size, stamp.digest)
+            return False  # another's file is there
+    there = stamp_file(place)
+    return there is not None and (there.size, there.digest) == (stamp.size, stamp.digest)
 
 
-def stamped(place: Path) -> Stamp | None:
-    """Return the stamp of a file in its place, as if it were ours; None if there is none."""
-    with held(f"read {place}"):
-        try:
-            with open(place, "rb", opener=open_plainly) as file:
-                status = os.fstat(file.fileno())
-                return stamp_of(place, status, copy_and_digest(file.read, len), None)
-        except OSError as error:
-            if error.errno in NO_FILE:
-                return None
-            raise
+def stamp_file(path: Path) -> Stamp | None:
+    """Return the stamp of the file at a path, as if it were ours; None if there is none."""
+    with hold_on_error(f"read {path}"):
+        file = open_no_follow(path)
+        if file is None:
+            return None
+        with file:
+            status = os.fstat(file.fileno())
+            return stamp_of(path, status, copy_and_digest(file.read, len), None)
 
 
 def make_folder(folder: Path) -> None:
     """Make a folder for outputs, and those above it, unless they are there."""
     if folder.is_dir():
         return
-    with held(f"make the folder {folder}"):
+    with hold_on_error(f"make the folder {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -156,7 +153,7 @@ def _write_synced(path: Path, content: bytes) -> os.stat_result:
 def stamp_of(place: Path, status: os.stat_result, digest: bytes, temporary: Path | None) -> Stamp:
     """Return the stamp of a file for a place; without `temporary` it is in that place already."""
     staged_as = "" if temporary is None else str(temporary)
-    return Stamp(str(place), digest, status.st_size, folded(status.st_mtime_ns), staged_as)
+    return Stamp(str(place), digest, status.st_size, fold_time(status.st_mtime_ns), staged_as)
 
 
 def sync_folder(folder: Path) -> None:
@@ -170,15 +167,15 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_temporaries(folders: Iterable[Path], *, tag: str) -> None:
-    """Remove what an interrupted job left under temporary names in these folders."""
+    """Remove the temporary files of an interrupted job from these folders."""
     for folder in set(folders):
         for path in atomic.temporaries(folder, tag):
-            with suppress(OSError):  # it is only litter
+            with suppress(OSError):  # it is removed another time
                 path.unlink()
 
 
 def copy_and_digest(read: Callable[[int], bytes], write: Callable[[bytes], int]) -> bytes:
-    """Pass everything from one to the other; return its digest."""
+    """Copy until the end of the file; return the digest of its content."""
     digest = _new_digest()
     while chunk := read(_CHUNK):
         digest.update(chunk)
@@ -198,11 +195,11 @@ def _new_digest() -> "hashlib.blake2b":
 
 def exists(path: Path) -> bool:
     """Whether anything is at the path, be it a dangling link."""
-    with held(f"look at {path}"):
+    with hold_on_error(f"look at {path}"):
         try:
             path.lstat()
         except OSError as error:
-            if error.errno in FORBIDDEN:
+            if error.errno in FORBIDDEN_NAME:
                 raise refused_name(f"look at {path}", error) from error
             if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
                 raise
@@ -211,40 +208,38 @@ def exists(path: Path) -> bool:
 
 
 def is_newer(path: Path, source: Sighting) -> bool:
-    """Whether a file with something in it is at the path, no older than the source."""
-    with held(f"look at {path}"):
-        found = look(path.parent, path.name)
-    return found is not None and found.size > 0 and found.mtime_ns >= source.mtime_ns
+    """Whether a file that is not empty is at the path, no older than the source."""
+    with hold_on_error(f"look at {path}"):
+        output = sight(path.parent, path.name)
+    return output is not None and output.size > 0 and output.mtime_ns >= source.mtime_ns
 
 
 def is_stamp_placed(stamp: Stamp) -> bool:
     """Whether a staged file has left its temporary name, as far as can be seen."""
     temporary = Path(stamp.temporary)
-    with held(f"look at {temporary}"):
-        there = os.path.lexists(temporary)
-    return not there or no_replace.is_same_file(temporary, Path(stamp.place))
+    with hold_on_error(f"look at {temporary}"):
+        is_staged = os.path.lexists(temporary)
+    return not is_staged or no_replace.is_same_file(temporary, Path(stamp.place))
 
 
-def content(path: Path) -> bytes:
-    """Return what a small file of our own begins with; nothing if no file is there."""
-    with held(f"read {path}"):
-        try:
-            with open(path, "rb", opener=open_plainly) as file:
-                return file.read(_CHUNK)
-        except OSError as error:
-            if error.errno in NO_FILE:
-                return b""
-            raise
+def read_small_file(path: Path) -> bytes:
+    """Return the first MiB of a file of our own, or b"" if no file is there."""
+    with hold_on_error(f"read {path}"):
+        file = open_no_follow(path)
+        if file is None:
+            return b""
+        with file:
+            return file.read(_CHUNK)
 
 
 def remove(path: Path) -> None:
     """Remove a file of our own, if it is there."""
-    with held(f"remove {path}"):
+    with hold_on_error(f"remove {path}"):
         path.unlink(missing_ok=True)
 
 
 def free_name(folder: Path, name: str, others: Collection[Path] = ()) -> Path:
-    """Return a path in the folder, none of `others`, at which nothing is; numbered if need be."""
+    """Return a path in the folder at which nothing is, and not in `others`; numbered if need be."""
     path = folder / name
     limit = NAME_LIMIT if len(os.fsencode(name)) > SHORT_NAME_LIMIT else SHORT_NAME_LIMIT
     number = 2
@@ -257,5 +252,5 @@ def free_name(folder: Path, name: str, others: Collection[Path] = ()) -> Path:
 
 
 def is_in_the_way(path: Path) -> bool:
-    """Whether something that is no folder is where a folder is to be."""
+    """Whether something that is no folder is where a folder should be."""
     return exists(path) and not path.is_dir()

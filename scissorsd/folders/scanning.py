@@ -7,12 +7,20 @@ import stat
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from scissorsd import failpoints
 from scissorsd.core.ignored_names import is_picture_name, why_itself_ignored
 from scissorsd.core.settling import Sighting
 
+NO_INODE = 0
+_HALF = 1 << 63  # nanoseconds: a time after the year 2262 is folded
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+# What open(2) says when something else has taken a picture's place: nothing, a file where its
+# folder was, a symbolic link, a folder, a socket or a device.
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV}
+_AT_FDCWD, _NO_FOLLOW, _BIRTH_TIME = -100, 0x100, 0x800  # AT_SYMLINK_NOFOLLOW, STATX_BTIME
+_STATX_SIZE, _BIRTH_TIME_OFFSET = 256, 80  # bytes: of struct statx, and where its stx_btime is
 
 
 def scan(
@@ -26,9 +34,9 @@ def scan(
 ) -> Iterator[Sighting]:
     """Yield a sighting of every picture under the inbox, or under one of its folders.
 
-    `inodes` is as for `look`. Symbolic links are not followed; what is not a regular file is
-    passed over, and so is what vanishes during the scan. Of what is there and cannot be looked
-    at, `unseen` is told, with its path from the inbox; the root itself raises OSError.
+    `inodes` is as for `sight`. Symbolic links are not followed. What is not a regular file is
+    passed over, and so is what vanishes during the scan. `unseen` is called with each path from
+    the inbox that is there and cannot be accessed; the root itself raises OSError.
     """
     pending = [below]
     while pending:
@@ -46,9 +54,8 @@ def scan(
                         if not is_picture_name(path) or why_itself_ignored(path, ignore):
                             continue
                         failpoints.at("scan.picture")
-                        sighting = sighting_of(
-                            path, entry.stat(follow_symlinks=False), inodes=inodes
-                        )
+                        status = entry.stat(follow_symlinks=False)
+                        sighting = sighting_from_stat(path, status, inodes=inodes)
                     except OSError as error:
                         _pass_over(path, error, unseen)
                         continue
@@ -71,47 +78,58 @@ def check_listable(root: Path) -> None:
     os.scandir(root).close()
 
 
-def look(root: Path, path: str, *, inodes: bool = True) -> Sighting | None:
-    """Look at one path; none when no regular file is there. OSError: that cannot be told.
+def sight(root: Path, path: str, *, inodes: bool = True) -> Sighting | None:
+    """Return the sighting of one path; None where no regular file is there.
 
-    Without `inodes` a file's number is left out, for file systems that do not keep it.
+    Without `inodes` the inode is left out, for file systems that do not keep it. Raises OSError
+    where the path cannot be accessed.
     """
     try:
         failpoints.at("sight")
-        return sighting_of(path, (root / path).lstat(), inodes=inodes)
+        return sighting_from_stat(path, (root / path).lstat(), inodes=inodes)
     except OSError as error:
         if error.errno in _NOT_THERE:
             return None
         raise
 
 
-def came_after(root: Path, source: Sighting, inode: int, ctime_ns: int) -> bool:
-    """Whether a file is another than the one of which these are known, not only touched since.
+def sighting_from_stat(path: str, status: os.stat_result, *, inodes: bool) -> Sighting | None:
+    """Return the sighting that a file's status makes; None where it is not a regular file."""
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    inode = status.st_ino if inodes else NO_INODE
+    mtime_ns, ctime_ns = fold_time(status.st_mtime_ns), fold_time(status.st_ctime_ns)
+    return Sighting(path, status.st_size, mtime_ns, inode, status.st_dev, ctime_ns)
 
-    It is if it has another number (0: not known), or was made after that one last changed. Both
-    times are of the same clock, the file system's.
+
+def fold_time(nanoseconds: int) -> int:
+    """Return a time as a signed integer of 64 bits, which is what the job journal keeps."""
+    return (nanoseconds + _HALF) % (2 * _HALF) - _HALF
+
+
+def came_after(root: Path, source: Sighting, inode: int, ctime_ns: int) -> bool:
+    """Whether a file is another than the one with this inode and ctime, not only touched since.
+
+    It is another if its inode differs (0: not known), or if its birth time is after `ctime_ns`.
+    Both times are of the file system's clock.
     """
     if inode and source.inode and source.inode != inode:
         return True
-    born_ns = _born_ns(root / source.path)
-    return born_ns is not None and born_ns > ctime_ns
+    birth_ns = _birth_time_ns(root / source.path)
+    return birth_ns is not None and birth_ns > ctime_ns
 
 
-def _born_ns(path: Path) -> int | None:
-    """Return when a file was made, in nanoseconds, where that is kept (statx(2))."""
+def _birth_time_ns(path: Path) -> int | None:
+    """Return when a file was made, in nanoseconds, where the file system keeps it (statx(2))."""
     statx = getattr(ctypes.CDLL(None), "statx", None)
     if statx is None:
         return None
-    found = ctypes.create_string_buffer(_STATX_SIZE)
-    if statx(_AT_FDCWD, os.fsencode(path), _NO_FOLLOW, _BORN, found) != 0:
+    status = ctypes.create_string_buffer(_STATX_SIZE)
+    if statx(_AT_FDCWD, os.fsencode(path), _NO_FOLLOW, _BIRTH_TIME, status) != 0:
         return None
-    (mask,) = struct.unpack_from("=I", found.raw)
-    seconds, nanoseconds = struct.unpack_from("=qI", found.raw, _BORN_AT)
-    return int(seconds * 10**9 + nanoseconds) if mask & _BORN else None
-
-
-_AT_FDCWD, _NO_FOLLOW, _BORN = -100, 0x100, 0x800  # AT_SYMLINK_NOFOLLOW, STATX_BTIME
-_STATX_SIZE, _BORN_AT = 256, 80  # bytes: of struct statx, and where its stx_btime is
+    (mask,) = struct.unpack_from("=I", status.raw)
+    seconds, nanoseconds = struct.unpack_from("=qI", status.raw, _BIRTH_TIME_OFFSET)
+    return int(seconds * 10**9 + nanoseconds) if mask & _BIRTH_TIME else None
 
 
 def is_folder(path: Path) -> bool:
@@ -122,29 +140,15 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def sighting_of(path: str, status: os.stat_result, *, inodes: bool) -> Sighting | None:
-    """Return the sighting that a file's status makes; None where it is not a regular file."""
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    inode = status.st_ino if inodes else NO_INODE
-    mtime_ns, ctime_ns = folded(status.st_mtime_ns), folded(status.st_ctime_ns)
-    return Sighting(path, status.st_size, mtime_ns, inode, status.st_dev, ctime_ns)
+def open_no_follow(path: Path) -> BinaryIO | None:
+    """Open a file to read it; None where no file is. No link is followed, no FIFO waited for."""
+    try:
+        return open(path, "rb", opener=_open_at_once)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise
 
 
-def folded(nanoseconds: int) -> int:
-    """Return a time as 64 bits with a sign, which is what the job journal keeps."""
-    return (nanoseconds + _HALF) % (2 * _HALF) - _HALF
-
-
-NO_INODE = 0
-_HALF = 1 << 63  # nanoseconds: a time after the year 2262 is folded
-
-
-def open_plainly(path: str, flags: int) -> int:
-    """Open a file, but follow no link, and should it be a FIFO by now, do not wait."""
+def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-# What opening it says when something else has taken a picture's place: nothing, a file where its
-# folder was, a symbolic link, a folder, a socket or a device.
-NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV}

@@ -1,4 +1,4 @@
-"""Sources: read, delete, move and put back the pictures of an inbox, and never another file."""
+"""Read, delete, move and put back the pictures of an inbox, and never another file."""
 
 import errno
 import os
@@ -11,15 +11,26 @@ from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
 from scissorsd.errors import OverLimitsError, PlaceTakenError, SourceChangedError
 from scissorsd.folders import no_replace
-from scissorsd.folders.holding import held
-from scissorsd.folders.publishing import copy_and_digest, make_folder, stamp_of, sync_folder, take
-from scissorsd.folders.scanning import NO_FILE, NO_INODE, folded, open_plainly, sighting_of
+from scissorsd.folders.holding import hold_on_error
+from scissorsd.folders.publishing import (
+    copy_and_digest,
+    give_name,
+    make_folder,
+    stamp_of,
+    sync_folder,
+)
+from scissorsd.folders.scanning import (
+    NO_INODE,
+    fold_time,
+    open_no_follow,
+    sighting_from_stat,
+)
 
 
 def read_source(root: Path, source: Sighting, *, limit: int) -> bytes:
     """Read a settled picture whole.
 
-    Raises SourceChangedError when it is no longer what was sighted, before or after reading,
+    Raises SourceChangedError when it is no longer what was sighted, before or after reading, and
     OverLimitsError when it is larger than `limit` bytes.
     """
     if source.size > limit:
@@ -27,39 +38,36 @@ def read_source(root: Path, source: Sighting, *, limit: int) -> bytes:
             f"the file has {source.size:,} bytes; the limit is {limit:,}",
             "Raise 'limits: {file: …}' in the configuration, or make the file smaller.",
         )
-    with held(f"read {root / source.path}"):
-        try:
-            file = open(root / source.path, "rb", opener=open_plainly)  # noqa: SIM115 - used below
-        except OSError as error:
-            if error.errno not in NO_FILE:
-                raise
-            raise SourceChangedError(f"{root / source.path} is no longer there") from error
+    with hold_on_error(f"read {root / source.path}"):
+        file = open_no_follow(root / source.path)
+        if file is None:
+            raise SourceChangedError(f"{root / source.path} is no longer there")
         with file:
-            _same(root, source, os.fstat(file.fileno()))
+            _check_same(root, source, os.fstat(file.fileno()))
             data = file.read()
-            _same(root, source, os.fstat(file.fileno()))
+            _check_same(root, source, os.fstat(file.fileno()))
     return data
 
 
 def check_unchanged(root: Path, source: Sighting) -> None:
     """Raise SourceChangedError unless the file at the path is still the one that was sighted."""
-    with held(f"look at {root / source.path}"):
+    with hold_on_error(f"look at {root / source.path}"):
         try:
             status = (root / source.path).lstat()
         except FileNotFoundError as error:
             raise SourceChangedError(f"{root / source.path} was taken away") from error
-        _same(root, source, status)
+        _check_same(root, source, status)
 
 
-def _same(root: Path, source: Sighting, status: os.stat_result) -> None:
-    if sighting_of(source.path, status, inodes=source.inode != NO_INODE) != source:
+def _check_same(root: Path, source: Sighting, status: os.stat_result) -> None:
+    if sighting_from_stat(source.path, status, inodes=source.inode != NO_INODE) != source:
         raise SourceChangedError(f"{root / source.path} has changed since it settled")
 
 
 def delete(root: Path, source: Sighting) -> None:
     """Delete a source, unless it has changed."""
     check_unchanged(root, source)
-    with held(f"delete {root / source.path}"):
+    with hold_on_error(f"delete {root / source.path}"):
         (root / source.path).unlink(missing_ok=True)
         sync_folder((root / source.path).parent)
 
@@ -73,21 +81,22 @@ def move(
     own: Callable[[Path], bool] = lambda _: False,
     staged: Callable[[Stamp], None] = lambda _: None,
 ) -> Stamp:
-    """Move a source to a place at which nothing is, also on another file system.
+    """Move a source to a path at which nothing is; return the stamp of the moved file.
 
-    A move that was interrupted is finished: then `own` tells that the file at the target is the
-    copy that `staged` was told of. Raises PlaceTakenError where it is another's.
+    Onto another file system it is copied: `staged` is called with the stamp of the verified copy
+    before that gets its name. After an interrupted move, `own` tells whether the file at the
+    target is that copy; then the move is finished. Raises PlaceTakenError where it is not.
     """
     origin = root / source.path
-    with held(f"move {origin} to {target}"):
+    with hold_on_error(f"move {origin} to {target}"):
         if not os.path.lexists(origin) and target.exists():
             return stamp_of(target, target.lstat(), b"", None)
     check_unchanged(root, source)
     make_folder(target.parent)
-    with held(f"move {origin} to {target}"):
+    with hold_on_error(f"move {origin} to {target}"):
         try:
-            no_replace.take(origin, target, tag=tag)
-            _put_back_another(origin, target, source)
+            no_replace.rename(origin, target, tag=tag)
+            _undo_if_replaced(origin, target, source)
         except FileExistsError as error:
             if not own(target):
                 raise PlaceTakenError(str(target)) from error
@@ -103,12 +112,12 @@ def move(
         return stamp_of(target, target.lstat(), b"", None)
 
 
-def _put_back_another(origin: Path, target: Path, source: Sighting) -> None:
-    """Put back what was moved, if it took the source's place in the moment before."""
+def _undo_if_replaced(origin: Path, target: Path, source: Sighting) -> None:
+    """Move a file back that is not the source, but replaced it in the moment before."""
     moved = target.lstat()
-    if (moved.st_size, folded(moved.st_mtime_ns)) != source.version:
-        with suppress(FileExistsError):  # and yet another one has: what was moved stays moved
-            no_replace.take(target, origin)
+    if (moved.st_size, fold_time(moved.st_mtime_ns)) != source.version:
+        with suppress(FileExistsError):  # a third file is there: the second stays moved
+            no_replace.rename(target, origin)
         raise SourceChangedError(f"{origin} was replaced while it was moved")
 
 
@@ -119,27 +128,27 @@ def _copy_over(
     with _copy_verified(origin, target, tag=tag) as copy:
         check_unchanged(root, source)
         staged(copy)
-        take(copy, (), tag)
+        give_name(copy, (), tag)
     check_unchanged(root, source)
     failpoints.at("move.copied")
     origin.unlink()
 
 
 def put_back(origin: Path, target: Path) -> None:
-    """Move a file that was set aside back to where it came from.
+    """Move a file that was set aside back to its old path.
 
     Raises PlaceTakenError where something is there.
     """
-    with held(f"move {origin} to {target}"):
+    with hold_on_error(f"move {origin} to {target}"):
         try:
-            no_replace.take(origin, target)
+            no_replace.rename(origin, target)
         except FileExistsError as error:
             raise PlaceTakenError(str(target)) from error
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             with _copy_verified(origin, target, tag="back") as copy:
-                take(copy, (), "back")
+                give_name(copy, (), "back")
             origin.unlink()
 
 

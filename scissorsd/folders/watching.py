@@ -1,8 +1,8 @@
 """Watching an inbox: events are hints, the scan is the truth.
 
-Each inbox has one watching thread, which does everything that touches the inbox (scanning,
-looking at single files, keeping the native watch alive), and only puts values on the daemon's
-queue. A share that hangs, hangs its own thread and nothing else.
+Each inbox has one watching thread. It does everything that touches the inbox: scans, sightings of
+single files, keeping the native watch alive. It only puts values on the daemon's queue, so a share
+that hangs blocks its own thread and nothing else.
 """
 
 import queue
@@ -18,44 +18,45 @@ from scissorsd.folders.messages import (
     Away,
     EventsLost,
     Heard,
-    Looked,
     Message,
     Mode,
     Scanned,
+    Sighted,
     Watched,
 )
 from scissorsd.folders.mounts import Root, keeps_inodes, mount_type, raises_events
 from scissorsd.folders.native_watch import NativeWatch, refused_watch, why_refused
-from scissorsd.folders.scanning import check_listable, is_folder, look, scan
+from scissorsd.folders.scanning import check_listable, is_folder, scan, sight
 from scissorsd.machine import TOO_FEW_THREADS
 from scissorsd.settings import Inbox
 
-# Polling is scanning more often, but never so that more than a tenth of the time goes into it.
-_POLL = 2.0  # seconds
-_SCAN_SHARE = 10  # a scan that took so long is not repeated before ten times that
-# Where events tell of what is new, so many times a scan's CPU time: then an inbox of very many
-# pictures costs no more than a hundredth of a core, with the control loop's part in it.
+# Seconds between two scans without native events: polling is scanning more often.
+_POLL = 2.0
+# When polling, wait 10 × the last scan's duration: no more than a tenth of the time goes into it.
+_POLL_FACTOR = 10
+# With native events, wait 150 × the last scan's CPU time: then an inbox of very many pictures
+# costs no more than a hundredth of a core, the control loop's part included.
 _RESCAN_CPU_FACTOR = 150
-_TRY_EVENTS_AGAIN = 60.0  # seconds of polling before native events are tried anew
-_MAX_REQUESTS = 1000
-_BATCH = 500  # sightings put on the queue at once, at most
-_BATCH_S = 0.1
+_RETRY_EVENTS = 60.0  # seconds of polling before native events are tried again
+_MAX_REQUESTS = 1000  # that wait
+_BATCH = 500  # sightings in one message, at most
+_BATCH_SECONDS = 0.1  # in which they were made, at most
 
 
 class InboxWatcher:
-    """The watching thread of one inbox. Start it once; ask it to look; stop it once."""
+    """The watching thread of one inbox. Start it once, send it requests, stop it once."""
 
     def __init__(self, inbox: Inbox, tell: Callable[[Message], None], root: Root) -> None:
         self.inbox = inbox
-        self.busy_since: float | None = None  # monotonic; touched by every step it takes
-        self.died_of = ""  # the traceback
+        self.root = root
+        self.busy_since: float | None = None  # monotonic; set anew at every step
+        self.died_of = ""  # the traceback of what ended the thread
         self._tell = tell
         self._requests: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._scan_wanted = threading.Event()  # and on the queue: many requests are one
-        self.root = root
+        self._scan_wanted = threading.Event()  # it is among the requests, once
         self._native: NativeWatch | None = None
-        self._refused = ""  # why native events were not to be had
+        self._refused = ""  # why there are no native events
         self._refused_until = 0.0
         self._watched: Watched | None = None
         self._file_system = ""  # its type
@@ -64,16 +65,16 @@ class InboxWatcher:
         self._thread = threading.Thread(target=self._run, name=f"watch {inbox.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin: the native watch first, then the first scan; dead at once where it cannot."""
+        """Start the thread: the native watch first, then the first scan."""
         try:
             self._thread.start()
         except (RuntimeError, MemoryError) as error:
             self.died_of = f"no thread can be started ({error}): {TOO_FEW_THREADS}"
 
     def request(self, paths: Iterable[str]) -> None:
-        """Ask for a look at these paths, if there are any.
+        """Ask for a sighting of each of these paths.
 
-        While a share hangs, requests do not pile up: the scan that follows sees all.
+        While a share hangs, requests do not pile up: the scan that follows finds everything.
         """
         request = tuple(paths)
         if request and self._requests.qsize() < _MAX_REQUESTS:
@@ -103,13 +104,13 @@ class InboxWatcher:
                 self._step()
                 self.busy_since = None
                 self._wait()
-        except Exception:  # noqa: BLE001 - told of by the daemon, which starts another
+        except Exception:  # noqa: BLE001 - the daemon logs it, and starts another thread
             self.died_of = traceback.format_exc()
         finally:
             self._end_native()
 
     def _wait(self) -> None:
-        """Wait for requests until the next scan is due, and grant them."""
+        """Serve requests until the next scan is due."""
         while not self._stopping.is_set():
             left = max(0.0, self._next_scan - time.monotonic())
             try:
@@ -124,7 +125,7 @@ class InboxWatcher:
                 self._next_scan = 0.0
                 return
             self.busy_since = time.monotonic()
-            self._look(request)
+            self._take_sightings(request)
             self.busy_since = None
 
     def _step(self) -> None:
@@ -136,7 +137,7 @@ class InboxWatcher:
         began, worked = time.monotonic(), time.thread_time()
         unseen: list[str] = []
         try:
-            check_listable(self.inbox.path)  # before it is said to be back
+            check_listable(self.inbox.path)  # before it counts as back
             self._file_system = mount_type(self.inbox.path)
             self._keep_watching()
             self._away = ""
@@ -149,7 +150,7 @@ class InboxWatcher:
         seconds = time.monotonic() - began
         self._tell(Scanned(self.inbox.name, count, seconds, len(unseen), "".join(unseen[:1])))
         if self._native is None:
-            pause = min(max(_POLL, seconds * _SCAN_SHARE), self.inbox.rescan)
+            pause = min(max(_POLL, seconds * _POLL_FACTOR), self.inbox.rescan)
         else:
             pause = max(self.inbox.rescan, (time.thread_time() - worked) * _RESCAN_CPU_FACTOR)
         self._next_scan = time.monotonic() + pause
@@ -164,9 +165,9 @@ class InboxWatcher:
         self._next_scan = time.monotonic() + min(_POLL, self.inbox.rescan)
 
     def _scan(self, below: str, unseen: Callable[[str, OSError], None] = lambda _, __: None) -> int:
-        """Tell of every picture in a folder of the inbox; give their number."""
+        """Send sightings of all pictures in a folder of the inbox; return how many there are."""
         inbox = self.inbox
-        found = scan(
+        sightings = scan(
             inbox.path,
             below,
             recursive=inbox.recursive,
@@ -174,50 +175,50 @@ class InboxWatcher:
             inodes=keeps_inodes(self._file_system),
             unseen=unseen,
         )
-        return self._tell_of(found)
+        return self._send(sightings)
 
-    def _look(self, paths: tuple[str, ...]) -> None:
+    def _take_sightings(self, paths: tuple[str, ...]) -> None:
         missing: list[str] = []
         for path in paths:
             try:
-                found = look(self.inbox.path, path, inodes=keeps_inodes(self._file_system))
+                sighting = sight(self.inbox.path, path, inodes=keeps_inodes(self._file_system))
             except OSError:
                 continue  # it is due again
-            if found is not None:
-                self._tell_of([found])
+            if sighting is not None:
+                self._send([sighting])
             elif self.inbox.recursive and is_folder(self.inbox.path / path):
                 self._scan(path)
                 if self._native is not None and refused_watch(self.inbox.path):
-                    self._next_scan = 0.0  # and there it turns to polling
+                    self._next_scan = 0.0  # the scan turns to polling
             else:
                 missing.append(path)
         if missing and self.root.why_away():
             self._next_scan = 0.0  # gone is not empty
             return
-        self._tell(Looked(self.inbox.name, time.monotonic(), (), tuple(missing)))
+        self._tell(Sighted(self.inbox.name, time.monotonic(), (), tuple(missing)))
 
-    def _tell_of(self, sightings: Iterable[Sighting]) -> int:
-        """Pass sightings on, in batches so quick that one moment stands for all of a batch."""
+    def _send(self, sightings: Iterable[Sighting]) -> int:
+        """Send sightings in batches, each of one moment; return how many there are."""
         count = 0
         batch: list[Sighting] = []
         began = 0.0
         for sighting in sightings:
             self.busy_since = now = time.monotonic()
-            if batch and (now - began > _BATCH_S or len(batch) >= _BATCH):
-                self._tell(Looked(self.inbox.name, began, tuple(batch)))
+            if batch and (now - began > _BATCH_SECONDS or len(batch) >= _BATCH):
+                self._tell(Sighted(self.inbox.name, began, tuple(batch)))
                 batch.clear()
             if not batch:
-                began = now  # after the first look of this batch, not before it
+                began = now  # after the first sighting of this batch, not before it
             batch.append(sighting)
             count += 1
         if batch:
-            self._tell(Looked(self.inbox.name, began, tuple(batch)))
+            self._tell(Sighted(self.inbox.name, began, tuple(batch)))
         return count
 
     # --- the native watch --------------------------------------------------------------------
 
     def _keep_watching(self) -> None:
-        """See that a native watch is alive where one makes sense; else say why polling does."""
+        """Keep a native watch alive where one makes sense; tell how the inbox is watched."""
         mode, why = self._mode()
         if mode == "events":
             self._refused = self._why_no_events()
@@ -229,13 +230,13 @@ class InboxWatcher:
         self._watched = watched
 
     def _why_no_events(self) -> str:
-        """Begin the native watch if need be; say why it cannot be had, or nothing."""
+        """Start the native watch if need be; return why it cannot be had, or ""."""
         if self._native is not None and not self._native.works():
             self._end_native()
         if self._native is None:
             if self._refused and time.monotonic() < self._refused_until:
                 return self._refused
-            self._refused_until = time.monotonic() + _TRY_EVENTS_AGAIN
+            self._refused_until = time.monotonic() + _RETRY_EVENTS
             try:
                 self._native = NativeWatch(self.inbox, self._hear, self._lost)
             except OSError as error:
@@ -245,12 +246,12 @@ class InboxWatcher:
         refused = refused_watch(self.inbox.path) if self.inbox.recursive else None
         if refused is None:
             return ""
-        self._end_native()  # watchdog passes over the folders that it may not watch
-        self._refused_until = time.monotonic() + _TRY_EVENTS_AGAIN
+        self._end_native()  # watchdog silently leaves out folders that it may not watch
+        self._refused_until = time.monotonic() + _RETRY_EVENTS
         return why_refused(refused)
 
     def _still_watches(self) -> bool:
-        """Whether events still come from the folder that is there: one that goes raises none."""
+        """Whether events still come from the folder that is there; its removal raises none."""
         self.busy_since = time.monotonic()
         try:
             return self._native is None or self._native.works()
@@ -265,7 +266,7 @@ class InboxWatcher:
             self._native = None
 
     def _lost(self, why: str) -> None:
-        """Hear that events were lost; called on watchdog's threads."""
+        """Note that events were lost; called on watchdog's threads."""
         if not self._scan_wanted.is_set():
             self._tell(EventsLost(self.inbox.name, why))
             self.scan_soon()
@@ -279,7 +280,7 @@ class InboxWatcher:
         return "polling", f"{self._file_system} raises no events for what others write"
 
     def _hear(self, path: str, *, is_folder: bool) -> None:
-        """Take an event; called on watchdog's thread, so it must not do anything else."""
+        """Take an event; called on watchdog's thread, so it must not touch the inbox."""
         try:
             relative = str(Path(path).relative_to(self.inbox.path))
         except ValueError:

@@ -20,7 +20,7 @@ from scissorsd.daemon import pipeline
 from scissorsd.daemon.memory import MemoryCeiling
 from scissorsd.daemon.pipeline import Bench, Done, Task
 from scissorsd.folders import mounts, scanning
-from scissorsd.folders.messages import Looked, Message
+from scissorsd.folders.messages import Message, Sighted
 from scissorsd.folders.watching import InboxWatcher
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.records.journal import Journal
@@ -132,7 +132,7 @@ def job(tmp_path: Path, *outputs: dict[str, object]) -> tuple[Task, Bench]:
     """Put a picture into an inbox, and give all that it takes to cut it."""
     inbox = shop(tmp_path, *outputs)
     (inbox.path / "a.jpg").write_bytes(photograph())
-    source = scanning.look(inbox.path, "a.jpg")
+    source = scanning.sight(inbox.path, "a.jpg")
     assert source is not None
     bench = Bench(
         journal=Journal(tmp_path),
@@ -192,7 +192,7 @@ def test_a_scan_looks_once(tmp_path: Path) -> None:
     watching = watcher(inbox, told)
     counted = calls(lambda: watching._scan(""))
     assert {name: counted[name] for name in LOOKS if counted[name]} == {"stat": MANY, "scandir": 5}
-    assert sum(len(message.sightings) for message in told if isinstance(message, Looked)) == MANY
+    assert sum(len(message.sightings) for message in told if isinstance(message, Sighted)) == MANY
 
 
 def test_an_event_costs_one_look(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_an_event_costs_one_look(tmp_path: Path) -> None:
     inbox = shop(tmp_path)
     (inbox.path / "a.jpg").write_bytes(b"x")
     watching = watcher(inbox, [])
-    counted = calls(lambda: watching._look(("a.jpg",)))
+    counted = calls(lambda: watching._take_sightings(("a.jpg",)))
     assert sum(counted[name] for name in LOOKS) == 1, counted
 
 

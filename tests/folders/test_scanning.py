@@ -33,7 +33,7 @@ def seen(root: Path, *, recursive: bool = True, ignore: tuple[str, ...] = ()) ->
 
 def sighted(root: Path, path: str) -> Sighting:
     """Look at a file that must be there."""
-    sighting = scanning.look(root, path)
+    sighting = scanning.sight(root, path)
     assert sighting is not None
     return sighting
 
@@ -43,7 +43,7 @@ def test_a_file_that_gets_another_number(inbox: Path, *, inodes: bool) -> None:
     """The same size and time under another inode is another file, but where none is kept."""
     picture = inbox / "a.jpg"
     picture.write_bytes(b"1234")
-    first = scanning.look(inbox, "a.jpg", inodes=inodes)
+    first = scanning.sight(inbox, "a.jpg", inodes=inodes)
     assert first is not None
     assert [first] == list(scanning.scan(inbox, recursive=True, ignore=(), inodes=inodes))
     twin = inbox / "twin"
@@ -83,7 +83,7 @@ def test_sighting_tells_what_lstat_tells(inbox: Path) -> None:
     status = put(inbox / "a.jpg", b"12345").stat()
     (sighting,) = scanning.scan(inbox, recursive=True, ignore=())
     assert sighting == Sighting("a.jpg", 5, status.st_mtime_ns, status.st_ino, status.st_dev)
-    assert sighting == scanning.look(inbox, "a.jpg")
+    assert sighting == scanning.sight(inbox, "a.jpg")
 
 
 def test_links_are_not_followed(inbox: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_links_are_not_followed(inbox: Path, tmp_path: Path) -> None:
     (inbox / "loop").symlink_to(inbox)
     (inbox / "dangling.jpg").symlink_to(inbox / "nothing")
     assert seen(inbox) == []
-    assert scanning.look(inbox, "link.jpg") is None
+    assert scanning.sight(inbox, "link.jpg") is None
     assert not scanning.is_folder(inbox / "linked")
 
 
@@ -105,8 +105,8 @@ def test_special_files_are_passed_over(inbox: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(inbox / "socket.jpg"))
         assert seen(inbox) == []
-        assert scanning.look(inbox, "pipe.jpg") is None
-        assert scanning.look(inbox, "folder.jpg") is None
+        assert scanning.sight(inbox, "pipe.jpg") is None
+        assert scanning.sight(inbox, "folder.jpg") is None
     assert scanning.is_folder(inbox / "folder.jpg")
 
 

@@ -42,7 +42,7 @@ def put(path: Path, content: bytes = b"a picture") -> Path:
 
 def sighted(root: Path, path: str) -> Sighting:
     """Look at a file that must be there."""
-    sighting = scanning.look(root, path)
+    sighting = scanning.sight(root, path)
     assert sighting is not None
     return sighting
 

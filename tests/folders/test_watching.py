@@ -10,7 +10,7 @@ import pytest
 from watchdog.observers.api import BaseObserver
 
 from scissorsd.folders import native_watch, watching
-from scissorsd.folders.messages import Away, Heard, Looked, Message, Scanned, Watched
+from scissorsd.folders.messages import Away, Heard, Message, Scanned, Sighted, Watched
 from scissorsd.folders.mounts import Root
 from scissorsd.folders.watching import InboxWatcher
 from scissorsd.settings import Inbox
@@ -87,11 +87,11 @@ class Watch:
 
     def saw(self, path: str) -> None:
         """Wait for a look that found a picture."""
-        self._until(lambda m: isinstance(m, Looked) and path in [s.path for s in m.sightings])
+        self._until(lambda m: isinstance(m, Sighted) and path in [s.path for s in m.sightings])
 
     def missed(self, path: str) -> None:
         """Wait for a look that found no picture at a path."""
-        self._until(lambda m: isinstance(m, Looked) and path in m.missing)
+        self._until(lambda m: isinstance(m, Sighted) and path in m.missing)
 
     def paths_heard(self) -> set[str]:
         """Return every path of which an event has told so far."""
@@ -153,7 +153,7 @@ def test_watch_begins_before_the_first_scan(inbox: Path, begin: Begin) -> None:
     put(inbox / "one" / "a.jpg")
     watch = begin()
     kinds = [type(message) for message in watch.told]
-    assert kinds == [Watched, Looked, Scanned]
+    assert kinds == [Watched, Sighted, Scanned]
     assert watch.told[0] == Watched("shop", "events", "as configured")
     assert isinstance(watch.told[2], Scanned)
     assert watch.told[2].pictures == 1
@@ -208,7 +208,9 @@ def test_folders_made_one_in_the_other(inbox: Path, begin: Begin) -> None:
     watch._until(
         lambda m: (
             (isinstance(m, Heard) and m.path == "one/two/three/a.jpg")
-            or (isinstance(m, Looked) and any(s.path == "one/two/three/a.jpg" for s in m.sightings))
+            or (
+                isinstance(m, Sighted) and any(s.path == "one/two/three/a.jpg" for s in m.sightings)
+            )
         )
     )
 
@@ -254,7 +256,7 @@ def test_only_the_inbox_itself(inbox: Path, begin: Begin) -> None:
     put(inbox / "d.jpg")
     watch.heard("d.jpg")
     assert watch.paths_heard() == {"d.jpg"}
-    assert not [m for m in watch.told if isinstance(m, Looked) and m.sightings]
+    assert not [m for m in watch.told if isinstance(m, Sighted) and m.sightings]
 
 
 def test_names_that_are_not_utf8_do_not_deafen(inbox: Path, begin: Begin) -> None:
@@ -293,7 +295,7 @@ def test_looks_on_demand(inbox: Path, begin: Begin) -> None:
     watch.saw("a.txt")
     watch.saw("one/b.jpg")
     watch.missed("nothing.jpg")
-    assert isinstance(watch.told[-1], Looked)
+    assert isinstance(watch.told[-1], Sighted)
     assert watch.told[-1].missing == ("link.jpg", "nothing.jpg")
 
 
@@ -349,7 +351,7 @@ def test_numbers_that_are_not_kept(
     monkeypatch.setattr(watching, "mount_type", lambda _: file_system)
     put(inbox / "a.jpg")
     watch = begin(watch="auto")
-    (seen,) = (m.sightings for m in watch.told if isinstance(m, Looked) and m.sightings)
+    (seen,) = (m.sightings for m in watch.told if isinstance(m, Sighted) and m.sightings)
     assert (seen[0].inode == 0) == (file_system == "vfat")
 
 
