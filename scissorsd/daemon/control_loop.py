@@ -21,7 +21,7 @@ from scissorsd.daemon import job_log, oom, standstill, starting, status_report
 from scissorsd.daemon.folder_layout import Barred, LayoutCheck
 from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.inboxes import Inboxes
-from scissorsd.daemon.pipeline import Bench, Changed, Done, Ended, Failed
+from scissorsd.daemon.outcomes import Bench, Changed, Done, Ended, Failed
 from scissorsd.daemon.signals import Signals
 from scissorsd.daemon.supervision import tell_of_death
 from scissorsd.daemon.systemd import notify, watchdog_pause

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from scissorsd import failpoints
 from scissorsd.core.settling import Sighting
-from scissorsd.daemon.pipeline import Held
+from scissorsd.daemon.outcomes import Held
 
 # Seconds; the pauses double from the first to the longest.
 FIRST_PAUSE = failpoints.seconds("FIRST_PAUSE", 2.0)

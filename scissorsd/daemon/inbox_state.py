@@ -12,7 +12,7 @@ from scissorsd import failpoints
 from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
 from scissorsd.daemon.holds import FIRST_PAUSE, Holds
-from scissorsd.daemon.pipeline import Changed, Held, LeftAlone, Outcome, Task
+from scissorsd.daemon.outcomes import Changed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import JournalError
 from scissorsd.folders.messages import Away, Scanned, Watched
 from scissorsd.folders.mounts import Root

@@ -8,7 +8,7 @@ import structlog
 
 from scissorsd.daemon.folder_layout import LayoutCheck
 from scissorsd.daemon.inbox_state import InboxState
-from scissorsd.daemon.pipeline import Task
+from scissorsd.daemon.outcomes import Task
 from scissorsd.daemon.supervision import Watchers, run_with_limit
 from scissorsd.folders import real_paths
 from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched

@@ -3,7 +3,7 @@
 import structlog
 
 from scissorsd.daemon.inbox_state import TELL_AGAIN
-from scissorsd.daemon.pipeline import Changed, Done, Ended, Failed, LeftAlone, Outcome, Task
+from scissorsd.daemon.outcomes import Changed, Done, Ended, Failed, LeftAlone, Outcome, Task
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimit
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import structlog
 
 from scissorsd.core.catalogue import Model
-from scissorsd.daemon import oom, pipeline
-from scissorsd.daemon.memory import MemoryCeiling, in_mb
+from scissorsd.daemon import oom, recovery
+from scissorsd.daemon.memory import MemoryBudget, in_mb
 from scissorsd.daemon.supervision import run_with_limit
 from scissorsd.errors import JournalDamagedError, ScissorsError
 from scissorsd.inference.sessions import Sessions
@@ -46,9 +46,9 @@ def blame_last_run(state: Path, opened: Journal, kills: oom.KillRecord) -> None:
             what=f"the kernel ended the last run for want of memory, while it was {starved}",
             advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
         )
-        opened.blame(pipeline.CRASH - 1, journal.STARVED)
+        opened.blame(recovery.CRASH - 1, journal.STARVED)
     else:
-        opened.blame(pipeline.CRASH - 1 if crashed else 0)
+        opened.blame(recovery.CRASH - 1 if crashed else 0)
 
 
 def sweep_temporaries(opened: Journal) -> None:
@@ -58,7 +58,7 @@ def sweep_temporaries(opened: Journal) -> None:
     def sweep() -> None:
         for job_id, folders in interrupted:
             with suppress(ScissorsError):  # its next worker sweeps, too, or says why not
-                pipeline.sweep(opened, job_id, folders)
+                recovery.sweep(opened, job_id, folders)
 
     run_with_limit(sweep, "clear up", SWEEP_LIMIT)
 
@@ -80,10 +80,10 @@ def open_sessions(config: Config, catalogue: Mapping[str, Model], progress: Prog
     return sessions
 
 
-def memory_ceiling(wanted: int) -> MemoryCeiling:
+def memory_ceiling(wanted: int) -> MemoryBudget:
     """Return the ceiling for pictures: `wanted` bytes, within what the networks leave."""
     bounds = memory_bounds()
-    ceiling = MemoryCeiling(wanted, bounds)
+    ceiling = MemoryBudget(wanted, bounds)
     if ceiling.ceiling < wanted:
         tightest = bounds[0]
         log.info(

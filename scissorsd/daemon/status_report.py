@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from scissorsd import failpoints
 from scissorsd.daemon.inbox_state import InboxState
-from scissorsd.daemon.pipeline import Task
+from scissorsd.daemon.outcomes import Task
 from scissorsd.folders.watching import InboxWatcher
 from scissorsd.inference.sessions import Sessions
 from scissorsd.records.status_file import InboxStanding, ProviderStanding, kinds_of_held

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from scissorsd.daemon.pipeline import Done, Failed, Outcome, Task
+from scissorsd.daemon.outcomes import Done, Failed, Outcome, Task
 
 
 @dataclass(slots=True)

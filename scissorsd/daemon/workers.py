@@ -6,9 +6,9 @@ from time import monotonic
 
 from scissorsd import failpoints
 from scissorsd.core.eta import Pace
-from scissorsd.daemon import pipeline
+from scissorsd.daemon import outcomes, pipeline
 from scissorsd.daemon.inbox_state import InboxState
-from scissorsd.daemon.pipeline import Bench, Ended, Held, Task
+from scissorsd.daemon.outcomes import Bench, Ended, Held, Task
 from scissorsd.machine import TOO_FEW_THREADS
 
 # Seconds in one job before its worker no longer counts as busy.
@@ -72,7 +72,7 @@ class Workers:
         try:
             outcome = pipeline.process(task, bench)
         except MemoryError:  # before there was a job
-            outcome = pipeline.SHORT_OF_MEMORY
+            outcome = outcomes.SHORT_OF_MEMORY
         except Exception as error:  # noqa: BLE001 - every task ends in an outcome
             outcome = Held(f"something unforeseen went wrong: {type(error).__name__}: {error}")
         self._tell(Ended(task, outcome, monotonic() - began, began - task.settled_at))
