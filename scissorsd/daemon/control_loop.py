@@ -26,7 +26,7 @@ from scissorsd.daemon.signals import Signals
 from scissorsd.daemon.supervision import tell_of_death
 from scissorsd.daemon.systemd import notify, watchdog_pause
 from scissorsd.daemon.totals import Totals
-from scissorsd.daemon.workers import Workers
+from scissorsd.daemon.workers import WorkerPool
 from scissorsd.errors import (
     EXIT_OK,
     EXIT_SOME_FAILED,
@@ -85,7 +85,7 @@ class Daemon:
         self._queue: queue.SimpleQueue[Message | Barred | Ended | None] = queue.SimpleQueue()
         # None only wakes the loop; a SimpleQueue takes it within a signal handler too.
         self._signals = Signals(lambda: self._queue.put(None))
-        self._workers = Workers(self._queue.put, self.pace, _worker_count(config))
+        self._workers = WorkerPool(self._queue.put, self.pace, _worker_count(config))
         self._layout = LayoutCheck(self._queue.put)
         self._job_lines = job_log.JobLines()
         self._status_warnings = RateLimit(1, TELL_AGAIN)
