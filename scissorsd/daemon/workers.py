@@ -16,7 +16,7 @@ STUCK = failpoints.seconds("STUCK", 10.0)
 
 
 class WorkerPool:
-    """The workers, and the pictures that they have in hand. Only the control loop calls these methods."""
+    """The workers and their tasks. Only the control loop calls these methods."""
 
     def __init__(self, tell: Callable[[Ended], None], pace: Pace, count: int) -> None:
         self.count = count  # of pictures in hand at once, but for those that are stuck

@@ -180,7 +180,7 @@ def watcher(inbox: Inbox, told: list[Message]) -> InboxWatcher:
     return InboxWatcher(inbox, told.append, mounts.Root(inbox.path))
 
 
-def test_a_scan_looks_once(tmp_path: Path) -> None:
+def test_a_scan_takes_one_sighting_each(tmp_path: Path) -> None:
     """A scan lists each folder once and looks at each picture once, and at nothing else."""
     inbox = shop(tmp_path)
     for number in range(MANY):
@@ -195,7 +195,7 @@ def test_a_scan_looks_once(tmp_path: Path) -> None:
     assert sum(len(message.sightings) for message in told if isinstance(message, Sighted)) == MANY
 
 
-def test_an_event_costs_one_look(tmp_path: Path) -> None:
+def test_an_event_costs_one_sighting(tmp_path: Path) -> None:
     """What an event tells of is looked at once; nothing is listed."""
     inbox = shop(tmp_path)
     (inbox.path / "a.jpg").write_bytes(b"x")

@@ -126,10 +126,10 @@ class InboxMachine(RuleBasedStateMachine):
     def take_due_sightings(self) -> None:
         """Look at what is due."""
         for path in self.state.settler.due(self.now):
-            self.look(path)
+            self.sight(path)
 
-    def look(self, path: str) -> None:
-        """Look at one path and tell the state."""
+    def sight(self, path: str) -> None:
+        """Take a sighting of one path and tell the state."""
         if path in self.world:
             self.state.consider(self.world[path], self.now)
         else:
@@ -217,7 +217,7 @@ class InboxMachine(RuleBasedStateMachine):
         if self.world.get(path) != task.source:
             self.journal.withdraw(self.inbox.path, hand.job)
             self._put_down(hand, Changed("replaced"))
-            self.look(path)
+            self.sight(path)
             return
         assert task.source.version not in self.cuts[path], "its outputs come out twice"
         self.cuts[path].add(task.source.version)
@@ -246,7 +246,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.journal.finish(self.inbox.path, hand.job)
         self._put_down(hand, Done() if unchanged else Changed("replaced"))
         if not unchanged:
-            self.look(path)
+            self.sight(path)
 
     @precondition(lambda self: self.hands)
     @rule(choice=choices)
