@@ -217,7 +217,7 @@ PICTURES = 100
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_two_hundred_kills(place: Workplace) -> None:
     """Killed 200 times at random moments, 100 pictures come out exactly once and none fails."""
     chance = random.Random(200)  # noqa: S311 - to be repeatable, not secret

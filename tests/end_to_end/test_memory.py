@@ -30,7 +30,7 @@ def with_memory(place: Workplace, memory: str, workers: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_forty_large_pictures_at_once(place: Workplace) -> None:
     """Forty pictures of 50 megapixels dropped at once come out under the ceiling on memory."""
     outputs = [{"kind": "cutout"}, {"kind": "mask"}]
@@ -53,7 +53,7 @@ def test_forty_large_pictures_at_once(place: Workplace) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_large_files_at_once(place: Workplace) -> None:
     """Files of 150 MB are not all read while they wait: what is read counts under the ceiling."""
     with_memory(place, "1200MiB", workers=12)
@@ -70,7 +70,7 @@ def test_large_files_at_once(place: Workplace) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_a_picture_larger_than_the_ceiling(place: Workplace) -> None:
     """A picture that alone is more than the ceiling comes out, and others wait their turn."""
     with_memory(place, "256MiB", workers=4)
