@@ -454,7 +454,7 @@ def status(config: Path | None, state: Path | None, *, as_json: bool) -> int:
     """
     import json
 
-    from scissorsd.commands import why as answers
+    from scissorsd.commands import status as answers
     from scissorsd.commands.console import show_states, show_status
     from scissorsd.records import state_folders
 
@@ -498,7 +498,7 @@ def why(path: Path, config: Path | None, state: Path | None) -> int:
 @_state
 def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, failed: bool) -> int:
     """Take failed pictures again."""
-    from scissorsd.commands import why as answers
+    from scissorsd.commands import retry as answers
     from scissorsd.records import lock, state_folders
 
     if failed == bool(paths):
@@ -707,11 +707,12 @@ def install_service(
     ~/.config/scissorsd/scissorsd.yaml, unless -c names another.
     """
     from scissorsd.service import install as services
+    from scissorsd.service import target, unit_for_config
 
-    place = services.Place(personal=user, root=root.absolute())
+    place = target.Target(personal=user, root=root.absolute())
     if dry_run:
-        click.echo(services.unit_text(place, config), nl=False)
-        for sentence in services.folders_to_make(place, config) if make_folders else ():
+        click.echo(unit_for_config.unit_text(place, config), nl=False)
+        for sentence in unit_for_config.folders_to_make(place, config) if make_folders else ():
             click.echo(sentence, err=True)  # standard output is the unit
         return EXIT_OK
     for sentence in services.install(place, config, make_folders=make_folders):
@@ -725,8 +726,9 @@ def install_service(
 def uninstall_service(root: Path, *, user: bool) -> int:
     """Stop the service and take away what `install` wrote; configuration and pictures stay."""
     from scissorsd.service import install as services
+    from scissorsd.service import target
 
-    for sentence in services.uninstall(services.Place(personal=user, root=root.absolute())):
+    for sentence in services.uninstall(target.Target(personal=user, root=root.absolute())):
         click.echo(sentence)
     return EXIT_OK
 

@@ -42,7 +42,7 @@ HOMES = MappingProxyType(
         "click": {"cli"},
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {"cli", "commands.console", "commands.progress"},
-        "PIL": {"core", "config", "pictures", "api", "commands.sheet"},
+        "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from scissorsd.commands.doctor import Finding
 from scissorsd.folders import mounts, publishing
-from scissorsd.service import accounts, trials
+from scissorsd.service import access_trials, accounts
+from scissorsd.service.access_trials import Doing, Refused, Trial
 from scissorsd.service.accounts import User, user_name
-from scissorsd.service.trials import Doing, Refused, Trial
 from scissorsd.settings import Config, Inbox
 
 _Look = Callable[[str, Path, Trial], Iterator[Finding]]
@@ -51,7 +51,9 @@ def examine(config: Config, file: Path | None = None) -> Iterator[Finding]:
     daemon = accounts.of_daemon(config.state)
     if daemon is not None and daemon.uid != user.uid:
         able: list[bool] = []
-        if trials.apart(daemon, lambda: able.append(accounts.become(daemon))) and able == [True]:
+        if access_trials.apart(daemon, lambda: able.append(accounts.become(daemon))) and able == [
+            True
+        ]:
             user = daemon
             yield Finding("ok", f"the folders are tried as {user.name}, as whom the daemon works")
         else:
@@ -82,14 +84,14 @@ def _examined(name: str, path: Path, user: User, look: _Look) -> Iterator[Findin
     """Look at one folder and all that is in it, but not for ever."""
     trial = Trial(user, path)
     found: list[Finding] = []
-    if trials.apart(user, lambda: found.extend(look(name, path, trial))):
+    if access_trials.apart(user, lambda: found.extend(look(name, path, trial))):
         yield from found
         return
     yield from tuple(found)
     yield from _refusals(name, trial, "")
     yield Finding(
         "bad",
-        f"{name}: {trial.at} has not answered for {trials.LIMIT:.0f} s",
+        f"{name}: {trial.at} has not answered for {access_trials.LIMIT:.0f} s",
         "Look at its share or disk; what else is in it was not tried.",
     )
 
@@ -104,14 +106,14 @@ def _state(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
             "bad", f"the state folder is on {kind}", "Set 'state:' to a folder on a local disk."
         )
     if (yield from _is_there(name, path, trial)):
-        trials.try_to_write(path, trial)
-        trials.try_own_files(path, trial)
+        access_trials.try_to_write(path, trial)
+        access_trials.try_own_files(path, trial)
         yield from _came_of(name, path, trial)
 
 
 def _outbox(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
     if (yield from _is_there(name, path, trial)):
-        trials.try_outbox(path, trial)
+        access_trials.try_outbox(path, trial)
         yield from _came_of(name, path, trial)
 
 
@@ -125,7 +127,7 @@ def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, b
         yield Finding("bad", what, "Move it away, or choose another folder.")
     elif nearest == path:
         return True
-    elif trials.try_to_write(nearest, trial):
+    elif access_trials.try_to_write(nearest, trial):
         yield Finding("ok", f"{name}: {path} (will be made)")
     else:
         why = trial.refused[0].why if trial.refused else "it has just gone"
@@ -138,7 +140,7 @@ def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, b
 def _is_shut(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bool]:
     """Tell of a folder above that lets nobody through to this one; give whether there is one."""
     for folder in reversed(path.parents):
-        if folder.is_dir() and not trials.try_to_pass(folder, trial):
+        if folder.is_dir() and not access_trials.try_to_pass(folder, trial):
             yield from _refusals(name, trial, mounts.mount_type(folder))
             return True
     return False
@@ -161,7 +163,7 @@ def _inbox(inbox: Inbox, name: str, path: Path, trial: Trial) -> Iterator[Findin
             f"{name}: {kind} raises no events for what other machines write",
             "Set 'watch: polling' or 'watch: auto'.",
         )
-    trials.try_inbox(inbox, trial)
+    access_trials.try_inbox(inbox, trial)
     yield from _came_of(name, path, trial)
 
 

@@ -1,0 +1,112 @@
+"""The command `retry`: failed pictures are taken again."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from scissorsd.commands.lookup import (
+    as_journalled,
+    find_in_inbox,
+    inbox_unavailable_reason,
+    missing_outputs,
+    open_journal,
+    path_in_outbox,
+)
+from scissorsd.daemon.pipeline import is_reason_for
+from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
+from scissorsd.folders import publishing
+from scissorsd.plain_text import one_line, plain
+from scissorsd.records import lock
+from scissorsd.records.journal import FILE, Entry, Journal
+from scissorsd.records.state_folders import State
+
+
+def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]:
+    """Take failed pictures again; one sentence for each. Raises UsageError where it cannot be."""
+    if not (state.folder / FILE).exists():
+        raise UsageError(f"nothing was ever cut on the state folder {state.folder}")
+    journal = Journal(state.folder)
+    try:
+        state = as_journalled(state, journal)
+        entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
+        for entry in entries:
+            try:
+                _check_inbox(state, entry)
+                yield plain(_again(journal, entry))
+            except ScissorsError as error:
+                if not failed:
+                    raise
+                yield plain(one_line(str(error)))  # the others are taken all the same
+    finally:
+        journal.close()
+
+
+def where_failed(states: Sequence[State], path: Path) -> State:
+    """Return the state in which a picture failed, of those that know its folder; else the first."""
+    for state in states:
+        journal = open_journal(state)
+        if journal is not None:
+            with suppress(UsageError):
+                _failed(as_journalled(state, journal), journal, path)
+                return state
+    return states[0]
+
+
+def _failed(state: State, journal: Journal, path: Path) -> Entry:
+    place = find_in_inbox(state, journal, path)
+    if place is None:
+        found = journal.of_output(path_in_outbox(state, path))
+    else:
+        found = journal.of_source(place[0].path, place[1])
+    entry = next((e for e in found if e.state == "failed" or _lacks_outputs(e)), None)
+    waiting = next((entry for entry in found if entry.state in {"held", "published"}), None)
+    if entry is None and waiting is not None:
+        how = "without being asked" if lock.is_running(state.folder) else "when scissorsd runs"
+        raise UsageError(
+            f"{path} did not fail: it is held, and tried again {how}",
+            one_line(waiting.reason),
+        )
+    if entry is None:
+        raise UsageError(
+            f"{path} is not a picture that failed, or whose outputs are gone",
+            f"Ask 'scissorsd why {path}' how it stands.",
+        )
+    return entry
+
+
+def _lacks_outputs(entry: Entry) -> bool:
+    """Whether it was cut, and what came of it is no longer all there."""
+    return entry.state == "done" and bool(missing_outputs(entry))
+
+
+def _check_inbox(state: State, entry: Entry) -> None:
+    """Raise UsageError unless the inbox is there; else a file could go where a mount hides it."""
+    inbox = next((i for i in state.config.inboxes if str(i.path) == entry.inbox), None)
+    if inbox is None:
+        return
+    hindrance = inbox_unavailable_reason(state, inbox)
+    if not hindrance:
+        away = publishing.Root(inbox.path, require_mount=inbox.require_mount).why_away()
+        hindrance = f"The inbox {inbox.name!r} is away: {away}." if away else ""
+    if hindrance:
+        raise UsageError(f"{entry.source} cannot be taken again now", hindrance)
+
+
+def _again(journal: Journal, entry: Entry) -> str:
+    aside = entry.set_aside if entry.state == "failed" else ("", *filter(None, [entry.moved_to]))
+    note, *sources = (Path(path) for path in aside or ("",))
+    source = Path(entry.source)
+    if sources and publishing.exists(sources[0]):
+        try:
+            publishing.make_folder(source.parent)
+            publishing.put_back(sources[0], source)
+        except PlaceTakenError as error:
+            raise UsageError(
+                f"{source} cannot be put back: a file of that name is there"
+            ) from error
+    elif not source.exists():
+        return f"{source} is no longer there; nothing to take again."
+    if note.name and is_reason_for(source, note):
+        publishing.remove(note)
+    journal.ask_again(entry.id)
+    return f"{source} will be taken again."
