@@ -20,8 +20,7 @@ from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.in_memory import from_array, from_pillow
-
-MAX_PIXELS = 250_000_000
+from scissorsd.settings import MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import logging
-import os
 import sys
 from functools import cache
 from typing import Any, TextIO
@@ -51,35 +50,13 @@ def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     }
 
 
-# sd-daemon(3): the priority that a line for the journal begins with.
-_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
-
-
-def _goes_to_the_journal() -> bool:
-    """Whether systemd's journal reads what is written to standard error (systemd.exec(5))."""
-    try:
-        status = os.fstat(sys.stderr.fileno())
-    except (AttributeError, OSError, ValueError):  # there is none, or it is no file
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
-
-
 def _with_priority(render: Processor) -> Processor:
     """Let `journalctl -p warning` find a line; the journal takes the mark off again."""
 
     def marked(logger: WrappedLogger, level: str, event: EventDict) -> str:
-        return f"{_mark(level)}{render(logger, level, event)!s}"
+        return f"{streams.priority_mark(level)}{render(logger, level, event)!s}"
 
     return marked
-
-
-def complaint(line: str) -> str:
-    """Return a line for a person as standard error takes it: marked as an error in the journal."""
-    return f"{_mark('error') if _goes_to_the_journal() else ''}{line}"
-
-
-def _mark(level: str) -> str:
-    return f"<{_PRIORITIES.get(level, 6)}>"
 
 
 _IOLBF = 1  # <stdio.h>: what is written comes out when its line ends
@@ -87,7 +64,7 @@ _LINE = 4096  # bytes; a longer one comes out in pieces
 
 
 @cache
-def take_whole_lines_from_libraries() -> None:
+def line_buffer_c_stderr() -> None:
     """Let C libraries write to standard error by lines: libtiff complains in pieces of one.
 
     Between two pieces a line of ours could come, and its reader take neither. It is for programs:
@@ -143,7 +120,7 @@ def _settings(*, debug: bool, quiet: bool) -> dict[str, Any]:
             ),
             _printable,
             _plain if terminal else structlog.processors.format_exc_info,
-            _with_priority(renderer) if _goes_to_the_journal() else renderer,
+            _with_priority(renderer) if streams.goes_to_the_journal() else renderer,
         ],
         "wrapper_class": structlog.make_filtering_bound_logger(level),
     }

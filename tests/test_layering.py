@@ -25,7 +25,8 @@ FLOORS = (
     {"api", "config"},
     {"records"},
     {"daemon", "service"},
-    {"commands"},
+    {"commands", "cli_options"},
+    {"cli_models", "cli_service"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
 )
@@ -39,9 +40,9 @@ HOMES = MappingProxyType(
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino"},
-        "click": {"cli"},
+        "click": {"cli", "cli_models", "cli_options", "cli_service", "commands"},
         "isal": {"pictures.png", "pictures.tiff"},
-        "rich": {"cli", "commands.console", "commands.progress"},
+        "rich": {"commands.console", "commands.progress", "commands.status_table"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )

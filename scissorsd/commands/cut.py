@@ -1,22 +1,65 @@
 """`cut`: pictures cut at once, without a daemon."""
 
 import shlex
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from scissorsd import plain_text
-from scissorsd.api import (
-    MAX_PIXELS,
-    read_picture,
-)
+from scissorsd.api import read_picture
+from scissorsd.commands.messages import complain, in_words
+from scissorsd.commands.progress import Bars
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output
-from scissorsd.errors import PictureError, PlaceTakenError, ScissorsError, UsageError
+from scissorsd.errors import (
+    EXIT_FAILURE,
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    EXIT_STOPPED,
+    PictureError,
+    PlaceTakenError,
+    ScissorsError,
+    UsageError,
+)
 from scissorsd.folders import publishing
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
+from scissorsd.settings import MAX_PIXELS
+
+
+def cut(pictures: Sequence[Path], **options: Any) -> int:  # noqa: ANN401 - as click has them
+    """Cut each picture, say what came of it, and return the exit code."""
+    _refuse_streams(*pictures, options["out"])
+    failures = done = 0
+    try:
+        with Bars() as bars:
+            for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
+                done += 1
+                if isinstance(outcome, ScissorsError):
+                    failures += 1
+                    complain(f"{picture}: {in_words(outcome)}")
+                else:
+                    click.echo("\n".join(outcome))
+    except KeyboardInterrupt:
+        not_cut = f", {failures} not" if failures else ""
+        complain(f"stopped: {done - failures} cut{not_cut}, {len(pictures) - done} left")
+        return EXIT_STOPPED + signal.SIGINT
+    if not failures:
+        return EXIT_OK
+    return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED
+
+
+def _refuse_streams(*paths: Path | None) -> None:
+    for path in paths:
+        if path == Path("-") and not path.exists():
+            raise UsageError(
+                "'-' is not taken for standard input or output",
+                "Name files; in Python, scissorsd.cut_out takes the bytes of one.",
+            )
 
 
 def cut_all(
@@ -31,7 +74,7 @@ def cut_all(
     models: Path | None,
     fetching: weights.Progress,
 ) -> Iterator[tuple[Path, list[str] | ScissorsError]]:
-    """Cut each picture; give it with the paths that were written, or with what went wrong."""
+    """Cut each picture; yield it with the paths that were written, or with what went wrong."""
     if model not in CATALOGUE:
         raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
     outputs = [

@@ -16,32 +16,50 @@ from scissorsd.daemon.pipeline import is_reason_for
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import publishing
 from scissorsd.plain_text import one_line, plain
-from scissorsd.records import lock
+from scissorsd.records import lock, state_folders
 from scissorsd.records.journal import FILE, Entry, Journal
 from scissorsd.records.state_folders import State
 
 
-def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]:
-    """Take failed pictures again; one sentence for each. Raises UsageError where it cannot be."""
+def retry(paths: Sequence[Path], config: Path | None, state: Path | None) -> Iterator[str]:
+    """Take these pictures again or, without paths, all that failed; yield a sentence for each.
+
+    Raises UsageError where a picture that is named cannot be taken again.
+    """
+    if paths:
+        chosen = _where_failed(state_folders.about(paths[0], config, state), paths[0])
+    else:
+        chosen = state_folders.find(config, state)
+    count = 0
+    for sentence in _retry(chosen, paths):
+        count += 1
+        yield sentence
+    if not count:
+        yield "No picture has failed."
+    elif not lock.is_running(chosen.folder):
+        yield "No daemon runs now; they are taken when one does."
+
+
+def _retry(state: State, paths: Sequence[Path]) -> Iterator[str]:
     if not (state.folder / FILE).exists():
         raise UsageError(f"nothing was ever cut on the state folder {state.folder}")
     journal = Journal(state.folder)
     try:
         state = as_journalled(state, journal)
-        entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
+        entries = [_failed(state, journal, path) for path in paths] or journal.failures()
         for entry in entries:
             try:
                 _check_inbox(state, entry)
                 yield plain(_again(journal, entry))
             except ScissorsError as error:
-                if not failed:
+                if paths:
                     raise
                 yield plain(one_line(str(error)))  # the others are taken all the same
     finally:
         journal.close()
 
 
-def where_failed(states: Sequence[State], path: Path) -> State:
+def _where_failed(states: Sequence[State], path: Path) -> State:
     """Return the state in which a picture failed, of those that know its folder; else the first."""
     for state in states:
         journal = open_journal(state)

@@ -29,7 +29,6 @@ from scissorsd.records.state_folders import State
 from scissorsd.service import access_trials
 
 NAME = "sheet.jpg"
-COUNT = 400
 _OURS = "contact sheet by scissorsd"  # in the comment of the file
 _ENCODERS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 _MOST_THREADS = 4

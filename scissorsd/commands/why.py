@@ -20,15 +20,24 @@ from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.pipeline import own_file
 from scissorsd.folders import publishing
-from scissorsd.plain_text import one_line
-from scissorsd.records import lock, status_file
+from scissorsd.plain_text import one_line, plain
+from scissorsd.records import lock, state_folders, status_file
 from scissorsd.records.journal import Entry, Journal
 from scissorsd.records.state_folders import State
 from scissorsd.service import accounts
 from scissorsd.settings import Inbox
 
 
-def why(state: State, path: Path) -> Iterator[str]:
+def answer(path: Path, config: Path | None, state: Path | None) -> Iterator[str]:
+    """Say it by every state folder that knows the path; one sentence a line, fit for a terminal."""
+    states = state_folders.about(path, config, state)
+    for known in states:
+        if len(states) > 1:
+            yield plain(f"{state_folders.in_words(known)}:")
+        yield from map(plain, _why(known, path))
+
+
+def _why(state: State, path: Path) -> Iterator[str]:
     """Say why a file was taken, ignored, held or set aside; one sentence a line."""
     journal = open_journal(state)
     state = as_journalled(state, journal)

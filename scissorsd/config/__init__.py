@@ -19,7 +19,7 @@ from scissorsd.config.yaml_positions import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
-from scissorsd.settings import Config, Inbox, Limits, Loaded
+from scissorsd.settings import Config, Inbox, Limits, Loaded, default_models_folder
 
 __all__ = [
     "describe",
@@ -125,7 +125,7 @@ def _config(section: Configuration) -> Config:
     custom = {name: _model(name, model) for name, model in section.custom_models.items()}
     return Config(
         state=section.state,
-        models=section.models or _models_folder(section.state),
+        models=section.models or (default_models_folder() or section.state / "models").absolute(),
         providers=tuple(section.providers),
         require_gpu=section.require_gpu,
         precision=section.precision,
@@ -135,15 +135,6 @@ def _config(section: Configuration) -> Config:
         inboxes=tuple(_inbox(name, inbox) for name, inbox in section.inboxes.items()),
         catalogue=CATALOGUE | custom,
     )
-
-
-def _models_folder(state: Path) -> Path:
-    """Return the folder that rembg uses too, so that its users download nothing.
-
-    Where there is no home folder, it lies beside the job journal.
-    """
-    folder = os.path.expanduser(os.environ.get("U2NET_HOME") or "~/.u2net")  # noqa: PTH111
-    return state / "models" if folder.startswith("~") else Path(folder).absolute()
 
 
 def _model(name: str, section: CustomModelSection) -> Model:

@@ -8,9 +8,9 @@ from PIL import Image
 from scissorsd.core.colours import between, to_rgb
 from scissorsd.core.contact_sheet import SIDE
 from scissorsd.core.depth import Samples
+from scissorsd.settings import MAX_PIXELS
 
 FORMATS = ("PNG", "WEBP", "JPEG", "TIFF", "AVIF")  # that outputs are written in
-_MAX_PIXELS = 250_000_000
 _LARGE = 30_000_000  # pixels: such a picture is read while no other large one is
 
 
@@ -30,7 +30,7 @@ def thumbnail(path: Path) -> Image.Image:
     """Read a picture at most SIDE wide and high: RGB, or RGBA, in sRGB."""
     with Image.open(path, formats=FORMATS) as image:
         pixels = image.width * image.height
-        if pixels > _MAX_PIXELS:
+        if pixels > MAX_PIXELS:
             raise ValueError("too many pixels")
         if pixels > _LARGE:
             with _large:

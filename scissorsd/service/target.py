@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scissorsd.errors import UsageError
+from scissorsd.settings import DEFAULT_CONFIG
 
 SYSTEM = Path("/")
-_SYSTEM_CONFIG = Path("/etc/scissorsd/scissorsd.yaml")
 UNIT_NAME = "scissorsd.service"
 
 
@@ -42,7 +42,7 @@ class Target:
     @property
     def default_config(self) -> Path:
         """Where the configuration is expected."""
-        return _own_settings() / "scissorsd" / "scissorsd.yaml" if self.personal else _SYSTEM_CONFIG
+        return _own_settings() / "scissorsd" / "scissorsd.yaml" if self.personal else DEFAULT_CONFIG
 
     def systemctl(self, *words: str) -> str:
         """Return a systemctl command as a person types it."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scissorsd.errors import EXIT_BAD_CONFIG, UsageError
+from scissorsd.settings import DEFAULT_CONFIG, DEFAULT_STATE
 
 FOLDER = Path(__file__).resolve().parents[2] / "systemd"
 MARK = '# Written by "scissorsd service install"'
 ACCOUNT = "scissorsd"
-STATE = "/var/lib/scissorsd"
+STATE = str(DEFAULT_STATE)
 MODELS = f"{STATE}/models"
 NOTIFY_RELOAD = 253  # the first systemd with Type=notify-reload
 GROWING_DELAYS = 254  # ... and with RestartSteps=, which older ones complain of and ignore
@@ -136,11 +137,11 @@ u scissorsd - "scissorsd, cuts the background out of photographs" {STATE} /usr/s
 m scissorsd video
 m scissorsd render
 """
-_TMPFILES = """\
+_TMPFILES = f"""\
 # /etc/tmpfiles.d/scissorsd.conf or /usr/lib/tmpfiles.d/scissorsd.conf
-d /etc/scissorsd            0755 root      root      -
-d /var/lib/scissorsd        0750 scissorsd scissorsd -
-d /var/lib/scissorsd/models 0755 scissorsd scissorsd -
+d {DEFAULT_CONFIG.parent}            0755 root      root      -
+d {STATE}        0750 scissorsd scissorsd -
+d {MODELS} 0755 scissorsd scissorsd -
 """
 _TMPFILES_ADVICE = """\
 # An inbox and an outbox that a group of people share; setgid keeps what is dropped in the group.
@@ -154,7 +155,7 @@ class Unit:
     """What differs from one unit to another; every path is absolute."""
 
     program: tuple[str, ...] = ("/opt/scissorsd/bin/scissorsd",)
-    config: str = "/etc/scissorsd/scissorsd.yaml"
+    config: str = str(DEFAULT_CONFIG)
     writable: tuple[str, ...] = ()  # folders that are there when it starts, or it does not
     perhaps: tuple[str, ...] = ()  # the same, but they may be missing then
     bound: tuple[str, ...] = ()  # writable folders under homes
