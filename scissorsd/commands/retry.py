@@ -12,7 +12,7 @@ from scissorsd.commands.lookup import (
     open_journal,
     path_in_outbox,
 )
-from scissorsd.daemon.pipeline import is_reason_for
+from scissorsd.daemon.set_aside import is_reason_for
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import publishing
 from scissorsd.plain_text import one_line, plain

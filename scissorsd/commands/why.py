@@ -18,7 +18,7 @@ from scissorsd.commands.lookup import (
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
-from scissorsd.daemon.pipeline import own_file
+from scissorsd.daemon.naming import own_file
 from scissorsd.folders import publishing
 from scissorsd.plain_text import one_line, plain
 from scissorsd.records import lock, state_folders, status_file
