@@ -11,10 +11,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from scissorsd import streams
-from scissorsd.plain_text import (
-    plain,
-    printable,
-)
+from scissorsd.plain_text import escape_undecodable, for_terminal
 
 
 class _Stderr:
@@ -39,13 +36,13 @@ class _Stderr:
 
 def _printable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Show names whose bytes are not UTF-8 so that any terminal and parser can take them."""
-    return {key: printable(value) for key, value in event.items()}
+    return {key: escape_undecodable(value) for key, value in event.items()}
 
 
 def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Escape names for a terminal; a trace keeps its lines."""
     return {
-        key: "\n".join(map(plain, value.split("\n"))) if isinstance(value, str) else value
+        key: "\n".join(map(for_terminal, value.split("\n"))) if isinstance(value, str) else value
         for key, value in event.items()
     }
 

@@ -14,7 +14,7 @@ from scissorsd.commands.doctor_machine import Finding
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import ScissorsError
 from scissorsd.inference import weights
-from scissorsd.plain_text import plain
+from scissorsd.plain_text import for_terminal
 
 _ENDLESS = 10_000  # columns: what reads our output from a pipe breaks no lines
 _GAP = 2  # columns between two of a table
@@ -33,7 +33,7 @@ def print_sentence(console: Console, sentence: str, style: str = "", *, under: i
     """Print a sentence, broken between words only: a path that is too long is left whole."""
     indent = len(sentence) - len(sentence.lstrip()) + under
     lines = wrap(
-        plain(sentence),
+        for_terminal(sentence),
         console.width,
         subsequent_indent=" " * indent,
         break_long_words=False,
@@ -66,9 +66,9 @@ def show_models(catalogue: Mapping[str, Model], folder: Path) -> None:
         try:
             there, colour = ("there", "green") if weights.find(model, folder) else ("not there", "")
         except ScissorsError as error:
-            there, colour = plain(error.what), "red"
+            there, colour = for_terminal(error.what), "red"
         note = "" if model.tested else "  (not tested by this project)"
-        file = plain(str(folder / model.file))
+        file = for_terminal(str(folder / model.file))
         shown = f"[{colour}]{escape(there)}[/]" if colour else escape(there)
         rows.append([escape(model.name), escape(file), shown + note])
         lines += [f"{model.name}: {there}{note}", f"  {file}"]
@@ -84,6 +84,6 @@ def show_findings(findings: Iterable[Finding]) -> bool:
             console, f"{finding.grade:4}  {finding.what}", _COLOURS[finding.grade], under=6
         )
         if finding.advice:
-            console.print(f"      {escape(plain(finding.advice))}")
+            console.print(f"      {escape(for_terminal(finding.advice))}")
         good = good and finding.grade != "bad"
     return good

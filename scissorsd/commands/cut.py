@@ -99,7 +99,7 @@ def cut_all(
             contents = cutting_out.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
             files = list(zip(targets, contents, strict=True))
             publishing.publish(files, tag="cut", own=lambda _: overwrite)
-            said = [plain_text.printable(str(path)) for path in targets]
+            said = [plain_text.escape_undecodable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":
                 said[0] += f"   ({cut.judgement.reason})"
             said[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)

@@ -15,7 +15,7 @@ from scissorsd.commands.lookup import (
 from scissorsd.daemon.set_aside import is_reason_for
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import publishing
-from scissorsd.plain_text import one_line, plain
+from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders
 from scissorsd.records.journal import FILE, Entry, Journal
 from scissorsd.records.state_folders import State
@@ -50,11 +50,11 @@ def _retry(state: State, paths: Sequence[Path]) -> Iterator[str]:
         for entry in entries:
             try:
                 _check_inbox(state, entry)
-                yield plain(_again(journal, entry))
+                yield for_terminal(_again(journal, entry))
             except ScissorsError as error:
                 if paths:
                     raise
-                yield plain(one_line(str(error)))  # the others are taken all the same
+                yield for_terminal(one_line(str(error)))  # the others are taken all the same
     finally:
         journal.close()
 

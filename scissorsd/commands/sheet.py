@@ -24,7 +24,7 @@ from scissorsd.folders import publishing
 from scissorsd.folders.real_paths import relative_to
 from scissorsd.machine import usable_cpus
 from scissorsd.pictures.thumbnails import thumbnail
-from scissorsd.plain_text import plain
+from scissorsd.plain_text import for_terminal
 from scissorsd.records.state_folders import State
 from scissorsd.service import access_trials
 
@@ -74,12 +74,12 @@ def write(
             page = contact_sheet.page(
                 cells,
                 grid,
-                title=plain(str(outbox)),
+                title=for_terminal(str(outbox)),
                 about=f"{sum_of_all}  ·  {which}{now}",
                 lettering=lettering,
             )
             publishing.publish([(path, _encoded(page, path))], tag="sheet", own=_is_earlier_sheet)
-            yield plain(str(path))
+            yield for_terminal(str(path))
     left = "".join(f"; {number} {why}" for why, number in sorted(missing.items()))
     yield f"{sum_of_all}{left}"
 
@@ -204,4 +204,6 @@ def _cell(output: ShownCutout, outbox: Path) -> Cell:
         note = note if picture is not None else _GONE
     except Exception:  # noqa: BLE001 - no picture stops the sheet
         note = _BROKEN
-    return Cell(plain(output.path.name), output.verdict, picture, note, plain("/".join(parts)))
+    return Cell(
+        for_terminal(output.path.name), output.verdict, picture, note, for_terminal("/".join(parts))
+    )

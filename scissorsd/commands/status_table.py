@@ -11,7 +11,7 @@ from scissorsd.commands.console import new_console, print_sentence, print_table
 from scissorsd.commands.status import InboxOverview, Overview
 from scissorsd.core.eta import in_words
 from scissorsd.core.rules import Verdict
-from scissorsd.plain_text import one_line, plain
+from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records.journal import Entry
 
 _VERDICTS: tuple[str, ...] = get_args(Verdict)
@@ -63,7 +63,7 @@ def _show_inboxes(console: Console, inboxes: Sequence[InboxOverview]) -> None:
     rows, lines = [], []
     for inbox, numbers in zip(inboxes, counts, strict=True):
         mode = "[red]away[/]" if inbox.away else inbox.watch or "-"
-        rows.append([escape(plain(inbox.name)), mode, *map(str, numbers.values())])
+        rows.append([escape(for_terminal(inbox.name)), mode, *map(str, numbers.values())])
         watched = "away" if inbox.away else inbox.watch or "not watched"
         lines.append(f"{inbox.name}: {watched}; {_counted(numbers)}")
     console.print()
@@ -79,13 +79,13 @@ def _show_verdicts(console: Console, judged: Sequence[InboxOverview]) -> None:
     rows, lines = [], []
     for inbox in judged:
         counts = {**inbox.verdicts, "in review": inbox.review}
-        rows.append([escape(plain(inbox.name)), *map(str, counts.values())])
+        rows.append([escape(for_terminal(inbox.name)), *map(str, counts.values())])
         lines.append(f"{inbox.name}: {_counted(counts)}")
     console.print()
     print_table(console, ["verdicts", *_VERDICTS, "in review"], rows, lines)
     for inbox in judged:
         if inbox.advice:
-            console.print(escape(plain(f"{inbox.name}: {inbox.advice}")))
+            console.print(escape(for_terminal(f"{inbox.name}: {inbox.advice}")))
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -20,7 +20,7 @@ from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.naming import own_file
 from scissorsd.folders import publishing
-from scissorsd.plain_text import one_line, plain
+from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders, status_file
 from scissorsd.records.journal import Entry, Journal
 from scissorsd.records.state_folders import State
@@ -33,8 +33,8 @@ def answer(path: Path, config: Path | None, state: Path | None) -> Iterator[str]
     states = state_folders.about(path, config, state)
     for known in states:
         if len(states) > 1:
-            yield plain(f"{state_folders.in_words(known)}:")
-        yield from map(plain, _why(known, path))
+            yield for_terminal(f"{state_folders.in_words(known)}:")
+        yield from map(for_terminal, _why(known, path))
 
 
 def _why(state: State, path: Path) -> Iterator[str]:

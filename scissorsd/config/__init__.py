@@ -12,13 +12,14 @@ from scissorsd.config.check_outputs import format_of
 from scissorsd.config.check_rules import check_rules
 from scissorsd.config.description import describe
 from scissorsd.config.outputs import MaskSection, OutputSection
-from scissorsd.config.problems import Document, printable
+from scissorsd.config.problems import Document
 from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
 from scissorsd.config.validation import validate
 from scissorsd.config.yaml_positions import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
+from scissorsd.plain_text import escape_unprintable
 from scissorsd.settings import Config, Inbox, Limits, Loaded, default_models_folder
 
 __all__ = [
@@ -38,11 +39,11 @@ def load(path: Path, *, folders: bool = True) -> Loaded:
     Without `folders` it is not looked at how the folders lie to each other: who only asks about a
     daemon is answered however they do now.
     """
-    origin = printable(str(path))
+    origin = escape_unprintable(str(path))
     try:
         document = read(_text(path, origin), origin)
     except YamlError as error:
-        raise ConfigError(Document(origin, {}).lines([error.finding])) from None
+        raise ConfigError(Document(origin, {}).lines([error.problem])) from None
     return _loaded(document, path.absolute().parent, folders=folders)
 
 
@@ -64,7 +65,7 @@ def from_values(
 
 def state_of(path: Path) -> Path | None:
     """Return the state folder that a configuration file names, with mistakes or without."""
-    origin, base = printable(str(path)), path.absolute().parent
+    origin, base = escape_unprintable(str(path)), path.absolute().parent
     try:
         text = _text(path, origin)
     except ConfigError:
@@ -82,15 +83,15 @@ _STATE = re.compile(r"""^state:[ \t]*(['"]?)([^'"#\n]+?)\1[ \t]*(?:#.*)?$""", re
 
 def _loaded(document: Document, base: Path, *, folders: bool) -> Loaded:
     validated = validate(document, base)
-    findings = [
-        *document.findings,
-        *validated.findings,
+    problems = [
+        *document.problems,
+        *validated.problems,
         *(check_folders(validated) if folders else ()),
         *check_rules(validated),
         *check_globs(validated),
     ]
-    lines = document.lines(findings)
-    if validated.configuration is None or not all(finding.warning for finding in findings):
+    lines = document.lines(problems)
+    if validated.configuration is None or not all(problem.warning for problem in problems):
         raise ConfigError(lines)
     return Loaded(_config(validated.configuration), lines)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd.config.problems import Finding
+from scissorsd.config.problems import Problem
 from scissorsd.config.schema import InboxSection, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.ignored_names import why_ignored
@@ -37,7 +37,7 @@ class _Inbox:
         return all(why_ignored(path, self.section.ignore) for path in paths)
 
 
-def check_folders(validated: Validated) -> Iterator[Finding]:
+def check_folders(validated: Validated) -> Iterator[Problem]:
     """Look at how inboxes, outboxes, destinations and the state folder lie to each other."""
     configuration = validated.configuration
     if configuration is None:
@@ -48,24 +48,24 @@ def check_folders(validated: Validated) -> Iterator[Finding]:
         obstacle = found[section.outbox].obstacle
         if obstacle is not None:
             what = f"cannot be a folder: {obstacle} is a file; choose another"
-            yield Finding(("inboxes", name, "outbox"), what)
+            yield Problem(("inboxes", name, "outbox"), what)
         inside = found[configuration.state].within(found[section.path]) is not None
         if inside and validated.whole("state"):
-            yield Finding(("state",), f"lies inside the inbox of inboxes.{name}")
+            yield Problem(("state",), f"lies inside the inbox of inboxes.{name}")
 
 
 def why_entangled(config: Config) -> dict[str, str]:
     """Return each inbox whose folders have come to feed each other, and how; mounts may change."""
     inboxes = {inbox.name: inbox for inbox in config.inboxes}
     why: dict[str, str] = {}
-    for finding in _entangled(inboxes, real_paths.locate(_paths(inboxes))):
-        _, name, *_, key = finding.loc
+    for problem in _entangled(inboxes, real_paths.locate(_paths(inboxes))):
+        _, name, *_, key = problem.loc
         subject = f"its {key} " if key in {"path", "outbox"} else ""
-        why.setdefault(str(name), f"{subject}{finding.what}")
+        why.setdefault(str(name), f"{subject}{problem.what}")
     return why
 
 
-def _entangled(sections: Mapping[str, Section], found: Locations) -> Iterator[Finding]:
+def _entangled(sections: Mapping[str, Section], found: Locations) -> Iterator[Problem]:
     inboxes = [
         _Inbox(name, section, found[section.path], found[section.outbox])
         for name, section in sections.items()
@@ -77,20 +77,20 @@ def _entangled(sections: Mapping[str, Section], found: Locations) -> Iterator[Fi
     yield from _circles(inboxes)
 
 
-def _own_outbox(inbox: _Inbox) -> Iterator[Finding]:
+def _own_outbox(inbox: _Inbox) -> Iterator[Problem]:
     place = inbox.takes_from(inbox.outbox)
     if place == ".":
         what = "is the inbox itself: results would be cut again; choose another folder"
-        yield Finding(("inboxes", inbox.name, "outbox"), what)
+        yield Problem(("inboxes", inbox.name, "outbox"), what)
     elif place is not None:
         what = "lies inside its own inbox: results would be cut again; choose another folder, or "
-        yield Finding(("inboxes", inbox.name, "outbox"), f'{what}exclude it: ignore: ["{place}/"]')
+        yield Problem(("inboxes", inbox.name, "outbox"), f'{what}exclude it: ignore: ["{place}/"]')
     elif inbox.path.within(inbox.outbox) not in {None, "."}:
         what = "lies inside its own outbox: results could land in it; choose another folder"
-        yield Finding(("inboxes", inbox.name, "path"), what)
+        yield Problem(("inboxes", inbox.name, "path"), what)
 
 
-def _overlaps(inbox: _Inbox, earlier: list[_Inbox]) -> Iterator[Finding]:
+def _overlaps(inbox: _Inbox, earlier: list[_Inbox]) -> Iterator[Problem]:
     for other in earlier:
         inner = inbox.takes_from(other.path)
         outer = other.takes_from(inbox.path)
@@ -98,16 +98,16 @@ def _overlaps(inbox: _Inbox, earlier: list[_Inbox]) -> Iterator[Finding]:
             continue
         how = "is the same folder as" if "." in {inner, outer} else "overlaps with"
         what = f"{how} inboxes.{other.name}.path: pictures would be taken twice"
-        yield Finding(("inboxes", inbox.name, "path"), what)
+        yield Problem(("inboxes", inbox.name, "path"), what)
 
 
-def _moves(inbox: _Inbox, inboxes: list[_Inbox], found: Locations) -> Iterator[Finding]:
+def _moves(inbox: _Inbox, inboxes: list[_Inbox], found: Locations) -> Iterator[Problem]:
     for index, path in _destinations(inbox.section):
         taker = next((i for i in inboxes if i.takes_from(found[path]) is not None), None)
         if taker:
             key = "move_to" if inbox.section.rules[index].move_to else "source"
             what = f"pictures moved to {path} would be taken again by inboxes.{taker.name}"
-            yield Finding(("inboxes", inbox.name, "rules", index, key), what)
+            yield Problem(("inboxes", inbox.name, "rules", index, key), what)
 
 
 def _destinations(section: Section) -> Iterator[tuple[int, Path]]:
@@ -117,7 +117,7 @@ def _destinations(section: Section) -> Iterator[tuple[int, Path]]:
             yield index, section.outbox / (rule.move_to or PROCESSED_FOLDER)
 
 
-def _circles(inboxes: list[_Inbox]) -> Iterator[Finding]:
+def _circles(inboxes: list[_Inbox]) -> Iterator[Problem]:
     """Find each way by which what comes out of an inbox comes back into it through others."""
     feeds = {
         inbox.name: [
@@ -134,7 +134,7 @@ def _circles(inboxes: list[_Inbox]) -> Iterator[Finding]:
         if way and frozenset(way) not in told:
             told.add(frozenset(way))
             what = f"results would go round in a circle: {' → '.join([*way, name])}"
-            yield Finding(("inboxes", way[-1], "outbox"), what)
+            yield Problem(("inboxes", way[-1], "outbox"), what)
 
 
 def _way_back(start: str, feeds: dict[str, list[str]]) -> list[str]:

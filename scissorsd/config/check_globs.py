@@ -1,10 +1,10 @@
-"""Globs that are probably not what was meant: every finding is a warning."""
+"""Globs that are probably not what was meant: every problem is a warning."""
 
 import re
 from collections.abc import Iterator
 from itertools import takewhile
 
-from scissorsd.config.problems import Finding, quoted
+from scissorsd.config.problems import Problem, quoted
 from scissorsd.config.schema import InboxSection, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.ignored_names import PICTURE_SUFFIXES, why_ignored
@@ -25,7 +25,7 @@ _EVERYTHING = {"**", "*", "**/*"}
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 
-def check_globs(validated: Validated) -> Iterator[Finding]:
+def check_globs(validated: Validated) -> Iterator[Problem]:
     """Look at every inbox's `ignore` and at the `match` of its rules."""
     configuration = validated.configuration
     for name, inbox in configuration.inboxes.items() if configuration else ():
@@ -39,17 +39,17 @@ def check_globs(validated: Validated) -> Iterator[Finding]:
                     yield _regex((*loc, "match", number), pattern)
                 elif reason := _never(pattern, inbox):
                     what = f"{quoted(pattern)} can never match: {reason}"
-                    yield Finding((*loc, "match", number), what, warning=True)
+                    yield Problem((*loc, "match", number), what, warning=True)
         yield from _shadowed(validated, name, inbox)
 
 
-def _regex(loc: tuple[str | int, ...], pattern: str) -> Finding:
+def _regex(loc: tuple[str | int, ...], pattern: str) -> Problem:
     glob = pattern
     for old, new in _REWRITES:
         glob = re.sub(old, new, glob)
     hint = f", such as {quoted(glob)}" if glob and glob != pattern else ""
     what = f"{quoted(pattern)} looks like a regular expression; patterns are globs{hint}"
-    return Finding(loc, what, warning=True)
+    return Problem(loc, what, warning=True)
 
 
 def _never(pattern: str, inbox: InboxSection) -> str:
@@ -73,7 +73,7 @@ def _is_literal(part: str) -> bool:
     return not set(part) & set("*?[{")
 
 
-def _shadowed(validated: Validated, name: str, inbox: InboxSection) -> Iterator[Finding]:
+def _shadowed(validated: Validated, name: str, inbox: InboxSection) -> Iterator[Problem]:
     """Find rules of which nothing is left by `ignore` and the rules above."""
     taken = dict.fromkeys(inbox.ignore, "ignore")
     for index, rule in enumerate(inbox.rules):
@@ -87,7 +87,7 @@ def _shadowed(validated: Validated, name: str, inbox: InboxSection) -> Iterator[
             verb = "" if " and " in taker else "s"
             what = f"this rule can never match: {taker} take{verb} all before it"
             place = (*loc, "match") if rule.match else loc
-            yield Finding(place, what, warning=True)
+            yield Problem(place, what, warning=True)
         for pattern in patterns:
             taken.setdefault(pattern, _called(rule, index))
 

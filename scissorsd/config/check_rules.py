@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from scissorsd.config.check_outputs import check_mask, check_output, format_of
 from scissorsd.config.outputs import OutputSection
-from scissorsd.config.problems import Finding, Loc, meant, quoted
+from scissorsd.config.problems import Loc, Problem, meant, quoted
 from scissorsd.config.schema import Configuration, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.catalogue import CATALOGUE
@@ -13,7 +13,7 @@ from scissorsd.core.rules import SUFFIXES, name_key
 _OF_A_SKIP = {"name", "match", "skip"}
 
 
-def check_rules(validated: Validated) -> Iterator[Finding]:
+def check_rules(validated: Validated) -> Iterator[Problem]:
     """Look at the models, at the providers and at every rule with its outputs."""
     configuration = validated.configuration
     if configuration is None:
@@ -23,7 +23,7 @@ def check_rules(validated: Validated) -> Iterator[Finding]:
     for name in configuration.custom_models:
         if name in CATALOGUE:
             what = f"{quoted(name)} is the name of a known model; choose another"
-            yield Finding(("custom_models", name), what, about_key=True)
+            yield Problem(("custom_models", name), what, about_key=True)
     for inbox, section in configuration.inboxes.items():
         yield from _same_names(inbox, section.rules)
         for index, rule in enumerate(section.rules):
@@ -33,11 +33,11 @@ def check_rules(validated: Validated) -> Iterator[Finding]:
             yield from _outputs(loc, rule, validated)
 
 
-def _providers(validated: Validated, configuration: Configuration) -> Iterator[Finding]:
+def _providers(validated: Validated, configuration: Configuration) -> Iterator[Problem]:
     names = configuration.providers
     lacking = configuration.require_gpu and not {"auto", "cuda"} & set(names)
     if lacking and validated.whole("providers"):
-        yield Finding(("require_gpu",), "a GPU is required, but providers has no cuda")
+        yield Problem(("require_gpu",), "a GPU is required, but providers has no cuda")
 
 
 def _models(validated: Validated) -> list[str]:
@@ -45,28 +45,28 @@ def _models(validated: Validated) -> list[str]:
     return [*CATALOGUE, *(map(str, custom) if isinstance(custom, dict) else ())]
 
 
-def _same_names(inbox: str, rules: list[RuleSection]) -> Iterator[Finding]:
+def _same_names(inbox: str, rules: list[RuleSection]) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, rule in enumerate(rules):
         name = rule.name or f"rule {index + 1}"
         if first.setdefault(name, index) != index:
             what = f"rule {first[name] + 1} of this inbox has the same name"
-            yield Finding(("inboxes", inbox, "rules", index, "name"), what)
+            yield Problem(("inboxes", inbox, "rules", index, "name"), what)
 
 
-def _rule(loc: Loc, rule: RuleSection, known: list[str]) -> Iterator[Finding]:
+def _rule(loc: Loc, rule: RuleSection, known: list[str]) -> Iterator[Problem]:
     if rule.model not in known:
         what = f"unknown model {quoted(rule.model)}{meant(rule.model, known)}"
-        yield Finding((*loc, "model"), f"{what}; known are {', '.join(known)}")
+        yield Problem((*loc, "model"), f"{what}; known are {', '.join(known)}")
     idle = sorted(rule.model_fields_set - _OF_A_SKIP) if rule.skip else []
     if idle:
         what = f"has no effect, since the rule skips its pictures: {', '.join(idle)}"
-        yield Finding((*loc, idle[0]), what, warning=True)
+        yield Problem((*loc, idle[0]), what, warning=True)
     elif rule.move_to and rule.source != "move":
-        yield Finding((*loc, "move_to"), "has no effect without source: move", warning=True)
+        yield Problem((*loc, "move_to"), "has no effect without source: move", warning=True)
 
 
-def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Finding]:
+def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, output in enumerate(rule.outputs):
         here = (*loc, "outputs", index)
@@ -76,7 +76,7 @@ def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Find
         path = name_key(_path(output))
         if first.setdefault(path, index) != index:
             what = f"gets the same name as outputs[{first[path] + 1}]; give one a name or a folder"
-            yield Finding(here, what)
+            yield Problem(here, what)
 
 
 def _path(output: OutputSection) -> str:

@@ -1,4 +1,4 @@
-"""Values against the schema; pydantic's errors become our findings here and nowhere else."""
+"""Values against the schema; pydantic's errors become our problems here and nowhere else."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from scissorsd.config.problems import Document, Finding, Loc, meant, quoted
+from scissorsd.config.problems import Document, Loc, Problem, meant, quoted
 from scissorsd.config.schema import Configuration
 from scissorsd.config.sections import Section, section_of
 
@@ -29,7 +29,7 @@ class Validated:
 
     document: Document
     configuration: Configuration | None
-    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
     broken: frozenset[Loc]
 
     def whole(self, *loc: str | int) -> bool:
@@ -41,10 +41,10 @@ def validate(document: Document, base: Path) -> Validated:
     """Find every value that the schema refuses; relative paths begin at `base`."""
     values: dict[str, object] = deepcopy(document.values)
     configuration, errors = _attempt(values, base)
-    findings = [_finding(error, document) for error in errors]
-    told = {finding.loc for finding in findings}
+    problems = [_problem(error, document) for error in errors]
+    told = {problem.loc for problem in problems}
     empty = [loc for loc in _empty(values, ()) if loc not in told]
-    findings += [Finding(loc, _NO_VALUE) for loc in empty]
+    problems += [Problem(loc, _NO_VALUE) for loc in empty]
     broken: set[Loc] = {_prune(values, loc) for loc in empty}
     for _ in range(_ROUNDS):
         for error in errors:
@@ -54,7 +54,7 @@ def validate(document: Document, base: Path) -> Validated:
         if not errors or () in broken:
             break
         configuration, errors = _attempt(values, base)
-    return Validated(document, configuration, tuple(findings), frozenset(broken))
+    return Validated(document, configuration, tuple(problems), frozenset(broken))
 
 
 def _attempt(
@@ -100,7 +100,7 @@ def _prune(values: dict[str, object], loc: Loc) -> Loc:
     return loc
 
 
-def _finding(error: ErrorDetails, document: Document) -> Finding:
+def _problem(error: ErrorDetails, document: Document) -> Problem:
     loc = _place(error)
     shown = document.shown(loc, error["input"])
     sentence = SENTENCES.get(error["type"])
@@ -108,7 +108,7 @@ def _finding(error: ErrorDetails, document: Document) -> Finding:
     empty = error["input"] is None and not about_key
     what = _NO_VALUE if empty else (sentence or _fallback)(error, shown)
     mark = None if error["loc"] == loc else document.keys.get(loc)  # of what lacks a key, or is one
-    return Finding(loc, what, about_key=about_key, mark=mark)
+    return Problem(loc, what, about_key=about_key, mark=mark)
 
 
 def _fallback(error: ErrorDetails, shown: str) -> str:

@@ -9,7 +9,7 @@ import re
 
 import yaml
 
-from scissorsd.config.problems import Document, Finding, Loc, Mark, quoted
+from scissorsd.config.problems import Document, Loc, Mark, Problem, quoted
 
 _PREFIX = "tag:yaml.org,2002:"
 _TRUE = {"true", "yes", "on"}
@@ -63,11 +63,11 @@ _resolve("merge", r"<<$", "<")
 
 
 class YamlError(Exception):
-    """The text is no YAML that can be used; one finding tells why."""
+    """The text is no YAML that can be used; one problem tells why."""
 
     def __init__(self, what: str, mark: Mark | None) -> None:
         super().__init__(what)
-        self.finding = Finding((), what, mark=mark)
+        self.problem = Problem((), what, mark=mark)
 
 
 def read(text: str, origin: str) -> Document:
@@ -123,7 +123,7 @@ class _Reader:
         self._keys: dict[Loc, Mark] = {}
         self._spots: dict[Loc, Mark] = {}
         self._texts: dict[Loc, str] = {}
-        self._findings: list[Finding] = []
+        self._problems: list[Problem] = []
         self._open: list[yaml.Node] = []
         self._count = 0
 
@@ -141,7 +141,7 @@ class _Reader:
             keys=self._keys,
             spots=self._spots,
             texts=self._texts,
-            findings=tuple(self._findings),
+            problems=tuple(self._problems),
         )
 
     def _value(self, node: yaml.Node, loc: Loc) -> object:
@@ -231,7 +231,7 @@ class _Reader:
             self._problem(node, loc, what)
 
     def _problem(self, node: yaml.Node, loc: Loc, what: str) -> None:
-        self._findings.append(Finding(loc, what, mark=_mark(node.start_mark)))
+        self._problems.append(Problem(loc, what, mark=_mark(node.start_mark)))
 
 
 def _number(kind: str, text: str) -> int | float | None:

@@ -51,7 +51,7 @@ from scissorsd.inference.sessions import Sessions, usable_cpus
 from scissorsd.inference.timings import Speeds
 from scissorsd.inference.weights import Progress
 from scissorsd.machine import TOO_FEW_THREADS, memory_bounds
-from scissorsd.rate_limit import RateLimit
+from scissorsd.rate_limit import RateLimiter
 from scissorsd.records import journal, lock, respelling, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Config, Inbox
@@ -125,7 +125,7 @@ class Daemon:
         self._job_lines = job_log.JobLines()
         # Of each inbox: the watcher that died last, how many did, when to start another.
         self._deaths: dict[str, tuple[InboxWatcher | None, int, float]] = {}
-        self._said_of_standing = RateLimit(1, TELL_AGAIN)
+        self._said_of_standing = RateLimiter(1, TELL_AGAIN)
         self._stopping = False
         self._told_to_stop_at = 0.0
         self._watched = standstill.Watched(config.state)

@@ -17,7 +17,7 @@ from scissorsd.errors import JournalError
 from scissorsd.folders.publishing import Root
 from scissorsd.folders.watching import Away, Scanned, Watched
 from scissorsd.plain_text import one_line
-from scissorsd.rate_limit import RateLimit
+from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Entry, Journal, Known
 from scissorsd.settings import Inbox
 
@@ -82,8 +82,8 @@ class Desk:
     again: set[str] | None = None  # cut anew what was cut before, but not these: done in this run
     journal_lost: bool = False
     old: set[str] = field(default_factory=set)  # there at start, when the journal was lost
-    said: RateLimit = field(default_factory=lambda: RateLimit(1, TELL_AGAIN))
-    changes: RateLimit = field(default_factory=lambda: RateLimit(FLAPS, TELL_AGAIN))
+    said: RateLimiter = field(default_factory=lambda: RateLimiter(1, TELL_AGAIN))
+    changes: RateLimiter = field(default_factory=lambda: RateLimiter(FLAPS, TELL_AGAIN))
     away_told_at: float = 0.0
 
     @classmethod

@@ -10,7 +10,7 @@ from scissorsd.daemon.outcomes import Changed, Done, Ended, Failed, LeftAlone, O
 from scissorsd.folders.watching import InboxWatcher
 from scissorsd.inference.sessions import Sessions
 from scissorsd.plain_text import one_line
-from scissorsd.rate_limit import RateLimit
+from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.status_file import InboxStanding, ProviderStanding, kinds_of_held
 
 log = structlog.get_logger("scissorsd")
@@ -28,9 +28,9 @@ class JobLines:
     """
 
     def __init__(self) -> None:
-        self._failures = RateLimit(LINES + 1, TELL_AGAIN)
-        self._traces = RateLimit(1, TELL_AGAIN)
-        self._echoes = RateLimit(ECHOES, TELL_AGAIN)
+        self._failures = RateLimiter(LINES + 1, TELL_AGAIN)
+        self._traces = RateLimiter(1, TELL_AGAIN)
+        self._echoes = RateLimiter(ECHOES, TELL_AGAIN)
 
     def write(self, ended: Ended, now: float) -> None:
         """Tell what came of a job; what is held is told by its desk, more rarely."""
