@@ -55,7 +55,18 @@ def _explain(error: Exception) -> int:
         return EXIT_FAILURE
     complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
     complain("run it again with --debug to see where, and please report it")
+    complain(_report(error))
     return EXIT_FAILURE
+
+
+def _report(error: Exception) -> str:
+    """Write the report of an unforeseen fault; say where it is, or why there is none."""
+    from scissorsd.commands import fault_report
+
+    try:
+        return f"a report without any picture is in {fault_report.write(error)}"
+    except Exception as failure:  # noqa: BLE001 - the fault itself has been told of, and is told first
+        return f"no report could be written: {type(failure).__name__}: {failure}"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

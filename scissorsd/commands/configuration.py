@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from scissorsd import config
+from scissorsd.commands import fault_report
 from scissorsd.errors import UsageError
 from scissorsd.folders import real_paths
 from scissorsd.records import state_folders
@@ -19,7 +20,7 @@ log = structlog.get_logger("scissorsd")
 
 def load(path: Path) -> Config:
     """Load a configuration file and log its warnings; raises ConfigError."""
-    return _warned(config.load(path))
+    return _taken(config.load(path))
 
 
 def from_folders(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> Config:
@@ -32,7 +33,7 @@ def from_folders(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> Confi
     _refuse_what_is_no_folder(inbox, outbox)
     values = _values(inbox, outbox, options)
     values["state"] = values["state"] or str(state_folders.for_pair(inbox, outbox))
-    settings = _warned(config.from_values(values, base=Path.cwd()))
+    settings = _taken(config.from_values(values, base=Path.cwd()))
     try:
         outbox.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -86,8 +87,9 @@ def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, 
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _warned(loaded: Loaded) -> Config:
+def _taken(loaded: Loaded) -> Config:
     """Log what in a configuration is legal but probably not meant; return the configuration."""
+    fault_report.state_folder.set(loaded.config.state)
     for warning in loaded.warnings:
         log.warning("config.warning", problem=warning)
     return loaded.config

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from scissorsd import atomic
 from scissorsd.errors import ScissorsError, UsageError
 from scissorsd.service import permissions, unit
 from scissorsd.service.make_folders import make
@@ -90,10 +91,7 @@ def _write(file: Path, content: str) -> str:
         same = file.exists() and file.read_text(encoding="utf-8") == content
         if not same:
             file.parent.mkdir(parents=True, exist_ok=True)
-            fresh = file.with_name(f".{file.name}.new")
-            fresh.write_text(content, encoding="utf-8")
-            fresh.chmod(0o644)
-            fresh.replace(file)
+            atomic.write_atomically(file, content.encode(), mode=0o644)
     except OSError as error:
         raise ScissorsError(f"{file} cannot be written: {error.strerror or error}") from error
     return f"{file} is as it should be" if same else f"wrote {file}"
