@@ -81,9 +81,37 @@ def test_the_host_stays_as_it_is(models_folder: Path) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def test_its_types_are_shipped() -> None:
-    """Type checkers are told that the package has types of its own."""
-    assert (Path(scissorsd.__file__).parent / "py.typed").is_file()
+TYPED = """
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+from typing import assert_type
+from scissorsd import Cutout, cut_out
+
+cutout = cut_out("a.jpg", "u2netp", edges="best")
+assert_type(cutout, Cutout)
+assert_type(cutout.image, Image)
+assert_type(cutout.mask, NDArray[np.float32])
+cut_out("a.jpg", edges="sharp")
+"""
+
+
+def test_its_types_are_shipped(tmp_path: Path) -> None:
+    """A type checker that looks at somebody else's program goes by the package's own types."""
+    script = tmp_path / "program.py"
+    script.write_text(TYPED)
+    cache = tmp_path / "cache"
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", script.name],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+        cwd=tmp_path,
+    )
+    problem, total = done.stdout.splitlines()
+    assert problem.startswith('program.py:12: error: Argument "edges" to "cut_out" has')
+    assert total == "Found 1 error in 1 file (checked 1 source file)"
 
 
 def test_pillows_own_limit_is_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
