@@ -4,6 +4,8 @@ import io
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -97,12 +99,20 @@ cut_out("a.jpg", edges="sharp")
 
 
 def test_its_types_are_shipped(tmp_path: Path) -> None:
-    """A type checker that looks at somebody else's program goes by the package's own types."""
+    """A type checker that looks at somebody else's program goes by the package's own types.
+
+    The package is installed in an environment there, since what is on a path needs no py.typed.
+    """
+    venv.create(tmp_path / "environment", symlinks=True)
+    (packages,) = (tmp_path / "environment").glob("lib/python*/site-packages")
+    (packages / "scissorsd").symlink_to(Path(scissorsd.__file__).parent)
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
     script = tmp_path / "program.py"
     script.write_text(TYPED)
-    cache = tmp_path / "cache"
+    options = ("--strict", "--cache-dir", tmp_path / "cache")
+    python = tmp_path / "environment" / "bin" / "python"
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", script.name],
+        [sys.executable, "-m", "mypy", *options, "--python-executable", python, script.name],
         capture_output=True,
         text=True,
         check=False,
