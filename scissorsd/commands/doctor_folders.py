@@ -51,7 +51,7 @@ def examine(config: Config, file: Path | None = None) -> Iterator[Finding]:
     daemon = accounts.of_daemon(config.state)
     if daemon is not None and daemon.uid != user.uid:
         able: list[bool] = []
-        if access_trials.apart(daemon, lambda: able.append(accounts.become(daemon))) and able == [
+        if access_trials.run_as(daemon, lambda: able.append(accounts.become(daemon))) and able == [
             True
         ]:
             user = daemon
@@ -83,11 +83,11 @@ def _errands(config: Config) -> Iterator[tuple[str, Path, _Look]]:
 def _examined(name: str, path: Path, user: User, look: _Look) -> Iterator[Finding]:
     """Look at one folder and all that is in it, but not for ever."""
     trial = Trial(user, path)
-    found: list[Finding] = []
-    if access_trials.apart(user, lambda: found.extend(look(name, path, trial))):
-        yield from found
+    findings: list[Finding] = []
+    if access_trials.run_as(user, lambda: findings.extend(look(name, path, trial))):
+        yield from findings
         return
-    yield from tuple(found)
+    yield from tuple(findings)
     yield from _refusals(name, trial, "")
     yield Finding(
         "bad",
@@ -118,7 +118,7 @@ def _outbox(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
 
 
 def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bool]:
-    """Tell of a folder that cannot be reached, or is yet to be made; give whether it is there."""
+    """Tell of a folder that cannot be reached, or is yet to be made; return whether it is there."""
     if (yield from _is_shut(name, path, trial)):
         return False
     nearest = next(p for p in (path, *path.parents) if os.path.lexists(p))
@@ -138,7 +138,7 @@ def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, b
 
 
 def _is_shut(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bool]:
-    """Tell of a folder above that lets nobody through to this one; give whether there is one."""
+    """Tell of a folder above that lets nobody through to this one; return whether there is one."""
     for folder in reversed(path.parents):
         if folder.is_dir() and not access_trials.try_to_pass(folder, trial):
             yield from _refusals(name, trial, mounts.mount_type(folder))

@@ -1,4 +1,4 @@
-"""`service`: the unit for this installation and configuration, put in place and taken away."""
+"""`service`: the unit for this installation and configuration, installed and removed."""
 
 import grp
 import os
@@ -22,47 +22,47 @@ _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 
 
 def install(
-    place: Target, config: Path | None = None, *, make_folders: bool = False
+    target: Target, config: Path | None = None, *, make_folders: bool = False
 ) -> Iterator[str]:
-    """Write the unit and what it needs; give a sentence for each thing done, and what to do next.
+    """Write the unit and what it needs; yield a sentence for each step, and what to do next.
 
     Before anything is written, raises UsageError without root or over somebody else's unit, and
     ConfigError for a configuration that is bad or not there.
     """
-    _must_be_allowed(place, "install")
-    path, settings = load_for(place, config)
-    made = unit_for(place, path, settings)
-    files = {place.unit: unit.text(made)}
-    if not place.personal:
+    _refuse_without_rights(target, "install")
+    path, settings = load_for(target, config)
+    unit_values = unit_for(target, path, settings)
+    files = {target.unit: unit.text(unit_values)}
+    if not target.personal:
         own = [str(p) for p in (settings.state, settings.models) if _is_to_be_made(p)]
-        files |= dict(zip(place.beside, (unit.sysusers(), unit.tmpfiles(own)), strict=True))
+        files |= dict(zip(target.beside, (unit.sysusers(), unit.tmpfiles(own)), strict=True))
     for file in files:
-        _must_be_ours(file)
+        _refuse_anothers_file(file)
     for file, content in files.items():
         yield _write(file, content)
-    yield _manner(made)
-    if not place.personal:
-        yield from _account_and_folders(place)
-    account = unit.ACCOUNT if place.live and not place.personal else None
-    if make_folders and place.live:
+    yield _how_it_runs(unit_values)
+    if not target.personal:
+        yield from _account_and_folders(target)
+    account = unit.ACCOUNT if target.live and not target.personal else None
+    if make_folders and target.live:
         yield from make(settings, account)
     elif make_folders:
         yield "folders are made by an install on the machine itself"
-    yield from _told_to_manager(place)
-    yield from permissions.warnings(settings, path, made, account)
-    yield from _next(place)
+    yield from _reload_manager(target)
+    yield from permissions.warnings(settings, path, unit_values, account)
+    yield from _next_step(target)
 
 
-def _must_be_allowed(place: Target, verb: str) -> None:
-    if place.live and systemd_version() is None:
+def _refuse_without_rights(target: Target, verb: str) -> None:
+    if target.live and systemd_version() is None:
         raise ScissorsError(
             "there is no systemd here (systemctl was not found)",
             "Start `scissorsd run -c FILE` from what starts services on this machine.",
         )
-    if place.live and not place.personal and os.geteuid() != 0:
+    if target.live and not target.personal and os.geteuid() != 0:
         raise UsageError(
             f"only root can {verb} a service for the whole system",
-            f"As root: sudo {place.command(verb)}\n"
+            f"As root: sudo {target.command(verb)}\n"
             f"Or for yourself alone: {Target(personal=True).command(verb)}",
         )
 
@@ -78,7 +78,7 @@ def _is_ours(file: Path) -> bool:
         raise ScissorsError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
-def _must_be_ours(file: Path) -> None:
+def _refuse_anothers_file(file: Path) -> None:
     if file.exists() and not _is_ours(file):
         raise UsageError(
             f"{file} was not written by `service install`, and is left as it is",
@@ -97,10 +97,10 @@ def _write(file: Path, content: str) -> str:
     return f"{file} is as it should be" if same else f"wrote {file}"
 
 
-def _manner(made: unit.Unit) -> str:
-    version = f"systemd {made.systemd}" if made.systemd else "any systemd from 252"
-    since = made.systemd or 0
-    kind = (
+def _how_it_runs(unit_values: unit.Unit) -> str:
+    version = f"systemd {unit_values.systemd}" if unit_values.systemd else "any systemd from 252"
+    since = unit_values.systemd or 0
+    service_type = (
         "Type=notify-reload"
         if since >= unit.NOTIFY_RELOAD
         else f"Type=notify, as notify-reload needs {unit.NOTIFY_RELOAD}"
@@ -110,22 +110,22 @@ def _manner(made: unit.Unit) -> str:
         if since >= unit.GROWING_DELAYS
         else f"restarts after 15 s always, as growing delays need {unit.GROWING_DELAYS}"
     )
-    return f"for {version}: {kind}; {delays}"
+    return f"for {version}: {service_type}; {delays}"
 
 
-def _account_and_folders(place: Target) -> Iterator[str]:
-    sysusers, tmpfiles = place.beside
+def _account_and_folders(target: Target) -> Iterator[str]:
+    sysusers, tmpfiles = target.beside
     for command in (["systemd-sysusers", sysusers], ["systemd-tmpfiles", "--create", tmpfiles]):
         words = list(map(str, command))
-        if place.live:
+        if target.live:
             yield from run_and_tell(*words)
         else:
             yield f"to be run on the machine itself: {shlex.join(words)}"
 
 
-def _told_to_manager(place: Target) -> Iterator[str]:
-    words = place.systemctl("daemon-reload").split()
-    if not place.live:
+def _reload_manager(target: Target) -> Iterator[str]:
+    words = target.systemctl("daemon-reload").split()
+    if not target.live:
         return
     if _BOOTED.exists():
         yield from run_and_tell(*words)
@@ -133,39 +133,39 @@ def _told_to_manager(place: Target) -> Iterator[str]:
         yield "systemd does not run now; it reads the unit when it starts"
 
 
-def _next(place: Target) -> Iterator[str]:
-    asked = place.systemctl("is-active", "--quiet", "scissorsd").split()
-    active = run(*asked) if place.live else None
+def _next_step(target: Target) -> Iterator[str]:
+    asked = target.systemctl("is-active", "--quiet", "scissorsd").split()
+    active = run(*asked) if target.live else None
     yield ""
     if active is not None and active.returncode == 0:
-        yield f"It runs as it was before; next: {place.systemctl('restart', 'scissorsd')}"
+        yield f"It runs as it was before; next: {target.systemctl('restart', 'scissorsd')}"
     else:
-        yield f"Next: {place.systemctl('enable', '--now', 'scissorsd')}"
-    if place.personal:
+        yield f"Next: {target.systemctl('enable', '--now', 'scissorsd')}"
+    if target.personal:
         yield "So that it runs while you are not logged in, too: loginctl enable-linger"
 
 
 # --- uninstall -------------------------------------------------------------------------------
 
 
-def uninstall(place: Target) -> Iterator[str]:
-    """Stop the service and remove what `install` wrote; give a sentence for each thing.
+def uninstall(target: Target) -> Iterator[str]:
+    """Stop the service and remove what `install` wrote; yield a sentence for each step.
 
     Raises UsageError, before anything is done, without root or for a unit of somebody else.
     """
-    _must_be_allowed(place, "uninstall")
-    _must_be_ours(place.unit)
-    there = [file for file in (place.unit, *place.beside) if file.exists()]
+    _refuse_without_rights(target, "uninstall")
+    _refuse_anothers_file(target.unit)
+    there = [file for file in (target.unit, *target.beside) if file.exists()]
     if not there:
-        yield f"Nothing to take away: {place.unit} is not there."
+        yield f"Nothing to take away: {target.unit} is not there."
         return
-    live = place.live and _BOOTED.exists()
-    if live and place.unit in there:
-        yield from run_and_tell(*place.systemctl("disable", "--now", "scissorsd").split())
+    live = target.live and _BOOTED.exists()
+    if live and target.unit in there:
+        yield from run_and_tell(*target.systemctl("disable", "--now", "scissorsd").split())
     for file in there:
         yield _remove(file) if _is_ours(file) else f"left {file}, which `install` did not write"
-    yield from _told_to_manager(place)
-    yield from _left(place)
+    yield from _reload_manager(target)
+    yield from _what_stays(target)
 
 
 def _remove(file: Path) -> str:
@@ -176,13 +176,13 @@ def _remove(file: Path) -> str:
     return f"removed {file}"
 
 
-def _left(place: Target) -> Iterator[str]:
+def _what_stays(target: Target) -> Iterator[str]:
     yield ""
     yield "Left as they are: the configuration, the state folder with the weights, every picture."
-    drop_ins = place.unit.with_name(f"{UNIT_NAME}.d")
+    drop_ins = target.unit.with_name(f"{UNIT_NAME}.d")
     if drop_ins.exists():
         yield f"Left: your drop-ins in {drop_ins}"
-    if not place.personal and place.live and _has_account():
+    if not target.personal and target.live and _has_account():
         yield f"Left: the account {unit.ACCOUNT}, since files are its own (userdel removes it)"
 
 

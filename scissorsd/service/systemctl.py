@@ -1,4 +1,4 @@
-"""The programs of systemd."""
+"""Running the programs of systemd."""
 
 import re
 import shlex
@@ -8,20 +8,20 @@ from collections.abc import Iterator
 
 
 def systemd_version() -> int | None:
-    """Ask systemctl for its version; None where there is none."""
-    said = run("systemctl", "--version")
-    found = re.match(r"systemd (\d+)", said.stdout) if said else None
-    return int(found[1]) if found else None
+    """Return the version of systemd, or None where there is no systemctl."""
+    answer = run("systemctl", "--version")
+    version = re.match(r"systemd (\d+)", answer.stdout) if answer else None
+    return int(version[1]) if version else None
 
 
 def run_and_tell(*words: str) -> Iterator[str]:
-    """Run a command and tell that it was, or what it said against it."""
-    said = run(*words)
+    """Run a command; yield a sentence that it ran, or why it did not."""
+    done = run(*words)
     line = shlex.join(words)
-    if said is None:
+    if done is None:
         yield f"WARNING: {words[0]} is not here, so do by hand what it would do: {line}"
-    elif said.returncode:
-        yield f"WARNING: `{line}` failed: {said.stderr.strip() or said.returncode}"
+    elif done.returncode:
+        yield f"WARNING: `{line}` failed: {done.stderr.strip() or done.returncode}"
     else:
         yield f"ran {line}"
 

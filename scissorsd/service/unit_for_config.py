@@ -23,20 +23,20 @@ _OF_THE_SYSTEM = frozenset(
 )
 
 
-def unit_text(place: Target, config: Path | None = None) -> str:
+def unit_text(target: Target, config: Path | None = None) -> str:
     """Return the unit that `install` would write; raises ConfigError for a bad configuration."""
-    return unit.text(unit_for(place, *load_for(place, config)))
+    return unit.text(unit_for(target, *load_for(target, config)))
 
 
-def folders_to_make(place: Target, config: Path | None = None) -> list[str]:
+def folders_to_make(target: Target, config: Path | None = None) -> list[str]:
     """Say which folders `install` would make with `make_folders`."""
-    _, settings = load_for(place, config)
-    return list(shown(settings, None if place.personal else unit.ACCOUNT))
+    _, settings = load_for(target, config)
+    return list(shown(settings, None if target.personal else unit.ACCOUNT))
 
 
-def load_for(place: Target, path: Path | None) -> tuple[Path, Config]:
+def load_for(target: Target, path: Path | None) -> tuple[Path, Config]:
     """Load the configuration of a service; return its path with it. Raises ConfigError."""
-    path = (path or place.default_config).absolute()
+    path = (path or target.default_config).absolute()
     if not path.exists():
         folder, file = shlex.quote(str(path.parent)), shlex.quote(str(path))
         sample = shlex.join([*program(), "service", "sample"])
@@ -47,15 +47,15 @@ def load_for(place: Target, path: Path | None) -> tuple[Path, Config]:
             f"    {shlex.join([*program(), 'check', '-c', str(path)])}",
         )
         raise ConfigError(lines)
-    with _at_home(place):
+    with _at_home(target):
         return path, load(path).config
 
 
 @contextmanager
-def _at_home(place: Target) -> Iterator[None]:
+def _at_home(target: Target) -> Iterator[None]:
     """Let ~ and the models folder be what they are for the service's own account."""
     before = dict(os.environ)
-    if not place.personal:
+    if not target.personal:
         os.environ |= {"HOME": unit.STATE, "U2NET_HOME": unit.MODELS}
     try:
         yield
@@ -64,24 +64,24 @@ def _at_home(place: Target) -> Iterator[None]:
         os.environ.update(before)
 
 
-def unit_for(place: Target, path: Path, config: Config) -> unit.Unit:
+def unit_for(target: Target, path: Path, config: Config) -> unit.Unit:
     """Return what the unit for this installation and this configuration must say."""
-    if place.personal:
+    if target.personal:
         return unit.Unit(
             program=program(), config=str(path), personal=True, systemd=systemd_version()
         )
-    named, perhaps = _writable(config)
-    installed = _installation()
-    bound = [folder for folder in (*named, *perhaps) if _under(folder, _HOMES)]
-    read = [*installed, path.parent]
+    required, optional = _writable(config)
+    bound = [folder for folder in (*required, *optional) if _under(folder, _HOMES)]
+    read = [*_installation(), path.parent]
+    only_read = _outermost(p for p in read if _under(p, _HOMES) and not _under(p, bound))
     return unit.Unit(
         program=program(),
         config=str(path),
-        writable=_texts(folder for folder in named if folder not in bound),
-        perhaps=_texts(folder for folder in perhaps if folder not in bound),
-        bound=_texts(bound),
-        shown=_texts(_outermost(p for p in read if _under(p, _HOMES) and not _under(p, bound))),
-        open_tmp=any(_under(folder, _TMP) for folder in (*named, *perhaps, *read)),
+        writable=_texts(folder for folder in required if folder not in bound),
+        optional_writable=_texts(folder for folder in optional if folder not in bound),
+        bind_paths=_texts(bound),
+        bind_read_only_paths=_texts(only_read),
+        open_tmp=any(_under(folder, _TMP) for folder in (*required, *optional, *read)),
         systemd=systemd_version(),
     )
 
@@ -94,8 +94,8 @@ def _installation() -> list[Path]:
 
 
 def _writable(config: Config) -> tuple[list[Path], list[Path]]:
-    """Return the folders to name in the unit: those that must be there and those that may not."""
-    named, perhaps = [], []
+    """Return the folders to name in the unit: those that must be there, and those that need not."""
+    required, optional = [], []
     together = {
         folder: inbox.path.parent
         for inbox in config.inboxes
@@ -106,23 +106,23 @@ def _writable(config: Config) -> tuple[list[Path], list[Path]]:
         if not require_mount and mounts.raises_events(mounts.mount_type(folder)):
             # Each path named becomes a mount of its own, and from one to another a source that
             # moves must be copied: so one for both where that opens nothing else.
-            named.append(together.get(folder, folder))
+            required.append(together.get(folder, folder))
             continue
         # Named itself, a mount point looks mounted when it is not, and what is mounted there anew
         # is not seen; what appears below a folder that was named is.
         point = folder if require_mount else _mount_point(folder)
         if point.parent == SYSTEM:
-            perhaps.append(point)
+            optional.append(point)
         else:
-            named.append(point.parent)
+            required.append(point.parent)
     own = (config.state, config.models)
-    named = _outermost(p for p in (*named, *own) if not p.is_relative_to(unit.STATE))
-    return named, [path for path in _outermost(perhaps) if not _under(path, named)]
+    required = _outermost(p for p in (*required, *own) if not p.is_relative_to(unit.STATE))
+    return required, [path for path in _outermost(optional) if not _under(path, required)]
 
 
 def _is_a_share_of_its_own(folder: Path) -> bool:
     """Whether a folder is there for one purpose: /srv/shop, not /srv, /home/anna or /var/x."""
-    return len(folder.parts) > 2 and folder.parts[1] not in _OF_THE_SYSTEM  # noqa: PLR2004
+    return bool(folder.parts[2:]) and folder.parts[1] not in _OF_THE_SYSTEM
 
 
 def _mount_point(folder: Path) -> Path:
