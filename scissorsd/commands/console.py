@@ -81,7 +81,7 @@ def show_findings(findings: Iterable[Finding]) -> bool:
     good = True
     for finding in findings:
         print_sentence(
-            console, f"{finding.grade:4}  {finding.what}", _COLOURS[finding.grade], under=6
+            console, f"{finding.grade:4}  {finding.message}", _COLOURS[finding.grade], under=6
         )
         if finding.advice:
             console.print(f"      {escape(for_terminal(finding.advice))}")

@@ -99,11 +99,11 @@ def cut_all(
             contents = cutting_out.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
             files = list(zip(targets, contents, strict=True))
             publishing.publish(files, tag="cut", own=lambda _: overwrite)
-            said = [plain_text.escape_undecodable(str(path)) for path in targets]
+            lines = [plain_text.escape_undecodable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":
-                said[0] += f"   ({cut.judgement.reason})"
-            said[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
-            yield picture, said
+                lines[0] += f"   ({cut.judgement.reason})"
+            lines[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
+            yield picture, lines
         except PlaceTakenError as error:  # meanwhile, by another process
             yield picture, _there_already(error.place)
         except ScissorsError as error:

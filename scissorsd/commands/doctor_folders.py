@@ -57,9 +57,9 @@ def examine(config: Config, file: Path | None = None) -> Iterator[Finding]:
             user = daemon
             yield Finding("ok", f"the folders are tried as {user.name}, as whom the daemon works")
         else:
-            what = f"the folders are tried as {user.name}, but the daemon works as {daemon.name}"
+            message = f"the folders are tried as {user.name}, but the daemon works as {daemon.name}"
             command = ["scissorsd", "doctor", *(["-c", str(file)] if file else [])]
-            yield Finding("note", what, shlex.join(["sudo", "-u", f"#{daemon.uid}", *command]))
+            yield Finding("note", message, shlex.join(["sudo", "-u", f"#{daemon.uid}", *command]))
     elif daemon is None and user.uid == 0:
         yield Finding(
             "note",
@@ -100,10 +100,12 @@ def _examined(name: str, path: Path, user: User, look: _Look) -> Iterator[Findin
 
 
 def _state(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
-    kind = mounts.mount_type(path)
-    if not mounts.raises_events(kind):
+    file_system = mounts.mount_type(path)
+    if not mounts.raises_events(file_system):
         yield Finding(
-            "bad", f"the state folder is on {kind}", "Set 'state:' to a folder on a local disk."
+            "bad",
+            f"the state folder is on {file_system}",
+            "Set 'state:' to a folder on a local disk.",
         )
     if (yield from _is_there(name, path, trial)):
         access_trials.try_to_write(path, trial)
@@ -123,8 +125,8 @@ def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, b
         return False
     nearest = next(p for p in (path, *path.parents) if os.path.lexists(p))
     if not nearest.is_dir():
-        what = f"{name}: {nearest} is in the way: a folder is wanted, and it is none"
-        yield Finding("bad", what, "Move it away, or choose another folder.")
+        message = f"{name}: {nearest} is in the way: a folder is wanted, and it is none"
+        yield Finding("bad", message, "Move it away, or choose another folder.")
     elif nearest == path:
         return True
     elif access_trials.try_to_write(nearest, trial):
@@ -132,8 +134,8 @@ def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, b
     else:
         why = trial.refused[0].why if trial.refused else "it has just gone"
         make = ["install", "-d", "-o", user_name(trial.user.uid), "-g", str(trial.user.gid)]
-        what = f"{name}: {path} cannot be made by {trial.user.name} in {nearest} ({why})"
-        yield Finding("bad", what, shlex.join([*make, str(path)]))
+        message = f"{name}: {path} cannot be made by {trial.user.name} in {nearest} ({why})"
+        yield Finding("bad", message, shlex.join([*make, str(path)]))
     return False
 
 
@@ -153,14 +155,16 @@ def _inbox(inbox: Inbox, name: str, path: Path, trial: Trial) -> Iterator[Findin
     if away:
         yield Finding("bad", f"{name} is away: {away}", "Make or mount it.")
         return
-    kind = mounts.mount_type(path)
-    polled = inbox.watch == "polling" or (inbox.watch == "auto" and not mounts.raises_events(kind))
+    file_system = mounts.mount_type(path)
+    polled = inbox.watch == "polling" or (
+        inbox.watch == "auto" and not mounts.raises_events(file_system)
+    )
     how = "polling" if polled else "native events"
-    yield Finding("ok", f"{name}: {path} on {kind or 'an unknown file system'}, {how}")
-    if not polled and not mounts.raises_events(kind):
+    yield Finding("ok", f"{name}: {path} on {file_system or 'an unknown file system'}, {how}")
+    if not polled and not mounts.raises_events(file_system):
         yield Finding(
             "bad",
-            f"{name}: {kind} raises no events for what other machines write",
+            f"{name}: {file_system} raises no events for what other machines write",
             "Set 'watch: polling' or 'watch: auto'.",
         )
     access_trials.try_inbox(inbox, trial)
@@ -197,8 +201,8 @@ def _refusals(name: str, trial: Trial, file_system: str) -> Iterator[Finding]:
         if len(several) > 1:
             which = f"{_count(len(several), noun)}, such as {first.path},"
         owner = f"; owner {first.owner}" if first.owner else ""
-        what = f"{name}: {which} cannot be {done} by {trial.user.name} ({first.why}{owner})"
-        yield Finding("bad", what, _advice(several, trial.user, file_system))
+        message = f"{name}: {which} cannot be {done} by {trial.user.name} ({first.why}{owner})"
+        yield Finding("bad", message, _advice(several, trial.user, file_system))
 
 
 def _advice(several: Sequence[Refused], user: User, file_system: str) -> str:

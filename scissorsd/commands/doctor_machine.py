@@ -24,7 +24,7 @@ class Finding:
     """One thing found: good, worth knowing, or bad; and what to do."""
 
     grade: Literal["ok", "note", "bad"]
-    what: str
+    message: str
     advice: str = ""
 
 
@@ -47,9 +47,9 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    found = installed()
-    yield Finding("ok" if found else "bad", f"installed: {versions() or 'none'}")
-    if {"onnxruntime", "onnxruntime-gpu"} <= found.keys():
+    packages = installed()
+    yield Finding("ok" if packages else "bad", f"installed: {versions() or 'none'}")
+    if {"onnxruntime", "onnxruntime-gpu"} <= packages.keys():
         yield Finding(
             "bad",
             "onnxruntime and onnxruntime-gpu are both installed; the first hides the GPU",
@@ -77,16 +77,16 @@ def _providers(catalogue: Iterable[Model], folder: Path, *, require_gpu: bool) -
     if model is None or path is None:
         yield Finding("note", "providers were not tried, since no model file is there")
         return
-    for found in probe(model, path):
-        if found.works:
-            milliseconds = 1000 * (found.seconds or 0)
-            what = f"{found.provider} works: {model.name} in {milliseconds:.0f} ms ({found.detail})"
-            yield Finding("ok", what)
+    for probed in probe(model, path):
+        if probed.works:
+            milliseconds = 1000 * (probed.seconds or 0)
+            took = f"{model.name} in {milliseconds:.0f} ms"
+            yield Finding("ok", f"{probed.provider} works: {took} ({probed.detail})")
         else:
             grade: Literal["note", "bad"] = "note"
-            if found.provider == "cpu" or (found.provider == "cuda" and require_gpu):
+            if probed.provider == "cpu" or (probed.provider == "cuda" and require_gpu):
                 grade = "bad"
-            yield Finding(grade, f"{found.provider} does not work: {found.detail}")
+            yield Finding(grade, f"{probed.provider} does not work: {probed.detail}")
 
 
 def _inotify() -> Iterator[Finding]:
@@ -97,12 +97,12 @@ def _inotify() -> Iterator[Finding]:
     except (OSError, ValueError):
         yield Finding("note", "the limits of inotify cannot be read")
         return
-    what = f"inotify: {watches} watches, {instances} instances, {events} queued events"
+    message = f"inotify: {watches} watches, {instances} instances, {events} queued events"
     if watches < _FEW_WATCHES:
         advice = f"For inboxes with many folders: sysctl fs.inotify.max_user_watches={_FEW_WATCHES}"
-        yield Finding("note", what, advice)
+        yield Finding("note", message, advice)
     else:
-        yield Finding("ok", what)
+        yield Finding("ok", message)
 
 
 def _memory(wanted: int) -> Iterator[Finding]:
@@ -110,12 +110,12 @@ def _memory(wanted: int) -> Iterator[Finding]:
     if tightest is None:
         yield Finding("note", "how much memory there is cannot be read")
         return
-    what = f"memory: {tightest.who} gives {in_mb(tightest.total)}"
+    message = f"memory: {tightest.who} gives {in_mb(tightest.total)}"
     if tightest.total < wanted + _PROGRAM:
         advice = (
             f"Fewer or smaller pictures are in hand at once than 'memory: {in_mb(wanted)}' says, "
             "which is no fault; one too large for it fails."
         )
-        yield Finding("note", what, advice)
+        yield Finding("note", message, advice)
     else:
-        yield Finding("ok", what)
+        yield Finding("ok", message)

@@ -35,9 +35,9 @@ class ShownCutout:
 
 def latest(outbox: Path, states: Sequence[State], count: int) -> tuple[list[ShownCutout], bool]:
     """Return the latest cutouts, the latest first, and whether a job journal tells of them."""
-    told = _of_journals(outbox, states, count)
-    if told:
-        return told, True
+    journalled = _of_journals(outbox, states, count)
+    if journalled:
+        return journalled, True
     if not outbox.is_dir():
         raise UsageError(f"{outbox} is not a folder")
     return _of_folder(outbox, count), False
@@ -85,19 +85,19 @@ def _entries(state: State, outbox: Path, opened: list[Journal]) -> Iterator[Entr
 
 
 def _spellings(state: State, journal: Journal, outbox: Path) -> list[Path]:
-    """Return the folder as the journal has it: below the outbox as it was named."""
-    found = [outbox]
+    """Return every path of a folder under which a journal may know it: below outboxes as named."""
+    spellings = [outbox]
     for inbox in state.config.inboxes:
         below = relative_to(outbox, inbox.outbox)
         if below is not None:
-            found += [inbox.outbox / below, respelling.recorded(journal, inbox).outbox / below]
-    return list(dict.fromkeys(found))
+            spellings += [inbox.outbox / below, respelling.recorded(journal, inbox).outbox / below]
+    return list(dict.fromkeys(spellings))
 
 
 def _shown(entry: Entry) -> ShownCutout | None:
     """Choose the output of a job that is shown: its cutout or, where it has none, another."""
-    kinds = dict(zip(entry.kinds, entry.published, strict=False))
-    path = next((kinds[kind] for kind in _SEEN_AS if kind in kinds), None)
+    path_of = dict(zip(entry.kinds, entry.published, strict=False))
+    path = next((path_of[kind] for kind in _SEEN_AS if kind in path_of), None)
     if path is None and entry.published:
         path = entry.published[0]
     if path is None:
@@ -122,8 +122,8 @@ def _of_folder(outbox: Path, count: int) -> list[ShownCutout]:
         key=lambda sighting: sighting.mtime_ns,
         reverse=True,
     )
-    found = [
+    pictures = [
         ShownCutout(outbox / s.path, "", s.path.startswith(f"{REVIEW_FOLDER}/")) for s in sightings
     ]
-    cutouts = list(islice((output for output in found if has_alpha(output.path)), count))
-    return cutouts or found[:count]
+    cutouts = list(islice((output for output in pictures if has_alpha(output.path)), count))
+    return cutouts or pictures[:count]

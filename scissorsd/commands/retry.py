@@ -71,13 +71,13 @@ def _where_failed(states: Sequence[State], path: Path) -> State:
 
 
 def _failed(state: State, journal: Journal, path: Path) -> Entry:
-    place = find_in_inbox(state, journal, path)
-    if place is None:
-        found = journal.of_output(path_in_outbox(state, path))
+    in_inbox = find_in_inbox(state, journal, path)
+    if in_inbox is None:
+        entries = journal.of_output(path_in_outbox(state, path))
     else:
-        found = journal.of_source(place[0].path, place[1])
-    entry = next((e for e in found if e.state == "failed" or _lacks_outputs(e)), None)
-    waiting = next((entry for entry in found if entry.state in {"held", "published"}), None)
+        entries = journal.of_source(in_inbox[0].path, in_inbox[1])
+    entry = next((e for e in entries if e.state == "failed" or _lacks_outputs(e)), None)
+    waiting = next((entry for entry in entries if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:
         how = "without being asked" if lock.is_running(state.folder) else "when scissorsd runs"
         raise UsageError(
@@ -102,12 +102,12 @@ def _check_inbox(state: State, entry: Entry) -> None:
     inbox = next((i for i in state.config.inboxes if str(i.path) == entry.inbox), None)
     if inbox is None:
         return
-    hindrance = inbox_unavailable_reason(state, inbox)
-    if not hindrance:
+    unavailable = inbox_unavailable_reason(state, inbox)
+    if not unavailable:
         away = publishing.Root(inbox.path, require_mount=inbox.require_mount).why_away()
-        hindrance = f"The inbox {inbox.name!r} is away: {away}." if away else ""
-    if hindrance:
-        raise UsageError(f"{entry.source} cannot be taken again now", hindrance)
+        unavailable = f"The inbox {inbox.name!r} is away: {away}." if away else ""
+    if unavailable:
+        raise UsageError(f"{entry.source} cannot be taken again now", unavailable)
 
 
 def _again(journal: Journal, entry: Entry) -> str:

@@ -86,14 +86,14 @@ def write(
 
 def _sum(outputs: Sequence[ShownCutout], *, journalled: bool) -> str:
     """Say how many there are, and of which verdict."""
-    said = f"{len(outputs)} cutout{'s' if len(outputs) > 1 else ''}"
+    total = f"{len(outputs)} cutout{'s' if len(outputs) > 1 else ''}"
     if not journalled:
-        return f"{said}; no job journal tells of verdicts"
+        return f"{total}; no job journal tells of verdicts"
     counts = Counter(output.verdict for output in outputs)
     by_urgency = sorted(counts, key=contact_sheet.urgency)
     parts = ", ".join(f"{counts[verdict]} {contact_sheet.WORDS[verdict]}" for verdict in by_urgency)
     reviewed = sum(output.in_review for output in outputs)
-    return f"{said}: {parts}" + (f" ({reviewed} in {REVIEW_FOLDER}/)" if reviewed else "")
+    return f"{total}: {parts}" + (f" ({reviewed} in {REVIEW_FOLDER}/)" if reviewed else "")
 
 
 # --- where it goes ---------------------------------------------------------------------------
@@ -143,10 +143,10 @@ def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[State]) 
         outbox: "an outbox",
         **{inbox.path: "an inbox" for inbox in inboxes},
     }
-    for folder, what in kept.items():
+    for folder, word in kept.items():
         if relative_to(target.parent, folder) is not None:
             raise UsageError(
-                f"the sheet would lie in {what}, {folder}, among the pictures",
+                f"the sheet would lie in {word}, {folder}, among the pictures",
                 f"Choose another place for it: -o {shlex.quote(str(_elsewhere()))}",
             )
 

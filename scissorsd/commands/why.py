@@ -41,25 +41,25 @@ def _why(state: State, path: Path) -> Iterator[str]:
     """Say why a file was taken, ignored, held or set aside; one sentence a line."""
     journal = open_journal(state)
     state = as_journalled(state, journal)
-    place = find_in_inbox(state, journal, path)
-    if place is None:
+    in_inbox = find_in_inbox(state, journal, path)
+    if in_inbox is None:
         yield from _why_elsewhere(state, journal, path)
         return
-    inbox, relative = place
+    inbox, relative = in_inbox
     entries = journal.of_source(inbox.path, relative) if journal is not None else []
-    hindrance = inbox_unavailable_reason(state, inbox)
-    if hindrance:  # a share that hangs would hang us too, and gone is not empty
-        yield from (_told(state, entry, look=False) for entry in entries)
-        yield hindrance
+    unavailable = inbox_unavailable_reason(state, inbox)
+    if unavailable:  # a share that hangs would hang us too, and gone is not empty
+        yield from (_describe(state, entry, look=False) for entry in entries)
+        yield unavailable
         return
     try:
         sighting = publishing.look(inbox.path, relative)
     except OSError as error:
-        yield from (_told(state, entry) for entry in entries)
+        yield from (_describe(state, entry) for entry in entries)
         yield f"{path} cannot be looked at ({error.strerror})."
         return
     if sighting is None:
-        yield from (_told(state, entry) for entry in entries)
+        yield from (_describe(state, entry) for entry in entries)
         yield _why_not_a_file(path)
         return
     ignored = _why_not_wanted(inbox, relative)
@@ -68,11 +68,11 @@ def _why(state: State, path: Path) -> Iterator[str]:
         return
     entry = next((e for e in entries if (e.size, e.mtime_ns) == sighting.version), None)
     if entry is not None:
-        yield _told(state, entry)
+        yield _describe(state, entry)
         yield from _why_denied(state, entry, path)
         return
     if entries:
-        yield f"It has changed since it was last cut ({_told(state, entries[0])})"
+        yield f"It has changed since it was last cut ({_describe(state, entries[0])})"
     yield from _why_soon(state, inbox, sighting, journal)
 
 
@@ -94,7 +94,7 @@ def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterato
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
-            yield _told(state, entry)
+            yield _describe(state, entry)
         return
     inboxes = ", ".join(str(inbox.path) for inbox in state.config.inboxes)
     yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
@@ -159,8 +159,8 @@ def _why_denied(state: State, entry: Entry, path: Path) -> Iterator[str]:
     )
 
 
-def _told(state: State, entry: Entry, *, look: bool = True) -> str:
-    """Say how it stands; with a `look` at its outputs, but where a share is known to hang."""
+def _describe(state: State, entry: Entry, *, look: bool = True) -> str:
+    """Say how a job stands; `look` at its outputs unless their share is known to hang."""
     when = _moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)
     match entry.state:

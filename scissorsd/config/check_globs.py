@@ -38,8 +38,8 @@ def check_globs(validated: Validated) -> Iterator[Problem]:
                 if _REGEX.search(pattern) or _HIDDEN.search(pattern):
                     yield _regex((*loc, "match", number), pattern)
                 elif reason := _never(pattern, inbox):
-                    what = f"{quoted(pattern)} can never match: {reason}"
-                    yield Problem((*loc, "match", number), what, warning=True)
+                    message = f"{quoted(pattern)} can never match: {reason}"
+                    yield Problem((*loc, "match", number), message, warning=True)
         yield from _shadowed(validated, name, inbox)
 
 
@@ -48,8 +48,8 @@ def _regex(loc: tuple[str | int, ...], pattern: str) -> Problem:
     for old, new in _REWRITES:
         glob = re.sub(old, new, glob)
     hint = f", such as {quoted(glob)}" if glob and glob != pattern else ""
-    what = f"{quoted(pattern)} looks like a regular expression; patterns are globs{hint}"
-    return Problem(loc, what, warning=True)
+    message = f"{quoted(pattern)} looks like a regular expression; patterns are globs{hint}"
+    return Problem(loc, message, warning=True)
 
 
 def _never(pattern: str, inbox: InboxSection) -> str:
@@ -85,9 +85,9 @@ def _shadowed(validated: Validated, name: str, inbox: InboxSection) -> Iterator[
         if all(takers):
             taker = " and ".join(dict.fromkeys(t for t in taken.values() if t in takers))
             verb = "" if " and " in taker else "s"
-            what = f"this rule can never match: {taker} take{verb} all before it"
+            message = f"this rule can never match: {taker} take{verb} all before it"
             place = (*loc, "match") if rule.match else loc
-            yield Problem(place, what, warning=True)
+            yield Problem(place, message, warning=True)
         for pattern in patterns:
             taken.setdefault(pattern, _called(rule, index))
 

@@ -42,11 +42,11 @@ def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:
         choice = f"{', '.join(others)} or {last}" if others else last
         yield Problem((*loc, "format"), f"a {output.kind} cannot be {form}; use {choice}")
     elif suffix := _other_suffix(output.name or "", form):
-        what = f"the name ends in {suffix}, but the format is {form}"
-        yield Problem((*loc, "name"), what)
+        message = f"the name ends in {suffix}, but the format is {form}"
+        yield Problem((*loc, "name"), message)
     if output.name and "{stem}" not in output.name:
-        what = "has no {stem}, so every picture of a folder wants this one name"
-        yield Problem((*loc, "name"), what, warning=True)
+        message = "has no {stem}, so every picture of a folder wants this one name"
+        yield Problem((*loc, "name"), message, warning=True)
 
 
 def _other_suffix(name: str, form: Format) -> str:
@@ -58,18 +58,18 @@ def _other_suffix(name: str, form: Format) -> str:
 def _room(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     size, aspect = output.size, output.aspect
     if isinstance(size, tuple) and aspect and not _same_shape(size, aspect):
-        what = f"is {said_aspect(aspect)}, but size is {said_frame(size)}; leave one of them out"
-        yield Problem((*loc, "aspect"), what)
+        message = f"is {said_aspect(aspect)}, but size is {said_frame(size)}; leave one of them out"
+        yield Problem((*loc, "aspect"), message)
         return
     sides = _sides(output)
     if sides and 2 * output.margin.of(max(sides)) >= min(sides):
-        what = f"leaves no room: twice {said_length(output.margin)} takes a whole side"
-        yield Problem((*loc, "margin"), what)
+        message = f"leaves no room: twice {said_length(output.margin)} takes a whole side"
+        yield Problem((*loc, "margin"), message)
     longest = size if isinstance(size, int) else max(size or (0, 0))
     form = format_of(output)
     if longest > (most := LONGEST_SIDES.get(form, longest)):
-        what = f"is too much for {form}; a side has at most {most} pixels"
-        yield Problem((*loc, "size"), what)
+        message = f"is too much for {form}; a side has at most {most} pixels"
+        yield Problem((*loc, "size"), message)
 
 
 def _same_shape(size: tuple[int, int], aspect: tuple[int, int]) -> bool:

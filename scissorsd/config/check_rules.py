@@ -22,8 +22,8 @@ def check_rules(validated: Validated) -> Iterator[Problem]:
     known = _models(validated)
     for name in configuration.custom_models:
         if name in CATALOGUE:
-            what = f"{quoted(name)} is the name of a known model; choose another"
-            yield Problem(("custom_models", name), what, about_key=True)
+            message = f"{quoted(name)} is the name of a known model; choose another"
+            yield Problem(("custom_models", name), message, about_key=True)
     for inbox, section in configuration.inboxes.items():
         yield from _same_names(inbox, section.rules)
         for index, rule in enumerate(section.rules):
@@ -50,18 +50,18 @@ def _same_names(inbox: str, rules: list[RuleSection]) -> Iterator[Problem]:
     for index, rule in enumerate(rules):
         name = rule.name or f"rule {index + 1}"
         if first.setdefault(name, index) != index:
-            what = f"rule {first[name] + 1} of this inbox has the same name"
-            yield Problem(("inboxes", inbox, "rules", index, "name"), what)
+            message = f"rule {first[name] + 1} of this inbox has the same name"
+            yield Problem(("inboxes", inbox, "rules", index, "name"), message)
 
 
 def _rule(loc: Loc, rule: RuleSection, known: list[str]) -> Iterator[Problem]:
     if rule.model not in known:
-        what = f"unknown model {quoted(rule.model)}{meant(rule.model, known)}"
-        yield Problem((*loc, "model"), f"{what}; known are {', '.join(known)}")
+        message = f"unknown model {quoted(rule.model)}{meant(rule.model, known)}"
+        yield Problem((*loc, "model"), f"{message}; known are {', '.join(known)}")
     idle = sorted(rule.model_fields_set - _OF_A_SKIP) if rule.skip else []
     if idle:
-        what = f"has no effect, since the rule skips its pictures: {', '.join(idle)}"
-        yield Problem((*loc, idle[0]), what, warning=True)
+        message = f"has no effect, since the rule skips its pictures: {', '.join(idle)}"
+        yield Problem((*loc, idle[0]), message, warning=True)
     elif rule.move_to and rule.source != "move":
         yield Problem((*loc, "move_to"), "has no effect without source: move", warning=True)
 
@@ -75,8 +75,9 @@ def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Prob
         yield from check_output(here, output)
         path = name_key(_path(output))
         if first.setdefault(path, index) != index:
-            what = f"gets the same name as outputs[{first[path] + 1}]; give one a name or a folder"
-            yield Problem(here, what)
+            other = f"outputs[{first[path] + 1}]"
+            message = f"gets the same name as {other}; give one a name or a folder"
+            yield Problem(here, message)
 
 
 def _path(output: OutputSection) -> str:

@@ -28,7 +28,7 @@ class Problem:
     """
 
     loc: Loc
-    what: str
+    message: str
     warning: bool = False
     about_key: bool = False
     mark: Mark | None = None
@@ -76,7 +76,7 @@ class Document:
         mark = self._mark(problem)
         trail = self._trail(problem.loc[:-1] if problem.about_key else problem.loc)
         place = f"{self.origin}:{mark.line}:{mark.column}" if mark else self.origin
-        parts = [place, "warning" if problem.warning else "", trail, problem.what]
+        parts = [place, "warning" if problem.warning else "", trail, problem.message]
         return ": ".join(part for part in parts if part)
 
     def _mark(self, problem: Problem) -> Mark | None:

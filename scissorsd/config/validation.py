@@ -106,9 +106,9 @@ def _problem(error: ErrorDetails, document: Document) -> Problem:
     sentence = SENTENCES.get(error["type"])
     about_key = error["type"] == "extra_forbidden"
     empty = error["input"] is None and not about_key
-    what = _NO_VALUE if empty else (sentence or _fallback)(error, shown)
+    message = _NO_VALUE if empty else (sentence or _fallback)(error, shown)
     mark = None if error["loc"] == loc else document.keys.get(loc)  # of what lacks a key, or is one
-    return Problem(loc, what, about_key=about_key, mark=mark)
+    return Problem(loc, message, about_key=about_key, mark=mark)
 
 
 def _fallback(error: ErrorDetails, shown: str) -> str:

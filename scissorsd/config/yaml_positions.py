@@ -65,9 +65,9 @@ _resolve("merge", r"<<$", "<")
 class YamlError(Exception):
     """The text is no YAML that can be used; one problem tells why."""
 
-    def __init__(self, what: str, mark: Mark | None) -> None:
-        super().__init__(what)
-        self.problem = Problem((), what, mark=mark)
+    def __init__(self, message: str, mark: Mark | None) -> None:
+        super().__init__(message)
+        self.problem = Problem((), message, mark=mark)
 
 
 def read(text: str, origin: str) -> Document:
@@ -132,8 +132,8 @@ class _Reader:
         if node is None or node.tag == _PREFIX + "null":
             raise YamlError("the file is empty; it needs at least 'inboxes'", Mark(1, 1))
         if not isinstance(node, yaml.MappingNode):
-            what = "the file must be keys with values, such as 'inboxes:'"
-            raise YamlError(what, _mark(node.start_mark))
+            message = "the file must be keys with values, such as 'inboxes:'"
+            raise YamlError(message, _mark(node.start_mark))
         values = self._value(node, ())
         return Document(
             origin=self._origin,
@@ -177,8 +177,8 @@ class _Reader:
             elif key.tag == _PREFIX + "merge":
                 merged.append(value)
             elif key.value in own:
-                what = f"duplicate key {quoted(key.value)} (first on line {own[key.value].line})"
-                self._problem(key, loc, what)
+                message = f"duplicate key {quoted(key.value)} (first on line {own[key.value].line})"
+                self._problem(key, loc, message)
             else:
                 own[key.value] = _mark(key.start_mark)
                 self._add(mapping, key, value, loc)
@@ -227,11 +227,11 @@ class _Reader:
 
     def _check_tag(self, node: yaml.Node, loc: Loc, *kinds: str) -> None:
         if node.tag not in {_PREFIX + kind for kind in kinds}:
-            what = f"tags are not used here: {quoted(node.tag.removeprefix(_PREFIX))}"
-            self._problem(node, loc, what)
+            message = f"tags are not used here: {quoted(node.tag.removeprefix(_PREFIX))}"
+            self._problem(node, loc, message)
 
-    def _problem(self, node: yaml.Node, loc: Loc, what: str) -> None:
-        self._problems.append(Problem(loc, what, mark=_mark(node.start_mark)))
+    def _problem(self, node: yaml.Node, loc: Loc, message: str) -> None:
+        self._problems.append(Problem(loc, message, mark=_mark(node.start_mark)))
 
 
 def _number(kind: str, text: str) -> int | float | None:

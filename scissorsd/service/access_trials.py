@@ -73,7 +73,7 @@ class Trial:
 
 
 def run_as(user: User, work: Callable[[], None]) -> bool:
-    """Do something with files as a user, in a thread of its own; return whether it ended in time."""
+    """Do something with files as a user, in a thread of its own; return whether it ended."""
 
     def as_user() -> None:
         become(user)

@@ -89,7 +89,7 @@ def _why_not(path: Path) -> str:
 
 
 def _why_not_in(folder: Path) -> str:
-    """Return why nothing may be made below a folder that is there, or '': others could redirect it."""
+    """Return why nothing may be made below a folder: others could redirect it; else ''."""
     try:
         status = folder.lstat()
     except OSError:
