@@ -25,7 +25,7 @@ from scissorsd.settings import MAX_PIXELS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutout:
-    """What `cut_out` gives: a transparent picture, its mask and what the mask says of itself."""
+    """What `cut_out` returns: a transparent picture, its mask and what the mask says of itself."""
 
     image: Image.Image  # RGBA, straight alpha, the picture's size, its ICC profile in `info`
     mask: NDArray[np.float32]  # height × width, in [0, 1]

@@ -10,7 +10,7 @@ import click
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_models import models
 from scissorsd.cli_service import service
-from scissorsd.commands.messages import complain, in_words, limit_reached, write_lines
+from scissorsd.commands.messages import complain, in_words, write_lines
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
@@ -50,13 +50,24 @@ def _explain(error: Exception) -> int:
     if isinstance(error, ScissorsError):
         complain(in_words(error))
         return error.exit_code
-    if limit := limit_reached(error):
+    if limit := _limit_reached(error):
         complain(limit)
         return EXIT_FAILURE
     complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
     complain("run it again with --debug to see where, and please report it")
     complain(_report(error))
     return EXIT_FAILURE
+
+
+def _limit_reached(error: Exception) -> str:
+    """Say which limit of the machine an error means, or '' if it means none."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this (ulimit -v, the container's limit, the machine)"
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        from scissorsd.machine import TOO_FEW_THREADS
+
+        return f"no thread can be started: {TOO_FEW_THREADS}"
+    return ""
 
 
 def _report(error: Exception) -> str:
@@ -183,7 +194,7 @@ def cut(context: click.Context, /, pictures: tuple[Path, ...], **options: Any) -
     from scissorsd.commands.cut import cut as cut_at_once
 
     _set_up_logs(debug=context.obj, quiet=True)
-    return cut_at_once(pictures, **options)
+    return cut_at_once(pictures, options)
 
 
 @cli.command()

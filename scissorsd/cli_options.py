@@ -52,7 +52,7 @@ _OF_THE_DAEMON: list[Callable[[Command], Command]] = [
 
 
 def of_the_daemon(command: Command) -> Command:
-    """Give a command the options that stand for a configuration file."""
+    """Add to a command the options that stand for a configuration file."""
     for option in reversed(_OF_THE_DAEMON):
         command = option(command)
     return command

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from scissorsd import streams
 from scissorsd.plain_text import escape_undecodable, for_terminal
@@ -36,7 +36,15 @@ class _Stderr:
 
 def _printable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Show names whose bytes are not UTF-8 so that any terminal and parser can take them."""
-    return {key: escape_undecodable(value) for key, value in event.items()}
+    return {key: _escaped(value) for key, value in event.items()}
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, str):
+        return escape_undecodable(value)
+    if isinstance(value, list | tuple):
+        return [_escaped(part) for part in value]
+    return value
 
 
 def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -87,14 +95,17 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     )
 
 
-def of_a_library() -> Any:  # noqa: ANN401 - structlog's loggers have no one type
+def of_a_library() -> FilteringBoundLogger:
     """Return a logger for use within another program, whose settings of structlog stay its own.
 
     Where it has made none, only warnings and errors are written.
     """
+    logger: FilteringBoundLogger
     if structlog.is_configured():
-        return structlog.get_logger("scissorsd")
-    return structlog.wrap_logger(_Stderr(), **_settings(debug=False, quiet=True))
+        logger = structlog.get_logger("scissorsd")
+    else:
+        logger = structlog.wrap_logger(_Stderr(), **_settings(debug=False, quiet=True))
+    return logger
 
 
 def _settings(*, debug: bool, quiet: bool) -> dict[str, Any]:

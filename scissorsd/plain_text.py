@@ -1,24 +1,18 @@
 """Text that a log, a terminal or one line of a message can take: all escaping of names is here."""
 
-from typing import Any
-
 # Control characters, and those that turn the direction of writing or end a line.
 _CONTROLS = (*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 _ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
 
 
-def escape_undecodable(value: Any) -> Any:  # noqa: ANN401 - whatever a log line carries
-    r"""Escape bytes of names that are not UTF-8, as \xe9, in a string or a list of them."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if isinstance(value, list | tuple):
-        return [escape_undecodable(part) for part in value]
-    return value
+def escape_undecodable(text: str) -> str:
+    r"""Escape bytes of a name that are not UTF-8: \xe9."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def for_terminal(text: str) -> str:
     """Escape whatever in a line would make a terminal do anything but show it."""
-    return str(escape_undecodable(text)).translate(_ESCAPES)
+    return escape_undecodable(text).translate(_ESCAPES)
 
 
 def escape_unprintable(text: str) -> str:

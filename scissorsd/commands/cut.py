@@ -2,7 +2,7 @@
 
 import shlex
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from scissorsd.pictures import cutting_out, reading
 from scissorsd.settings import MAX_PIXELS
 
 
-def cut(pictures: Sequence[Path], **options: Any) -> int:  # noqa: ANN401 - as click has them
+def cut(pictures: Sequence[Path], options: Mapping[str, Any]) -> int:
     """Cut each picture, say what came of it, and return the exit code."""
     _refuse_streams(*pictures, options["out"])
     failures = done = 0

@@ -120,7 +120,7 @@ def _outbox(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
 
 
 def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bool]:
-    """Tell of a folder that cannot be reached, or is yet to be made; return whether it is there."""
+    """Yield why a folder cannot be reached, or that it will be made; return whether it is there."""
     if (yield from _is_shut(name, path, trial)):
         return False
     nearest = next(p for p in (path, *path.parents) if os.path.lexists(p))
@@ -140,7 +140,7 @@ def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, b
 
 
 def _is_shut(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bool]:
-    """Tell of a folder above that lets nobody through to this one; return whether there is one."""
+    """Yield which folder above lets nobody through to this one; return whether there is one."""
     for folder in reversed(path.parents):
         if folder.is_dir() and not access_trials.try_to_pass(folder, trial):
             yield from _refusals(name, trial, mounts.mount_type(folder))
@@ -175,7 +175,7 @@ def _inbox(inbox: Inbox, name: str, path: Path, trial: Trial) -> Iterator[Findin
 
 
 def _came_of(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
-    """Tell what a trial found, or how much it tried where all was well."""
+    """Yield what was refused in a trial or, where nothing was, how much was tried."""
     pictures = f" and {_count(trial.pictures, 'picture')}" if trial.pictures else ""
     tried = f"{_count(trial.folders, 'folder')}{pictures}"
     if not trial.refused:
@@ -190,7 +190,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _refusals(name: str, trial: Trial, file_system: str) -> Iterator[Finding]:
-    """Tell of what was refused, the equal as one."""
+    """Yield what was refused, one finding for equal refusals."""
     equal: dict[tuple[object, ...], list[Refused]] = {}
     for refused in tuple(trial.refused):
         equal.setdefault((refused.doing, refused.number, refused.owner), []).append(refused)

@@ -77,7 +77,7 @@ def _text(error: Exception) -> str:
 
 
 def _without_pictures(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield the arguments; the name of a picture is told by its ending alone."""
+    """Yield the arguments; of a picture's name only the ending."""
     for argument in arguments:
         yield f"PICTURE{Path(argument).suffix}" if is_picture_name(argument) else argument
 

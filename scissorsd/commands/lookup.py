@@ -55,7 +55,7 @@ def path_in_outbox(state: State, path: Path) -> str:
 
 
 def inbox_unavailable_reason(state: State, inbox: Inbox) -> str:
-    """Say why nothing in the inbox can be looked at now, or nothing."""
+    """Return why nothing in the inbox can be looked at now, or '' if it can."""
     stands = status_file.read(state.folder) if lock.is_running(state.folder) else None
     live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
     if live is not None and live.away:

@@ -24,14 +24,3 @@ def in_words(error: ScissorsError) -> str:
     """Say an error as a command does that ends with it: nobody tries again by himself."""
     passing = isinstance(error, HoldError)
     return f"{error}\nRun it again once that has passed." if passing else str(error)
-
-
-def limit_reached(error: Exception) -> str:
-    """Say which limit of the machine an error means, or '' if it means none."""
-    if isinstance(error, MemoryError):
-        return "there is not enough memory for this (ulimit -v, the container's limit, the machine)"
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        from scissorsd.machine import TOO_FEW_THREADS  # noqa: PLC0415 - `--help` needs none of it
-
-        return f"no thread can be started: {TOO_FEW_THREADS}"
-    return ""

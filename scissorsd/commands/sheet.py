@@ -43,7 +43,7 @@ def write(
     count: int,
     columns: int | None,
 ) -> Iterator[str]:
-    """Write the contact sheet; give the path of each page as soon as it is there, then a sum.
+    """Write the contact sheet; yield the path of each page when it is there, then the totals.
 
     Raises UsageError where there is nothing to show, or where the sheet would lie in an inbox or
     an outbox, or over a file that is no sheet.

@@ -36,8 +36,8 @@ _LARGEST_FILE = 2**20  # bytes; far beyond any configuration
 def load(path: Path, *, folders: bool = True) -> Loaded:
     """Read a configuration file; raises ConfigError with every problem at once.
 
-    Without `folders` it is not looked at how the folders lie to each other: who only asks about a
-    daemon is answered however they do now.
+    Without `folders` the folders may lie in each other: a command that only asks about a daemon
+    answers all the same.
     """
     origin = escape_unprintable(str(path))
     try:
@@ -75,7 +75,7 @@ def state_of(path: Path) -> Path | None:
         if configuration is not None:
             return configuration.state
     written = _STATE.search(text)
-    return base / os.path.expanduser(written[2]) if written else None  # noqa: PTH111 (see texts.place)
+    return base / os.path.expanduser(written[2]) if written else None  # noqa: PTH111 (see parse_texts.place)
 
 
 _STATE = re.compile(r"""^state:[ \t]*(['"]?)([^'"#\n]+?)\1[ \t]*(?:#.*)?$""", re.MULTILINE)

@@ -19,7 +19,7 @@ _REWRITES = (  # regular expression → glob, in order
     (r"\\d[+*]?", "[0-9]"),
     (r"\\[wS][+*]?", "*"),
     (r"\\(.)", r"\1"),
-    (r"\(([^()|]*(?:\|[^()|]*)+)\)", lambda found: "{" + found[1].replace("|", ",") + "}"),
+    (r"\(([^()|]*(?:\|[^()|]*)+)\)", lambda match: "{" + match[1].replace("|", ",") + "}"),
 )
 _EVERYTHING = {"**", "*", "**/*"}
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
@@ -53,7 +53,7 @@ def _regex(loc: tuple[str | int, ...], pattern: str) -> Problem:
 
 
 def _never(pattern: str, inbox: InboxSection) -> str:
-    """Say why no picture can match, or nothing."""
+    """Return why no picture can match, or ''."""
     folder, _, _ = pattern.rpartition("/")
     if pattern.startswith("/"):
         return "patterns are relative to the inbox; leave out what comes before"
@@ -97,15 +97,15 @@ def _called(rule: RuleSection, index: int) -> str:
 
 
 def _taker(pattern: str, taken: dict[str, str]) -> str:
-    """Name what takes everything that the pattern matches, or nothing."""
+    """Return what takes everything that the pattern matches, or ''."""
     return next((taker for earlier, taker in taken.items() if _covers(earlier, pattern)), "")
 
 
 def _covers(earlier: str, later: str) -> bool:
-    """Tell whether every path of `later` is surely one of `earlier`; no means perhaps."""
+    """Whether every path of `later` is surely one of `earlier`; false where it is not known."""
     earlier, later = earlier.casefold(), later.casefold()
     if earlier in _EVERYTHING or earlier == later:
         return True
     folder = earlier.removesuffix("**")
-    plain = folder.endswith("/") and _is_literal(folder)
-    return plain and later.startswith(folder)
+    is_folder = folder.endswith("/") and _is_literal(folder)
+    return is_folder and later.startswith(folder)

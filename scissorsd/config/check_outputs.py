@@ -50,8 +50,10 @@ def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:
 
 
 def _other_suffix(name: str, form: Format) -> str:
-    """Return the suffix of another format in which a name ends, or nothing."""
-    others = (suffix for known, found in SUFFIXES.items() if known != form for suffix in found)
+    """Return the suffix of another format in which a name ends, or ''."""
+    others = (
+        suffix for known, suffixes in SUFFIXES.items() if known != form for suffix in suffixes
+    )
     return next((suffix for suffix in others if name.lower().endswith(suffix)), "")
 
 
@@ -73,7 +75,7 @@ def _room(loc: Loc, output: OutputSection) -> Iterator[Problem]:
 
 
 def _same_shape(size: tuple[int, int], aspect: tuple[int, int]) -> bool:
-    """Tell whether a frame has this aspect, to the pixel that rounding may cost."""
+    """Whether a frame has this aspect, to the pixel that rounding may cost."""
     (width, height), (across, down) = size, aspect
     return abs(width * down - height * across) <= max(across, down)
 

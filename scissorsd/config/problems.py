@@ -125,6 +125,6 @@ def quoted(text: str) -> str:
 
 
 def meant(word: str, known: list[str]) -> str:
-    """Return `(did you mean 'source'?)` with a space before it, or nothing."""
+    """Return `(did you mean 'source'?)` with a space before it, or ''."""
     close = get_close_matches(word.lower(), known, n=1)
     return f" (did you mean {quoted(close[0])}?)" if close else ""

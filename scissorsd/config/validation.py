@@ -33,7 +33,7 @@ class Validated:
     broken: frozenset[Loc]
 
     def whole(self, *loc: str | int) -> bool:
-        """Tell whether nothing at or below this place is broken."""
+        """Whether nothing at or below this place is broken."""
         return not any(broken[: len(loc)] == loc for broken in self.broken)
 
 
@@ -42,8 +42,8 @@ def validate(document: Document, base: Path) -> Validated:
     values: dict[str, object] = deepcopy(document.values)
     configuration, errors = _attempt(values, base)
     problems = [_problem(error, document) for error in errors]
-    told = {problem.loc for problem in problems}
-    empty = [loc for loc in _empty(values, ()) if loc not in told]
+    reported = {problem.loc for problem in problems}
+    empty = [loc for loc in _empty(values, ()) if loc not in reported]
     problems += [Problem(loc, _NO_VALUE) for loc in empty]
     broken: set[Loc] = {_prune(values, loc) for loc in empty}
     for _ in range(_ROUNDS):
@@ -84,7 +84,7 @@ def _place(error: ErrorDetails) -> Loc:
 
 
 def _prune(values: dict[str, object], loc: Loc) -> Loc:
-    """Take a value out and give its place; in a list the others keep their numbers."""
+    """Take a value out and return where it was; in a list the others keep their numbers."""
     holder: Any = values
     for depth, part in enumerate(loc[:-1]):
         inner = holder.get(part) if isinstance(holder, dict) else holder[part]

@@ -244,5 +244,5 @@ def _number(kind: str, text: str) -> int | float | None:
 
 
 def _printable(text: str) -> bool:
-    """Tell whether a text has neither NUL nor half a surrogate pair."""
+    """Whether a text has neither NUL nor half a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
