@@ -52,6 +52,10 @@ OTHER = encoded(subject("navy"), "PNG")
 NOTHING = encoded(Image.new("RGB", SIZE, "gray"))
 
 
+# Most of these pictures are the same few.
+_GIVEN: dict[tuple[str, bytes], tuple[NDArray[np.float32], str]] = {}
+
+
 class Counting:
     """Real sessions; counts what they run, and does something first if asked to."""
 
@@ -63,10 +67,14 @@ class Counting:
     def run(
         self, name: str, network_input: NDArray[np.float32], /
     ) -> tuple[NDArray[np.float32], str]:
-        """Run the real network."""
+        """Run the real network, or remember what it gave for the same input."""
         self.runs += 1
         self.first()
-        return self._sessions.run(name, network_input)
+        asked = (name, network_input.tobytes())
+        if asked not in _GIVEN:
+            _GIVEN[asked] = self._sessions.run(name, network_input)
+        raw, provider = _GIVEN[asked]
+        return raw.copy(), provider
 
 
 @pytest.fixture(scope="module")
