@@ -29,7 +29,9 @@ from scissorsd.folders import publishing, real_paths
 from scissorsd.machine import usable_cpus
 from scissorsd.plain_text import plain
 from scissorsd.records import respelling
-from scissorsd.records.journal import FILE, Entry, Journal
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
 from scissorsd.records.state_folders import State
 from scissorsd.service import trials
 
@@ -271,7 +273,7 @@ def _entries(state: State, outbox: Path, opened: list[Journal]) -> Iterator[Entr
         return  # another user's: the sheet is made without its verdicts
     opened.append(journal)
     for folder in _spellings(state, journal, outbox):
-        yield from journal.with_outputs_in(folder)
+        yield from journal.entries.with_outputs_in(folder)
 
 
 def _spellings(state: State, journal: Journal, outbox: Path) -> list[Path]:

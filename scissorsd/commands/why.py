@@ -22,7 +22,9 @@ from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import publishing, real_paths
 from scissorsd.plain_text import one_line, plain
 from scissorsd.records import lock, respelling, status_file
-from scissorsd.records.journal import FILE, Entry, Journal
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
 from scissorsd.records.state_folders import DEFAULT_CONFIG, State, is_own
 from scissorsd.records.status_file import InboxStanding, Standing, kinds_of_held
 from scissorsd.service import accounts
@@ -42,12 +44,12 @@ def status(state: State) -> dict[str, object]:
     journal = _journal(state)
     known = {inbox.name: inbox for inbox in _as_journalled(state, journal).config.inboxes}
     inboxes = []
-    waiting = journal.unfinished() if journal is not None else []
+    waiting = journal.entries.unfinished() if journal is not None else []
     for inbox in state.config.inboxes:
         now = live.get(inbox.name)
         path = known[inbox.name].path
-        counts = journal.counts(path) if journal is not None else {}
-        verdicts = journal.verdicts(path) if journal is not None else {}
+        counts = journal.entries.counts(path) if journal is not None else {}
+        verdicts = journal.entries.verdicts(path) if journal is not None else {}
         inboxes.append(
             {
                 "name": inbox.name,
@@ -89,7 +91,7 @@ def status(state: State) -> dict[str, object]:
         else None,
         "mistakes": list(state.mistakes),
         "inboxes": inboxes,
-        "jobs": [_plain(entry) for entry in journal.latest(LAST_JOBS)] if journal else [],
+        "jobs": [_plain(entry) for entry in journal.entries.latest(LAST_JOBS)] if journal else [],
     }
 
 
@@ -151,7 +153,7 @@ def why(state: State, path: Path) -> Iterator[str]:
         yield from _why_elsewhere(state, journal, path)
         return
     inbox, relative = place
-    entries = journal.of_source(inbox.path, relative) if journal is not None else []
+    entries = journal.entries.of_source(inbox.path, relative) if journal is not None else []
     hindrance = _why_not_to_be_seen(state, inbox)
     if hindrance:  # a share that hangs would hang us too, and gone is not empty
         yield from (_told(state, entry, look=False) for entry in entries)
@@ -216,14 +218,14 @@ def _in_inbox(state: State, journal: Journal | None, path: Path) -> tuple[Inbox,
         return None
     number, relative = below
     inbox = state.config.inboxes[number]
-    known = journal is not None and journal.of_source(inbox.path, relative)
+    known = journal is not None and journal.entries.of_source(inbox.path, relative)
     if not known and inbox.path not in hang:
         relative = real_paths.as_listed(inbox.path, relative)
     return inbox, relative
 
 
 def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterator[str]:
-    owners = journal.of_output(_in_outbox(state, path)) if journal is not None else []
+    owners = journal.entries.of_output(_in_outbox(state, path)) if journal is not None else []
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
@@ -368,7 +370,9 @@ def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]
     journal = Journal(state.folder)
     try:
         state = _as_journalled(state, journal)
-        entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
+        entries = (
+            journal.entries.failures() if failed else [_failed(state, journal, p) for p in paths]
+        )
         for entry in entries:
             try:
                 _check_inbox(state, entry)
@@ -395,9 +399,9 @@ def where_failed(states: Sequence[State], path: Path) -> State:
 def _failed(state: State, journal: Journal, path: Path) -> Entry:
     place = _in_inbox(state, journal, path)
     if place is None:
-        found = journal.of_output(_in_outbox(state, path))
+        found = journal.entries.of_output(_in_outbox(state, path))
     else:
-        found = journal.of_source(place[0].path, place[1])
+        found = journal.entries.of_source(place[0].path, place[1])
     entry = next((e for e in found if e.state == "failed" or _lacks_outputs(e)), None)
     waiting = next((entry for entry in found if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:

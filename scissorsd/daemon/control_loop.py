@@ -52,8 +52,8 @@ from scissorsd.inference.timings import Speeds
 from scissorsd.inference.weights import Progress
 from scissorsd.machine import TOO_FEW_THREADS, memory_bounds
 from scissorsd.rate_limit import RateLimit
-from scissorsd.records import journal, lock, respelling, status_file
-from scissorsd.records.journal import Journal
+from scissorsd.records import journal_file, lock, respelling, status_file
+from scissorsd.records.journal import STARVED, Journal
 from scissorsd.settings import Config, Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -169,10 +169,10 @@ class Daemon:
         try:
             self.journal = Journal(self.config.state)
         except JournalDamagedError as error:
-            aside = journal.set_aside(self.config.state)
+            aside = journal_file.set_aside(self.config.state)
             log.error("journal.set_aside", why=error.what, now=str(aside))  # noqa: TRY400 - said
             self.journal = Journal(self.config.state)
-        self._journal_lost = journal.is_lost(self.config.state)
+        self._journal_lost = journal_file.is_lost(self.config.state)
 
     def _blame(self, *, crashed: bool) -> None:
         """Count the death of the last run against what was in hand; see how this one fares."""
@@ -184,7 +184,7 @@ class Daemon:
                 what=f"the kernel ended the last run for want of memory, while it was {starved}",
                 advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
             )
-            self.journal.blame(pipeline.CRASH - 1, journal.STARVED)
+            self.journal.blame(pipeline.CRASH - 1, STARVED)
         else:
             self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
         self._oom.keep("opening the networks")
@@ -552,8 +552,8 @@ class Daemon:
 
     def _heed_other_processes(self) -> None:
         """Notice that `scissorsd retry` has written to the journal, or that it got damaged."""
-        if self.journal.damaged is not None:
-            raise self.journal.damaged
+        if self.journal.file.damaged is not None:
+            raise self.journal.file.damaged
         version = self.journal.changed_elsewhere()
         if version != self._journal_version:
             self._journal_version = version
@@ -629,7 +629,7 @@ class Daemon:
     def _note_recovery(self) -> None:
         if self._journal_lost and all(desk.recovered() for desk in self.desks.values()):
             self._journal_lost = False
-            journal.recovered(self.config.state)
+            journal_file.recovered(self.config.state)
 
     # --- telling -----------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ from scissorsd.folders.publishing import Root
 from scissorsd.folders.watching import Away, Scanned, Watched
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimit
-from scissorsd.records.journal import Entry, Journal, Known
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_rows import Entry, Known
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -91,7 +92,7 @@ class Desk:
         cls, inbox: Inbox, journal: Journal, *, looks: int, again: bool, journal_lost: bool
     ) -> "Desk":
         """Open the desk of an inbox, with what the last run left unfinished."""
-        left = {e.path: e for e in journal.unfinished() if e.inbox == str(inbox.path)}
+        left = {e.path: e for e in journal.entries.unfinished() if e.inbox == str(inbox.path)}
         done = set[str]() if again else None
         return cls(
             inbox,

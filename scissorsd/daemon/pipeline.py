@@ -45,7 +45,8 @@ from scissorsd.folders import no_replace, publishing
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
 from scissorsd.pictures.cutting_out import Inference, cut_out, refuse_impossible, render_all
-from scissorsd.records.journal import STARVED, Journal, Known
+from scissorsd.records.journal import STARVED, Journal
+from scissorsd.records.journal_rows import Known
 from scissorsd.settings import Inbox, Limits
 
 # What one pixel costs at most while its picture is in hand: measured over every format that is
@@ -209,7 +210,7 @@ def own_file(inbox: Path, source: Sighting, journal: Journal) -> str:
     So it does where the outbox can be seen within the inbox, through a bind mount or a link: it
     would be cut again and again. Nothing where it is none.
     """
-    places = (stamp.place for stamp in journal.stamps_like(source, inbox))
+    places = (stamp.place for stamp in journal.stamps.like(source, inbox))
     return next((p for p in places if no_replace.is_same_file(Path(p), inbox / source.path)), "")
 
 
@@ -241,12 +242,12 @@ def _begin(task: Task, bench: Bench) -> tuple[Job, bool]:
 
 def _vouch(task: Task, before: Job, bench: Bench) -> None:
     """Stamp what a job that an older version left half done may have put out: it left no stamps."""
-    if not bench.journal.is_of_older_version(before):
+    if not bench.journal.stamps.is_of_older_version(before):
         return
     outbox = task.inbox.outbox
     paths = [outbox / name for planned in before.outputs for name in _both(planned.path)]
     found = [publishing.stamped(path) for path in paths if publishing.exists(path)]
-    bench.journal.stamp(before, [stamp for stamp in found if stamp is not None])
+    bench.journal.stamps.add(before, [stamp for stamp in found if stamp is not None])
 
 
 def _both(path: str) -> tuple[str, str]:
@@ -255,8 +256,8 @@ def _both(path: str) -> tuple[str, str]:
 
 def sweep(journal: Journal, job_id: int, places: Sequence[Path]) -> None:
     """Remove what an interrupted job left under temporary names in these folders."""
-    unplaced = [s for s in journal.unplaced(job_id) if not publishing.is_stamp_placed(s)]
-    journal.unstamp(unplaced)  # first: without its temporary name it would count as placed
+    unplaced = [s for s in journal.stamps.unplaced(job_id) if not publishing.is_stamp_placed(s)]
+    journal.stamps.remove(unplaced)  # first: without its temporary name it would count as placed
     publishing.discard(unplaced)
     publishing.remove_temporaries(places, tag=_tag(journal, job_id))
 
@@ -318,10 +319,10 @@ def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
 def _is_own(task: Task, place: Path, bench: Bench) -> bool:
     """Whether what is at a place was put there for this same picture, or one before it."""
     inbox, path = task.inbox.path, task.source.path
-    stamps = bench.journal.stamps_at(place, inbox, path)
+    stamps = bench.journal.stamps.at(place, inbox, path)
     if stamps:
         return any(publishing.is_own(stamp) for stamp in stamps)
-    return bench.journal.was_published(place, inbox, path)
+    return bench.journal.stamps.was_published(place, inbox, path)
 
 
 def _find_done(task: Task, bench: Bench) -> Job | None:
@@ -372,7 +373,7 @@ def _cut_and_publish(task: Task, job: Job, bench: Bench) -> tuple[Job, Done]:
 
 def _deadly(task: Task, bench: Bench) -> PictureError:
     """Say what a picture does with which the program died again and again."""
-    entries = bench.journal.of_source(task.inbox.path, task.source.path)
+    entries = bench.journal.entries.of_source(task.inbox.path, task.source.path)
     if entries and entries[0].reason == STARVED:
         return PictureError(
             "the kernel ended the program again and again, for want of memory, while it worked on "
@@ -434,10 +435,10 @@ def _put_out(
     own = {str(path) for path, _ in files if publishing.exists(path) and _is_own(task, path, bench)}
     staged = publishing.stage(files, tag=tag)
     try:
-        bench.journal.stamp(job, staged)
+        bench.journal.stamps.add(job, staged)
         publishing.commit(staged, own=own, tag=tag)
     except (ScissorsError, OSError):
-        bench.journal.unstamp(staged)
+        bench.journal.stamps.remove(staged)
         publishing.discard(staged)
         raise
     return staged
@@ -447,11 +448,11 @@ def _take_back(job: Job, task: Task, bench: Bench) -> None:
     """Remove what a job that was cut short had put out under names that it no longer has."""
     outbox = task.inbox.outbox
     kept = {str(outbox / name) for name in job.names}
-    left = [s for s in bench.journal.unplaced(job.id) if s.place not in kept]
+    left = [s for s in bench.journal.stamps.unplaced(job.id) if s.place not in kept]
     for stamp in left:
         if publishing.is_own(stamp):
             publishing.remove(Path(stamp.place))
-    bench.journal.unstamp(left)
+    bench.journal.stamps.remove(left)
 
 
 def _made(task: Task, bench: Bench, room: Room) -> _Made:
@@ -551,10 +552,10 @@ def _moved(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
             target,
             tag=_tag(bench.journal, job.id),
             own=lambda place: _is_own(task, place, bench),
-            staged=lambda copy: bench.journal.stamp(job, [copy]),
+            staged=lambda copy: bench.journal.stamps.add(job, [copy]),
         )
     except PlaceTakenError:
-        bench.journal.unstamp(bench.journal.unplaced(job.id))
+        bench.journal.stamps.remove(bench.journal.stamps.unplaced(job.id))
         raise
 
 
@@ -759,7 +760,7 @@ def _reason_file(picture: Path, naming: Naming) -> Path:
 
 def _reason_files(task: Task, bench: Bench) -> list[str]:
     """Return the reasons of earlier versions that failed where they are; they hold no more."""
-    entries = bench.journal.of_source(task.inbox.path, task.source.path)
+    entries = bench.journal.entries.of_source(task.inbox.path, task.source.path)
     return [e.set_aside[0] for e in entries if e.state == "failed" and len(e.set_aside) == 1]
 
 

@@ -73,7 +73,7 @@ class DeskMachine(RuleBasedStateMachine):
     def open_journal(self) -> None:
         """Open the real journal, but spare the disk: no power is cut here."""
         self.journal = Journal(self.folder)
-        self.journal._db.execute("PRAGMA synchronous = OFF")
+        self.journal.file.db.execute("PRAGMA synchronous = OFF")
 
     @initialize()
     def start(self) -> None:
@@ -304,7 +304,9 @@ class DeskMachine(RuleBasedStateMachine):
     @rule(path=paths)
     def ask_again(self, path: str) -> None:
         """Let another process mark a failed picture to be taken again."""
-        failed = [e for e in self.journal.of_source(self.inbox.path, path) if e.state == "failed"]
+        failed = [
+            e for e in self.journal.entries.of_source(self.inbox.path, path) if e.state == "failed"
+        ]
         if failed and failed[0].path not in self.hands:
             self.journal.ask_again(failed[0].id)
             self.journal.reload()

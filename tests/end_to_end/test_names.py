@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scissorsd.records.journal import Entry
+from scissorsd.records.journal_rows import Entry
 
 from .driver import Workplace, wait_for
 from .scenes import drawn, drop, number_of
