@@ -32,7 +32,10 @@ from scissorsd.machine import usable_cpus
 
 # Module, and what in it is the stage. The last one holds all the others.
 STAGES = {
-    "wait": ("scissorsd.daemon.memory:Room.grow", "scissorsd.daemon.memory:MemoryCeiling.room_for"),
+    "wait": (
+        "scissorsd.daemon.memory:MemoryBudget.grow",
+        "scissorsd.daemon.memory:MemoryBudget.lease",
+    ),
     "read": ("scissorsd.folders.publishing:read_source",),
     "decode": ("scissorsd.pictures.reading:read_header", "scissorsd.pictures.reading:read"),
     "prepare": ("scissorsd.core.masking:network_input",),
@@ -59,7 +62,7 @@ STAGES = {
     ),
     "other": ("scissorsd.daemon.pipeline:process",),
 }
-WAITS_TO_ENTER = {"scissorsd.daemon.memory:MemoryCeiling.room_for"}  # only that, not what is within
+WAITS_TO_ENTER = {"scissorsd.daemon.memory:MemoryBudget.lease"}  # only that, not what is within
 GOAL = 0.85
 
 

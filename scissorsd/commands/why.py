@@ -17,7 +17,8 @@ from typing import get_args
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import REVIEW_FOLDER, Verdict, choose
 from scissorsd.core.settling import Sighting
-from scissorsd.daemon.pipeline import is_reason_for, own_file
+from scissorsd.daemon.naming import own_file
+from scissorsd.daemon.set_aside import is_reason_for
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import publishing, real_paths
 from scissorsd.plain_text import one_line, plain

@@ -20,11 +20,11 @@ import structlog
 
 from scissorsd import __version__, failpoints
 from scissorsd.core.eta import Pace
-from scissorsd.daemon import job_log, oom, pipeline, standstill
+from scissorsd.daemon import job_log, oom, outcomes, pipeline, recovery, standstill
 from scissorsd.daemon.folder_layout import Barred, FolderWatch
 from scissorsd.daemon.inbox_state import FIRST_PAUSE, TELL_AGAIN, Desk, pause
-from scissorsd.daemon.memory import MemoryCeiling, in_mb
-from scissorsd.daemon.pipeline import Bench, Changed, Done, Ended, Failed, Held, Task
+from scissorsd.daemon.memory import MemoryBudget, in_mb
+from scissorsd.daemon.outcomes import Bench, Changed, Done, Ended, Failed, Held, Task
 from scissorsd.daemon.systemd import notify, watchdog_pause
 from scissorsd.errors import (
     EXIT_OK,
@@ -184,9 +184,9 @@ class Daemon:
                 what=f"the kernel ended the last run for want of memory, while it was {starved}",
                 advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
             )
-            self.journal.blame(pipeline.CRASH - 1, STARVED)
+            self.journal.blame(recovery.CRASH - 1, STARVED)
         else:
-            self.journal.blame(pipeline.CRASH - 1 if crashed else 0)
+            self.journal.blame(recovery.CRASH - 1 if crashed else 0)
         self._oom.keep("opening the networks")
 
     def _clear_up(self) -> None:
@@ -196,7 +196,7 @@ class Daemon:
         def clear_up() -> None:
             for job_id, where in litter:
                 with suppress(ScissorsError):  # its next worker sweeps, too, or says why not
-                    pipeline.sweep(self.journal, job_id, where)
+                    recovery.sweep(self.journal, job_id, where)
 
         _aside(clear_up, "clear up", CLEAR_UP_LIMIT)
 
@@ -270,10 +270,10 @@ class Daemon:
         notify("READY=1", "STATUS=watching")
         log.info("daemon.ready", inboxes=list(self.desks), workers=self._workers)
 
-    def _memory_ceiling(self) -> MemoryCeiling:
+    def _memory_ceiling(self) -> MemoryBudget:
         """Return the ceiling for pictures: what is asked for, within what the networks leave."""
         wanted, bounds = self.config.memory, memory_bounds()
-        ceiling = MemoryCeiling(wanted, bounds)
+        ceiling = MemoryBudget(wanted, bounds)
         if ceiling.ceiling < wanted:
             tightest = bounds[0]
             log.info(
@@ -507,7 +507,7 @@ class Daemon:
         try:
             outcome = pipeline.process(task, self.bench)
         except MemoryError:  # before there was a job
-            outcome = pipeline.SHORT_OF_MEMORY
+            outcome = outcomes.SHORT_OF_MEMORY
         except Exception as error:  # noqa: BLE001 - the line ends in an outcome, come what may
             outcome = Held(f"something unforeseen went wrong: {type(error).__name__}: {error}")
         self._queue.put(Ended(task, outcome, monotonic() - began, began - task.settled_at))

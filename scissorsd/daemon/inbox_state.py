@@ -12,7 +12,7 @@ import structlog
 from scissorsd import failpoints
 from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
-from scissorsd.daemon.pipeline import Changed, Held, LeftAlone, Outcome, Task
+from scissorsd.daemon.outcomes import Changed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import JournalError
 from scissorsd.folders.publishing import Root
 from scissorsd.folders.watching import Away, Scanned, Watched

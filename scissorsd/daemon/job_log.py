@@ -6,7 +6,7 @@ import structlog
 
 from scissorsd import failpoints
 from scissorsd.daemon.inbox_state import TELL_AGAIN, Desk
-from scissorsd.daemon.pipeline import Changed, Done, Ended, Failed, LeftAlone, Outcome, Task
+from scissorsd.daemon.outcomes import Changed, Done, Ended, Failed, LeftAlone, Outcome, Task
 from scissorsd.folders.watching import InboxWatcher
 from scissorsd.inference.sessions import Sessions
 from scissorsd.plain_text import one_line

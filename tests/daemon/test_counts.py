@@ -17,8 +17,8 @@ from scissorsd.config import from_values
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import MaskOptions, Output
 from scissorsd.daemon import pipeline
-from scissorsd.daemon.memory import MemoryCeiling
-from scissorsd.daemon.pipeline import Bench, Done, Task
+from scissorsd.daemon.memory import MemoryBudget
+from scissorsd.daemon.outcomes import Bench, Done, Task
 from scissorsd.folders import publishing
 from scissorsd.folders.watching import InboxWatcher, Looked, Message, WatchedFolder
 from scissorsd.pictures import cutting_out, reading
@@ -138,7 +138,7 @@ def job(tmp_path: Path, *outputs: dict[str, object]) -> tuple[Task, Bench]:
         sessions=Network(),
         catalogue=CATALOGUE,
         limits=Limits(file=10**8, pixels=PIXELS),
-        memory=MemoryCeiling(10**9),
+        memory=MemoryBudget(10**9),
     )
     roots = publishing.Root(inbox.path), publishing.Root(inbox.outbox)
     return Task(inbox, *roots, source, inbox.rules[0], 0.0), bench

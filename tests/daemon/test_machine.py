@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scissorsd.daemon import oom
-from scissorsd.daemon.memory import MemoryCeiling
+from scissorsd.daemon.memory import MemoryBudget
 from scissorsd.daemon.oom import Kills
 from scissorsd.errors import OverLimitsError
 from scissorsd.machine import MemoryBound, memory_bounds
@@ -106,15 +106,15 @@ def test_own_limits() -> None:
 def test_the_ceiling_keeps_to_what_is_left() -> None:
     """What is asked for is lowered to what the tightest bound leaves, never raised."""
     tight, wide = MemoryBound("a", 900, 300), MemoryBound("b", 5000, 300)
-    assert MemoryCeiling(2000, [tight, wide]).ceiling == 600
-    assert MemoryCeiling(500, [tight]).ceiling == 500
-    assert MemoryCeiling(500, [MemoryBound("a", 100, 300)]).ceiling == 0
+    assert MemoryBudget(2000, [tight, wide]).ceiling == 600
+    assert MemoryBudget(500, [tight]).ceiling == 500
+    assert MemoryBudget(500, [MemoryBound("a", 100, 300)]).ceiling == 0
 
 
 def test_only_what_is_impossible_is_refused() -> None:
     """What may just fit, or fits with swap, is tried; what cannot is refused in words."""
     bound = MemoryBound("this container", 900 * MB, 300 * MB, beyond=100 * MB)
-    ceiling = MemoryCeiling(2000 * MB, [bound])
+    ceiling = MemoryBudget(2000 * MB, [bound])
     ceiling.refuse_over(700 * MB)
     with pytest.raises(OverLimitsError, match=r"this container leaves 700 MB \(900 MB, of which"):
         ceiling.refuse_over(701 * MB)

@@ -19,9 +19,9 @@ from scissorsd.config import from_values
 from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import Judgement
-from scissorsd.daemon import pipeline
-from scissorsd.daemon.memory import MemoryCeiling
-from scissorsd.daemon.pipeline import Bench, Changed, Done, Failed, Held, LeftAlone, Outcome, Task
+from scissorsd.daemon import pipeline, recovery
+from scissorsd.daemon.memory import MemoryBudget
+from scissorsd.daemon.outcomes import Bench, Changed, Done, Failed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import HoldError, SessionError
 from scissorsd.folders import no_replace, publishing
 from scissorsd.inference.sessions import Sessions
@@ -92,7 +92,7 @@ class Shop:
             sessions=self.sessions,
             catalogue=CATALOGUE,
             limits=self.config().limits,
-            memory=MemoryCeiling(1 << 30),
+            memory=MemoryBudget(1 << 30),
             now=lambda: datetime(2026, 5, 4, 12, tzinfo=UTC),
         )
 
@@ -454,7 +454,7 @@ def test_a_half_that_is_missing_is_doubtful(shop: Shop) -> None:
 def test_three_strikes(shop: Shop) -> None:
     """A picture during which the program crashed three times is set aside unopened."""
     shop.put("a.jpg")
-    failed = pipeline.process(shop.task("a.jpg", attempts=3 * pipeline.CRASH), shop.bench)
+    failed = pipeline.process(shop.task("a.jpg", attempts=3 * recovery.CRASH), shop.bench)
     assert isinstance(failed, Failed)
     assert "died again and again" in failed.reason
     assert shop.sessions.runs == 0
@@ -591,7 +591,7 @@ def test_published_but_not_disposed_of(shop: Shop, monkeypatch: pytest.MonkeyPat
         raise PowerCutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("scissorsd.daemon.pipeline.publishing.move", die)
+        patch.setattr("scissorsd.daemon.naming.publishing.move", die)
         with pytest.raises(PowerCutError):
             pipeline.process(task, shop.bench)
     assert path.exists()
@@ -638,7 +638,7 @@ def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch
 
     shop.put("a.jpg")
     with monkeypatch.context() as patch:
-        patch.setattr("scissorsd.daemon.pipeline.publishing.move", denied)
+        patch.setattr("scissorsd.daemon.naming.publishing.move", denied)
         for _ in range(3):
             assert isinstance(shop.cut("a.jpg", source="move"), Held)
     assert shop.entry("a.jpg").state == "published"
@@ -672,7 +672,7 @@ def test_memory_that_does_not_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_can_never_fit(shop: Shop) -> None:
     """A picture that takes more than there is fails from its header, with both in words."""
     bound = MemoryBound("this container (memory.max)", 300_000_000, 299_990_000)
-    shop.bench = replace(shop.bench, memory=MemoryCeiling(1 << 30, [bound]))
+    shop.bench = replace(shop.bench, memory=MemoryBudget(1 << 30, [bound]))
     shop.put("a.jpg")
     failed = shop.cut("a.jpg")
     assert isinstance(failed, Failed)
@@ -683,8 +683,8 @@ def test_what_can_never_fit(shop: Shop) -> None:
 def test_starved_to_death(shop: Shop) -> None:
     """A picture with which the kernel ended the program each time says that it was for memory."""
     shop.put("a.jpg")
-    task = shop.task("a.jpg", attempts=3 * pipeline.CRASH)
-    assert pipeline._begin(task, shop.bench)
+    task = shop.task("a.jpg", attempts=3 * recovery.CRASH)
+    assert recovery.begin(task, shop.bench)
     shop.journal.blame(99, STARVED)
     failed = pipeline.process(task, shop.bench)
     assert isinstance(failed, Failed)
@@ -702,33 +702,33 @@ def test_the_network_sees_the_whole_picture(size: tuple[int, int]) -> None:
     assert (small == whole).all()
 
 
-def test_memory_ceiling() -> None:
+def test_memory_budget() -> None:
     """What fits goes in at once; what does not waits until there is room for it."""
-    ceiling = MemoryCeiling(100)
+    budget = MemoryBudget(100)
     order = []
 
     def large() -> None:
-        with ceiling.room_for(60):
+        with budget.lease(60):
             order.append("large")
 
     waiting = threading.Thread(target=large)
-    with ceiling.room_for(20) as first, ceiling.room_for(5) as second:
-        first.grow(30)
-        second.grow(30)
+    with budget.lease(20) as first, budget.lease(5) as second:
+        budget.grow(first, 30)
+        budget.grow(second, 30)
         waiting.start()
-        while not ceiling._changed._waiters:  # type: ignore[attr-defined]
+        while not budget._changed._waiters:  # type: ignore[attr-defined]
             time.sleep(0.001)
         order.append("small")
     waiting.join(30)
     assert order == ["small", "large"]
 
 
-def test_larger_than_the_ceiling() -> None:
-    """A picture that alone is over the ceiling is let in when nothing else is in hand."""
-    ceiling = MemoryCeiling(100)
-    with ceiling.room_for(1000):
+def test_larger_than_the_budget() -> None:
+    """A picture that alone is over the budget is let in when nothing else is in hand."""
+    budget = MemoryBudget(100)
+    with budget.lease(1000):
         pass
-    with ceiling.room_for(100):
+    with budget.lease(100):
         pass
 
 

@@ -23,7 +23,7 @@ from .scenes import drawn, number_of
 OUTPUTS = [{"kind": "cutout"}, {"kind": "mask", "folder": "masks"}]
 # Where a process is killed: around every step that takes a place or gives one up.
 PLACES = (
-    *("write.unsynced", "write.done", "journal.stamps.add", "journal.stamp.done", "publish"),
+    *("write.unsynced", "write.done", "journal.stamp", "journal.stamp.done", "publish"),
     *("publish.done", "journal.published", "journal.published.done", "move.unsynced", "move.done"),
     *("move.unverified", "move.verify", "move.copied", "journal.redirect.done", "journal.finish"),
     *("journal.setting_aside.done", "journal.fail", "journal.replan.done", "make.done"),

@@ -20,7 +20,7 @@ from scissorsd.config import from_values
 from scissorsd.core.rules import Job, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.inbox_state import Desk
-from scissorsd.daemon.pipeline import SHORT_OF_MEMORY, Changed, Done, Failed, Held, Outcome, Task
+from scissorsd.daemon.outcomes import SHORT_OF_MEMORY, Changed, Done, Failed, Held, Outcome, Task
 from scissorsd.folders.watching import Scanned
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox

@@ -33,7 +33,7 @@ UP_TO_PUBLISHED = (
     "write:a-mask.png",
     "write.unsynced@2",
     "write.done:a-mask.png",
-    "journal.stamps.add",
+    "journal.stamp",
     "journal.stamp.done",
     "publish:a.png",
     "publish.done:a.png",
