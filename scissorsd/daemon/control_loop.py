@@ -146,7 +146,7 @@ class Daemon:
             crashed = status_file.watch_for_crashes(self.config.state)
             if crashed:
                 log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
-            self._blame(crashed=crashed)
+            self._hold_interrupted(crashed=crashed)
             self._clear_up()
             try:
                 self._start()
@@ -174,7 +174,7 @@ class Daemon:
             self.journal = Journal(self.config.state)
         self._journal_lost = journal_file.is_lost(self.config.state)
 
-    def _blame(self, *, crashed: bool) -> None:
+    def _hold_interrupted(self, *, crashed: bool) -> None:
         """Count the death of the last run against what was in hand; see how this one fares."""
         self._oom = oom.Watch(self.config.state)
         starved = self._oom.last_death()
@@ -184,9 +184,9 @@ class Daemon:
                 what=f"the kernel ended the last run for want of memory, while it was {starved}",
                 advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
             )
-            self.journal.blame(recovery.CRASH - 1, STARVED)
+            self.journal.hold_interrupted(recovery.CRASH - 1, STARVED)
         else:
-            self.journal.blame(recovery.CRASH - 1 if crashed else 0)
+            self.journal.hold_interrupted(recovery.CRASH - 1 if crashed else 0)
         self._oom.keep("opening the networks")
 
     def _clear_up(self) -> None:

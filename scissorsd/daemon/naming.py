@@ -57,7 +57,7 @@ def plan_and_record(
 
     `record` returns None where one of the names was taken meanwhile: then it is planned anew.
     """
-    inbox, outbox = task.inbox.path, task.inbox.outbox
+    outbox = task.inbox.outbox
 
     def taken(name: str) -> bool:
         return str(outbox / name) in avoid or is_taken(task, name, bench, naming)
@@ -66,13 +66,19 @@ def plan_and_record(
         date = bench.now().astimezone().strftime("%Y-%m-%d")
         try:
             job = plan(
-                task.inbox.name, task.source, task.rule, date=date, taken=taken, naming=naming
+                task.inbox.path,
+                outbox,
+                task.source,
+                task.rule,
+                inbox_name=task.inbox.name,
+                date=date,
+                taken=taken,
+                naming=naming,
             )
         except NameRefusedError as refusal:
             naming = stricter(naming, refusal)
             continue
-        # templates take the inbox's name, the journal its path
-        recorded = record(replace(job, inbox=str(inbox)))
+        recorded = record(job)
         if recorded is not None:
             return recorded, naming
 

@@ -68,8 +68,7 @@ def recover(task: Task, bench: Bench) -> Job | None:
 def begin(task: Task, bench: Bench) -> Job:
     """Plan the job under names that are free, and journal it."""
     known = _state(task, bench)
-    inbox, outbox = task.inbox.path, task.inbox.outbox
-    job, _ = plan_and_record(task, bench, lambda job: bench.journal.begin(inbox, outbox, job))
+    job, _ = plan_and_record(task, bench, bench.journal.begin)
     if known:
         take_back(job, task, bench)  # what it was about to put out under another rule
     return job
@@ -84,7 +83,7 @@ def _begin_again(task: Task, earlier: Job, bench: Bench) -> Job | None:
     """Begin a job again under its own names; None where one of these was taken meanwhile."""
     outbox = task.inbox.outbox
     _vouch(task, earlier, bench)
-    job = bench.journal.begin(task.inbox.path, outbox, earlier)
+    job = bench.journal.begin(earlier)
     if job is not None:
         sweep(bench.journal, job.id, [(outbox / name).parent for name in job.names])
     return job
@@ -119,15 +118,23 @@ def _found_done(task: Task, bench: Bench) -> Job | None:
     def taken(name: str) -> bool:
         return bench.journal.owner(outbox, name) not in {None, mine}
 
-    job = plan(task.inbox.name, task.source, task.rule, date=date, taken=taken)
+    job = plan(
+        inbox,
+        outbox,
+        task.source,
+        task.rule,
+        inbox_name=task.inbox.name,
+        date=date,
+        taken=taken,
+    )
     for review in (False, True):
         paths = [in_review(p.path) if review else p.path for p in job.outputs]
         if all(publishing.is_newer(outbox / path, task.source) for path in paths):
-            begun = bench.journal.begin(inbox, outbox, replace(job, inbox=str(inbox)))
+            begun = bench.journal.begin(job)
             if begun is None:
                 return None
             absolute = [str(outbox / path) for path in paths]
-            bench.journal.published(inbox, begun, absolute, verdict="", provider="")
+            bench.journal.published(begun, absolute, verdict="", provider="")
             return replace(begun, outputs=())
     return None
 

@@ -1,11 +1,13 @@
 """The job journal: the durable record of jobs, in SQLite on a local disk.
 
-A row of `jobs` is one version (size, mtime_ns) of one picture. Its state goes
+A row of `jobs` is one version (size, mtime_ns) of one picture. Its state:
 
-    begun → (published →) done      published: the outputs are out, the source still in place
-          → failed                  until the file changes, or a person asks for it again
-          → held                    tried again after a pause
-    failed, done → again            a person asked for it
+    begun       in hand; its names are its own                  → published, failed, held
+    published   its outputs are out, its source is in place     → done, failed
+    done        nothing is left to do                           → begun, again
+    failed      until the file changes, or a person asks        → again
+    held        it is tried again after a pause                 → begun
+    again       a person asked for it                           → begun
 
 The names that belong to a job lie in the table `names` (names.py), the files that it has put out in
 `stamps` (stamps.py), the file and its transactions in journal_file.py.
@@ -17,7 +19,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from scissorsd.core.rules import Job, PlannedOutput, Rule
 from scissorsd.core.settling import Sighting
@@ -31,6 +33,8 @@ from scissorsd.records.journal_rows import (
     State,
     Value,
     folders_of,
+    is_plan_of,
+    plan_of,
     storable,
 )
 from scissorsd.records.stamps import Stamps, mark_placed, replace_at
@@ -82,17 +86,17 @@ class Journal:
 
         One whose outputs are out is given under any rule: only its source is left to dispose of.
         """
-        with self.file.locked("read"):
-            row = self._row(inbox, source)
+        row = self._row(inbox, source)
         if row is None:
             return None
         if row["state"] == "published":
             rule = replace(rule, outputs=(), source=row["source"])
-        elif row["plan"] != repr(rule) or row["outbox"] != os.fsencode(outbox):
+        elif not is_plan_of(row["plan"], rule) or row["outbox"] != os.fsencode(outbox):
             return None
         paths = json.loads(row["outputs"])
         return Job(
-            inbox=str(inbox),
+            inbox=inbox,
+            outbox=Path(os.fsdecode(row["outbox"])),
             source=source,
             rule=rule,
             outputs=tuple(map(PlannedOutput, rule.outputs, paths)),
@@ -102,8 +106,7 @@ class Journal:
 
     def outputs_of(self, inbox: Path, source: Sighting) -> tuple[str, ...]:
         """Return where the outputs of this version of a picture were put, if it was cut."""
-        with self.file.locked("read"):
-            row = self._row(inbox, source)
+        row = self._row(inbox, source)
         return tuple(json.loads(row["published"])) if row is not None else ()
 
     def owner(self, outbox: Path, name: str) -> tuple[str, str] | None:
@@ -115,18 +118,18 @@ class Journal:
         with self.file.locked("read") as db:
             return names.owner(db, outbox, name)
 
-    def begin(self, inbox: Path, outbox: Path, job: Job) -> Job | None:
+    def begin(self, job: Job) -> Job | None:
         """Record the job and its names, before any work; none if a name was just taken."""
         with self.file.transaction("begin") as db:
-            row = self._row(inbox, job.source)
+            row = self._row(job.inbox, job.source)
             attempts = 1 + (row["attempts"] if row is not None else 0)
             (turn,) = db.execute("SELECT 1 + ifnull(max(turn), 0) FROM jobs").fetchone()
             values: dict[str, Value] = {
                 "state": "begun",
                 "attempts": attempts,
                 "rule": job.rule.name,
-                "plan": repr(job.rule),
-                "outbox": os.fsencode(outbox),
+                "plan": plan_of(job.rule),
+                "outbox": os.fsencode(job.outbox),
                 "outputs": json.dumps([planned.path for planned in job.outputs]),
                 "moved_to": os.fsencode(job.moved_to),
                 "source": job.rule.source,
@@ -137,7 +140,7 @@ class Journal:
             }
             if row is None:
                 values |= {
-                    "inbox": os.fsencode(inbox),
+                    "inbox": os.fsencode(job.inbox),
                     "path": os.fsencode(job.source.path),
                     "size": job.source.size,
                     "mtime_ns": job.source.mtime_ns,
@@ -151,13 +154,13 @@ class Journal:
             else:
                 job = replace(job, id=row["id"])
                 self.file.update(job.id, **values)
-            if not names.claim(db, outbox, job):
+            if not names.claim(db, job):
                 db.execute("ROLLBACK")
                 return None
-            self._known.remember(db, str(inbox), job, "begun")
+            self._known.remember(db, job, "begun")
         return job
 
-    def replan(self, inbox: Path, outbox: Path, job: Job) -> bool:
+    def replan(self, job: Job) -> bool:
         """Record other names for a job that was begun; false if one of them was just taken."""
         with self.file.transaction("replan") as db:
             self.file.update(
@@ -165,7 +168,7 @@ class Journal:
                 outputs=json.dumps([planned.path for planned in job.outputs]),
                 moved_to=os.fsencode(job.moved_to),
             )
-            if not names.claim(db, outbox, replace(job, inbox=str(inbox))):
+            if not names.claim(db, job):
                 db.execute("ROLLBACK")
                 return False
         return True
@@ -180,7 +183,6 @@ class Journal:
 
     def published(
         self,
-        inbox: Path,
         job: Job,
         paths: Sequence[str],
         *,
@@ -200,11 +202,9 @@ class Journal:
                 provider=provider,
                 reason="",
             )
-            self._known.remember(db, str(inbox), job, "published")
+            self._known.remember(db, job, "published")
 
-    def finish(
-        self, inbox: Path, job: Job, *, moved: Stamp | None = None, stays: bool = False
-    ) -> None:
+    def finish(self, job: Job, *, moved: Stamp | None = None, stays: bool = False) -> None:
         """Record that nothing is left to do; an earlier version that failed no longer counts.
 
         `moved` is the source where it is now; it `stays` where no place for it could be had.
@@ -218,14 +218,12 @@ class Journal:
             db.execute(
                 "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ?"
                 " AND (source = 'keep' AND state != 'done' OR state IN ('begun', 'held'))",
-                (os.fsencode(inbox), os.fsencode(job.source.path), job.id),
+                (os.fsencode(job.inbox), os.fsencode(job.source.path), job.id),
             )
             removed = job.rule.source != "keep" and not stays
-            self._known.remember(db, str(inbox), job, "done", removed=removed)
+            self._known.remember(db, job, "done", removed=removed)
 
-    def fail(
-        self, inbox: Path, job: Job, reason: str, set_aside: Sequence[str], *, verdict: str = ""
-    ) -> None:
+    def fail(self, job: Job, reason: str, set_aside: Sequence[str], *, verdict: str = "") -> None:
         """Record why the picture failed, and the files that tell of it.
 
         Its names are free, unless something of it was published.
@@ -246,14 +244,14 @@ class Journal:
                 "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND state = 'failed'"
                 " AND source = 'keep' AND published = '[]' AND set_aside = ?",
                 (
-                    os.fsencode(inbox),
+                    os.fsencode(job.inbox),
                     os.fsencode(job.source.path),
                     job.id,
                     json.dumps(list(set_aside)),
                 ),
             )
             removed = job.rule.source != "keep" and len(set_aside) > 1
-            self._known.remember(db, str(inbox), job, "failed", removed=removed)
+            self._known.remember(db, job, "failed", removed=removed)
 
     def setting_aside(self, job: Job, reason: str, places: Sequence[str]) -> bool:
         """Record, before it is done, where a failed picture is set aside; false if others go there.
@@ -272,54 +270,49 @@ class Journal:
         return True
 
     def set_aside_at(self, job: Job) -> tuple[str, ...]:
-        """Return where the failed picture is, or is being, set aside; nothing if it is not."""
-        with self.file.locked("read") as db:
-            row = db.execute("SELECT set_aside FROM jobs WHERE id = ?", (job.id,)).fetchone()
+        """Return where the failed picture is, or is being, set aside; () if it is not."""
+        (row,) = self.file.rows("id = ?", job.id)
         return tuple(json.loads(row["set_aside"]))
 
     def reason(self, job: Job) -> str:
         """Return why a job is held, failed or is being set aside."""
-        with self.file.locked("read") as db:
-            row = db.execute("SELECT reason FROM jobs WHERE id = ?", (job.id,)).fetchone()
+        (row,) = self.file.rows("id = ?", job.id)
         return str(row["reason"])
 
-    def hold(self, inbox: Path, job: Job, reason: str) -> None:
+    def hold(self, job: Job, reason: str) -> None:
         """Record why the job waits; a job whose outputs are out stays published."""
         with self.file.transaction("hold") as db:
-            row = self._row(inbox, job.source)
+            row = self._row(job.inbox, job.source)
             state: State = "held"
             if row is not None and row["state"] == "published":
                 state = "published"
             self.file.update(job.id, state=state, attempts=0, reason=storable(reason))
-            self._known.remember(db, str(inbox), job, state)
+            self._known.remember(db, job, state)
 
-    def blame(self, points: int, why: str = _DIED) -> None:
+    def hold_interrupted(self, penalty: int, why: str = _DIED) -> None:
         """Hold the pictures that were in hand when the last run died, as suspects.
 
-        Its death counts for `points` more than the one time that they were begun. What is held is
+        Its death counts for `penalty` more than the one time that they were begun. What is held is
         not in hand: a suspect that is not begun again has no part in the next death.
         """
         with self.file.transaction("blame") as db:
             db.execute(
                 "UPDATE jobs SET state = 'held', attempts = attempts + ?,"
                 " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END WHERE state = 'begun'",
-                (points, why),
+                (penalty, why),
             )
             self.file.forget()
 
     def cut_short(self) -> list[tuple[int, list[Path]]]:
         """Return the jobs that were cut short, and the folders where each may have left files."""
-        with self.file.locked("read") as db:
-            rows = db.execute(
-                "SELECT * FROM jobs WHERE state IN ('begun', 'published', 'held') AND attempts > 0"
-            ).fetchall()
+        rows = self.file.rows("state IN ('begun', 'published', 'held') AND attempts > 0")
         return [(row["id"], folders_of(row)) for row in rows]
 
-    def withdraw(self, inbox: Path, job: Job) -> None:
+    def withdraw(self, job: Job) -> None:
         """Forget a job whose picture was replaced or taken away before anything was published."""
         with self.file.transaction("withdraw") as db:
             db.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
-            self._known.recall(db, str(inbox), job.source.path)
+            self._known.recall(db, str(job.inbox), job.source.path)
 
     def close_unfinished(self, entry: Entry, *, replaced: bool = False) -> None:
         """End a job whose picture is no longer there: its outputs are out, or it never was.
@@ -344,12 +337,10 @@ class Journal:
             self.file.update(job_id, state="again", attempts=0, reason="", set_aside="[]")
             self.file.forget()
 
-    def _row(self, inbox: Path, source: Sighting) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self.file.db.execute(
-            "SELECT * FROM jobs WHERE inbox = ? AND path = ? AND size = ? AND mtime_ns = ?",
-            (os.fsencode(inbox), os.fsencode(source.path), source.size, source.mtime_ns),
-        ).fetchone()
-        return row
+    def _row(self, inbox: PurePath, source: Sighting) -> sqlite3.Row | None:
+        version = "inbox = ? AND path = ? AND size = ? AND mtime_ns = ?"
+        values = os.fsencode(inbox), os.fsencode(source.path), *source.version
+        return next(iter(self.file.rows(version, *values)), None)
 
 
 def _outbox(db: sqlite3.Connection, job: Job) -> Path:

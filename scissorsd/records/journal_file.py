@@ -29,7 +29,7 @@ CREATE TABLE jobs (
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL,    -- times begun without an orderly end
     rule TEXT NOT NULL,
-    plan TEXT NOT NULL,           -- the whole rule, to know whether the plan below still holds
+    plan TEXT NOT NULL,           -- JSON: the rule's fingerprint, the kinds of its outputs
     outbox BLOB NOT NULL,
     outputs TEXT NOT NULL,        -- JSON: the planned path of each output, in the rule's order
     moved_to BLOB NOT NULL,       -- where the source goes; empty: nowhere

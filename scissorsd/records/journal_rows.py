@@ -5,10 +5,11 @@ import os
 import re
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
-from scissorsd.core.rules import FAILED_FOLDER, in_review, name_key
+from scissorsd.core.fingerprints import fingerprint
+from scissorsd.core.rules import FAILED_FOLDER, Rule, in_review, name_key
 from scissorsd.core.stamps import Stamp
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
@@ -105,13 +106,33 @@ def entry_of(row: sqlite3.Row) -> Entry:
     )
 
 
+def plan_of(rule: Rule) -> str:
+    """Return what the column `plan` holds of a rule."""
+    kinds = [output.kind for output in rule.outputs]
+    return json.dumps({"rule": fingerprint(rule), "kinds": kinds})
+
+
+def is_plan_of(plan: str, rule: Rule) -> bool:
+    """Whether a job was planned under a rule that says the same as this one."""
+    if _is_json(plan):
+        return bool(json.loads(plan)["rule"] == fingerprint(rule))
+    return plan == repr(rule)
+
+
 def _kinds(row: sqlite3.Row) -> tuple[str, ...]:
-    """Read off the plan what kind each output is; nothing where that is not certain."""
-    kinds = _KIND.findall(row["plan"])
+    """Return the kind of each output; () where an older version left that uncertain."""
+    if _is_json(row["plan"]):
+        return tuple(json.loads(row["plan"])["kinds"])
+    kinds = _KIND_IN_REPR.findall(row["plan"])
     return tuple(kinds) if len(kinds) == len(json.loads(row["outputs"])) else ()
 
 
-_KIND = re.compile(r"\bOutput\(kind='(\w+)'")
+def _is_json(plan: str) -> bool:
+    """Whether the column holds JSON; older versions wrote repr(rule) there."""
+    return plan.startswith("{")
+
+
+_KIND_IN_REPR = re.compile(r"\bOutput\(kind='(\w+)'")
 
 
 def folders_of(row: sqlite3.Row) -> list[Path]:
@@ -124,7 +145,7 @@ def folders_of(row: sqlite3.Row) -> list[Path]:
     return [(outbox / name).parent for name in names]
 
 
-def key(outbox: Path, name: str) -> bytes:
+def key(outbox: PurePath, name: str) -> bytes:
     """Return what a name in an outbox shares with its twins, as `names` has it."""
     return os.fsencode(name_key(str(outbox / name)))
 

@@ -40,12 +40,12 @@ class KnownPaths:
             self.of(db, inbox)[path] = known_of(row)
 
     def remember(
-        self, db: sqlite3.Connection, inbox: str, job: Job, state: State, *, removed: bool = False
+        self, db: sqlite3.Connection, job: Job, state: State, *, removed: bool = False
     ) -> None:
         """Know of a job's path what has just been written of it."""
         source = job.source
         known = Known(source.version, state, removed, source.inode, source.ctime_ns)
-        self.of(db, inbox)[source.path] = known
+        self.of(db, str(job.inbox))[source.path] = known
 
     def clear(self) -> None:
         """Forget everything; it is read again when it is asked for."""

@@ -7,13 +7,13 @@ its own names and no other job takes them. The functions run within a transactio
 import os
 import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from scissorsd.core.rules import Job, name_key
 from scissorsd.records.journal_rows import is_removed, key
 
 
-def owner(db: sqlite3.Connection, outbox: Path, name: str) -> tuple[str, str] | None:
+def owner(db: sqlite3.Connection, outbox: PurePath, name: str) -> tuple[str, str] | None:
     """Return the (inbox, path) of the picture to which a name in the outbox belongs.
 
     None when it is nobody's. The name of a picture whose source was moved or deleted belongs
@@ -31,13 +31,13 @@ def owner(db: sqlite3.Connection, outbox: Path, name: str) -> tuple[str, str] | 
     return os.fsdecode(row["inbox"]), os.fsdecode(row["path"])
 
 
-def claim(db: sqlite3.Connection, outbox: Path, job: Job) -> bool:
+def claim(db: sqlite3.Connection, job: Job) -> bool:
     """Give a job its names, in the stead of those that it had; false if another's is among them."""
     for name in job.names:
-        its_owner = owner(db, outbox, name)
-        if its_owner is not None and its_owner != (job.inbox, job.source.path):
+        its_owner = owner(db, job.outbox, name)
+        if its_owner not in {None, (str(job.inbox), job.source.path)}:
             mine = db.execute(
-                "SELECT 1 FROM names WHERE key = ? AND job = ?", (key(outbox, name), job.id)
+                "SELECT 1 FROM names WHERE key = ? AND job = ?", (key(job.outbox, name), job.id)
             ).fetchone()
             if mine is None:
                 return False
@@ -47,7 +47,7 @@ def claim(db: sqlite3.Connection, outbox: Path, job: Job) -> bool:
     db.executemany(
         "INSERT INTO names (key, job) VALUES (?, ?) ON CONFLICT (key) DO UPDATE"
         " SET job = excluded.job WHERE (SELECT state FROM jobs WHERE id = job) != 'done'",
-        [(key(outbox, name), job.id) for name in job.names],
+        [(key(job.outbox, name), job.id) for name in job.names],
     )
     return True
 

@@ -47,8 +47,10 @@ class Shop:
         """Journal a job and write its outputs."""
         source = Sighting(name, size=1, mtime_ns=1, inode=1, device=1)
         rule = Rule("all", outputs=outputs)
-        job = plan(str(self.inbox), source, rule, date="", taken=lambda _: False)
-        begun = self._journal.begin(self.inbox, self.outbox, job)
+        job = plan(
+            self.inbox, self.outbox, source, rule, inbox_name="shop", date="", taken=lambda _: False
+        )
+        begun = self._journal.begin(job)
         assert begun is not None
         paths = [self.outbox / (in_review(o.path) if review else o.path) for o in job.outputs]
         for path, planned in zip(paths, job.outputs, strict=True):
@@ -57,8 +59,8 @@ class Shop:
             Image.new(mode, (60, 40), colour).save(path)
         notes = [str(paths[0].with_name(paths[0].name + ".txt"))] if review else []
         told = [*map(str, paths), *notes]
-        self._journal.published(self.inbox, begun, told, verdict=verdict, provider="cpu")
-        self._journal.finish(self.inbox, begun)
+        self._journal.published(begun, told, verdict=verdict, provider="cpu")
+        self._journal.finish(begun)
         return paths
 
 

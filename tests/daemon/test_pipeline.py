@@ -685,7 +685,7 @@ def test_starved_to_death(shop: Shop) -> None:
     shop.put("a.jpg")
     task = shop.task("a.jpg", attempts=3 * recovery.CRASH)
     assert recovery.begin(task, shop.bench)
-    shop.journal.blame(99, STARVED)
+    shop.journal.hold_interrupted(99, STARVED)
     failed = pipeline.process(task, shop.bench)
     assert isinstance(failed, Failed)
     assert "for want of memory" in failed.reason

@@ -201,14 +201,15 @@ class DeskMachine(RuleBasedStateMachine):
             return
         mine = (str(self.inbox.path), path)
         job = before or plan(
-            "shop",
+            self.inbox.path,
+            self.inbox.outbox,
             task.source,
             task.rule,
+            inbox_name="shop",
             date="",
             taken=lambda name: self.journal.owner(self.inbox.outbox, name) not in {None, mine},
         )
-        job = replace(job, inbox=str(self.inbox.path))
-        begun = self.journal.begin(self.inbox.path, self.inbox.outbox, job)
+        begun = self.journal.begin(job)
         if begun is not None:
             self.hands[path] = InHand(task, begun)
 
@@ -221,7 +222,7 @@ class DeskMachine(RuleBasedStateMachine):
         if hand.job is None or hand.published:
             return
         if self.world.get(path) != task.source:
-            self.journal.withdraw(self.inbox.path, hand.job)
+            self.journal.withdraw(hand.job)
             self._put_down(hand, Changed("replaced"))
             self.look(path)
             return
@@ -231,7 +232,7 @@ class DeskMachine(RuleBasedStateMachine):
             owner = self.names.setdefault(output.path, path)
             assert owner == path, "two pictures under one name"
         names = [str(self.inbox.outbox / output.path) for output in hand.job.outputs]
-        self.journal.published(self.inbox.path, hand.job, names, verdict="ok", provider="cpu")
+        self.journal.published(hand.job, names, verdict="ok", provider="cpu")
         self.hands[path] = replace(hand, published=True)
 
     @precondition(lambda self: self.hands)
@@ -249,7 +250,7 @@ class DeskMachine(RuleBasedStateMachine):
                 del self.world[path]
         elif unchanged:
             self.ended[path] = task.source.version
-        self.journal.finish(self.inbox.path, hand.job)
+        self.journal.finish(hand.job)
         self._put_down(hand, Done() if unchanged else Changed("replaced"))
         if not unchanged:
             self.look(path)
@@ -268,7 +269,7 @@ class DeskMachine(RuleBasedStateMachine):
             del self.world[path]
         elif self.world.get(path) == task.source:
             self.ended[path] = task.source.version
-        self.journal.fail(self.inbox.path, hand.job, "it is bad", ("note",))
+        self.journal.fail(hand.job, "it is bad", ("note",))
         self._put_down(hand, Failed("it is bad"))
 
     @precondition(lambda self: self.hands)
@@ -278,7 +279,7 @@ class DeskMachine(RuleBasedStateMachine):
         hand = self._chosen(choice)
         if hand.job is None or (truncated and (hand.task.last_look or hand.published)):
             return
-        self.journal.hold(self.inbox.path, hand.job, "busy")
+        self.journal.hold(hand.job, "busy")
         outcome = Held("busy", outbox_wide=wide and not truncated, truncated=truncated)
         self._put_down(hand, outcome)
 
