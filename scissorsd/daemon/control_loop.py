@@ -19,10 +19,11 @@ from types import FrameType
 import structlog
 
 from scissorsd import __version__, failpoints
+from scissorsd.core.backoff import backoff
 from scissorsd.core.eta import Pace
 from scissorsd.daemon import job_log, oom, outcomes, pipeline, recovery, standstill
 from scissorsd.daemon.folder_layout import Barred, FolderWatch
-from scissorsd.daemon.inbox_state import FIRST_PAUSE, TELL_AGAIN, Desk, pause
+from scissorsd.daemon.inbox_state import FIRST_PAUSE, LONGEST_PAUSE, TELL_AGAIN, Desk
 from scissorsd.daemon.memory import MemoryBudget, in_mb
 from scissorsd.daemon.outcomes import Bench, Changed, Done, Ended, Failed, Held, Task
 from scissorsd.daemon.systemd import notify, watchdog_pause
@@ -544,7 +545,9 @@ class Daemon:
             mourned, times, until = self._deaths.get(name, (None, 0, now))
             if watcher is not mourned:
                 log.error("inbox.watcher_died", inbox=name, trace=watcher.died_of)
-                until = now + (pause(FIRST_PAUSE, times - 1) if times else 0.0)
+                until = now
+                if times:
+                    until += backoff(FIRST_PAUSE, times - 1, LONGEST_PAUSE)
                 self._deaths[name] = watcher, times + 1, until
             if now >= until:
                 self._watch(self.desks[name].inbox)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from scissorsd import failpoints
+from scissorsd.core.backoff import backoff
 from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
 from scissorsd.daemon.outcomes import Changed, Held, LeftAlone, Outcome, Task
@@ -45,11 +46,6 @@ class Hold:
 
 
 _NOTHING = Sighting("", 0, 0, 0, 0)
-
-
-def pause(first: float, times: int) -> float:
-    """Return the seconds to wait after so many times in vain."""
-    return float(min(first * 2 ** min(times, 16), LONGEST_PAUSE))
 
 
 def _root_of(inbox: Inbox) -> Root:
@@ -281,7 +277,7 @@ class Desk:
         if hold is None or hold.source != task.source:
             hold = Hold(task.source, outcome.reason, now)
         first = self.inbox.settle if outcome.truncated else FIRST_PAUSE
-        hold.until = now + pause(first, hold.times)
+        hold.until = now + backoff(first, hold.times, LONGEST_PAUSE)
         hold.times += 1
         hold.looks += outcome.truncated or outcome.short_of_memory
         if outcome.short_of_memory:
@@ -306,7 +302,7 @@ class Desk:
         if self.paused is None:
             self.paused = Hold(_NOTHING, reason, now)
         if now >= self.paused.until:
-            self.paused.until = now + pause(FIRST_PAUSE, self.paused.times)
+            self.paused.until = now + backoff(FIRST_PAUSE, self.paused.times, LONGEST_PAUSE)
             self.paused.times += 1
         self.paused.reason = reason
 
