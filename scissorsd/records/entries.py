@@ -48,16 +48,16 @@ class Entries:
         begins = json.dumps(str(folder / "_"))[:-2]
         turn = sys.maxsize
         while True:
-            found = self._file.rows(
+            rows = self._file.rows(
                 "state IN ('done', 'published') AND instr(published, ?) AND turn < ?"
                 " ORDER BY turn DESC LIMIT 500",
                 begins,
                 turn,
             )
-            yield from map(entry_of, found)
-            if not found:
+            yield from map(entry_of, rows)
+            if not rows:
                 return
-            turn = found[-1]["turn"]
+            turn = rows[-1]["turn"]
 
     def counts(self, inbox: Path) -> dict[str, int]:
         """Count the jobs of an inbox by state."""

@@ -192,6 +192,7 @@ def _check_version(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
+    """Check the content, and make the tables that are missing."""
     db.row_factory = sqlite3.Row
     if not read_only:
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
@@ -214,7 +215,7 @@ def _has_stamps(db: sqlite3.Connection) -> bool:
 
 
 def set_aside(folder: Path) -> Path:
-    """Move a damaged journal out of the way, and say where it is now."""
+    """Move a damaged journal out of the way; return where it is now."""
     (folder / LOST).touch()
     names = (f"{FILE}.damaged-{number}" for number in count(1))
     aside = next(folder / name for name in names if not (folder / name).exists())

@@ -44,12 +44,12 @@ def recorded(journal: Journal, inbox: Inbox) -> Inbox:
     )
 
 
-def _recorded(file: JournalFile, what: Folder, folder: Path) -> Path:
-    if is_spelling(file, what, folder):
+def _recorded(file: JournalFile, column: Folder, folder: Path) -> Path:
+    if is_spelling(file, column, folder):
         return folder
-    known = spellings(file, what)
-    found = real_paths.locate({folder, *known}) if known else {}
-    return next((k for k in sorted(known) if found[k].same_as(found[folder])), folder)
+    known = spellings(file, column)
+    real = real_paths.locate({folder, *known}) if known else {}
+    return next((path for path in sorted(known) if real[path].same_as(real[folder])), folder)
 
 
 def follow(journal: Journal, inbox: Inbox) -> None:
@@ -67,8 +67,8 @@ def follow(journal: Journal, inbox: Inbox) -> None:
 def is_spelling(file: JournalFile, column: Folder, folder: Path) -> bool:
     """Whether anything is known of an inbox or outbox by this path."""
     with file.locked("read") as db:
-        found = db.execute(_SPELLING[column], (os.fsencode(folder),)).fetchone()
-    return found is not None
+        row = db.execute(_SPELLING[column], (os.fsencode(folder),)).fetchone()
+    return row is not None
 
 
 def spellings(file: JournalFile, column: Folder) -> set[Path]:

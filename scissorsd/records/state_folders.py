@@ -44,15 +44,15 @@ def for_pair(inbox: Path, outbox: Path) -> Path:
         for folder, pair in _pairs()
         if not any(map(mounts.may_hang, pair)) or any(map(mounts.may_hang, (inbox, outbox)))
     }
-    found = real_paths.locate({inbox, outbox, *(path for pair in known.values() for path in pair)})
-    mine = [
+    real = real_paths.locate({inbox, outbox, *(path for pair in known.values() for path in pair)})
+    used = [
         folder
         for folder, (its_inbox, its_outbox) in known.items()
-        if found[its_inbox].same_as(found[inbox]) and found[its_outbox].same_as(found[outbox])
+        if real[its_inbox].same_as(real[inbox]) and real[its_outbox].same_as(real[outbox])
     ]
     mark = hashlib.sha256(os.fsencode(f"{inbox}\0{outbox}")).hexdigest()[:12]
     new = _own() / f"{inbox.name or 'root'}-{mark}"
-    return max(mine, key=lambda folder: (lock.is_running(folder), _used_at(folder)), default=new)
+    return max(used, key=lambda folder: (lock.is_running(folder), _used_at(folder)), default=new)
 
 
 def _pairs() -> Iterator[tuple[Path, tuple[Path, Path]]]:
@@ -119,19 +119,19 @@ def find(config: Path | None, state: Path | None) -> State:
         return _configured(config)
     if DEFAULT_CONFIG.exists():
         return _configured(DEFAULT_CONFIG)
-    found = known()
-    if len(found) > 1:
-        found = [s for s in found if lock.is_running(s.folder)] or found
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    states = known()
+    if len(states) > 1:
+        states = [s for s in states if lock.is_running(s.folder)] or states
+    if len(states) == 1:
+        return states[0]
+    if not states:
         raise UsageError(
             "there is no configuration and no state folder to ask",
             f"Give -c FILE or --state FOLDER; {DEFAULT_CONFIG} does not exist.",
         )
     raise UsageError(
         "there is more than one state folder to ask; say which:",
-        "\n".join(f"  --state {s.folder}   ({in_words(s)})" for s in found),
+        "\n".join(f"  --state {s.folder}   ({in_words(s)})" for s in states),
     )
 
 
@@ -185,8 +185,8 @@ def about(path: Path, config: Path | None, state: Path | None) -> list[State]:
     """
     if config is not None or state is not None:
         return [find(config, state)]
-    found = everyone(None, None)
-    return _holding(path, found) or [find(None, None)]
+    states = everyone(None, None)
+    return _holding(path, states) or [find(None, None)]
 
 
 def known() -> list[State]:
@@ -194,15 +194,15 @@ def known() -> list[State]:
 
     One whose folders are both gone, and on which no daemon runs, is forgotten until they return.
     """
-    found = []
+    states = []
     for folder in sorted(_folders(), key=_used_at, reverse=True):
         with suppress(ScissorsError, OSError):
-            found.append(_kept(folder))
-    there = real_paths.locate(path for path in _paths(found) if not mounts.may_hang(path))
+            states.append(_kept(folder))
+    real = real_paths.locate(path for path in _paths(states) if not mounts.may_hang(path))
     return [
         state
-        for state in found
-        if not all(path in there and there[path].gone for path in _paths([state]))
+        for state in states
+        if not all(path in real and real[path].gone for path in _paths([state]))
         or lock.is_running(state.folder)
     ]
 
@@ -213,13 +213,13 @@ def _paths(states: Iterable[State]) -> set[Path]:
 
 def _holding(path: Path, states: list[State]) -> list[State]:
     if ".." not in path.parts:  # first without a look at the folders: one may hang
-        found = [s for s in states if any(path.is_relative_to(folder) for folder in _paths([s]))]
-        if found:
-            return found
+        by_name = [s for s in states if any(path.is_relative_to(f) for f in _paths([s]))]
+        if by_name:
+            return by_name
     share = mounts.may_hang(path)
     folders = {folder for folder in _paths(states) if share or not mounts.may_hang(folder)}
-    there = real_paths.locate({path.parent, *folders})
-    holding = {f for f in folders if there[path.parent].within(there[f]) is not None}
+    real = real_paths.locate({path.parent, *folders})
+    holding = {f for f in folders if real[path.parent].within(real[f]) is not None}
     return [s for s in states if not holding.isdisjoint(_paths([s]))]
 
 
@@ -233,9 +233,9 @@ def even_with_mistakes(config: Path | None, state: Path | None) -> State:
     except ConfigError as error:
         path = (config or DEFAULT_CONFIG).absolute()
         for folder in filter(None, (state_of(path), DEFAULT_STATE)):
-            stands = status_file.read(folder)
-            if stands is not None and _is_of(stands, path) and lock.is_running(folder):
-                inboxes = {i.name: {"path": i.path, "outbox": i.outbox} for i in stands.inboxes}
+            status = status_file.read(folder)
+            if status is not None and _is_of(status, path) and lock.is_running(folder):
+                inboxes = {i.name: {"path": i.path, "outbox": i.outbox} for i in status.inboxes}
                 values = {"state": str(folder), "inboxes": inboxes}
                 kept = from_values(values, base=Path("/"), folders=False).config
                 return State(folder, kept, error.problems)
@@ -258,8 +258,8 @@ def _kept(folder: Path) -> State:
     try:
         values = json.loads((folder / _VALUES).read_text())
     except (OSError, ValueError):
-        stands = status_file.read(folder)
-        if stands is not None and stands.config:
-            return State(folder, load(Path(stands.config), folders=False).config)
+        status = status_file.read(folder)
+        if status is not None and status.config:
+            return State(folder, load(Path(status.config), folders=False).config)
         raise UsageError(f"{folder} is not a state folder of scissorsd") from None
     return State(folder, from_values(values, base=Path("/"), folders=False).config)
