@@ -17,7 +17,7 @@ from processes import Daemon
 
 from scissorsd.config import load
 from scissorsd.core.rules import plan
-from scissorsd.folders.publishing import scan
+from scissorsd.folders.scanning import scan
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_file import FILE
 from scissorsd.settings import Config

@@ -37,7 +37,7 @@ HOMES = MappingProxyType(
             *("records.journal", "records.journal_file", "records.journal_rows"),
             *("records.known_paths", "records.names", "records.stamps"),
         },
-        "watchdog": {"folders.watching"},
+        "watchdog": {"folders.native_watch"},
         "yaml": {"config"},
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
