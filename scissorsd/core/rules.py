@@ -69,7 +69,7 @@ class Naming:
     limit: int = NAME_LIMIT  # bytes
     portable: bool = False  # no characters that some file system forbids
 
-    def made(self, body: str, suffix: str) -> str:
+    def name(self, body: str, suffix: str) -> str:
         """Return a name that it takes."""
         if self.portable:
             body = _FORBIDDEN.sub("-", body)
@@ -80,7 +80,7 @@ class Naming:
 
     def path(self, path: str) -> str:
         """Return a relative path of which it takes every part."""
-        return "/".join(self.made(*_split(part)) for part in path.split("/")) if path else ""
+        return "/".join(self.name(*_split(part)) for part in path.split("/")) if path else ""
 
 
 AS_IT_IS = Naming()
@@ -273,9 +273,9 @@ def _output_path(
     suffixes = SUFFIXES[output.format]
     suffix = next((s for s in suffixes if name.lower().endswith(s)), "")
     *folders, body = (name[: -len(suffix)] if suffix else name).split("/")
-    inner = (naming.made(_harmless(folder), "") for folder in folders)
+    inner = (naming.name(_harmless(folder), "") for folder in folders)
     parent = naming.path(_parent(source))
-    return _joined(output.folder, parent, *inner, naming.made(body, suffix or suffixes[0]))
+    return _joined(output.folder, parent, *inner, naming.name(body, suffix or suffixes[0]))
 
 
 def _destination(rule: Rule, source: str, variant: str, naming: Naming) -> str:
@@ -283,7 +283,7 @@ def _destination(rule: Rule, source: str, variant: str, naming: Naming) -> str:
         return ""
     picture = PurePosixPath(source)
     folder = rule.move_to or PROCESSED_FOLDER
-    name = naming.made(picture.stem + variant, picture.suffix)
+    name = naming.name(picture.stem + variant, picture.suffix)
     return _joined(folder, naming.path(_parent(source)), name)
 
 

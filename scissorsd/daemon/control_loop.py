@@ -320,13 +320,13 @@ class Daemon:
             if self._status_warnings.left("unwritten", now):
                 log.warning("status.unwritten", why=error.strerror or str(error))
 
-    def _status(self, now: float) -> status_file.Standing:
+    def _status(self, now: float) -> status_file.DaemonStatus:
         in_hand = self._workers.in_hand()
         inboxes = tuple(
-            status_report.inbox_standing(state, self.inboxes.watchers[name], in_hand, now)
+            status_report.inbox_status(state, self.inboxes.watchers[name], in_hand, now)
             for name, state in self.inboxes.states.items()
         )
-        return status_file.Standing(
+        return status_file.DaemonStatus(
             pid=os.getpid(),
             version=__version__,
             config=self._origin,
@@ -334,7 +334,7 @@ class Daemon:
             started_at=self._started_at,
             stopping=self._signals.stopping,
             seconds_left=self.seconds_left(),
-            providers=status_report.provider_standings(self.sessions),
+            providers=status_report.provider_statuses(self.sessions),
             inboxes=inboxes,
             refusal=self._refusal,
         )

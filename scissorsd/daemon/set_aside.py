@@ -87,7 +87,7 @@ def _failed_place(task: Task, naming: Naming) -> Path:
     too_long = len(os.fsencode(place)) > _LONGEST_PATH
     if not too_long and not any(map(publishing.is_in_the_way, _between(place, folder))):
         return place
-    return folder / naming.made(task.source.path.replace("/", "-"), place.suffix)
+    return folder / naming.name(task.source.path.replace("/", "-"), place.suffix)
 
 
 def _between(place: Path, folder: Path) -> Iterator[Path]:
@@ -120,7 +120,7 @@ def is_reason_for(picture: Path, place: Path) -> bool:
 
 def reason_file(picture: Path, naming: Naming) -> Path:
     """Return the path of the file that says what is the matter with a picture, beside it."""
-    return picture.with_name(naming.made(picture.name, ".txt"))
+    return picture.with_name(naming.name(picture.name, ".txt"))
 
 
 def remove_reasons(task: Task, bench: Bench) -> None:

@@ -64,7 +64,7 @@ class Journal:
 
     def known(self, inbox: Path, path: str) -> Known | None:
         """Return what is known of a path, from memory: a scan asks this of every picture."""
-        known = self._known.held(str(inbox))
+        known = self._known.in_memory(str(inbox))
         if known is None:
             with self.file.locked("read") as db:
                 known = self._known.of(db, str(inbox))

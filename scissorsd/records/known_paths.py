@@ -13,7 +13,7 @@ class KnownPaths:
     def __init__(self) -> None:
         self._by_inbox: dict[str, dict[str, Known]] = {}
 
-    def held(self, inbox: str) -> dict[str, Known] | None:
+    def in_memory(self, inbox: str) -> dict[str, Known] | None:
         """Return what is held in memory of an inbox, by path; this one alone needs no lock."""
         return self._by_inbox.get(inbox)
 

@@ -26,7 +26,7 @@ _VALUES = "command-line.json"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateFolder:
     """A state folder and the configuration that goes with it."""
 
     folder: Path
@@ -107,7 +107,7 @@ def remember(folder: Path, values: Mapping[str, object]) -> None:
         ) from error
 
 
-def find(config: Path | None, state: Path | None) -> State:
+def find(config: Path | None, state: Path | None) -> StateFolder:
     """Find the state that a command is about.
 
     In order: what the command line says; the system's configuration file; the one state folder of
@@ -135,7 +135,9 @@ def find(config: Path | None, state: Path | None) -> State:
     )
 
 
-def to_show(config: Path | None, state: Path | None) -> tuple[State | None, list[State]]:
+def to_show(
+    config: Path | None, state: Path | None
+) -> tuple[StateFolder | None, list[StateFolder]]:
     """Return the state to show in full, if there is one to choose, and the others known here."""
     if config is not None or state is not None:
         return even_with_mistakes(config, state), []
@@ -157,12 +159,12 @@ def to_be_healthy(config: Path | None) -> list[Path]:
     return [s.folder for s in others if lock.is_running(s.folder)] or [others[0].folder]
 
 
-def in_words(state: State) -> str:
+def in_words(state: StateFolder) -> str:
     """Say which folders a state is about."""
     return ", ".join(f"{inbox.path} → {inbox.outbox}" for inbox in state.config.inboxes)
 
 
-def everyone(config: Path | None, state: Path | None) -> list[State]:
+def everyone(config: Path | None, state: Path | None) -> list[StateFolder]:
     """Return the state that a command names or, where it names none, every one that is known here.
 
     Those that cannot be read, such as another user's, are left out.
@@ -178,7 +180,7 @@ def everyone(config: Path | None, state: Path | None) -> list[State]:
     return default
 
 
-def about(path: Path, config: Path | None, state: Path | None) -> list[State]:
+def about(path: Path, config: Path | None, state: Path | None) -> list[StateFolder]:
     """Return the states to ask about a path: of which an inbox or outbox holds it, else the one.
 
     Where the same pictures go to two outboxes, there are two.
@@ -189,7 +191,7 @@ def about(path: Path, config: Path | None, state: Path | None) -> list[State]:
     return _holding(path, states) or [find(None, None)]
 
 
-def known() -> list[State]:
+def known() -> list[StateFolder]:
     """Return the states of this user that keep a command line, the one used last first.
 
     One whose folders are both gone, and on which no daemon runs, is forgotten until they return.
@@ -207,11 +209,11 @@ def known() -> list[State]:
     ]
 
 
-def _paths(states: Iterable[State]) -> set[Path]:
+def _paths(states: Iterable[StateFolder]) -> set[Path]:
     return {p for s in states for inbox in s.config.inboxes for p in (inbox.path, inbox.outbox)}
 
 
-def _holding(path: Path, states: list[State]) -> list[State]:
+def _holding(path: Path, states: list[StateFolder]) -> list[StateFolder]:
     if ".." not in path.parts:  # first without a look at the folders: one may hang
         by_name = [s for s in states if any(path.is_relative_to(f) for f in _paths([s]))]
         if by_name:
@@ -223,7 +225,7 @@ def _holding(path: Path, states: list[State]) -> list[State]:
     return [s for s in states if not holding.isdisjoint(_paths([s]))]
 
 
-def even_with_mistakes(config: Path | None, state: Path | None) -> State:
+def even_with_mistakes(config: Path | None, state: Path | None) -> StateFolder:
     """Find the state as `find` does, and also when the file was changed for the worse meanwhile.
 
     Then the daemon goes on with what the file said before.
@@ -238,28 +240,28 @@ def even_with_mistakes(config: Path | None, state: Path | None) -> State:
                 inboxes = {i.name: {"path": i.path, "outbox": i.outbox} for i in status.inboxes}
                 values = {"state": str(folder), "inboxes": inboxes}
                 kept = from_values(values, base=Path("/"), folders=False).config
-                return State(folder, kept, error.problems)
+                return StateFolder(folder, kept, error.problems)
         raise
 
 
 DEFAULT_STATE = Path("/var/lib/scissorsd")
 
 
-def _is_of(stands: status_file.Standing, path: Path) -> bool:
-    return stands.config != "" and os.path.realpath(stands.config) == os.path.realpath(path)
+def _is_of(status: status_file.DaemonStatus, path: Path) -> bool:
+    return status.config != "" and os.path.realpath(status.config) == os.path.realpath(path)
 
 
-def _configured(path: Path) -> State:
+def _configured(path: Path) -> StateFolder:
     config = load(path, folders=False).config
-    return State(config.state, config)
+    return StateFolder(config.state, config)
 
 
-def _kept(folder: Path) -> State:
+def _kept(folder: Path) -> StateFolder:
     try:
         values = json.loads((folder / _VALUES).read_text())
     except (OSError, ValueError):
         status = status_file.read(folder)
         if status is not None and status.config:
-            return State(folder, load(Path(status.config), folders=False).config)
+            return StateFolder(folder, load(Path(status.config), folders=False).config)
         raise UsageError(f"{folder} is not a state folder of scissorsd") from None
-    return State(folder, from_values(values, base=Path("/"), folders=False).config)
+    return StateFolder(folder, from_values(values, base=Path("/"), folders=False).config)

@@ -52,7 +52,7 @@ def kinds_of_held(held: Iterable[tuple[str, str, str]]) -> tuple[HeldKind, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class InboxStanding:
+class InboxStatus:
     """One inbox as `status` shows it; texts are empty where there is nothing to tell."""
 
     name: str
@@ -74,7 +74,7 @@ class InboxStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderStanding:
+class ProviderStatus:
     """Where one model runs as `status` shows it."""
 
     model: str
@@ -105,7 +105,7 @@ _LINE = re.compile(r":(\d+):\d+: ")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DaemonStatus:
     """A daemon as `status` shows it."""
 
     pid: int
@@ -115,8 +115,8 @@ class Standing:
     started_at: float  # seconds since the epoch
     stopping: bool
     seconds_left: float | None  # that the backlog will take; none: nothing is in hand, or unknown
-    providers: tuple[ProviderStanding, ...]
-    inboxes: tuple[InboxStanding, ...]
+    providers: tuple[ProviderStatus, ...]
+    inboxes: tuple[InboxStatus, ...]
     refusal: Refusal | None = None  # of the last reload
 
 
@@ -135,12 +135,12 @@ def watch_for_crashes(state: Path) -> bool:
     return crashed
 
 
-def write(state: Path, standing: Standing) -> None:
+def write(state: Path, status: DaemonStatus) -> None:
     """Write the status file atomically."""
-    atomic.write_atomically(state / FILE, json.dumps(asdict(standing)).encode())
+    atomic.write_atomically(state / FILE, json.dumps(asdict(status)).encode())
 
 
-def read(state: Path) -> Standing | None:
+def read(state: Path) -> DaemonStatus | None:
     """Return what the status file holds, of a daemon that runs or ran last; None without one.
 
     What a newer version has written beyond this is left out.
@@ -148,24 +148,24 @@ def read(state: Path) -> Standing | None:
     try:
         values = json.loads((state / FILE).read_text())
         inboxes = tuple(_inbox(inbox) for inbox in values["inboxes"])
-        providers = tuple(_known(ProviderStanding, model) for model in values["providers"])
+        providers = tuple(_known(ProviderStatus, model) for model in values["providers"])
         refused = values.get("refusal")
         refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
         parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal}
-        return _known(Standing, {**values, **parts})
+        return _known(DaemonStatus, {**values, **parts})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _inbox(values: Mapping[str, Any]) -> InboxStanding:
+def _inbox(values: Mapping[str, Any]) -> InboxStatus:
     kinds = tuple(
         HeldKind(kind["why"], kind["count"], tuple(kind["first"]))
         for kind in values.get("held_kinds", ())
     )
-    return _known(InboxStanding, {**values, "held_kinds": kinds})
+    return _known(InboxStatus, {**values, "held_kinds": kinds})
 
 
-_Part = TypeVar("_Part", Standing, InboxStanding, ProviderStanding)
+_Part = TypeVar("_Part", DaemonStatus, InboxStatus, ProviderStatus)
 
 
 def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:
@@ -180,14 +180,14 @@ def troubles(state: Path) -> list[str]:
     """
     if not is_running(state):
         return [f"no daemon runs on the state folder {state}"]
-    standing = read(state)
-    if standing is None:
+    status = read(state)
+    if status is None:
         return ["the daemon has not said yet how it stands"]
     reasons = []
-    silent = monotonic() - standing.beat
+    silent = monotonic() - status.beat
     if silent > FRESH:
         reasons.append(f"the control loop has been silent for {silent:.0f} s")
-    for inbox in standing.inboxes:
+    for inbox in status.inboxes:
         if inbox.trouble:
             reasons.append(f"inbox {inbox.name}: {inbox.trouble}")
         elif inbox.away:

@@ -15,7 +15,7 @@ from scissorsd.core.settling import Sighting
 from scissorsd.errors import UsageError
 from scissorsd.records import state_folders
 from scissorsd.records.journal import Journal
-from scissorsd.records.state_folders import State
+from scissorsd.records.state_folders import StateFolder
 
 CUTOUT = (Output(),)
 
@@ -31,7 +31,7 @@ class Shop:
         inbox.mkdir()
         values = {"path": str(inbox), "outbox": str(self.outbox), "rules": [{"name": "all"}]}
         config = from_values({"state": str(state), "inboxes": {name: values}}, base=folder)
-        self.state = State(state, config.config)
+        self.state = StateFolder(state, config.config)
         self.inbox = inbox
         self._journal = Journal(state)
 
@@ -75,7 +75,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 def written(
     outbox: Path,
-    *known: State,
+    *known: StateFolder,
     out: Path | None = None,
     count: int = 400,
     columns: int | None = None,
@@ -404,7 +404,7 @@ def test_of_an_inbox(shop: Shop, tmp_path: Path) -> None:
         assert f"scissorsd sheet {shop.outbox}" in refused.value.advice
     values = {"path": str(shop.outbox), "outbox": str(tmp_path / "next")}
     config = from_values({"state": "state", "inboxes": {"next": values}}, base=tmp_path)
-    assert written(shop.outbox, shop.state, State(tmp_path / "state", config.config))
+    assert written(shop.outbox, shop.state, StateFolder(tmp_path / "state", config.config))
 
 
 @pytest.mark.parametrize("why", ["gone", "nobody's"])
