@@ -27,7 +27,8 @@ from scissorsd.folders import mounts, no_replace, publishing, scanning, sources
 from scissorsd.inference.sessions import Sessions
 from scissorsd.machine import MemoryBound
 from scissorsd.pictures import reading
-from scissorsd.records.journal import STARVED, Entry, Journal
+from scissorsd.records.journal import STARVED, Journal
+from scissorsd.records.journal_rows import Entry
 from scissorsd.settings import Config, Inbox
 
 SIZE = (96, 72)
@@ -151,7 +152,7 @@ class Shop:
 
     def entry(self, name: str) -> Entry:
         """Return what the journal says of a picture's latest version."""
-        return self.journal.of_source(self.inbox, name)[0]
+        return self.journal.entries.of_source(self.inbox, name)[0]
 
 
 @pytest.fixture
@@ -560,7 +561,7 @@ def test_taken_away_while_being_cut(shop: Shop) -> None:
     shop.sessions.first = path.unlink
     assert isinstance(shop.cut("a.jpg"), Changed)
     assert shop.out() == []
-    assert shop.journal.of_source(shop.inbox, "a.jpg") == []
+    assert shop.journal.entries.of_source(shop.inbox, "a.jpg") == []
 
 
 @pytest.mark.parametrize("source", ["move", "delete"])
@@ -692,7 +693,7 @@ def test_starved_to_death(shop: Shop) -> None:
     shop.put("a.jpg")
     task = shop.task("a.jpg", attempts=3 * recovery.CRASH)
     assert recovery.begin(task, shop.bench)
-    shop.journal.blame(99, STARVED)
+    shop.journal.hold_interrupted(99, STARVED)
     failed = pipeline.process(task, shop.bench)
     assert isinstance(failed, Failed)
     assert "for want of memory" in failed.reason
@@ -1027,8 +1028,8 @@ def test_half_put_out_by_an_older_version(shop: Shop, monkeypatch: pytest.Monkey
         patch.setattr(shop.journal, "published", die_of_power)
         with pytest.raises(PowerCutError):
             pipeline.process(shop.task("a.jpg"), shop.bench)
-    shop.journal._db.execute("DELETE FROM stamps")
-    shop.journal._db.execute("UPDATE jobs SET inode = NULL")
+    shop.journal.file.db.execute("DELETE FROM stamps")
+    shop.journal.file.db.execute("UPDATE jobs SET inode = NULL")
     shop.journal.reload()
     assert shop.out() == ["a.png"]
     assert isinstance(shop.cut("a.jpg"), Done)
