@@ -1,22 +1,24 @@
 """The commands. Whatever is heavy is imported inside them, so that `--help` answers at once."""
 
+import os
 import signal
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from scissorsd import __version__, cli_options, streams
+from scissorsd.cli_errors import explain
 from scissorsd.cli_models import models
 from scissorsd.cli_service import service
-from scissorsd.commands.messages import complain, in_words, write_lines
+from scissorsd.commands.messages import complain
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
     EXIT_STOPPED,
-    ConfigError,
-    ScissorsError,
     UsageError,
 )
 
@@ -35,49 +37,24 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        code = _explain(error)
+        code = explain(error)
     if unsaid := streams.output_failure():
         complain(f"standard output could not be written: {unsaid.strerror}")
         code = code or EXIT_FAILURE
-    sys.exit(code or EXIT_OK)
+    _end(code or EXIT_OK)
 
 
-def _explain(error: Exception) -> int:
-    """Say in a line or two what ended the command; return the exit code."""
-    if isinstance(error, ConfigError):
-        write_lines(error.problems)
-        return error.exit_code
-    if isinstance(error, ScissorsError):
-        complain(in_words(error))
-        return error.exit_code
-    if limit := _limit_reached(error):
-        complain(limit)
-        return EXIT_FAILURE
-    complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
-    complain("run it again with --debug to see where, and please report it")
-    complain(_report(error))
-    return EXIT_FAILURE
+def _end(code: int) -> NoReturn:
+    """End the process; where a picture is left in hand, without Python's tidying up.
 
-
-def _limit_reached(error: Exception) -> str:
-    """Say which limit of the machine an error means, or '' if it means none."""
-    if isinstance(error, MemoryError):
-        return "there is not enough memory for this (ulimit -v, the container's limit, the machine)"
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        from scissorsd.machine import TOO_FEW_THREADS
-
-        return f"no thread can be started: {TOO_FEW_THREADS}"
-    return ""
-
-
-def _report(error: Exception) -> str:
-    """Write the report of an unforeseen fault; say where it is, or why there is none."""
-    from scissorsd.commands import fault_report
-
-    try:
-        return f"a report without any picture is in {fault_report.write(error)}"
-    except Exception as failure:  # noqa: BLE001 - the fault itself has been told of, and is told first
-        return f"no report could be written: {type(failure).__name__}: {failure}"
+    That would end the thread of its worker in the midst of a library's C++, which aborts it all.
+    """
+    if any(thread.name.startswith("cut ") for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

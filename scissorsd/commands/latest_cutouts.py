@@ -10,12 +10,14 @@ from scissorsd.core import contact_sheet
 from scissorsd.core.contact_sheet import Judged
 from scissorsd.core.rules import FAILED_FOLDER, PROCESSED_FOLDER, REVIEW_FOLDER
 from scissorsd.errors import JournalError, UsageError
-from scissorsd.folders import publishing
+from scissorsd.folders import scanning
 from scissorsd.folders.real_paths import relative_to
 from scissorsd.pictures.thumbnails import has_alpha
 from scissorsd.records import respelling
-from scissorsd.records.journal import FILE, Entry, Journal
-from scissorsd.records.state_folders import State
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import StateFolder
 
 _LOOKS = 20  # times the cutouts wanted: so many jobs are gone through for files that are there
 _SEEN_AS = ("cutout", "flat", "comparison", "mask")  # of a job's outputs the first is shown
@@ -33,7 +35,9 @@ class ShownCutout:
 # --- what is on it ---------------------------------------------------------------------------
 
 
-def latest(outbox: Path, states: Sequence[State], count: int) -> tuple[list[ShownCutout], bool]:
+def latest(
+    outbox: Path, states: Sequence[StateFolder], count: int
+) -> tuple[list[ShownCutout], bool]:
     """Return the latest cutouts, the latest first, and whether a job journal tells of them."""
     journalled = _of_journals(outbox, states, count)
     if journalled:
@@ -43,7 +47,7 @@ def latest(outbox: Path, states: Sequence[State], count: int) -> tuple[list[Show
     return _of_folder(outbox, count), False
 
 
-def _of_journals(outbox: Path, states: Sequence[State], count: int) -> list[ShownCutout]:
+def _of_journals(outbox: Path, states: Sequence[StateFolder], count: int) -> list[ShownCutout]:
     """Return the cutouts that are there; and those that are not, after them, if they are fewer."""
     there: dict[Path, ShownCutout] = {}
     gone: dict[Path, ShownCutout] = {}
@@ -72,7 +76,7 @@ def _ended_at(entry: Entry) -> float:
     return entry.ended_at or entry.begun_at
 
 
-def _entries(state: State, outbox: Path, opened: list[Journal]) -> Iterator[Entry]:
+def _entries(state: StateFolder, outbox: Path, opened: list[Journal]) -> Iterator[Entry]:
     if not (state.folder / FILE).exists():
         return
     try:
@@ -81,10 +85,10 @@ def _entries(state: State, outbox: Path, opened: list[Journal]) -> Iterator[Entr
         return  # another user's: the sheet is made without its verdicts
     opened.append(journal)
     for folder in _spellings(state, journal, outbox):
-        yield from journal.with_outputs_in(folder)
+        yield from journal.entries.with_outputs_in(folder)
 
 
-def _spellings(state: State, journal: Journal, outbox: Path) -> list[Path]:
+def _spellings(state: StateFolder, journal: Journal, outbox: Path) -> list[Path]:
     """Return every path of a folder under which a journal may know it: below outboxes as named."""
     spellings = [outbox]
     for inbox in state.config.inboxes:
@@ -110,7 +114,7 @@ def _shown(entry: Entry) -> ShownCutout | None:
 def is_there(path: Path) -> bool:
     """Whether a cutout is still there, and may be looked at."""
     try:
-        return publishing.look(path.parent, path.name) is not None
+        return scanning.sight(path.parent, path.name) is not None
     except OSError:
         return False
 
@@ -118,7 +122,7 @@ def is_there(path: Path) -> bool:
 def _of_folder(outbox: Path, count: int) -> list[ShownCutout]:
     """Return the latest pictures with an alpha channel or, where there is none, of any kind."""
     sightings = sorted(
-        publishing.scan(outbox, recursive=True, ignore=(PROCESSED_FOLDER, FAILED_FOLDER)),
+        scanning.scan(outbox, recursive=True, ignore=(PROCESSED_FOLDER, FAILED_FOLDER)),
         key=lambda sighting: sighting.mtime_ns,
         reverse=True,
     )

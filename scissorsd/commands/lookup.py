@@ -7,19 +7,21 @@ from pathlib import Path
 from scissorsd.errors import ScissorsError
 from scissorsd.folders import publishing, real_paths
 from scissorsd.records import lock, respelling, status_file
-from scissorsd.records.journal import FILE, Entry, Journal
-from scissorsd.records.state_folders import State
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import StateFolder
 from scissorsd.settings import Inbox
 
 
-def open_journal(state: State) -> Journal | None:
+def open_journal(state: StateFolder) -> Journal | None:
     """Open the job journal of a state folder for reading, or return None where there is none."""
     if not (state.folder / FILE).exists():
         return None
     return Journal(state.folder, read_only=True)
 
 
-def as_journalled(state: State, journal: Journal | None) -> State:
+def as_journalled(state: StateFolder, journal: Journal | None) -> StateFolder:
     """Return a state whose inboxes have the paths by which its journal knows them.
 
     A daemon that runs has seen to it that they are the same; and a share of its may hang.
@@ -30,7 +32,9 @@ def as_journalled(state: State, journal: Journal | None) -> State:
     return replace(state, config=replace(state.config, inboxes=inboxes))
 
 
-def find_in_inbox(state: State, journal: Journal | None, path: Path) -> tuple[Inbox, str] | None:
+def find_in_inbox(
+    state: StateFolder, journal: Journal | None, path: Path
+) -> tuple[Inbox, str] | None:
     """Return the inbox in which a path lies, and its path there as the journal or folder has it.
 
     However it is spelled: through links and other mounts, in other case where that is the same.
@@ -41,20 +45,20 @@ def find_in_inbox(state: State, journal: Journal | None, path: Path) -> tuple[In
         return None
     number, relative = below
     inbox = state.config.inboxes[number]
-    known = journal is not None and journal.of_source(inbox.path, relative)
+    known = journal is not None and journal.entries.of_source(inbox.path, relative)
     if not known and inbox.path not in hang:
         relative = real_paths.as_listed(inbox.path, relative)
     return inbox, relative
 
 
-def path_in_outbox(state: State, path: Path) -> str:
+def path_in_outbox(state: StateFolder, path: Path) -> str:
     """Return the path of an output as the journal has it: below its outbox."""
     outboxes = [inbox.outbox for inbox in state.config.inboxes]
     below = real_paths.below(outboxes, path)
     return str(path if below is None else outboxes[below[0]] / below[1])
 
 
-def inbox_unavailable_reason(state: State, inbox: Inbox) -> str:
+def inbox_unavailable_reason(state: StateFolder, inbox: Inbox) -> str:
     """Return why nothing in the inbox can be looked at now, or '' if it can."""
     stands = status_file.read(state.folder) if lock.is_running(state.folder) else None
     live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
@@ -68,7 +72,7 @@ def inbox_unavailable_reason(state: State, inbox: Inbox) -> str:
 def missing_outputs(entry: Entry) -> set[str]:
     """Return those of its outputs that are no longer there; what cannot be looked at may be."""
     looks = {path: partial(_may_be_there, Path(path)) for path in entry.published}
-    return {path for path, is_there in real_paths.patiently(looks).items() if not is_there}
+    return {path for path, is_there in real_paths.run_with_patience(looks).items() if not is_there}
 
 
 def _may_be_there(path: Path) -> bool:

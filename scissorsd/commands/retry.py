@@ -14,11 +14,13 @@ from scissorsd.commands.lookup import (
 )
 from scissorsd.daemon.set_aside import is_reason_for
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
-from scissorsd.folders import publishing
+from scissorsd.folders import mounts, publishing, sources
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders
-from scissorsd.records.journal import FILE, Entry, Journal
-from scissorsd.records.state_folders import State
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import StateFolder
 
 
 def retry(paths: Sequence[Path], config: Path | None, state: Path | None) -> Iterator[str]:
@@ -40,13 +42,13 @@ def retry(paths: Sequence[Path], config: Path | None, state: Path | None) -> Ite
         yield "No daemon runs now; they are taken when one does."
 
 
-def _retry(state: State, paths: Sequence[Path]) -> Iterator[str]:
+def _retry(state: StateFolder, paths: Sequence[Path]) -> Iterator[str]:
     if not (state.folder / FILE).exists():
         raise UsageError(f"nothing was ever cut on the state folder {state.folder}")
     journal = Journal(state.folder)
     try:
         state = as_journalled(state, journal)
-        entries = [_failed(state, journal, path) for path in paths] or journal.failures()
+        entries = [_failed(state, journal, path) for path in paths] or journal.entries.failures()
         for entry in entries:
             try:
                 _check_inbox(state, entry)
@@ -59,7 +61,7 @@ def _retry(state: State, paths: Sequence[Path]) -> Iterator[str]:
         journal.close()
 
 
-def _where_failed(states: Sequence[State], path: Path) -> State:
+def _where_failed(states: Sequence[StateFolder], path: Path) -> StateFolder:
     """Return the state in which a picture failed, of those that know its folder; else the first."""
     for state in states:
         journal = open_journal(state)
@@ -70,12 +72,12 @@ def _where_failed(states: Sequence[State], path: Path) -> State:
     return states[0]
 
 
-def _failed(state: State, journal: Journal, path: Path) -> Entry:
+def _failed(state: StateFolder, journal: Journal, path: Path) -> Entry:
     in_inbox = find_in_inbox(state, journal, path)
     if in_inbox is None:
-        entries = journal.of_output(path_in_outbox(state, path))
+        entries = journal.entries.of_output(path_in_outbox(state, path))
     else:
-        entries = journal.of_source(in_inbox[0].path, in_inbox[1])
+        entries = journal.entries.of_source(in_inbox[0].path, in_inbox[1])
     entry = next((e for e in entries if e.state == "failed" or _lacks_outputs(e)), None)
     waiting = next((entry for entry in entries if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:
@@ -97,14 +99,14 @@ def _lacks_outputs(entry: Entry) -> bool:
     return entry.state == "done" and bool(missing_outputs(entry))
 
 
-def _check_inbox(state: State, entry: Entry) -> None:
+def _check_inbox(state: StateFolder, entry: Entry) -> None:
     """Raise UsageError unless the inbox is there; else a file could go where a mount hides it."""
     inbox = next((i for i in state.config.inboxes if str(i.path) == entry.inbox), None)
     if inbox is None:
         return
     unavailable = inbox_unavailable_reason(state, inbox)
     if not unavailable:
-        away = publishing.Root(inbox.path, require_mount=inbox.require_mount).why_away()
+        away = mounts.Root(inbox.path, require_mount=inbox.require_mount).why_away()
         unavailable = f"The inbox {inbox.name!r} is away: {away}." if away else ""
     if unavailable:
         raise UsageError(f"{entry.source} cannot be taken again now", unavailable)
@@ -112,12 +114,12 @@ def _check_inbox(state: State, entry: Entry) -> None:
 
 def _again(journal: Journal, entry: Entry) -> str:
     aside = entry.set_aside if entry.state == "failed" else ("", *filter(None, [entry.moved_to]))
-    note, *sources = (Path(path) for path in aside or ("",))
+    note, *moved = (Path(path) for path in aside or ("",))
     source = Path(entry.source)
-    if sources and publishing.exists(sources[0]):
+    if moved and publishing.exists(moved[0]):
         try:
             publishing.make_folder(source.parent)
-            publishing.put_back(sources[0], source)
+            sources.put_back(moved[0], source)
         except PlaceTakenError as error:
             raise UsageError(
                 f"{source} cannot be put back: a file of that name is there"

@@ -25,7 +25,7 @@ from scissorsd.folders.real_paths import relative_to
 from scissorsd.machine import usable_cpus
 from scissorsd.pictures.thumbnails import thumbnail
 from scissorsd.plain_text import for_terminal
-from scissorsd.records.state_folders import State
+from scissorsd.records.state_folders import StateFolder
 from scissorsd.service import access_trials
 
 NAME = "sheet.jpg"
@@ -37,7 +37,7 @@ _GONE, _BROKEN = "no longer there", "cannot be read"
 
 def write(
     outbox: Path,
-    states: Sequence[State],
+    states: Sequence[StateFolder],
     *,
     out: Path | None,
     count: int,
@@ -99,7 +99,7 @@ def _sum(outputs: Sequence[ShownCutout], *, journalled: bool) -> str:
 # --- where it goes ---------------------------------------------------------------------------
 
 
-def _refuse_inbox(folder: Path, states: Sequence[State]) -> None:
+def _refuse_inbox(folder: Path, states: Sequence[StateFolder]) -> None:
     """Refuse an inbox that is no outbox of another, and name its own."""
     inboxes = [inbox for state in states for inbox in state.config.inboxes]
     if any(relative_to(folder, inbox.outbox) is not None for inbox in inboxes):
@@ -135,7 +135,7 @@ def _usual_place() -> Path:
     raise UsageError("neither this folder nor the home folder can be written", "Give -o FILE.")
 
 
-def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[State]) -> None:
+def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[StateFolder]) -> None:
     """Refuse a place where the sheet would be taken for a picture, or for a cutout."""
     inboxes = [inbox for state in states for inbox in state.config.inboxes]
     kept = {

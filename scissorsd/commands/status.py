@@ -12,14 +12,15 @@ from typing import get_args
 from scissorsd.commands.lookup import as_journalled, open_journal
 from scissorsd.core.rules import REVIEW_FOLDER, Verdict
 from scissorsd.records import lock, state_folders, status_file
-from scissorsd.records.journal import Entry, Journal
-from scissorsd.records.state_folders import State, is_own
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import StateFolder, is_own
 from scissorsd.records.status_file import (
+    DaemonStatus,
     HeldKind,
-    InboxStanding,
-    ProviderStanding,
+    InboxStatus,
+    ProviderStatus,
     Refusal,
-    Standing,
     kinds_of_held,
 )
 from scissorsd.settings import DEFAULT_CONFIG, Inbox
@@ -72,7 +73,7 @@ class Overview:
     started_at: float | None  # seconds since the epoch
     seconds_left: float | None  # that the backlog will take
     silent_s: float | None  # since the control loop's last beat
-    providers: tuple[ProviderStanding, ...]
+    providers: tuple[ProviderStatus, ...]
     refused: Refusal | None  # a changed configuration that was not taken over
     mistakes: tuple[str, ...]  # of the configuration file as it is now
     inboxes: tuple[InboxOverview, ...]
@@ -100,7 +101,7 @@ def _values(overview: Overview) -> dict[str, object]:
     return {**asdict(overview), "jobs": jobs}
 
 
-def overview(state: State) -> Overview:
+def overview(state: StateFolder) -> Overview:
     """Return all that is known of a state folder: of its status file and its job journal."""
     running = lock.is_running(state.folder)
     last = status_file.read(state.folder)  # of the daemon that runs, or ran last
@@ -121,25 +122,28 @@ def overview(state: State) -> Overview:
         refused=live.refusal if live else None,
         mistakes=state.mistakes,
         inboxes=tuple(_inboxes(state, last, live, journal)),
-        jobs=tuple(journal.latest(LAST_JOBS)) if journal else (),
+        jobs=tuple(journal.entries.latest(LAST_JOBS)) if journal else (),
     )
 
 
 def _inboxes(
-    state: State, last: Standing | None, live: Standing | None, journal: Journal | None
+    state: StateFolder,
+    last: DaemonStatus | None,
+    live: DaemonStatus | None,
+    journal: Journal | None,
 ) -> list[InboxOverview]:
     nows = {inbox.name: inbox for inbox in live.inboxes} if live else {}
     journalled = as_journalled(state, journal).config.inboxes
-    unfinished = journal.unfinished() if journal else []
+    unfinished = journal.entries.unfinished() if journal else []
     overviews = []
     for inbox, recorded in zip(state.config.inboxes, journalled, strict=True):
-        verdicts = journal.verdicts(recorded.path) if journal else {}
+        verdicts = journal.entries.verdicts(recorded.path) if journal else {}
         waiting = [entry for entry in unfinished if entry.inbox == str(recorded.path)]
         overviews.append(
             _inbox(
                 inbox,
                 nows.get(inbox.name),
-                counts=journal.counts(recorded.path) if journal else {},
+                counts=journal.entries.counts(recorded.path) if journal else {},
                 verdicts=verdicts,
                 waiting=waiting,
                 advice=_advice(state, inbox, last, verdicts),
@@ -150,7 +154,7 @@ def _inboxes(
 
 def _inbox(
     inbox: Inbox,
-    now: InboxStanding | None,
+    now: InboxStatus | None,
     *,
     counts: Mapping[str, int],
     verdicts: Mapping[str, int],
@@ -180,7 +184,7 @@ def _inbox(
     )
 
 
-def _held_kinds(now: InboxStanding | None, waiting: Sequence[Entry]) -> tuple[HeldKind, ...]:
+def _held_kinds(now: InboxStatus | None, waiting: Sequence[Entry]) -> tuple[HeldKind, ...]:
     """Return the kinds of what is held: as the daemon has them or, without one, by the journal."""
     if now and (now.held_kinds or not now.held):
         return now.held_kinds
@@ -194,7 +198,9 @@ def _without_names(entry: Entry) -> str:
     return re.sub(rf"/{re.escape(stem or ending)}(?=[.-]|$)", "/…", entry.reason)
 
 
-def _advice(state: State, inbox: Inbox, last: Standing | None, verdicts: Mapping[str, int]) -> str:
+def _advice(
+    state: StateFolder, inbox: Inbox, last: DaemonStatus | None, verdicts: Mapping[str, int]
+) -> str:
     """Say how to look at what a person should look at, or '' where there is none."""
     if not verdicts.get("doubtful", 0) + verdicts.get("no_subject", 0):
         return ""

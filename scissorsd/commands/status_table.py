@@ -12,7 +12,7 @@ from scissorsd.commands.status import InboxOverview, Overview
 from scissorsd.core.eta import in_words
 from scissorsd.core.rules import Verdict
 from scissorsd.plain_text import for_terminal, one_line
-from scissorsd.records.journal import Entry
+from scissorsd.records.journal_rows import Entry
 
 _VERDICTS: tuple[str, ...] = get_args(Verdict)
 _COUNTS = ("settling", "settled", "working", "done", "failed", "held")

@@ -19,11 +19,12 @@ from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.naming import own_file
-from scissorsd.folders import publishing
+from scissorsd.folders import scanning
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders, status_file
-from scissorsd.records.journal import Entry, Journal
-from scissorsd.records.state_folders import State
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import StateFolder
 from scissorsd.service import accounts
 from scissorsd.settings import Inbox
 
@@ -37,7 +38,7 @@ def answer(path: Path, config: Path | None, state: Path | None) -> Iterator[str]
         yield from map(for_terminal, _why(known, path))
 
 
-def _why(state: State, path: Path) -> Iterator[str]:
+def _why(state: StateFolder, path: Path) -> Iterator[str]:
     """Say why a file was taken, ignored, held or set aside; one sentence a line."""
     journal = open_journal(state)
     state = as_journalled(state, journal)
@@ -46,14 +47,14 @@ def _why(state: State, path: Path) -> Iterator[str]:
         yield from _why_elsewhere(state, journal, path)
         return
     inbox, relative = in_inbox
-    entries = journal.of_source(inbox.path, relative) if journal is not None else []
+    entries = journal.entries.of_source(inbox.path, relative) if journal is not None else []
     unavailable = inbox_unavailable_reason(state, inbox)
     if unavailable:  # a share that hangs would hang us too, and gone is not empty
         yield from (_describe(state, entry, look=False) for entry in entries)
         yield unavailable
         return
     try:
-        sighting = publishing.look(inbox.path, relative)
+        sighting = scanning.sight(inbox.path, relative)
     except OSError as error:
         yield from (_describe(state, entry) for entry in entries)
         yield f"{path} cannot be looked at ({error.strerror})."
@@ -77,7 +78,7 @@ def _why(state: State, path: Path) -> Iterator[str]:
 
 
 def _why_soon(
-    state: State, inbox: Inbox, sighting: Sighting, journal: Journal | None
+    state: StateFolder, inbox: Inbox, sighting: Sighting, journal: Journal | None
 ) -> Iterator[str]:
     """Say what will become of a picture that nothing is recorded of as it is now."""
     own = own_file(inbox.path, sighting, journal) if journal is not None else ""
@@ -89,8 +90,8 @@ def _why_soon(
     yield _why_waiting(state, inbox, sighting.size)
 
 
-def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterator[str]:
-    owners = journal.of_output(path_in_outbox(state, path)) if journal is not None else []
+def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> Iterator[str]:
+    owners = journal.entries.of_output(path_in_outbox(state, path)) if journal is not None else []
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
@@ -128,7 +129,7 @@ def _why_not_wanted(inbox: Inbox, relative: str) -> str:
     return ""
 
 
-def _why_waiting(state: State, inbox: Inbox, size: int) -> str:
+def _why_waiting(state: StateFolder, inbox: Inbox, size: int) -> str:
     if not lock.is_running(state.folder):
         return "It will be taken when a daemon runs; none does now."
     stands = status_file.read(state.folder)
@@ -145,7 +146,7 @@ def _why_waiting(state: State, inbox: Inbox, size: int) -> str:
     )
 
 
-def _why_denied(state: State, entry: Entry, path: Path) -> Iterator[str]:
+def _why_denied(state: StateFolder, entry: Entry, path: Path) -> Iterator[str]:
     """Say whose a picture is that is held because somebody may not do something with it."""
     denied = any(os.strerror(number) in entry.reason for number in (errno.EACCES, errno.EPERM))
     if entry.state not in {"held", "published"} or not denied:
@@ -159,7 +160,7 @@ def _why_denied(state: State, entry: Entry, path: Path) -> Iterator[str]:
     )
 
 
-def _describe(state: State, entry: Entry, *, look: bool = True) -> str:
+def _describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
     """Say how a job stands; `look` at its outputs unless their share is known to hang."""
     when = _moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)

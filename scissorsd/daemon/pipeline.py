@@ -36,7 +36,7 @@ from scissorsd.errors import (
     PlaceTakenError,
     ScissorsError,
 )
-from scissorsd.folders import publishing
+from scissorsd.folders import publishing, sources
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
 from scissorsd.pictures.cutting_out import Cut, cut_out, refuse_impossible, render_all
@@ -65,9 +65,9 @@ def process(task: Task, bench: Bench) -> Outcome:
                 _shrink(lease, rendered, bench)
                 job, stamps = _publish(task, job, rendered, bench)
             done = replace(rendered.done, outputs=tuple(stamp.place for stamp in stamps))
-            _published(task, job, done, stamps, bench)
+            _published(job, done, stamps, bench)
         moved, stays = _dispose(task, job, bench)
-        bench.journal.finish(task.inbox.path, job, moved=moved, stays=bool(stays))
+        bench.journal.finish(job, moved=moved, stays=bool(stays))
     except Exception as error:  # noqa: BLE001 - no picture stops the daemon
         return off_the_line(task, job, bench, error)
     return replace(done, stays=stays)
@@ -86,7 +86,7 @@ class _Rendered:
 
 
 def _read(task: Task, bench: Bench) -> bytes:
-    return publishing.read_source(task.inbox.path, task.source, limit=bench.limits.file)
+    return sources.read_source(task.inbox.path, task.source, limit=bench.limits.file)
 
 
 def _decode(data: bytes, task: Task, bench: Bench, lease: Lease) -> Picture:
@@ -144,7 +144,7 @@ def _publish(
 
     Return the job as it came out, and the stamps of its files.
     """
-    publishing.check_unchanged(task.inbox.path, task.source)
+    sources.check_unchanged(task.inbox.path, task.source)
     task.outbox_root.prepare()
     naming, avoid = AS_IT_IS, set[str]()
     while True:
@@ -157,15 +157,14 @@ def _publish(
                 raise
             naming = stricter(naming, refusal)
         job, naming = plan_and_record(
-            task, bench, partial(_renamed, task, job, bench), naming=naming, avoid=avoid
+            task, bench, partial(_renamed, job, bench), naming=naming, avoid=avoid
         )
         take_back(job, task, bench)
 
 
-def _renamed(task: Task, job: Job, bench: Bench, anew: Job) -> Job | None:
+def _renamed(job: Job, bench: Bench, anew: Job) -> Job | None:
     anew = replace(anew, id=job.id)
-    done = bench.journal.replan(task.inbox.path, task.inbox.outbox, anew)
-    return anew if done else None
+    return anew if bench.journal.replan(anew) else None
 
 
 def _publish_under(
@@ -181,18 +180,17 @@ def _publish_under(
     own = {str(path) for path, _ in files if publishing.exists(path) and is_own(task, path, bench)}
     staged = publishing.stage(files, tag=tag)
     try:
-        bench.journal.stamp(job, staged)
+        bench.journal.stamps.add(job, staged)
         publishing.commit(staged, own=own, tag=tag)
     except (ScissorsError, OSError):
-        bench.journal.unstamp(staged)
+        bench.journal.stamps.remove(staged)
         publishing.discard(staged)
         raise
     return staged
 
 
-def _published(task: Task, job: Job, done: Done, stamps: tuple[Stamp, ...], bench: Bench) -> None:
+def _published(job: Job, done: Done, stamps: tuple[Stamp, ...], bench: Bench) -> None:
     bench.journal.published(
-        task.inbox.path,
         job,
         done.outputs,
         verdict=done.verdict or "",
@@ -205,7 +203,7 @@ def _dispose(task: Task, job: Job, bench: Bench) -> tuple[Stamp | None, str]:
     """Do with the source as the rule says; return its stamp where it was moved, or why it stays."""
     remove_reasons(task, bench)
     if job.rule.source == "delete":
-        publishing.delete(task.inbox.path, task.source)
+        sources.delete(task.inbox.path, task.source)
     if job.rule.source != "move":
         return None, ""
     task.inbox_root.must_be_there()  # gone is not moved

@@ -10,12 +10,12 @@ from scissorsd.core.rules import Output, Rule, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.records import lock, status_file
 from scissorsd.records.journal import Journal
-from scissorsd.records.state_folders import State
-from scissorsd.records.status_file import InboxStanding, ProviderStanding, Refusal, Standing
+from scissorsd.records.state_folders import StateFolder
+from scissorsd.records.status_file import DaemonStatus, InboxStatus, ProviderStatus, Refusal
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> State:
+def state(tmp_path: Path) -> StateFolder:
     """Return a state folder with one inbox, of which a picture has failed and one is held."""
     inbox, outbox, folder = (tmp_path / name for name in ("inbox", "outbox", "state"))
     for made in (inbox, outbox, folder):
@@ -26,25 +26,25 @@ def state(tmp_path: Path) -> State:
     rule = Rule("all", outputs=(Output(),))
     for name in ("bad.jpg", "half.jpg"):
         source = Sighting(name, size=1, mtime_ns=1, inode=1, device=1)
-        job = plan(str(inbox), source, rule, date="", taken=lambda _: False)
-        begun = journal.begin(inbox, outbox, job)
+        job = plan(inbox, outbox, source, rule, inbox_name="shop", date="", taken=lambda _: False)
+        begun = journal.begin(job)
         assert begun is not None
         if name == "bad.jpg":
-            journal.fail(inbox, begun, "it is no picture\nExport it again.", [])
+            journal.fail(begun, "it is no picture\nExport it again.", [])
         else:
-            journal.hold(inbox, begun, "it is short")
+            journal.hold(begun, "it is short")
     journal.close()
-    return State(folder, config)
+    return StateFolder(folder, config)
 
 
-def write_status(state: State) -> None:
+def write_status(state: StateFolder) -> None:
     """Write the status file of a daemon that has all there is to tell."""
     (inbox,) = state.config.inboxes
     numbers = {"settling": 1, "ready": 2, "working": 3, "held": 1}
     texts = dict.fromkeys(("why", "away", "trouble", "silent", "held_why", "paused", "unseen"), "")
     names = {"name": "shop", "path": str(inbox.path), "outbox": str(inbox.outbox), "mode": "events"}
-    shop = InboxStanding(**names, **texts, **numbers)  # type: ignore[arg-type] # of two types
-    daemon = Standing(
+    shop = InboxStatus(**names, **texts, **numbers)  # type: ignore[arg-type] # of two types
+    daemon = DaemonStatus(
         pid=1,
         version="1",
         config="",
@@ -52,14 +52,14 @@ def write_status(state: State) -> None:
         started_at=1.0,
         stopping=False,
         seconds_left=90.0,
-        providers=(ProviderStanding("u2net", "cpu", "full", ("cuda",), {"cuda": "none here"}),),
+        providers=(ProviderStatus("u2net", "cpu", "full", ("cuda",), {"cuda": "none here"}),),
         inboxes=(shop,),
         refusal=Refusal(1.0, ("scissorsd.yaml:4:1: unknown key",)),
     )
     status_file.write(state.folder, daemon)
 
 
-def test_keys_for_programs(state: State) -> None:
+def test_keys_for_programs(state: StateFolder) -> None:
     """`status --json` has these keys in this order; programs may go by them."""
     write_status(state)
     with lock.lock(state.folder):
@@ -84,7 +84,7 @@ def test_keys_for_programs(state: State) -> None:
     assert (job["source"], job["state"]) == (f"{state.config.inboxes[0].path}/bad.jpg", "failed")
 
 
-def test_several_for_programs(state: State) -> None:
+def test_several_for_programs(state: StateFolder) -> None:
     """Where none is chosen, all that are known are told under one key."""
     told = json.loads(status.as_json(None, [status.overview(state)]))
     assert list(told) == ["states"]
@@ -92,18 +92,18 @@ def test_several_for_programs(state: State) -> None:
 
 
 def test_of_a_picture_that_was_asked_for_again(
-    state: State, capsys: pytest.CaptureFixture[str]
+    state: StateFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A job that is to be taken again has no reason, and is shown all the same."""
     journal = Journal(state.folder)
-    journal.ask_again(journal.failures()[0].id)
+    journal.ask_again(journal.entries.failures()[0].id)
     journal.close()
     status_table.show(status.overview(state), [])
     assert capsys.readouterr().out.splitlines()[-1].endswith("/inbox/bad.jpg")
 
 
 def test_of_a_daemon_that_has_just_started(
-    state: State, capsys: pytest.CaptureFixture[str]
+    state: StateFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A daemon that runs and has written no status file yet is told of as running."""
     with lock.lock(state.folder):
