@@ -26,7 +26,7 @@ from scissorsd.errors import (
     NameRefusedError,
     PlaceTakenError,
 )
-from scissorsd.folders import no_replace, publishing
+from scissorsd.folders import no_replace, publishing, sources
 from scissorsd.records.journal import Journal
 
 
@@ -107,7 +107,7 @@ def is_own(task: Task, place: Path, bench: Bench) -> bool:
     inbox, path = task.inbox.path, task.source.path
     stamps = bench.journal.stamps_at(place, inbox, path)
     if stamps:
-        return any(publishing.is_own(stamp) for stamp in stamps)
+        return any(publishing.matches_stamp(stamp) for stamp in stamps)
     return bench.journal.was_published(place, inbox, path)
 
 
@@ -117,7 +117,7 @@ def take_back(job: Job, task: Task, bench: Bench) -> None:
     kept = {str(outbox / name) for name in job.names}
     left = [s for s in bench.journal.unplaced(job.id) if s.place not in kept]
     for stamp in left:
-        if publishing.is_own(stamp):
+        if publishing.matches_stamp(stamp):
             publishing.remove(Path(stamp.place))
     bench.journal.unstamp(left)
 
@@ -128,7 +128,7 @@ def move_source(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
     Raises PlaceTakenError where another file is there.
     """
     try:
-        return publishing.move(
+        return sources.move(
             task.inbox.path,
             task.source,
             target,
