@@ -11,7 +11,8 @@ from scissorsd.api import (
     read_picture,
 )
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Kind
+from scissorsd.core.rules import Edges, MaskOptions, Output
 from scissorsd.errors import PictureError, PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import publishing
 from scissorsd.inference import weights
@@ -35,7 +36,7 @@ def cut_all(
     if model not in CATALOGUE:
         raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
     outputs = [
-        Output(kind=kind, format=FORMATS[kind][0], background=background)
+        Output(kind=kind, format=FORMATS_OF[kind][0], background=background)
         for kind in kinds or ("cutout",)
     ]
     if reading.colour(background) is None and not Path(background).is_file():
@@ -90,11 +91,11 @@ def _target(
     pictures: Sequence[Any],
     outputs: Sequence[Any],
 ) -> Path:
-    suffix = SUFFIXES[output.format][0]
+    suffix = FORMATS[output.format].suffixes[0]
     if out is None:
         return picture.with_name(f"{picture.stem}-{output.kind}{suffix}")
     if len(pictures) == len(outputs) == 1 and out.suffix and not out.is_dir():
-        if out.suffix.lower() not in SUFFIXES[output.format]:
+        if out.suffix.lower() not in FORMATS[output.format].suffixes:
             raise UsageError(
                 f"a {output.kind} is written as {output.format}, not as {out.suffix}",
                 f"Name the file {out.with_suffix(suffix).name}.",

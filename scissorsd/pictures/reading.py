@@ -14,6 +14,7 @@ from scissorsd.core.code_points import CodePoints, Named
 from scissorsd.core.colours import Colours, between, from_grey, in_srgb, to_rgb
 from scissorsd.core.cutting import flat
 from scissorsd.core.depth import DEEP, deepened, shallow
+from scissorsd.core.formats import FORMATS
 from scissorsd.core.hdr import to_srgb
 from scissorsd.core.masking import resized
 from scissorsd.core.profiles import LARGEST_PROFILE, slim
@@ -29,7 +30,7 @@ from scissorsd.pictures.decoders import (
     opened,
     samples,
 )
-from scissorsd.pictures.encoding import DEEP_FORMATS, encode, refuse_too_long
+from scissorsd.pictures.encoding import encode, refuse_too_long
 from scissorsd.pictures.jpeg_warnings import lower_part_is_missing, with_its_end
 from scissorsd.pictures.metadata import (
     Metadata,
@@ -145,7 +146,7 @@ def wants_deep(output: Output, picture: Picture) -> bool:
 
     Where the picture was read at 8 bits, its values are `core.depth.deepened`.
     """
-    if output.format not in DEEP_FORMATS or output.depth == "8":
+    if not FORMATS[output.format].has_16_bits or output.depth == "8":
         return False
     return output.depth == "16" or picture.deep is not None
 

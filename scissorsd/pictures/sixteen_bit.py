@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
 from scissorsd.core.depth import joined, straightened
+from scissorsd.core.tiff_directory import LONG, byte_order, directory
 
 Band = tuple[slice, NDArray[np.uint16]]
 """Some rows, and their samples: rows × width × 1 (grey), 2 (and alpha), 3 (RGB) or 4 (RGBA)."""
@@ -155,7 +156,6 @@ _PLACES = (
     (_Base.StripOffsets, _Base.StripByteCounts),
     (_Base.TileOffsets, _Base.TileByteCounts),
 )
-_LONG = 4  # as TIFF numbers the types of values
 
 
 def is_in_planes(image: ImageFile.ImageFile) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
@@ -187,7 +187,7 @@ def planes(
 
 
 def _one_plane(image: TiffImagePlugin.TiffImageFile, data: bytes, number: int) -> bytes:
-    order = "<" if data.startswith(b"II") else ">"
+    order = byte_order(data)
     tags: dict[int, tuple[int, ...]] = {
         tag: (int(image.tag_v2[tag]),) for tag in _KEPT_TAGS if tag in image.tag_v2
     }
@@ -197,19 +197,11 @@ def _one_plane(image: TiffImagePlugin.TiffImageFile, data: bytes, number: int) -
             if values := tuple(map(int, image.tag_v2.get(tag, ()))):
                 each = len(values) // image.tag_v2[_Base.SamplesPerPixel]
                 tags[tag] = values[number * each : (number + 1) * each]
+    entries = [
+        (tag, LONG, struct.pack(f"{order}{len(values)}I", *values)) for tag, values in tags.items()
+    ]
     first = data[:2] + struct.pack(order + "HI", 42, len(data))
-    return first + data[len(first) :] + _directory(tags, len(data), order)
-
-
-def _directory(tags: dict[int, tuple[int, ...]], at: int, order: str) -> bytes:
-    behind = at + 2 + 12 * len(tags) + 4
-    entries, arrays = struct.pack(order + "H", len(tags)), b""
-    for tag, values in sorted(tags.items()):
-        packed = struct.pack(f"{order}{len(values)}I", *values)
-        place = packed if len(values) == 1 else struct.pack(order + "I", behind + len(arrays))
-        entries += struct.pack(order + "HHI", tag, _LONG, len(values)) + place
-        arrays += b"" if len(values) == 1 else packed
-    return entries + bytes(4) + arrays
+    return first + data[len(first) :] + directory(entries, len(data), order)
 
 
 def joined_planes(mode: str, found: Sequence[NDArray[np.uint16]]) -> Iterator[Band]:

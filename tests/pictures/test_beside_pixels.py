@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, PngImagePlugin
 
 from scissorsd.core import jpeg_segments, png_chunks
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.formats import Format
+from scissorsd.core.rules import Output
 from scissorsd.errors import CorruptPictureError, PictureError
 from scissorsd.pictures import reading
 from scissorsd.pictures.reading import Metadata, Picture

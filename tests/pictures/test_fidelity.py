@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from scissorsd.core import cutting, masking
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.formats import Format
+from scissorsd.core.rules import Output
 from scissorsd.pictures import reading
 from scissorsd.pictures.reading import Metadata, Picture
 

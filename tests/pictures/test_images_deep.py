@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from scissorsd.core import depth
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.formats import Format
+from scissorsd.core.rules import Output
 from scissorsd.errors import PictureError, TruncatedPictureError
 from scissorsd.pictures import reading
 from scissorsd.pictures.reading import Metadata, Picture

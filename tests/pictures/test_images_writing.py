@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 from scissorsd.core import cutting
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.formats import Format
+from scissorsd.core.rules import Output
 from scissorsd.errors import HoldError, OverLimitsError, PictureError
 from scissorsd.pictures import reading
 from scissorsd.pictures.reading import Metadata
