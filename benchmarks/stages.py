@@ -36,7 +36,7 @@ STAGES = {
         "scissorsd.daemon.memory:MemoryBudget.grow",
         "scissorsd.daemon.memory:MemoryBudget.lease",
     ),
-    "read": ("scissorsd.folders.publishing:read_source",),
+    "read": ("scissorsd.folders.sources:read_source",),
     "decode": ("scissorsd.pictures.reading:read_header", "scissorsd.pictures.reading:read"),
     "prepare": ("scissorsd.core.masking:network_input",),
     "infer": ("scissorsd.inference.sessions:Sessions.run",),
@@ -53,8 +53,9 @@ STAGES = {
     "cut": ("scissorsd.core.cutting:cutout",),
     "encode": ("scissorsd.pictures.encoding:encode",),
     "publish": (
-        "scissorsd.folders.publishing:check_unchanged",
-        "scissorsd.folders.publishing:publish",
+        "scissorsd.folders.sources:check_unchanged",
+        "scissorsd.folders.publishing:stage",
+        "scissorsd.folders.publishing:commit",
     ),
     "journal": tuple(
         f"scissorsd.records.journal:Journal.{name}"

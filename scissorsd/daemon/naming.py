@@ -26,7 +26,7 @@ from scissorsd.errors import (
     NameRefusedError,
     PlaceTakenError,
 )
-from scissorsd.folders import no_replace, publishing
+from scissorsd.folders import no_replace, publishing, sources
 from scissorsd.records.journal import Journal
 
 
@@ -128,7 +128,7 @@ def move_source(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
     Raises PlaceTakenError where another file is there.
     """
     try:
-        return publishing.move(
+        return sources.move(
             task.inbox.path,
             task.source,
             target,

@@ -11,7 +11,7 @@ from scissorsd.core.rules import (
 )
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.memory import MemoryBudget
-from scissorsd.folders import publishing
+from scissorsd.folders import mounts
 from scissorsd.pictures.cutting_out import Inference
 from scissorsd.records.journal import Journal, Known
 from scissorsd.settings import Inbox, Limits
@@ -36,8 +36,8 @@ class Task:
     """A settled picture that falls under a rule, handed to a worker."""
 
     inbox: Inbox
-    inbox_root: publishing.Root
-    outbox_root: publishing.Root
+    inbox_root: mounts.Root
+    outbox_root: mounts.Root
     source: Sighting
     rule: Rule
     settled_at: float  # monotonic

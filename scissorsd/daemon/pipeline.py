@@ -36,7 +36,7 @@ from scissorsd.errors import (
     PlaceTakenError,
     ScissorsError,
 )
-from scissorsd.folders import publishing
+from scissorsd.folders import publishing, sources
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
 from scissorsd.pictures.cutting_out import Cut, cut_out, refuse_impossible, render_all
@@ -86,7 +86,7 @@ class _Rendered:
 
 
 def _read(task: Task, bench: Bench) -> bytes:
-    return publishing.read_source(task.inbox.path, task.source, limit=bench.limits.file)
+    return sources.read_source(task.inbox.path, task.source, limit=bench.limits.file)
 
 
 def _decode(data: bytes, task: Task, bench: Bench, lease: Lease) -> Picture:
@@ -144,7 +144,7 @@ def _publish(
 
     Return the job as it came out, and the stamps of its files.
     """
-    publishing.check_unchanged(task.inbox.path, task.source)
+    sources.check_unchanged(task.inbox.path, task.source)
     task.outbox_root.prepare()
     naming, avoid = AS_IT_IS, set[str]()
     while True:
@@ -205,7 +205,7 @@ def _dispose(task: Task, job: Job, bench: Bench) -> tuple[Stamp | None, str]:
     """Do with the source as the rule says; return its stamp where it was moved, or why it stays."""
     remove_reasons(task, bench)
     if job.rule.source == "delete":
-        publishing.delete(task.inbox.path, task.source)
+        sources.delete(task.inbox.path, task.source)
     if job.rule.source != "move":
         return None, ""
     task.inbox_root.must_be_there()  # gone is not moved

@@ -23,7 +23,7 @@ from scissorsd.core.rules import Job, in_review, plan
 from scissorsd.daemon.naming import own_file, plan_and_record, tag_of, take_back
 from scissorsd.daemon.outcomes import Bench, LeftAlone, Task
 from scissorsd.errors import PictureError
-from scissorsd.folders import publishing
+from scissorsd.folders import publishing, scanning
 from scissorsd.records.journal import STARVED, Journal
 
 # A picture in hand when the program died is a suspect, and is tried again alone. A crash (a signal
@@ -40,7 +40,7 @@ def left_alone(task: Task, bench: Bench) -> LeftAlone | None:
         return LeftAlone(f"it is a file of scissorsd's own, {own}, seen by another path", echo=True)
     if task.done is None:
         return None
-    if not publishing.came_after(task.inbox.path, task.source, task.done.inode, task.done.ctime_ns):
+    if not scanning.came_after(task.inbox.path, task.source, task.done.inode, task.done.ctime_ns):
         return LeftAlone("it was cut, and only its attributes were touched since")
     outputs = bench.journal.outputs_of(task.inbox.path, task.source)
     if all(publishing.exists(Path(path)) for path in outputs):
@@ -97,7 +97,7 @@ def _vouch(task: Task, earlier: Job, bench: Bench) -> None:
     outbox = task.inbox.outbox
     names = [name for p in earlier.outputs for name in (p.path, in_review(p.path))]
     stamps = [
-        publishing.stamped(outbox / name) for name in names if publishing.exists(outbox / name)
+        publishing.stamp_file(outbox / name) for name in names if publishing.exists(outbox / name)
     ]
     bench.journal.stamp(earlier, [stamp for stamp in stamps if stamp is not None])
 

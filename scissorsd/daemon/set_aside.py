@@ -105,7 +105,7 @@ def free_note(task: Task, place: Path, others: Collection[Path]) -> Path:
 def _is_note_of(task: Task, place: Path) -> bool:
     """Whether the file at a place is the reason that was given for this picture."""
     line = _picture_line(task.inbox.path / task.source.path)
-    return line in publishing.content(place).splitlines()
+    return line in publishing.read_small_file(place).splitlines()
 
 
 def is_reason_for(picture: Path, place: Path) -> bool:
@@ -114,7 +114,7 @@ def is_reason_for(picture: Path, place: Path) -> bool:
     It may name the picture by another path, by which its inbox was known then.
     """
     name = _picture_line(Path("/") / picture.name).removeprefix(_PICTURE)
-    lines = publishing.content(place).splitlines()
+    lines = publishing.read_small_file(place).splitlines()
     return any(line.startswith(_PICTURE) and line.endswith(name) for line in lines)
 
 

@@ -9,7 +9,7 @@ from scissorsd.core.settling import Sighting
 from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.job_log import LINES, JobLines
 from scissorsd.daemon.outcomes import Ended, Failed, Outcome, Task
-from scissorsd.folders.publishing import Root
+from scissorsd.folders.mounts import Root
 from scissorsd.rate_limit import RateLimit
 
 RULE = {"name": "all"}
