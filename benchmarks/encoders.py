@@ -26,6 +26,8 @@ from scissorsd.core.rules import MaskOptions, Output
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import reading
 from scissorsd.pictures.cutting_out import cut_out
+from scissorsd.pictures.encoding import encode
+from scissorsd.pictures.metadata import Metadata
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Encoder = Callable[[Pixels], bytes]
@@ -132,7 +134,7 @@ def by_opencv(pixels: Pixels, level: int) -> bytes:
 
 def by_us(pixels: Pixels, output: Output) -> bytes:
     """Encode as an output of scissorsd."""
-    return reading.encode(pixels, output, reading.Metadata())
+    return encode(pixels, output, Metadata())
 
 
 def timed(encode: Callable[[], bytes], rounds: int) -> tuple[float, int]:

@@ -37,7 +37,8 @@ from scissorsd.inference.providers import versions
 from scissorsd.inference.sessions import Opening, Sessions
 from scissorsd.machine import has_bf16, usable_cpus
 from scissorsd.pictures.cutting_out import cut_out
-from scissorsd.pictures.reading import Picture, read
+from scissorsd.pictures.picture import Picture
+from scissorsd.pictures.reading import read
 
 Mask = NDArray[np.float64]  # height × width, in [0, 1]
 

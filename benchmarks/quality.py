@@ -38,7 +38,7 @@ from scissorsd.core.rules import Edges, MaskOptions, Output
 from scissorsd.errors import ScissorsError
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
-from scissorsd.pictures.reading import Picture
+from scissorsd.pictures.picture import Picture
 
 MAX_PIXELS = 250_000_000
 RIGHT = 0.9  # intersection over union with the truth, from which the subject counts as found

@@ -35,7 +35,7 @@ from scissorsd import logs
 from scissorsd.core.rules import Edges, Output
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import reading
-from scissorsd.pictures.reading import Picture
+from scissorsd.pictures.picture import Picture
 
 MODEL = "u2net"
 FOLDER = Path(__file__).parent.parent / "docs"

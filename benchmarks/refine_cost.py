@@ -31,6 +31,7 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Edges, MaskOptions, Output
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
+from scissorsd.pictures.picture import Picture
 
 MODEL = "u2net"
 MAX_PIXELS = 250_000_000
@@ -170,12 +171,12 @@ def memory_mb(row: str) -> float:
     return int(line.split()[1]) * KIBIBYTE / MB
 
 
-def read(path: Path) -> reading.Picture:
+def read(path: Path) -> Picture:
     """Read a picture."""
     return reading.read(path.read_bytes(), max_pixels=MAX_PIXELS)
 
 
-def render(picture: reading.Picture, cut: cutting_out.Cut, output: Output) -> None:
+def render(picture: Picture, cut: cutting_out.Cut, output: Output) -> None:
     """Make a cutout, but encode nothing."""
     with mock.patch.object(reading, "encode", return_value=b""):
         cutting_out.render(picture, cut, output, max_pixels=MAX_PIXELS)

@@ -20,6 +20,7 @@ from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.in_memory import from_array, from_pillow
+from scissorsd.pictures.picture import Picture
 
 MAX_PIXELS = 250_000_000
 
@@ -84,7 +85,7 @@ def _one_sessions() -> Sessions:
 
 def read_picture(
     given: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8],
-) -> reading.Picture:
+) -> Picture:
     """Return the pixels of a path, of a file's bytes, of a Pillow image or of an array.
 
     Raises PictureError where it cannot be read, UsageError where it is none of these.

@@ -17,7 +17,8 @@ from scissorsd.errors import PictureError, PlaceTakenError, ScissorsError, Usage
 from scissorsd.folders import publishing
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
-from scissorsd.pictures import cutting_out, reading
+from scissorsd.pictures import cutting_out
+from scissorsd.pictures.backgrounds import parse_colour
 
 
 def cut_all(
@@ -39,7 +40,7 @@ def cut_all(
         Output(kind=kind, format=FORMATS_OF[kind][0], background=background)
         for kind in kinds or ("cutout",)
     ]
-    if reading.colour(background) is None and not Path(background).is_file():
+    if parse_colour(background) is None and not Path(background).is_file():
         raise UsageError(f"the background {background!r} is neither a colour nor a picture")
     sessions = Sessions(
         models=CATALOGUE, folder=models or weights.default_folder(), progress=fetching

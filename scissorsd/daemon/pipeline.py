@@ -40,7 +40,7 @@ from scissorsd.folders import publishing, sources
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
 from scissorsd.pictures.cutting_out import Cut, cut_out, refuse_impossible, render_all
-from scissorsd.pictures.reading import Picture
+from scissorsd.pictures.picture import Picture
 
 
 def process(task: Task, bench: Bench) -> Outcome:

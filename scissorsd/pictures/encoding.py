@@ -12,6 +12,7 @@ from scissorsd.core.formats import FORMATS, Format
 from scissorsd.core.rules import Output
 from scissorsd.errors import OverLimitsError, PictureError
 from scissorsd.pictures.metadata import Carried, Metadata, carried
+from scissorsd.pictures.picture import Picture
 from scissorsd.pictures.png import encode_png
 from scissorsd.pictures.tiff import encode_tiff
 
@@ -39,6 +40,16 @@ def encode(pixels: Pixels, output: Output, metadata: Metadata) -> bytes:
             f"the result cannot be written as {output.format} ({error})",
             "Choose another format for this output, such as png.",
         ) from error
+
+
+def wants_16_bits(output: Output, picture: Picture) -> bool:
+    """Tell whether an output is written with 16 bits of a sample: `encode` is to be given uint16.
+
+    Where the picture was read at 8 bits, its values are `core.depth.deepened`.
+    """
+    if not FORMATS[output.format].has_16_bits or output.depth == "8":
+        return False
+    return output.depth == "16" or picture.deep is not None
 
 
 def refuse_too_long(width: int, height: int, output: Output) -> None:

@@ -81,7 +81,28 @@ def parse_exif(image: Image.Image) -> Image.Exif:
         return Image.Exif()
 
 
-def resolution(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
+def read_metadata(
+    image: Image.Image,
+    exif: Image.Exif,
+    data: bytes,
+    *,
+    icc: bytes | None,
+    named_icc: bytes | None,
+    sideways: bool,
+) -> Metadata:
+    """Return what goes with a decoded picture.
+
+    `icc` is the profile of its values, `named_icc` the one in its file; `sideways`: its width and
+    height are not those of the file.
+    """
+    dpi = _resolution(image, exif)
+    if dpi and sideways:
+        dpi = dpi[::-1]
+    remarks = _remarks(image, data, named_icc)
+    return Metadata(icc, dpi, _kept_exif(exif), _kept_xmp(image, data), remarks)
+
+
+def _resolution(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     """Dots per inch across and down, of the format's own field or else of EXIF."""
     inch = 1.0
     given: Any = image.info.get("dpi") if _has_own_resolution(image) else None
@@ -132,7 +153,7 @@ def colour(image: Image.Image, exif: Image.Exif, data: bytes) -> Named:
 _INTEROP_INDEX = 1
 
 
-def remarks(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str, ...]:
+def _remarks(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str, ...]:
     """Say what is left behind as broken, and what is a guess; `profile` is what was found."""
     said = png_chunks.broken(data) if image.format == "PNG" else []
     is_lost = image.format in _JPEGS and profile is None and jpeg_segments.has_profile(data)
@@ -147,7 +168,7 @@ def remarks(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str
     return tuple(left)
 
 
-def kept_exif(exif: Image.Exif) -> bytes | None:
+def _kept_exif(exif: Image.Exif) -> bytes | None:
     """Serialise those tags that are still true of an upright picture of its own."""
     kept = Image.Exif()
     try:
@@ -164,7 +185,7 @@ def kept_exif(exif: Image.Exif) -> bytes | None:
         return None
 
 
-def kept_xmp(image: Image.Image, data: bytes) -> bytes | None:
+def _kept_xmp(image: Image.Image, data: bytes) -> bytes | None:
     """Return the XMP packet without its orientation."""
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if not xmp and image.format == "PNG":

@@ -20,7 +20,8 @@ from scissorsd.core.rules import Edges, Length, MaskOptions, Output
 from scissorsd.errors import OverLimitsError
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.cutting_out import Cut
-from scissorsd.pictures.reading import Picture
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import Picture, as_picture
 
 LIMIT = 20_000_000
 MODEL = CATALOGUE["u2netp"]
@@ -49,7 +50,7 @@ def picture(size: tuple[int, int], box: tuple[int, int, int, int]) -> Picture:
     ImageDraw.Draw(fine).ellipse([2 * at for at in box], 255)
     alpha = np.asarray(fine.reduce(2), np.float32)[..., None] / 255
     rgb = np.rint(alpha * DARK + (1 - alpha) * LIGHT).astype(np.uint8)
-    return reading.as_picture(Image.fromarray(rgb), None, reading.Metadata(None, None, None, None))
+    return as_picture(Image.fromarray(rgb), None, Metadata(None, None, None, None))
 
 
 def cut(shown: Picture, edges: Edges = "fine", network: Network | None = None) -> Cut:
@@ -338,7 +339,7 @@ def test_a_cutout_is_cut_out_again_as_it_is(hidden: int) -> None:
     alpha = fine.reduce(4)
     shows = np.asarray(alpha)[..., None] > 0
     rgb = Image.fromarray(np.where(shows, DARK, hidden).astype(np.uint8))
-    shown = reading.as_picture(rgb, alpha, reading.Metadata(None, None, None, None))
+    shown = as_picture(rgb, alpha, Metadata(None, None, None, None))
     pixels = rendered(shown, cut(shown), Output())
     given_soft = (np.asarray(alpha) < 255) & (pixels[..., 3] > 0)
     assert np.count_nonzero(given_soft) > 100
