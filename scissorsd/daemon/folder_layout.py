@@ -19,7 +19,7 @@ from scissorsd.records.journal import Journal
 from scissorsd.settings import Config, Inbox
 
 # Seconds between two checks while an inbox is barred.
-CHECK_AGAIN = failpoints.seconds("LOOK_AGAIN", 10.0)
+LOOK_AGAIN = failpoints.seconds("LOOK_AGAIN", 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class LayoutCheck:
             self._is_wanted = True
         if self._is_wanted and (self._thread is None or not self._thread.is_alive()):
             self._is_wanted = False
-            self._next_check = now + CHECK_AGAIN
+            self._next_check = now + LOOK_AGAIN
             self._thread = threading.Thread(
                 target=self._check, args=(config, journal), name="look at the folders", daemon=True
             )

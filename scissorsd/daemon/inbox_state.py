@@ -18,7 +18,8 @@ from scissorsd.folders.messages import Away, Scanned, Watched
 from scissorsd.folders.mounts import Root
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimit
-from scissorsd.records.journal import Entry, Journal, Known
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_rows import Entry, Known
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -68,7 +69,7 @@ class InboxState:
         cls, inbox: Inbox, journal: Journal, *, max_reads: int, again: bool, journal_lost: bool
     ) -> "InboxState":
         """Open an inbox, with what the last run left unfinished."""
-        left = {e.path: e for e in journal.unfinished() if e.inbox == str(inbox.path)}
+        left = {e.path: e for e in journal.entries.unfinished() if e.inbox == str(inbox.path)}
         done = set[str]() if again else None
         return cls(
             inbox,
@@ -130,12 +131,12 @@ class InboxState:
             self.ready[path] = (now, sighting)
 
     def _is_known(self, sighting: Sighting) -> bool:
-        known = self.journal.known(self.inbox.path, sighting.path)
         if self.again is not None and sighting.path not in self.again:
             return False
         if self.left_alone.get(sighting.path) == (sighting, sighting.ctime_ns):
             return True
-        if known is None or known.version != sighting.version or known.removed:
+        known = self._known(sighting)
+        if known is None:
             return False
         # Its ctime changed after it was cut: a worker finds out why.
         is_touched = known.ctime_ns not in {0, sighting.ctime_ns}
@@ -143,10 +144,15 @@ class InboxState:
 
     def _done_before(self, sighting: Sighting) -> Known | None:
         """Return what is known of a picture that was cut as it is, and was to stay, or None."""
+        known = self._known(sighting)
+        return known if known is not None and known.state == "done" else None
+
+    def _known(self, sighting: Sighting) -> Known | None:
+        """Return what is known of this version of a picture that was not removed, or None."""
         known = self.journal.known(self.inbox.path, sighting.path)
         if known is None or known.version != sighting.version or known.removed:
             return None
-        return known if known.state == "done" else None
+        return known
 
     def _is_in_hand(self, sighting: Sighting) -> bool:
         task = self.working.get(sighting.path)
@@ -274,10 +280,9 @@ class InboxState:
 
     def recovered(self) -> bool:
         """Whether all is known again that was there when the journal was lost."""
-        settling = any(path in self.settler for path in self.present_at_start)
-        return (
-            bool(self.scans) and not settling and self.present_at_start.isdisjoint(self._settled())
-        )
+        if not self.scans or any(path in self.settler for path in self.present_at_start):
+            return False
+        return self.present_at_start.isdisjoint(self._settled())
 
     def note_watch(self, message: Watched | Away, now: float) -> None:
         """Note how the inbox is watched from now on, or that it is away, and log it."""

@@ -99,7 +99,7 @@ class Inboxes:
         log.info("inbox.closed", inbox=name)
 
     def _change(self, state: InboxState, inbox: Inbox) -> None:
-        """Give an inbox its new rules and its watcher its new options; a new scan applies them."""
+        """Change the options of an inbox and restart its watcher; its first scan applies them."""
         respelling.follow(self._journal, inbox)
         state.change(inbox)
         self.watchers.stop(inbox.name)

@@ -28,13 +28,13 @@ TRACE = "standstill.txt"
 # Seconds without a beat. A round of the loop takes milliseconds, but may wait for the disk of the
 # state folder: a minute, on one that sleeps or is busy. At the start networks are opened and timed;
 # on a slow machine, or a GPU's first time, that takes minutes.
-LIMIT = failpoints.seconds("STANDSTILL", 120.0)
+BEAT_LIMIT = failpoints.seconds("STANDSTILL", 120.0)
 START_LIMIT = failpoints.seconds("STANDSTILL_AT_START", 1800.0)
-_MIN_INTERVAL = LIMIT / 120  # seconds; beats that follow more closely are not sent
+_MIN_INTERVAL = BEAT_LIMIT / 120  # seconds; beats that follow more closely are not sent
 
 
 class Watchdog:
-    """A context in which this process is ended `LIMIT` seconds after its last `beat`.
+    """A context in which this process is ended `BEAT_LIMIT` seconds after its last `beat`.
 
     The stack of each thread is then in `TRACE` in the state folder. The process dies of SIGKILL, so
     that no picture in hand counts as the cause.
@@ -51,7 +51,7 @@ class Watchdog:
             self._keep_last_trace()
             self._file = self._trace.open("w")
             faulthandler.register(signal.SIGUSR2, self._file, all_threads=True)
-            message = f"it stood still for {LIMIT:g} s and was ended"
+            message = f"it stood still for {BEAT_LIMIT:g} s and was ended"
             last_words = complaint(f"scissorsd: {message}; where it stood: {self._trace}")
             self._onlooker = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-I", "-S", onlooker.__file__, str(os.getpid()), last_words],
@@ -80,7 +80,7 @@ class Watchdog:
         if self._file is not None:
             self._file.close()
 
-    def beat(self, limit: float = LIMIT) -> None:
+    def beat(self, limit: float = BEAT_LIMIT) -> None:
         """Say that the process works, and that the next beat comes within `limit` seconds."""
         now = monotonic()
         if self._onlooker is None or self._onlooker.stdin is None:

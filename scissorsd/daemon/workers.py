@@ -15,8 +15,8 @@ from scissorsd.machine import TOO_FEW_THREADS
 STUCK = failpoints.seconds("STUCK", 10.0)
 
 
-class Workers:
-    """The pictures in hand. Only the control loop calls these methods."""
+class WorkerPool:
+    """The workers and their tasks. Only the control loop calls these methods."""
 
     def __init__(self, tell: Callable[[Ended], None], pace: Pace, count: int) -> None:
         self.count = count  # of pictures in hand at once, but for those that are stuck

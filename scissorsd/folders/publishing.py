@@ -112,7 +112,7 @@ def publish(
         discard(staged)
 
 
-def is_own(stamp: Stamp) -> bool:
+def matches_stamp(stamp: Stamp) -> bool:
     """Whether the file at a stamp's place is the one that was stamped and published by us."""
     place = Path(stamp.place)
     with hold_on_error(f"read {place}"):

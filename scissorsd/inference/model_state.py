@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
+from scissorsd.core.backoff import backoff
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import HoldError, SessionError
 from scissorsd.inference.onnx_runtime import FULL, RefusedError, in_plain_words
@@ -31,12 +32,12 @@ class BackOff:
     """The wait of a provider that failed; `until` is infinite while it is tried again."""
 
     until: float  # by the clock of the sessions
-    length: float = FIRST_BACK_OFF_S
+    failures: int = 0  # after the first
 
     def lengthen(self, now: float) -> None:
         """Wait again, twice as long."""
-        self.length = min(self.length * 2, LONGEST_BACK_OFF_S)
-        self.until = now + self.length
+        self.failures += 1
+        self.until = now + backoff(FIRST_BACK_OFF_S, self.failures, LONGEST_BACK_OFF_S)
 
 
 @dataclass(slots=True)

@@ -149,9 +149,9 @@ def test_transactions_of_a_job(tmp_path: Path) -> None:
     """A job is four transactions: begun, stamped, published, finished."""
     task, bench = job(tmp_path)
     said: list[str] = []
-    bench.journal._db.set_trace_callback(said.append)
+    bench.journal.file.db.set_trace_callback(said.append)
     assert isinstance(pipeline.process(task, bench), Done)
-    bench.journal._db.set_trace_callback(None)
+    bench.journal.file.db.set_trace_callback(None)
     words = Counter(statement.split()[0] for statement in said)
     assert words["COMMIT"] == words["BEGIN"] == 4
     assert words["SELECT"] <= 12, words
@@ -180,7 +180,7 @@ def watcher(inbox: Inbox, told: list[Message]) -> InboxWatcher:
     return InboxWatcher(inbox, told.append, mounts.Root(inbox.path))
 
 
-def test_a_scan_looks_once(tmp_path: Path) -> None:
+def test_a_scan_takes_one_sighting_each(tmp_path: Path) -> None:
     """A scan lists each folder once and looks at each picture once, and at nothing else."""
     inbox = shop(tmp_path)
     for number in range(MANY):
@@ -195,7 +195,7 @@ def test_a_scan_looks_once(tmp_path: Path) -> None:
     assert sum(len(message.sightings) for message in told if isinstance(message, Sighted)) == MANY
 
 
-def test_an_event_costs_one_look(tmp_path: Path) -> None:
+def test_an_event_costs_one_sighting(tmp_path: Path) -> None:
     """What an event tells of is looked at once; nothing is listed."""
     inbox = shop(tmp_path)
     (inbox.path / "a.jpg").write_bytes(b"x")
@@ -210,7 +210,7 @@ def test_a_known_picture_costs_no_query(tmp_path: Path) -> None:
     assert isinstance(pipeline.process(task, bench), Done)
     said: list[str] = []
     bench.journal.known(task.inbox.path, "a.jpg")
-    bench.journal._db.set_trace_callback(said.append)
+    bench.journal.file.db.set_trace_callback(said.append)
     for _ in range(100):
         assert bench.journal.known(task.inbox.path, "a.jpg") is not None
         assert bench.journal.known(task.inbox.path, "b.jpg") is None

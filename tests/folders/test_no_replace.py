@@ -95,9 +95,7 @@ def test_without_links_the_next_way_is_gone(
     no_replace.rename(put(tmp_path / "draft", b"1"), tmp_path / "a.png")
     with pytest.raises(FileExistsError):
         no_replace.rename(put(tmp_path / "draft", b"2"), tmp_path / "a.png")
-    monkeypatch.setattr(
-        no_replace, "_libc_function", lambda _: None
-    )  # nor renaming without replacing
+    monkeypatch.setattr(no_replace, "_libc_function", lambda _: None)  # nor renameat2
     with pytest.raises(FileExistsError):
         no_replace.rename(tmp_path / "draft", tmp_path / "a.png")
     no_replace.rename(tmp_path / "draft", tmp_path / "b.png")

@@ -285,7 +285,7 @@ def test_file_that_comes_and_goes_does_not_deafen(inbox: Path, begin: Begin) -> 
 # --- looking on demand -----------------------------------------------------------------------
 
 
-def test_looks_on_demand(inbox: Path, begin: Begin) -> None:
+def test_sightings_on_request(inbox: Path, begin: Begin) -> None:
     """Asked for paths, it tells what is at each: a picture, a folder's pictures, or nothing."""
     watch = begin()
     put(inbox / "a.txt")  # any regular file: who asks has chosen
