@@ -25,7 +25,7 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import MaskOptions, Output
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import reading
-from scissorsd.pictures.cutting_out import cut_out
+from scissorsd.pictures.cutting_out import find_subject
 from scissorsd.pictures.encoding import encode
 from scissorsd.pictures.metadata import Metadata
 
@@ -79,7 +79,7 @@ def main() -> None:
 def cut(path: Path, sessions: Sessions) -> NDArray[np.uint8]:
     """Cut one picture."""
     picture = reading.read(path.read_bytes(), max_pixels=100_000_000)
-    found = cut_out(picture, CATALOGUE["u2netp"], sessions, MaskOptions())
+    found = find_subject(picture, CATALOGUE["u2netp"], sessions, MaskOptions())
     return cutting.cutout(picture.rgb, found.mask)
 
 

@@ -21,8 +21,7 @@ from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.in_memory import from_array, from_pillow
 from scissorsd.pictures.picture import Picture
-
-MAX_PIXELS = 250_000_000
+from scissorsd.settings import MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +60,7 @@ def cut_out(
     if edges not in get_args(Edges):
         raise UsageError(f"there is no edges={edges!r}; known are: {', '.join(get_args(Edges))}")
     read = read_picture(picture)
-    cut = cutting_out.cut_out(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
+    cut = cutting_out.find_subject(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
     image = Image.fromarray(
         cutting.cutout(cutting_out.own_colours(read, read.rgb, cut.mask), cut.mask)
     )

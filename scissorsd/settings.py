@@ -8,6 +8,8 @@ from typing import Literal
 from scissorsd.core.catalogue import Model
 from scissorsd.core.rules import Rule
 
+MAX_PIXELS = 250_000_000  # of a picture, unless a limit is set
+
 Watch = Literal["auto", "events", "polling"]
 
 

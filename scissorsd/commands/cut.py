@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scissorsd import plain_text
-from scissorsd.api import (
-    MAX_PIXELS,
-    read_picture,
-)
+from scissorsd.api import read_picture
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Kind
 from scissorsd.core.rules import Edges, MaskOptions, Output
@@ -19,6 +16,7 @@ from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out
 from scissorsd.pictures.backgrounds import parse_colour
+from scissorsd.settings import MAX_PIXELS
 
 
 def cut_all(
@@ -54,7 +52,9 @@ def cut_all(
             read = read_picture(picture)
             height, width = read.rgb.shape[:2]
             cutting_out.refuse_impossible(height, width, outputs, max_pixels=MAX_PIXELS)
-            cut = cutting_out.cut_out(read, CATALOGUE[model], sessions, MaskOptions(edges=edges))
+            cut = cutting_out.find_subject(
+                read, CATALOGUE[model], sessions, MaskOptions(edges=edges)
+            )
             contents = cutting_out.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
             files = list(zip(targets, contents, strict=True))
             publishing.publish(files, tag="cut", own=lambda _: overwrite)

@@ -1,4 +1,4 @@
-"""One picture in memory: the network's look at it, its mask, and the bytes of its outputs."""
+"""One picture in memory: its passes through the network, its mask, the bytes of its outputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scissorsd.core import cutting, masking, passes
+from scissorsd.core.boxes import Box
 from scissorsd.core.canvas import asks_nothing, framed, framed_size
 from scissorsd.core.catalogue import Model
 from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
 from scissorsd.core.foreground_colour import cleaned
 from scissorsd.core.masking import Judgement
 from scissorsd.core.outlining import outlined
-from scissorsd.core.passes import Box, Look
+from scissorsd.core.passes import NetworkMask
 from scissorsd.core.refining import refine
 from scissorsd.core.rules import NOTHING, MaskOptions, Output
 from scissorsd.core.shadows import is_cut_off, shadow
@@ -48,15 +49,15 @@ class Cut:
     infer_s: float
 
 
-def cut_out(picture: Picture, model: Model, sessions: Inference, options: MaskOptions) -> Cut:
-    """Find the subject of a picture."""
+def find_subject(picture: Picture, model: Model, sessions: Inference, options: MaskOptions) -> Cut:
+    """Find the subject of a picture: run the network once or twice, refine, shape and judge."""
     height, width = picture.rgb.shape[:2]
     began = monotonic()
-    raw, provider = _look(picture, model, sessions, (0, 0, width, height))
-    seen: tuple[Look, ...] = (Look(masking.normalised(raw), (0, 0, width, height)),)
+    raw, provider = _run(picture, model, sessions, (0, 0, width, height))
+    seen: tuple[NetworkMask, ...] = (NetworkMask(masking.normalised(raw), (0, 0, width, height)),)
     if options.edges == "best" and (box := passes.second_box(seen[0])):
-        closer, provider = _look(picture, model, sessions, box)
-        second = Look(masking.normalised(closer), box)
+        closer, provider = _run(picture, model, sessions, box)
+        second = NetworkMask(masking.normalised(closer), box)
         seen = (*seen, second) if passes.agree(seen[0], second) else seen
     infer_s = monotonic() - began
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
@@ -71,10 +72,10 @@ def _flaw(picture: Picture) -> str:
     return picture.flaw
 
 
-def _look(
+def _run(
     picture: Picture, model: Model, sessions: Inference, box: Box
 ) -> tuple[NDArray[np.float32], str]:
-    """Show a box of the picture to the network; give its raw map and the provider."""
+    """Run the network on a box of the picture; return its raw map and the provider."""
     left, top, right, bottom = box
     shown = picture.rgb[top:bottom, left:right]
     alpha = picture.alpha if picture.alpha is None else picture.alpha[top:bottom, left:right]

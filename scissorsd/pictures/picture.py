@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scissorsd.core.masking import resized
+from scissorsd.core.masking import resized_bilinear
 from scissorsd.pictures.metadata import Metadata
 
 SMALL = 320  # pixels a side
@@ -35,6 +35,6 @@ def as_picture(
     rgb: Image.Image, alpha: Image.Image | None, metadata: Metadata, flaw: str = ""
 ) -> Picture:
     """Take an upright picture out of Pillow's hands, which can shrink it without another copy."""
-    small = np.asarray(resized(rgb, (SMALL, SMALL)))
+    small = np.asarray(resized_bilinear(rgb, (SMALL, SMALL)))
     shown = None if alpha is None else np.asarray(alpha)
     return Picture(np.asarray(rgb), shown, small, metadata, flaw=flaw)

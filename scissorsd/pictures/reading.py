@@ -14,7 +14,7 @@ from scissorsd.core.code_points import CodePoints, Named
 from scissorsd.core.colours import Colours, from_grey, in_srgb, to_rgb
 from scissorsd.core.depth import DEEP, shallow
 from scissorsd.core.hdr import to_srgb
-from scissorsd.core.masking import resized
+from scissorsd.core.masking import resized_bilinear
 from scissorsd.core.profiles import LARGEST_PROFILE, slim
 from scissorsd.core.repairs import is_apples, mended
 from scissorsd.core.signatures import PictureFormat, is_hollow
@@ -188,7 +188,7 @@ def _in_srgb(picture: Picture, points: CodePoints, *, deep: bool) -> Picture:
     return replace(
         picture,
         rgb=shown,
-        small=np.asarray(resized(Image.fromarray(shown), (SMALL, SMALL))),
+        small=np.asarray(resized_bilinear(Image.fromarray(shown), (SMALL, SMALL))),
         deep=to_srgb(values, points, np.uint16) if deep and picture.deep is not None else None,
     )
 

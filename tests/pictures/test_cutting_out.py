@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.foreground_colour import cleaned
-from scissorsd.core.passes import Look
+from scissorsd.core.passes import NetworkMask
 from scissorsd.core.refining import refine
 from scissorsd.core.rules import Edges, Length, MaskOptions, Output
 from scissorsd.errors import OverLimitsError
@@ -55,7 +55,7 @@ def picture(size: tuple[int, int], box: tuple[int, int, int, int]) -> Picture:
 
 def cut(shown: Picture, edges: Edges = "fine", network: Network | None = None) -> Cut:
     """Cut a picture out."""
-    return cutting_out.cut_out(shown, MODEL, network or Network(), MaskOptions(edges=edges))
+    return cutting_out.find_subject(shown, MODEL, network or Network(), MaskOptions(edges=edges))
 
 
 def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
@@ -65,11 +65,11 @@ def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def first_look(shown: Picture) -> Look:
+def first_look(shown: Picture) -> NetworkMask:
     """Return what the network sees of the whole picture."""
     height, width = shown.rgb.shape[:2]
-    raw, _ = cutting_out._look(shown, MODEL, Network(), (0, 0, width, height))
-    return Look(raw, (0, 0, width, height))
+    raw, _ = cutting_out._run(shown, MODEL, Network(), (0, 0, width, height))
+    return NetworkMask(raw, (0, 0, width, height))
 
 
 # --- looking ---------------------------------------------------------------------------------
