@@ -20,6 +20,7 @@ from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.in_memory import from_array, from_pillow
+from scissorsd.pictures.picture import Picture
 from scissorsd.settings import MAX_PIXELS
 
 
@@ -59,7 +60,7 @@ def cut_out(
     if edges not in get_args(Edges):
         raise UsageError(f"there is no edges={edges!r}; known are: {', '.join(get_args(Edges))}")
     read = read_picture(picture)
-    cut = cutting_out.cut_out(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
+    cut = cutting_out.find_subject(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
     image = Image.fromarray(
         cutting.cutout(cutting_out.own_colours(read, read.rgb, cut.mask), cut.mask)
     )
@@ -83,7 +84,7 @@ def _one_sessions() -> Sessions:
 
 def read_picture(
     given: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8],
-) -> reading.Picture:
+) -> Picture:
     """Return the pixels of a path, of a file's bytes, of a Pillow image or of an array.
 
     Raises PictureError where it cannot be read, UsageError where it is none of these.

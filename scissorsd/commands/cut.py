@@ -13,7 +13,8 @@ from scissorsd.api import read_picture
 from scissorsd.commands.messages import complain, in_words
 from scissorsd.commands.progress import Bars
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Kind
+from scissorsd.core.rules import Edges, MaskOptions, Output
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
@@ -27,7 +28,8 @@ from scissorsd.errors import (
 from scissorsd.folders import publishing
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
-from scissorsd.pictures import cutting_out, reading
+from scissorsd.pictures import cutting_out
+from scissorsd.pictures.backgrounds import parse_colour
 from scissorsd.settings import MAX_PIXELS
 
 
@@ -78,10 +80,10 @@ def cut_all(
     if model not in CATALOGUE:
         raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
     outputs = [
-        Output(kind=kind, format=FORMATS[kind][0], background=background)
+        Output(kind=kind, format=FORMATS_OF[kind][0], background=background)
         for kind in kinds or ("cutout",)
     ]
-    if reading.colour(background) is None and not Path(background).is_file():
+    if parse_colour(background) is None and not Path(background).is_file():
         raise UsageError(f"the background {background!r} is neither a colour nor a picture")
     sessions = Sessions(
         models=CATALOGUE, folder=models or weights.default_folder(), progress=fetching
@@ -95,7 +97,9 @@ def cut_all(
             read = read_picture(picture)
             height, width = read.rgb.shape[:2]
             cutting_out.refuse_impossible(height, width, outputs, max_pixels=MAX_PIXELS)
-            cut = cutting_out.cut_out(read, CATALOGUE[model], sessions, MaskOptions(edges=edges))
+            cut = cutting_out.find_subject(
+                read, CATALOGUE[model], sessions, MaskOptions(edges=edges)
+            )
             contents = cutting_out.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
             files = list(zip(targets, contents, strict=True))
             publishing.publish(files, tag="cut", own=lambda _: overwrite)
@@ -133,11 +137,11 @@ def _target(
     pictures: Sequence[Any],
     outputs: Sequence[Any],
 ) -> Path:
-    suffix = SUFFIXES[output.format][0]
+    suffix = FORMATS[output.format].suffixes[0]
     if out is None:
         return picture.with_name(f"{picture.stem}-{output.kind}{suffix}")
     if len(pictures) == len(outputs) == 1 and out.suffix and not out.is_dir():
-        if out.suffix.lower() not in SUFFIXES[output.format]:
+        if out.suffix.lower() not in FORMATS[output.format].suffixes:
             raise UsageError(
                 f"a {output.kind} is written as {output.format}, not as {out.suffix}",
                 f"Name the file {out.with_suffix(suffix).name}.",

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.parse_quantities import said_aspect, said_frame, said_length
 from scissorsd.config.problems import Loc, Problem
-from scissorsd.core.rules import FORMATS, LONGEST_SIDES, SUFFIXES, Format
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, listed
 
-_WITH_QUALITY = {"jpeg", "webp", "avif"}
-_WITH_DEPTH = {"png", "tiff"}
 _CANVAS = ("crop", "margin", "aspect", "size", "align")
 
 
@@ -22,9 +20,9 @@ def check_output(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     """Look at one output."""
     yield from _names(loc, output)
     yield from _room(loc, output)
-    form = format_of(output)
-    if output.depth == "16" and form in FORMATS[output.kind] and form not in _WITH_DEPTH:
-        choice = " or ".join(known for known in FORMATS[output.kind] if known in _WITH_DEPTH)
+    form, formats = format_of(output), FORMATS_OF[output.kind]
+    if output.depth == "16" and form in formats and not FORMATS[form].has_16_bits:
+        choice = listed((name for name in formats if FORMATS[name].has_16_bits), "or")
         yield Problem((*loc, "depth"), f"{form} has no 16 bits; use format: {choice}, or depth: 8")
     for option, why in _in_vain(output, form):
         yield Problem((*loc, option), f"has no effect{why}", warning=True)
@@ -32,14 +30,13 @@ def check_output(loc: Loc, output: OutputSection) -> Iterator[Problem]:
 
 def format_of(output: OutputSection) -> Format:
     """Return the output's format, by default the first of its kind."""
-    return output.format or FORMATS[output.kind][0]
+    return output.format or FORMATS_OF[output.kind][0]
 
 
 def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     form = format_of(output)
-    if form not in FORMATS[output.kind]:
-        *others, last = FORMATS[output.kind]
-        choice = f"{', '.join(others)} or {last}" if others else last
+    if form not in FORMATS_OF[output.kind]:
+        choice = listed(FORMATS_OF[output.kind], "or")
         yield Problem((*loc, "format"), f"a {output.kind} cannot be {form}; use {choice}")
     elif suffix := _other_suffix(output.name or "", form):
         message = f"the name ends in {suffix}, but the format is {form}"
@@ -51,9 +48,7 @@ def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:
 
 def _other_suffix(name: str, form: Format) -> str:
     """Return the suffix of another format in which a name ends, or ''."""
-    others = (
-        suffix for known, suffixes in SUFFIXES.items() if known != form for suffix in suffixes
-    )
+    others = (suffix for other, row in FORMATS.items() if other != form for suffix in row.suffixes)
     return next((suffix for suffix in others if name.lower().endswith(suffix)), "")
 
 
@@ -69,9 +64,10 @@ def _room(loc: Loc, output: OutputSection) -> Iterator[Problem]:
         yield Problem((*loc, "margin"), message)
     longest = size if isinstance(size, int) else max(size or (0, 0))
     form = format_of(output)
-    if longest > (most := LONGEST_SIDES.get(form, longest)):
-        message = f"is too much for {form}; a side has at most {most} pixels"
-        yield Problem((*loc, "size"), message)
+    limit = FORMATS[form].longest_side
+    if limit and longest > limit:
+        what = f"is too much for {form}; a side has at most {limit} pixels"
+        yield Problem((*loc, "size"), what)
 
 
 def _same_shape(size: tuple[int, int], aspect: tuple[int, int]) -> bool:
@@ -100,13 +96,14 @@ def _in_vain(output: OutputSection, form: Format) -> Iterator[tuple[str, str]]:
     kind, given = output.kind, output.model_fields_set
     if "background" in given and kind != "flat":
         yield "background", ": only a flat has one"
-    if "quality" in given and form not in _WITH_QUALITY:
+    if "quality" in given and FORMATS[form].is_lossless:
         yield "quality", f": {form} is lossless"
-    if "compression" in given and form != "png":
-        yield "compression", ": only png has it"
+    if "compression" in given and not FORMATS[form].has_compression:
+        others = (name for name, row in FORMATS.items() if row.has_compression)
+        yield "compression", f": only {listed(others, 'and')} has it"
     if output.depth != "8" and kind == "comparison":
         yield "depth", ": a comparison has 8 bits"
-    elif output.depth == "same" and form not in _WITH_DEPTH:
+    elif output.depth == "same" and not FORMATS[form].has_16_bits:
         yield "depth", f": {form} has 8 bits"
     if "colour" in given and kind == "mask":
         yield "colour", ": a mask has none"
