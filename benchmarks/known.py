@@ -18,7 +18,7 @@ from processes import Daemon
 
 from scissorsd.config import load
 from scissorsd.core.rules import plan
-from scissorsd.folders.publishing import scan
+from scissorsd.folders.scanning import scan
 from scissorsd.records.journal import FILE, Journal
 from scissorsd.settings import Config
 

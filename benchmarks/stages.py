@@ -32,8 +32,11 @@ from scissorsd.machine import usable_cpus
 
 # Module, and what in it is the stage. The last one holds all the others.
 STAGES = {
-    "wait": ("scissorsd.daemon.memory:Room.grow", "scissorsd.daemon.memory:MemoryCeiling.room_for"),
-    "read": ("scissorsd.folders.publishing:read_source",),
+    "wait": (
+        "scissorsd.daemon.memory:MemoryBudget.grow",
+        "scissorsd.daemon.memory:MemoryBudget.lease",
+    ),
+    "read": ("scissorsd.folders.sources:read_source",),
     "decode": ("scissorsd.pictures.reading:read_header", "scissorsd.pictures.reading:read"),
     "prepare": ("scissorsd.core.masking:network_input",),
     "infer": ("scissorsd.inference.sessions:Sessions.run",),
@@ -50,8 +53,9 @@ STAGES = {
     "cut": ("scissorsd.core.cutting:cutout",),
     "encode": ("scissorsd.pictures.encoding:encode",),
     "publish": (
-        "scissorsd.folders.publishing:check_unchanged",
-        "scissorsd.folders.publishing:publish",
+        "scissorsd.folders.sources:check_unchanged",
+        "scissorsd.folders.publishing:stage",
+        "scissorsd.folders.publishing:commit",
     ),
     "journal": tuple(
         f"scissorsd.records.journal:Journal.{name}"
@@ -59,7 +63,7 @@ STAGES = {
     ),
     "other": ("scissorsd.daemon.pipeline:process",),
 }
-WAITS_TO_ENTER = {"scissorsd.daemon.memory:MemoryCeiling.room_for"}  # only that, not what is within
+WAITS_TO_ENTER = {"scissorsd.daemon.memory:MemoryBudget.lease"}  # only that, not what is within
 GOAL = 0.85
 
 

@@ -355,7 +355,7 @@ def _sum_up(daemon: "Daemon", *where: str) -> None:
         click.echo(nothing, err=True)
     for picture, reason in left:
         _complain(f"{picture}: {reason}")
-    if any(desk.held or desk.away for desk in daemon.desks.values()):
+    if any(state.holds.pictures or state.away for state in daemon.inboxes.states.values()):
         click.echo("Once what stands in the way has passed, run it again.", err=True)
     if verdicts:
         for outbox in dict.fromkeys(inbox.outbox for inbox in daemon.config.inboxes):
@@ -364,7 +364,7 @@ def _sum_up(daemon: "Daemon", *where: str) -> None:
 
 
 def _waiting(daemon: "Daemon") -> str:
-    if daemon.has_looked():
+    if daemon.has_scanned():
         return f"{daemon.backlog()} left"
     return f"at least {daemon.backlog()} left (it had not looked at all that is there)"
 

@@ -34,7 +34,7 @@ FLOORS = (
 HOMES = MappingProxyType(
     {
         "sqlite3": {"records.journal"},
-        "watchdog": {"folders.watching"},
+        "watchdog": {"folders.native_watch"},
         "yaml": {"config"},
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},

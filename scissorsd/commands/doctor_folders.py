@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from scissorsd.commands.doctor import Finding
-from scissorsd.folders import mounts, publishing
+from scissorsd.folders import mounts
 from scissorsd.service import accounts, trials
 from scissorsd.service.accounts import User, user_name
 from scissorsd.service.trials import Doing, Refused, Trial
@@ -147,7 +147,7 @@ def _is_shut(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bo
 def _inbox(inbox: Inbox, name: str, path: Path, trial: Trial) -> Iterator[Finding]:
     if (yield from _is_shut(name, path, trial)):
         return
-    away = publishing.Root(path, require_mount=inbox.require_mount).why_away()
+    away = mounts.Root(path, require_mount=inbox.require_mount).why_away()
     if away:
         yield Finding("bad", f"{name} is away: {away}", "Make or mount it.")
         return

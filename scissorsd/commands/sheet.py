@@ -25,7 +25,7 @@ from scissorsd.core.contact_sheet import SIDE, Cell, Font, Judged
 from scissorsd.core.depth import Samples
 from scissorsd.core.rules import FAILED_FOLDER, PROCESSED_FOLDER, REVIEW_FOLDER
 from scissorsd.errors import JournalError, UsageError
-from scissorsd.folders import publishing, real_paths
+from scissorsd.folders import publishing, real_paths, scanning
 from scissorsd.machine import usable_cpus
 from scissorsd.plain_text import plain
 from scissorsd.records import respelling
@@ -299,7 +299,7 @@ def _shown(entry: Entry) -> Output | None:
 
 def _is_there(path: Path) -> bool:
     try:
-        return publishing.look(path.parent, path.name) is not None
+        return scanning.sight(path.parent, path.name) is not None
     except OSError:
         return False
 
@@ -307,7 +307,7 @@ def _is_there(path: Path) -> bool:
 def _of_folder(outbox: Path, count: int) -> list[Output]:
     """Return the latest pictures with an alpha channel or, where there is none, of any kind."""
     sightings = sorted(
-        publishing.scan(outbox, recursive=True, ignore=(PROCESSED_FOLDER, FAILED_FOLDER)),
+        scanning.scan(outbox, recursive=True, ignore=(PROCESSED_FOLDER, FAILED_FOLDER)),
         key=lambda sighting: sighting.mtime_ns,
         reverse=True,
     )

@@ -17,9 +17,10 @@ from typing import get_args
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import REVIEW_FOLDER, Verdict, choose
 from scissorsd.core.settling import Sighting
-from scissorsd.daemon.pipeline import is_reason_for, own_file
+from scissorsd.daemon.naming import own_file
+from scissorsd.daemon.set_aside import is_reason_for
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
-from scissorsd.folders import publishing, real_paths
+from scissorsd.folders import mounts, publishing, real_paths, scanning, sources
 from scissorsd.plain_text import one_line, plain
 from scissorsd.records import lock, respelling, status_file
 from scissorsd.records.journal import FILE, Entry, Journal
@@ -158,7 +159,7 @@ def why(state: State, path: Path) -> Iterator[str]:
         yield hindrance
         return
     try:
-        sighting = publishing.look(inbox.path, relative)
+        sighting = scanning.sight(inbox.path, relative)
     except OSError as error:
         yield from (_told(state, entry) for entry in entries)
         yield f"{path} cannot be looked at ({error.strerror})."
@@ -344,7 +345,7 @@ def _told(state: State, entry: Entry, *, look: bool = True) -> str:
 def _gone(entry: Entry) -> set[str]:
     """Return those of its outputs that are no longer there; what cannot be looked at may be."""
     looks = {path: partial(_may_be_there, Path(path)) for path in entry.published}
-    return {path for path, is_there in real_paths.patiently(looks).items() if not is_there}
+    return {path for path, is_there in real_paths.run_with_patience(looks).items() if not is_there}
 
 
 def _may_be_there(path: Path) -> bool:
@@ -426,7 +427,7 @@ def _check_inbox(state: State, entry: Entry) -> None:
         return
     hindrance = _why_not_to_be_seen(state, inbox)
     if not hindrance:
-        away = publishing.Root(inbox.path, require_mount=inbox.require_mount).why_away()
+        away = mounts.Root(inbox.path, require_mount=inbox.require_mount).why_away()
         hindrance = f"The inbox {inbox.name!r} is away: {away}." if away else ""
     if hindrance:
         raise UsageError(f"{entry.source} cannot be taken again now", hindrance)
@@ -434,12 +435,12 @@ def _check_inbox(state: State, entry: Entry) -> None:
 
 def _again(journal: Journal, entry: Entry) -> str:
     aside = entry.set_aside if entry.state == "failed" else ("", *filter(None, [entry.moved_to]))
-    note, *sources = (Path(path) for path in aside or ("",))
+    note, *moved = (Path(path) for path in aside or ("",))
     source = Path(entry.source)
-    if sources and publishing.exists(sources[0]):
+    if moved and publishing.exists(moved[0]):
         try:
             publishing.make_folder(source.parent)
-            publishing.put_back(sources[0], source)
+            sources.put_back(moved[0], source)
         except PlaceTakenError as error:
             raise UsageError(
                 f"{source} cannot be put back: a file of that name is there"

@@ -1,8 +1,8 @@
-"""Watching how the folders lie to each other while the daemon runs: mounts come, go and change.
+"""Check how the folders lie to each other while the daemon runs: mounts come, go and change.
 
-What was right at the start may be wrong later: an outbox that is mounted from inside its inbox, an
-inbox that comes back at a place where another process works. Such an inbox is barred: nothing of it
-is taken until that has passed.
+What was right at the start may be wrong later: an outbox is mounted from inside its inbox, or an
+inbox comes back where another process works. Such an inbox is barred: nothing of it is taken until
+that has passed.
 """
 
 import threading
@@ -18,7 +18,8 @@ from scissorsd.records import respelling
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Config, Inbox
 
-LOOK_AGAIN = failpoints.seconds("LOOK_AGAIN", 10.0)  # while something is barred
+# Seconds between two checks while an inbox is barred.
+LOOK_AGAIN = failpoints.seconds("LOOK_AGAIN", 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,23 @@ class Barred:
     why: Mapping[str, str]
 
 
-class FolderWatch:
-    """Looks at the folders in a thread of its own, when there is reason to; one look at a time."""
+class LayoutCheck:
+    """Checks the folders in a thread of its own when there is a reason to; one check at a time."""
 
     def __init__(self, tell: Callable[[Barred], None]) -> None:
         self._tell = tell
         self._claims = Claims()
         self._changes = mounts.Changes()
         self._thread: threading.Thread | None = None
-        self._wanted = False
-        self._barred = False
-        self._next_look = 0.0
+        self._is_wanted = False
+        self._is_barred = False
+        self._next_check = 0.0
 
     def claim(self, config: Config) -> None:
-        """Claim every inbox with its outbox; AlreadyRunningError names who has one of them."""
+        """Claim every inbox with its outbox.
+
+        Raises AlreadyRunningError, with the name of the process that has one of them.
+        """
         for name, owner in self._taken(config).items():
             inbox = next(inbox for inbox in config.inboxes if inbox.name == name)
             raise AlreadyRunningError(
@@ -49,48 +53,48 @@ class FolderWatch:
                 "Stop it first, or choose another outbox.",
             )
 
-    def want(self) -> None:
-        """Ask for a look soon."""
-        self._wanted = True
+    def request(self) -> None:
+        """Ask for a check soon."""
+        self._is_wanted = True
 
     def beat(self, config: Config, journal: Journal, now: float) -> None:
-        """Begin a look if one is due; what it finds is told later."""
-        if self._changes.any() or (self._barred and now >= self._next_look):
-            self._wanted = True
-        if self._wanted and (self._thread is None or not self._thread.is_alive()):
-            self._wanted = False
-            self._next_look = now + LOOK_AGAIN
+        """Start a check if one is due; its result goes on the queue as `Barred`."""
+        if self._changes.any() or (self._is_barred and now >= self._next_check):
+            self._is_wanted = True
+        if self._is_wanted and (self._thread is None or not self._thread.is_alive()):
+            self._is_wanted = False
+            self._next_check = now + LOOK_AGAIN
             self._thread = threading.Thread(
-                target=self._look, args=(config, journal), name="look at the folders", daemon=True
+                target=self._check, args=(config, journal), name="look at the folders", daemon=True
             )
             self._thread.start()
 
     def close(self) -> None:
-        """Let others have the folders."""
+        """Release all claims."""
         self._claims.close()
         self._changes.close()
 
-    def _look(self, config: Config, journal: Journal) -> None:
+    def _check(self, config: Config, journal: Journal) -> None:
         taken = self._taken(config)
         why = {name: f"another scissorsd ({owner}) works on it" for name, owner in taken.items()}
         why |= why_entangled(config)
         for inbox in config.inboxes:
             why.setdefault(inbox.name, _why_unknown(journal, inbox))
         barred = {name: reason for name, reason in why.items() if reason}
-        self._barred = bool(barred)
+        self._is_barred = bool(barred)
         self._tell(Barred(barred))
 
     def _taken(self, config: Config) -> dict[str, str]:
-        """Claim what can be; give each inbox that another process has claimed, and which."""
-        found = real_paths.locate({p for i in config.inboxes for p in (i.path, i.outbox)})
-        pairs = {inbox.name: (found[inbox.path], found[inbox.outbox]) for inbox in config.inboxes}
+        """Claim every inbox; return those that another process has claimed, with that process."""
+        locations = real_paths.locate({p for i in config.inboxes for p in (i.path, i.outbox)})
+        pairs = {i.name: (locations[i.path], locations[i.outbox]) for i in config.inboxes}
         self._claims.keep(pairs.values())
         taken = {name: self._claims.take(*pair) for name, pair in pairs.items()}
         return {name: owner for name, owner in taken.items() if owner}
 
 
 def _why_unknown(journal: Journal, inbox: Inbox) -> str:
-    """Let the journal know the folder by its path, if it was away until now; else say why not."""
+    """Note the inbox's path in the journal, if it was away until now; return why not, or ""."""
     try:
         respelling.follow(journal, inbox)
     except JournalError as error:

@@ -1,7 +1,7 @@
-"""The small process that standstill.py starts: it ends a process that beats no more.
+"""The small process that standstill.py starts: it ends a process whose beats stop.
 
-It is run by its path, with nothing but Python's own library: `onlooker.py PID LAST_WORDS`. What it
-reads on standard input are beats, each the seconds within which the next one must come.
+It is run by its path, with nothing but Python's own library: `onlooker.py PID LAST_WORDS`. Each
+beat on its standard input is the number of seconds within which the next one must come.
 """
 
 import contextlib
@@ -12,23 +12,23 @@ import sys
 import time
 from pathlib import Path
 
-STEPS = 12  # in a limit: only so many in a row count, so that the time while all is frozen does not
+STEPS = 12  # per limit, each without a beat; a time while the whole machine is frozen is one step
 GRACE = 1.0  # seconds for the trace
 _STOPPED = "TtD"  # proc(5): stopped, traced, waiting for a disk, which no signal ends
 
 
 def main(process: int, last_words: str) -> None:
-    """Count the steps without a beat; end the process when they come to its limit."""
-    quiet, limit = 0, 3600.0
-    while quiet < STEPS:
+    """Count the steps without a beat; end the process when there are `STEPS` in a row."""
+    steps, limit = 0, 3600.0
+    while steps < STEPS:
         if select.select([0], [], [], limit / STEPS)[0]:
-            said = os.read(0, 1 << 16)
-            if not said:
+            beats = os.read(0, 1 << 16)
+            if not beats:
                 return  # it has ended
-            quiet, limit = 0, float(said.split()[-1])
+            steps, limit = 0, float(beats.split()[-1])
         elif not _is_stopped(process):
-            quiet += 1
-    os.kill(process, signal.SIGUSR2)  # its faulthandler writes down where every thread is
+            steps += 1
+    os.kill(process, signal.SIGUSR2)  # its faulthandler writes the stack of every thread
     time.sleep(GRACE)
     os.kill(process, signal.SIGKILL)
     with contextlib.suppress(OSError):

@@ -1,11 +1,11 @@
 """Whether the kernel's OOM killer ended the last run on a state folder.
 
-Who is killed so leaves no trace, but the kernel counts whom it killed: in the process's own cgroup
-and, since boot, on the whole machine. While it runs, a daemon keeps these counts beside its job
-journal; it takes the file away when it ends in order. Who finds the file knows of a death, and
-compares: the counts of the same cgroup tell for certain. A container that is started again has a
-new one, and then the machine's count must do, which tells of other programs' deaths too; so it is
-kept up to the last beat.
+A process that is killed so leaves no trace, but the kernel counts its kills: in the process's own
+cgroup and, since boot, on the whole machine. While it runs, a daemon keeps these counts in a file
+beside its job journal; it removes the file when it ends in order. A start that finds the file knows
+of a death, and compares. The counts of the same cgroup are certain. A container that is started
+again has a new cgroup: then the machine's count must do. That counts other programs' deaths too, so
+the file is updated until the last beat.
 """
 
 import json
@@ -23,15 +23,15 @@ _EVENTS = ("memory.events", "memory.oom_control")  # cgroup v2's and v1's
 
 @dataclass(frozen=True, slots=True)
 class Kills:
-    """How many processes the OOM killer has ended, as far as it is told here; -1: it is not."""
+    """How many processes the OOM killer has ended; -1: not known."""
 
     boot: str = ""
-    group: str = ""  # the cgroup, which has another number when it was made anew
+    group: str = ""  # the cgroup with its inode: one made anew has another
     in_group: int = -1
     on_machine: int = -1
 
     def since(self, before: "Kills") -> bool:
-        """Whether it has ended one that may have been the process that counted before."""
+        """Whether a process was killed that may be the one that counted `before`."""
         if self.boot != before.boot:
             return False
         if self.group == before.group and min(self.in_group, before.in_group) >= 0:
@@ -39,26 +39,26 @@ class Kills:
         return self.on_machine > before.on_machine >= 0
 
 
-def counted(root: Path = Path("/")) -> Kills:
-    """Return the counts as they are now."""
+def current_kills(root: Path = Path("/")) -> Kills:
+    """Return the counts as they are now; `root` is for tests."""
     boot = ""
     with suppress(OSError):
         boot = (root / _BOOT).read_text().strip()
     group, in_group = _own_group(root)
-    return Kills(boot, group, in_group, _line(root / "proc/vmstat"))
+    return Kills(boot, group, in_group, _oom_kills(root / "proc/vmstat"))
 
 
 def _own_group(root: Path) -> tuple[str, int]:
     for folder in groups(root, "memory"):
         for name in _EVENTS:
-            kills = _line(folder / name)
+            kills = _oom_kills(folder / name)
             if kills >= 0:
                 with suppress(OSError):
                     return f"{folder} {folder.stat().st_ino}", kills
     return "", -1
 
 
-def _line(path: Path) -> int:
+def _oom_kills(path: Path) -> int:
     with suppress(OSError, ValueError):
         for line in path.read_text().splitlines():
             name, _, number = line.partition(" ")
@@ -67,26 +67,26 @@ def _line(path: Path) -> int:
     return -1
 
 
-class Watch:
-    """Keeps the counts in a state folder for as long as a run lasts."""
+class KillRecord:
+    """The file in a state folder that has the counts while a run lasts."""
 
     def __init__(self, state: Path) -> None:
         self._file = state / FILE
         self._kept: tuple[Kills, str] | None = None
 
     def last_death(self) -> str:
-        """Say what the last run was doing when it was ended for want of memory, if it was."""
+        """Return what the last run was doing when the OOM killer ended it, or ""."""
         try:
             values = json.loads(self._file.read_text())
             doing = str(values["doing"])
             before = Kills(**{field.name: values[field.name] for field in fields(Kills)})
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return ""
-        return doing if counted().since(before) else ""
+        return doing if current_kills().since(before) else ""
 
     def keep(self, doing: str) -> None:
-        """Keep the counts of this moment, and what is being done."""
-        now = counted(), doing
+        """Write the counts of this moment, and what is being done, if they have changed."""
+        now = current_kills(), doing
         if now != self._kept:
             with suppress(OSError):  # its disk is full, say
                 counts = json.dumps({**asdict(now[0]), "doing": doing})
@@ -94,6 +94,6 @@ class Watch:
                 self._kept = now
 
     def end(self) -> None:
-        """End in order."""
+        """Remove the file: the run ended in order."""
         with suppress(OSError):
             self._file.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""Has a process ended, with a trace, whose control loop stands still.
+"""A watchdog timer: it ends this process, with a trace, when the control loop stands still.
 
-Where a library holds the GIL for ever, no thread of the process can do so: another process counts
-its beats. (faulthandler.dump_traceback_later needs no GIL either, but its clock goes on while the
-process is stopped, and would end it as soon as it is let go on.)
+Where a library holds the GIL for ever, no thread of the process can do so: another process, the
+onlooker, counts its beats. (faulthandler.dump_traceback_later needs no GIL either. But its clock
+goes on while the process is stopped, and would end it as soon as that continues.)
 """
 
 import faulthandler
@@ -25,41 +25,41 @@ from scissorsd.logs import complaint
 log = structlog.get_logger("scissorsd")
 
 TRACE = "standstill.txt"
-# Seconds without a beat. A round of the loop takes milliseconds, and may wait for the disk of the
-# state folder: a minute, on one that sleeps or is worked hard. At the start networks are opened
-# and timed, which on a slow machine, or a GPU's first time, takes minutes.
-LIMIT = failpoints.seconds("STANDSTILL", 120.0)
+# Seconds without a beat. A round of the loop takes milliseconds, but may wait for the disk of the
+# state folder: a minute, on one that sleeps or is busy. At the start networks are opened and timed;
+# on a slow machine, or a GPU's first time, that takes minutes.
+BEAT_LIMIT = failpoints.seconds("STANDSTILL", 120.0)
 START_LIMIT = failpoints.seconds("STANDSTILL_AT_START", 1800.0)
-_SELDOM = LIMIT / 120  # seconds; beats that follow more closely say nothing new
+_MIN_INTERVAL = BEAT_LIMIT / 120  # seconds; beats that follow more closely are not sent
 
 
-class Watched:
-    """While it is entered, this process is ended `LIMIT` seconds after its last `beat`.
+class Watchdog:
+    """A context in which this process is ended `BEAT_LIMIT` seconds after its last `beat`.
 
-    Where each thread stood is in `TRACE` in the state folder. It dies of SIGKILL, so that no
-    picture in hand counts as its murderer.
+    The stack of each thread is then in `TRACE` in the state folder. The process dies of SIGKILL, so
+    that no picture in hand counts as the cause.
     """
 
     def __init__(self, state: Path) -> None:
         self._trace = state / TRACE
         self._file: IO[str] | None = None
         self._onlooker: subprocess.Popen[bytes] | None = None
-        self._said = (0.0, float("-inf"))  # limit, when
+        self._last_beat = (0.0, float("-inf"))  # limit, when
 
     def __enter__(self) -> Self:
         try:
-            self._keep_the_last()
+            self._keep_last_trace()
             self._file = self._trace.open("w")
             faulthandler.register(signal.SIGUSR2, self._file, all_threads=True)
-            what = f"it stood still for {LIMIT:g} s and was ended"
-            last_words = complaint(f"scissorsd: {what}; where it stood: {self._trace}")
+            message = f"it stood still for {BEAT_LIMIT:g} s and was ended"
+            last_words = complaint(f"scissorsd: {message}; where it stood: {self._trace}")
             self._onlooker = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-I", "-S", onlooker.__file__, str(os.getpid()), last_words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is not for it
             )
-        except OSError as error:  # the work is worth more than its watch
+        except OSError as error:  # the daemon can do its work without a watchdog
             log.warning("standstill.unwatched", why=error.strerror or str(error))
         else:
             if self._onlooker.stdin is not None:
@@ -80,18 +80,18 @@ class Watched:
         if self._file is not None:
             self._file.close()
 
-    def beat(self, limit: float = LIMIT) -> None:
-        """Say that it goes on, and that the next beat comes within so many seconds."""
+    def beat(self, limit: float = BEAT_LIMIT) -> None:
+        """Say that the process works, and that the next beat comes within `limit` seconds."""
         now = monotonic()
         if self._onlooker is None or self._onlooker.stdin is None:
             return
-        if limit == self._said[0] and now - self._said[1] < _SELDOM:
+        if limit == self._last_beat[0] and now - self._last_beat[1] < _MIN_INTERVAL:
             return
-        self._said = limit, now
-        with suppress(OSError):  # it is gone, or asleep with beats to read
+        self._last_beat = limit, now
+        with suppress(OSError):  # the onlooker is gone, or asleep with beats to read
             os.write(self._onlooker.stdin.fileno(), f"{limit}\n".encode())
 
-    def _keep_the_last(self) -> None:
+    def _keep_last_trace(self) -> None:
         if self._trace.exists() and self._trace.stat().st_size > 0:
             last = self._trace.with_name(f"{TRACE}.last")
             self._trace.replace(last)

@@ -4,13 +4,13 @@ import contextlib
 import os
 import socket
 
-_PATIENCE = 1.0  # seconds; a manager that has stopped reading must not hold the daemon up
+_PATIENCE = 1.0  # seconds; a manager that has stopped reading must not block the daemon
 
 
 def notify(*lines: str) -> None:
     """Send lines such as "READY=1" to the service manager, if one listens.
 
-    A manager that cannot be reached is no reason to stop cutting, so errors are let go.
+    Errors are ignored: a manager that cannot be reached is no reason to stop cutting.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -27,7 +27,7 @@ def notify(*lines: str) -> None:
 
 
 def watchdog_pause() -> float | None:
-    """Return the seconds between two "WATCHDOG=1" that the manager's limit asks for, or none."""
+    """Return the seconds between two "WATCHDOG=1" that the manager asks for, or None."""
     limit = os.environ.get("WATCHDOG_USEC", "")
     own = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     return int(limit) / 1e6 / 3 if limit.isdigit() and own else None

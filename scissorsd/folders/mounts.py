@@ -1,16 +1,21 @@
-"""What is mounted where, as the kernel tells it, and what is known of kinds of file systems.
+"""What is mounted where, what is known of file systems, and folders that may be away.
 
 Without /proc (on other systems than Linux) nothing is known of mounts.
 """
 
+import errno
 import os
 import re
 import select
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from scissorsd.errors import HoldError, InTheWayError, NameRefusedError
+from scissorsd.folders.holding import ADVICE, hold_on_error
 
 # File systems on which another machine, or the other side of a hypervisor or of FUSE, can write
 # without this kernel raising an event.
@@ -18,9 +23,7 @@ _REMOTE = {
     *("cifs", "smb3", "smbfs", "nfs", "nfs4", "afs", "ceph", "glusterfs", "lustre", "beegfs"),
     *("9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "davfs", "ncpfs", "fakeowner"),
 }
-
-
-# ... and on which a file may get another number whenever the kernel has forgotten it for a while.
+# File systems on which a file may get another inode whenever the kernel has forgotten it.
 _FLEETING_INODES = {"vfat", "msdos", "exfat", "cifs", "smb3", "smbfs"}
 
 _TABLE = Path("/proc/self/mountinfo")
@@ -34,7 +37,7 @@ class Mount:
     system: str  # the file system, as major:minor
     root: str  # which folder of the file system is mounted
     point: str  # where
-    kind: str  # the type of the file system
+    fs_type: str
     source: str  # such as /dev/sda1 or //nas/photos
 
 
@@ -47,14 +50,14 @@ def table() -> Iterator[Mount]:
     for line in lines:
         before, _, after = line.partition(b" - ")
         number, _, system, root, point, *_ = before.split(b" ")
-        kind, source, *_ = (*after.split(b" "), b"")
-        yield Mount(int(number), *map(_unescaped, (system, root, point, kind, source)))
+        fs_type, source, *_ = (*after.split(b" "), b"")
+        yield Mount(int(number), *map(_unescaped, (system, root, point, fs_type, source)))
 
 
 def _unescaped(field: bytes) -> str:
     if b"\\" not in field:
         return os.fsdecode(field)
-    return os.fsdecode(_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), field))
+    return os.fsdecode(_ESCAPED.sub(lambda escape: bytes([int(escape[1], 8)]), field))
 
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
@@ -67,27 +70,27 @@ def is_mount(path: Path) -> bool:
 
 
 def mount_of(path: Path, mounts: Sequence[Mount] = ()) -> Mount | None:
-    """Return the mount that a path lies on, of those in the table; none where that is not known."""
+    """Return the mount that a path lies on, of those in the table; None where it is not known."""
     mounts = mounts or list(table())
     number = _mount_number(path)
     exact = next((mount for mount in mounts if mount.id == number), None)
     if exact is not None:
         return exact
-    return _holding(os.path.realpath(path), mounts)
+    return _mount_above(os.path.realpath(path), mounts)
 
 
-def _holding(path: str, mounts: Sequence[Mount]) -> Mount | None:
-    holding = [m for m in mounts if f"{path}/".startswith(f"{m.point.rstrip('/')}/")]
-    return max(reversed(holding), key=lambda mount: len(mount.point), default=None)
+def _mount_above(path: str, mounts: Sequence[Mount]) -> Mount | None:
+    above = [m for m in mounts if f"{path}/".startswith(f"{m.point.rstrip('/')}/")]
+    return max(reversed(above), key=lambda mount: len(mount.point), default=None)
 
 
 def may_hang(path: Path) -> bool:
-    """Whether another machine or process has to answer for a path, as far as its words tell.
+    """Whether another machine or process has to answer for a path; the path is not accessed.
 
-    A process that waits for such an answer may not even end before it has come.
+    A process that waits for such an answer cannot even be killed before it has come.
     """
-    mount = _holding(os.path.abspath(path), list(table()))  # noqa: PTH100 - realpath would ask
-    return mount is not None and not raises_events(mount.kind)
+    mount = _mount_above(os.path.abspath(path), list(table()))  # noqa: PTH100 - realpath would ask
+    return mount is not None and not raises_events(mount.fs_type)
 
 
 def _mount_number(path: Path) -> int | None:
@@ -97,25 +100,25 @@ def _mount_number(path: Path) -> int | None:
     except (OSError, AttributeError):
         return None
     try:
-        found = re.search(
+        line = re.search(
             r"^mnt_id:\s*(\d+)", Path(f"/proc/self/fdinfo/{handle}").read_text(), re.MULTILINE
         )
     except OSError:
         return None
     finally:
         os.close(handle)
-    return int(found[1]) if found else None
+    return int(line[1]) if line else None
 
 
 def mount_type(path: Path) -> str:
-    """Return the kernel's name for the type of the file system that a path lies on; "": unknown."""
+    """Return the kernel's name for the type of the file system that a path lies on, or ""."""
     mount = mount_of(path)
-    return mount.kind if mount is not None else ""
+    return mount.fs_type if mount is not None else ""
 
 
 def is_remote(mount: Mount) -> bool:
     """Whether its source is a folder of another machine, by a name that other mounts share."""
-    return mount.kind in _REMOTE and (":/" in mount.source or mount.source.startswith("//"))
+    return mount.fs_type in _REMOTE and (":/" in mount.source or mount.source.startswith("//"))
 
 
 def raises_events(file_system: str) -> bool:
@@ -124,12 +127,12 @@ def raises_events(file_system: str) -> bool:
 
 
 def keeps_inodes(file_system: str) -> bool:
-    """Whether a file on a file system of this type has the same number at every look."""
+    """Whether a file on a file system of this type keeps its inode."""
     return file_system not in _FLEETING_INODES and not file_system.startswith("fuse")
 
 
 class Changes:
-    """Tells whether something was mounted or unmounted since it was last asked."""
+    """Detects mounts and unmounts."""
 
     def __init__(self) -> None:
         self._table: BinaryIO | None = None
@@ -137,7 +140,7 @@ class Changes:
             self._table = _TABLE.open("rb")
 
     def any(self) -> bool:
-        """Ask; costs one system call and touches no folder."""
+        """Whether something was mounted or unmounted since the last call: one system call."""
         if self._table is None:
             return False
         change = select.poll()
@@ -145,7 +148,74 @@ class Changes:
         return bool(change.poll(0))
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the table of mounts."""
         if self._table is not None:
             self._table.close()
             self._table = None
+
+
+class Root:
+    """An inbox or outbox folder, which may be a mount that goes away and comes back."""
+
+    def __init__(self, path: Path, *, require_mount: bool = False) -> None:
+        self.path = path
+        self._mounted = require_mount
+        self._prepared = False
+
+    def why_away(self) -> str:
+        """Return why the folder is not there now, or "". Gone is not empty."""
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            return f"{self.path}: {error.strerror or error}"
+        if not stat.S_ISDIR(status.st_mode):
+            return f"{self.path} is not a folder"
+        if is_mount(self.path):
+            self._mounted = True
+        elif self._mounted:
+            return f"{self.path} is a folder, but what is mounted there is gone"
+        return ""
+
+    def prepare(self) -> None:
+        """Raise HoldError unless files can be put here. The folder is made once, never again."""
+        if not self._prepared:
+            self._make()
+        away = self.why_away()
+        if away:
+            raise HoldError(
+                f"the outbox is away: {away}",
+                "Bring it back.",
+                outbox_wide=True,
+                kind="the outbox is away",
+            )
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise self._unwritable()
+        self._prepared = True
+
+    def _make(self) -> None:
+        try:
+            with hold_on_error(f"make the folder {self.path}"):
+                self.path.mkdir(parents=True, exist_ok=True)
+        except (InTheWayError, NameRefusedError) as error:  # it concerns every picture
+            raise HoldError(error.what, error.advice, outbox_wide=True) from error
+
+    def _unwritable(self) -> HoldError:
+        """Return the error that holds every picture, before any is cut in vain."""
+        read_only = os.statvfs(self.path).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
+        return HoldError(
+            f"cannot write to the outbox {self.path}: {os.strerror(number)}",
+            ADVICE[number],
+            outbox_wide=True,
+            kind="the outbox cannot be written to",
+        )
+
+    def must_be_there(self) -> None:
+        """Raise HoldError while the inbox is away."""
+        away = self.why_away()
+        if away:
+            raise HoldError(
+                f"the inbox is away: {away}",
+                "Bring it back.",
+                kind="the inbox is away",
+            )

@@ -1,8 +1,8 @@
 """Where folders really are: one folder has many spellings, and may be mounted at several places.
 
-A folder is found inside another by its path as it is written, by its path once links are followed,
-by the numbers (device, inode) of the folders it lies in, and by its place on its file system: a
-folder that is mounted at a second place lies, there, in none of the folders that hold it.
+Whether a folder is inside another is decided by its path as written, by its path once links are
+followed, by the inodes of its parents, and by its path on its file system: a folder that is mounted
+a second time has, there, other parents.
 """
 
 import errno
@@ -24,18 +24,18 @@ from scissorsd.folders.mounts import Mount
 _PATIENCE = 2.0  # seconds; a share that hangs must not keep the daemon from starting
 
 Key = TypeVar("Key")
-Found = TypeVar("Found")
-Number = tuple[int, int]  # device, inode
+Result = TypeVar("Result")
+Inode = tuple[int, int]  # device, inode number
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A folder's place on a file system, wherever that is mounted."""
+    """A folder's path on its file system, wherever that is mounted."""
 
     system: str
     path: PurePath
-    below: PurePath  # where it is mounted, from the folder that was looked at
-    numbered: bool  # its inodes tell whether two folders are one
+    below: PurePath  # where it is mounted, from the folder that was located
+    keeps_inodes: bool  # then equal inodes mean one folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +44,23 @@ class Location:
 
     written: Path
     real: Path
-    numbers: tuple[Number | None, ...] = ()  # of `real`, its parent, …; none: not there
+    inodes: tuple[Inode | None, ...] = ()  # of `real`, its parent, …; None: not there
     spot: Spot | None = None
     mounted: tuple[Spot, ...] = ()  # what is mounted below it
-    obstacle: Path | None = None  # what is no folder and stands at `real`, or on the way to it
-    gone: bool = False  # nothing is there; what cannot be looked at is not gone
+    obstacle: Path | None = None  # a file at `real`, or at one of its parents
+    gone: bool = False  # nothing is there; what cannot be accessed is not gone
 
     def same_as(self, other: "Location") -> bool:
         """Whether both are one folder."""
         return self.within(other) == "."
 
     def within(self, outer: "Location") -> str | None:
-        """Return the path from an outer folder to this one, "." for the same; None: not inside."""
+        """Return the path from an outer folder to this one ("." for the same), or None."""
         for inner, other in ((self.written, outer.written), (self.real, outer.real)):
             if ".." not in inner.parts and inner.is_relative_to(other):
                 return inner.relative_to(other).as_posix()
-        if outer.numbers and outer.numbers[0] is not None and outer.numbers[0] in self.numbers:
-            depth = self.numbers.index(outer.numbers[0])
+        if outer.inodes and outer.inodes[0] is not None and outer.inodes[0] in self.inodes:
+            depth = self.inodes.index(outer.inodes[0])
             return Path(*self.real.parts[len(self.real.parts) - depth :]).as_posix()
         return next(self._mounted_in(outer, self.own()), None)
 
@@ -73,18 +73,20 @@ class Location:
         for theirs in outer.mounted:
             for mine in (*self.own(), *self.mounted):
                 rest = _rest(theirs, mine)
-                if rest is not None and _one(self.real / mine.below / rest, outer, theirs, ""):
+                if rest is None:
+                    continue
+                if _is_seen_at(self.real / mine.below / rest, outer, theirs, ""):
                     yield theirs.below.as_posix()
 
     def own(self) -> tuple[Spot, ...]:
-        """Return its place on its file system, where that is known."""
+        """Return the folder's own spot, where that is known."""
         return () if self.spot is None else (self.spot,)
 
     def _mounted_in(self, outer: "Location", spots: Iterable[Spot]) -> Iterator[str]:
         for theirs in (*outer.own(), *outer.mounted):
             for mine in spots:
                 rest = _rest(mine, theirs)
-                if rest is not None and _one(self.real / mine.below, outer, theirs, rest):
+                if rest is not None and _is_seen_at(self.real / mine.below, outer, theirs, rest):
                     yield (theirs.below / rest).as_posix()
 
 
@@ -94,68 +96,67 @@ def _rest(inner: Spot, outer: Spot) -> PurePath | None:
     return inner.path.relative_to(outer.path)
 
 
-def _one(folder: Path, outer: Location, spot: Spot, rest: PurePath | str) -> bool:
-    """Whether a folder is seen there in truth: something else may be mounted over it."""
-    if not spot.numbered:
+def _is_seen_at(folder: Path, outer: Location, spot: Spot, rest: PurePath | str) -> bool:
+    """Whether a folder is really seen at a spot: something else may be mounted over it."""
+    if not spot.keeps_inodes:
         return True
 
-    def look() -> bool:
+    def is_same() -> bool:
         there = outer.real / spot.below / rest
-        return not folder.exists() or (there.exists() and _number(folder)[1] == _number(there)[1])
+        return not folder.exists() or (there.exists() and _inode(folder)[1] == _inode(there)[1])
 
-    return patiently({"": look}).get("", True)
+    return run_with_patience({"": is_same}).get("", True)
 
 
 def locate(paths: Iterable[Path]) -> dict[Path, Location]:
-    """Say of each path where it is; of one that hangs, only how it is written."""
+    """Return the location of each path; of one that hangs, only how it is written."""
     wanted = set(paths)
     mounted = tuple(mounts.table())
-    found = patiently({path: partial(_located, path, mounted) for path in wanted})
-    return {path: found.get(path, Location(path, path)) for path in wanted}
+    located = run_with_patience({path: partial(_located, path, mounted) for path in wanted})
+    return {path: located.get(path, Location(path, path)) for path in wanted}
 
 
 def same(one: Path, other: Path) -> bool:
     """Whether two paths lead to one folder now."""
-    there = locate((one, other))
-    return there[one].same_as(there[other])
+    locations = locate((one, other))
+    return locations[one].same_as(locations[other])
 
 
 def below(
     folders: Sequence[Path], path: Path, *, but: Collection[Path] = ()
 ) -> tuple[int, str] | None:
-    """Return which of the folders holds a path, and the path from there; else nothing.
+    """Return the index of the folder that a path is in, and the path from there; None: in none.
 
-    Of a path that is a symbolic link the link itself is meant. The folders in `but` hang, and are
-    not looked at.
+    A symbolic link itself is meant, not its target. The folders in `but` hang, and are not
+    accessed.
     """
-    if ".." not in path.parts:  # first without a look at the folders: one may hang
+    if ".." not in path.parts:  # first without an access to the folders: one may hang
         inside = [(n, path.relative_to(f)) for n, f in enumerate(folders) if path.is_relative_to(f)]
         if inside:
-            number, rest = min(inside, key=lambda found: len(found[1].parts))
-            return number, rest.as_posix()
-    looked_at = {number: folder for number, folder in enumerate(folders) if folder not in but}
-    found = locate({path.parent, *looked_at.values()})
-    for number, folder in looked_at.items():
-        place = found[path.parent].within(found[folder])
-        if place is not None:
-            return number, (PurePath(place) / path.name).as_posix()
+            index, rest = min(inside, key=lambda index_and_rest: len(index_and_rest[1].parts))
+            return index, rest.as_posix()
+    answering = {index: folder for index, folder in enumerate(folders) if folder not in but}
+    locations = locate({path.parent, *answering.values()})
+    for index, folder in answering.items():
+        parent = locations[path.parent].within(locations[folder])
+        if parent is not None:
+            return index, (PurePath(parent) / path.name).as_posix()
     return None
 
 
 def as_listed(root: Path, relative: str) -> str:
-    """Return a path by the names that its folders list.
+    """Return a path as its folders list it.
 
-    A file system that makes no difference of case, or of how a letter is composed, finds a file
-    under other names too.
+    A file system that ignores case, or Unicode composition, finds a file under other names too.
     """
 
-    def look() -> str:
+    def listed_path() -> str:
         listed = PurePath()
         for name in PurePath(relative).parts:
             listed /= _listed(root / listed, name)
         return listed.as_posix()
 
-    return patiently({"": look}).get("", relative)
+    return run_with_patience({"": listed_path}).get("", relative)
 
 
 def _listed(folder: Path, name: str) -> str:
@@ -166,39 +167,39 @@ def _listed(folder: Path, name: str) -> str:
     return twins[0] if twins and name not in twins else name
 
 
-def patiently(work: Mapping[Key, Callable[[], Found]]) -> dict[Key, Found]:
-    """Do each in a thread of its own; give what came of those that went well.
+def run_with_patience(work: Mapping[Key, Callable[[], Result]]) -> dict[Key, Result]:
+    """Call each function in a thread of its own; return the results of those without an OSError.
 
-    Not waited for is what still runs when for a while nothing has come to an end.
+    When no call has ended for two seconds, those that still run are left behind.
     """
-    ended: SimpleQueue[tuple[Key, tuple[Found, ...]]] = SimpleQueue()
+    ended: SimpleQueue[tuple[Key, tuple[Result, ...]]] = SimpleQueue()
 
-    def do(key: Key, look: Callable[[], Found]) -> None:
+    def call(key: Key, function: Callable[[], Result]) -> None:
         try:
-            ended.put((key, (look(),)))
+            ended.put((key, (function(),)))
         except OSError:
             ended.put((key, ()))
 
     for item in work.items():
-        Thread(target=do, args=item, daemon=True).start()
-    found: dict[Key, Found] = {}
+        Thread(target=call, args=item, daemon=True).start()
+    results: dict[Key, Result] = {}
     with suppress(Empty):
         for _ in work:
-            key, results = ended.get(timeout=_PATIENCE)
-            found.update((key, result) for result in results)
-    return found
+            key, result = ended.get(timeout=_PATIENCE)
+            results.update((key, value) for value in result)
+    return results
 
 
 def _located(path: Path, table: Sequence[Mount]) -> Location:
     real = Path(os.path.realpath(path))  # Path.resolve raises on loops of links
-    numbers = tuple(map(_number_or_none, (real, *real.parents)))
-    depth = next((d for d, number in enumerate(numbers) if number is not None), 0)
+    inodes = tuple(map(_inode_or_none, (real, *real.parents)))
+    depth = next((d for d, inode in enumerate(inodes) if inode is not None), 0)
     there = (real, *real.parents)[depth]
     mount = mounts.mount_of(there, table)
     return Location(
         path,
         real,
-        numbers,
+        inodes,
         spot=_spot(mount, real, PurePath()) if mount and real.is_relative_to(mount.point) else None,
         mounted=tuple(
             _spot(mount, Path(mount.point), PurePath(mount.point).relative_to(real))
@@ -211,9 +212,9 @@ def _located(path: Path, table: Sequence[Mount]) -> Location:
 
 
 def _spot(mount: Mount, path: Path, below: PurePath) -> Spot:
-    """Return the place of what is at a path: on its file system or, if it is a share, on that.
+    """Return the spot of a path: on its file system or, if that is remote, on its share.
 
-    To the kernel two mounts of one share may be two file systems, and those of two folders of a
+    To the kernel two mounts of one share may be two file systems, and mounts of two folders of a
     server may be one, with the same root.
     """
     system, root = mount.system, mount.root
@@ -221,7 +222,7 @@ def _spot(mount: Mount, path: Path, below: PurePath) -> Spot:
         source, below_it = mount.source.strip("/"), mount.root.rstrip("/")
         system, root = "share", f"/{source}{'' if source.endswith(below_it) else below_it}"
     rest = path.relative_to(mount.point)
-    return Spot(system, PurePosixPath(root) / rest, below, mounts.keeps_inodes(mount.kind))
+    return Spot(system, PurePosixPath(root) / rest, below, mounts.keeps_inodes(mount.fs_type))
 
 
 def _is_gone(path: Path) -> bool:
@@ -232,13 +233,13 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
-def _number_or_none(path: Path) -> Number | None:
+def _inode_or_none(path: Path) -> Inode | None:
     try:
-        return _number(path)
+        return _inode(path)
     except OSError:
         return None
 
 
-def _number(path: Path) -> Number:
+def _inode(path: Path) -> Inode:
     status = path.stat()
     return status.st_dev, status.st_ino

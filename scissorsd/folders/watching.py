@@ -1,191 +1,95 @@
 """Watching an inbox: events are hints, the scan is the truth.
 
-Each inbox has one watching thread, which does everything that touches the inbox (scanning,
-looking at single files, keeping the native watch alive), and only puts values on the daemon's
-queue. A share that hangs, hangs its own thread and nothing else.
+Each inbox has one watching thread. It does everything that touches the inbox: scans, sightings of
+single files, keeping the native watch alive. It only puts values on the daemon's queue, so a share
+that hangs blocks its own thread and nothing else.
 """
 
-import ctypes
-import errno
-import logging
-import os
 import queue
-import select
-import sys
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from watchdog.events import (
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
-
-from scissorsd import failpoints
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.settling import Sighting
-from scissorsd.folders.mounts import keeps_inodes, mount_type, raises_events
-from scissorsd.folders.publishing import Root, check_listable, is_folder, look, scan
+from scissorsd.folders.messages import (
+    Away,
+    EventsLost,
+    Heard,
+    Message,
+    Mode,
+    Scanned,
+    Sighted,
+    Watched,
+)
+from scissorsd.folders.mounts import Root, keeps_inodes, mount_type, raises_events
+from scissorsd.folders.native_watch import NativeWatch, refused_watch, why_refused
+from scissorsd.folders.scanning import check_listable, is_folder, scan, sight
 from scissorsd.machine import TOO_FEW_THREADS
+from scissorsd.settings import Inbox
 
-# What watchdog says on stderr is no log line; of what matters `_Remarks` hears.
-logging.getLogger("watchdog").addHandler(logging.NullHandler())
-
-Mode = Literal["events", "polling"]
-
-# Polling is scanning more often, but never so that more than a tenth of the time goes into it.
-_POLL = 2.0  # seconds
-_SCAN_SHARE = 10  # a scan that took so long is not repeated before ten times that
-# Where events tell of what is new, so many times a scan's CPU time: then an inbox of very many
-# pictures costs no more than a hundredth of a core, with the control loop's part in it.
-_IDLE_SHARE = 150
-_TRY_EVENTS_AGAIN = 60.0  # seconds of polling before native events are tried anew
-_MOST_WISHES = 1000
-_BATCH = 500  # sightings put on the queue at once, at most
-_BATCH_S = 0.1
-_EVENTS = [
-    FileCreatedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileClosedEvent,
-    DirCreatedEvent,
-    DirMovedEvent,
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Something happened to a file."""
-
-    inbox: str
-    at: float  # monotonic
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What looks at paths found; `missing` are those at which no file was."""
-
-    inbox: str
-    at: float  # monotonic; to a tenth of a second the moment of every one of these looks
-    sightings: tuple[Sighting, ...]
-    missing: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """A scan of the whole inbox has ended."""
-
-    inbox: str
-    pictures: int
-    seconds: float
-    unseen: int = 0  # files and folders that are there and could not be looked at
-    unseen_why: str = ""  # the first of them, with its reason
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """How the inbox is watched from now on, and why so."""
-
-    inbox: str
-    mode: Mode
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Away:
-    """The inbox is not there now; it comes back by itself."""
-
-    inbox: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventsLost:
-    """The kernel or watchdog dropped events; a scan follows at once."""
-
-    inbox: str
-    why: str
-
-
-Message = Heard | Looked | Scanned | Watched | Away | EventsLost
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedFolder:
-    """What the watching thread needs to know of an inbox."""
-
-    name: str
-    path: Path
-    watch: Literal["auto", "events", "polling"]
-    require_mount: bool
-    recursive: bool
-    rescan: float  # seconds between two scans
-    ignore: tuple[str, ...]
+# Seconds between two scans without native events: polling is scanning more often.
+_POLL = 2.0
+# When polling, wait 10 × the last scan's duration: no more than a tenth of the time goes into it.
+_POLL_FACTOR = 10
+# With native events, wait 150 × the last scan's CPU time: then an inbox of very many pictures
+# costs no more than a hundredth of a core, the control loop's part included.
+_RESCAN_CPU_FACTOR = 150
+_RETRY_EVENTS = 60.0  # seconds of polling before native events are tried again
+_MAX_REQUESTS = 1000  # that wait
+_BATCH = 500  # sightings in one message, at most
+_BATCH_SECONDS = 0.1  # in which they were made, at most
 
 
 class InboxWatcher:
-    """The watching thread of one inbox. Start it once; ask it to look; stop it once."""
+    """The watching thread of one inbox. Start it once, send it requests, stop it once."""
 
-    def __init__(
-        self, folder: WatchedFolder, tell: Callable[[Message], None], root: Root | None = None
-    ) -> None:
-        self.folder = folder
-        self.busy_since: float | None = None  # monotonic; touched by every step it takes
-        self.died_of = ""  # the traceback
+    def __init__(self, inbox: Inbox, tell: Callable[[Message], None], root: Root) -> None:
+        self.inbox = inbox
+        self.root = root
+        self.busy_since: float | None = None  # monotonic; set anew at every step
+        self.died_of = ""  # the traceback of what ended the thread
         self._tell = tell
-        self._wishes: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._scan_wanted = threading.Event()  # and on the queue: many wishes are one
-        self._root = root or Root(folder.path, require_mount=folder.require_mount)
-        self._native: _NativeWatch | None = None
-        self._refused = ""  # why native events were not to be had
+        self._scan_wanted = threading.Event()  # it is among the requests, once
+        self._native: NativeWatch | None = None
+        self._refused = ""  # why there are no native events
         self._refused_until = 0.0
         self._watched: Watched | None = None
         self._file_system = ""  # its type
         self._away = ""
         self._next_scan = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"watch {folder.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"watch {inbox.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin: the native watch first, then the first scan; dead at once where it cannot."""
+        """Start the thread: the native watch first, then the first scan."""
         try:
             self._thread.start()
         except (RuntimeError, MemoryError) as error:
             self.died_of = f"no thread can be started ({error}): {TOO_FEW_THREADS}"
 
-    def look(self, paths: Iterable[str]) -> None:
-        """Ask for a look at these paths, if there are any.
+    def request(self, paths: Iterable[str]) -> None:
+        """Ask for a sighting of each of these paths.
 
-        While a share hangs, wishes do not pile up: the scan that follows sees all.
+        While a share hangs, requests do not pile up: the scan that follows finds everything.
         """
-        wish = tuple(paths)
-        if wish and self._wishes.qsize() < _MOST_WISHES:
-            self._wishes.put(wish)
+        request = tuple(paths)
+        if request and self._requests.qsize() < _MAX_REQUESTS:
+            self._requests.put(request)
 
     def scan_soon(self) -> None:
         """Ask for a scan of the whole inbox."""
         if not self._scan_wanted.is_set():
             self._scan_wanted.set()
-            self._wishes.put(())
+            self._requests.put(())
 
     def stop(self) -> None:
         """Ask the thread to end; it does so after the step it is in."""
         self._stopping.set()
-        self._wishes.put(None)
+        self._requests.put(None)
 
     def is_alive(self) -> bool:
         """Whether the thread still runs."""
@@ -200,154 +104,154 @@ class InboxWatcher:
                 self._step()
                 self.busy_since = None
                 self._wait()
-        except Exception:  # noqa: BLE001 - told of by the daemon, which starts another
+        except Exception:  # noqa: BLE001 - the daemon logs it, and starts another thread
             self.died_of = traceback.format_exc()
         finally:
             self._end_native()
 
     def _wait(self) -> None:
-        """Wait for wishes until the next scan is due, and grant them."""
+        """Serve requests until the next scan is due."""
         while not self._stopping.is_set():
             left = max(0.0, self._next_scan - time.monotonic())
             try:
-                wish = self._wishes.get(timeout=min(left, _POLL))
+                request = self._requests.get(timeout=min(left, _POLL))
             except queue.Empty:
                 if left <= _POLL or not self._still_watches():
                     return
                 continue
-            if wish is None:
+            if request is None:
                 return
-            if not wish:
+            if not request:
                 self._next_scan = 0.0
                 return
             self.busy_since = time.monotonic()
-            self._look(wish)
+            self._take_sightings(request)
             self.busy_since = None
 
     def _step(self) -> None:
         self._scan_wanted.clear()
-        away = self._root.why_away()
+        away = self.root.why_away()
         if away:
             self._be_away(away)
             return
         began, worked = time.monotonic(), time.thread_time()
         unseen: list[str] = []
         try:
-            check_listable(self.folder.path)  # before it is said to be back
-            self._file_system = mount_type(self.folder.path)
+            check_listable(self.inbox.path)  # before it counts as back
+            self._file_system = mount_type(self.inbox.path)
             self._keep_watching()
             self._away = ""
             count = self._scan(
                 "", lambda path, error: unseen.append(f"{path}: {error.strerror or error}")
             )
         except OSError as error:
-            self._be_away(f"{self.folder.path}: {error.strerror or error}")
+            self._be_away(f"{self.inbox.path}: {error.strerror or error}")
             return
         seconds = time.monotonic() - began
-        self._tell(Scanned(self.folder.name, count, seconds, len(unseen), "".join(unseen[:1])))
+        self._tell(Scanned(self.inbox.name, count, seconds, len(unseen), "".join(unseen[:1])))
         if self._native is None:
-            pause = min(max(_POLL, seconds * _SCAN_SHARE), self.folder.rescan)
+            pause = min(max(_POLL, seconds * _POLL_FACTOR), self.inbox.rescan)
         else:
-            pause = max(self.folder.rescan, (time.thread_time() - worked) * _IDLE_SHARE)
+            pause = max(self.inbox.rescan, (time.thread_time() - worked) * _RESCAN_CPU_FACTOR)
         self._next_scan = time.monotonic() + pause
 
     def _be_away(self, why: str) -> None:
         if why != self._away:
-            self._tell(Away(self.folder.name, why))
+            self._tell(Away(self.inbox.name, why))
         self._away = why
         self._watched = None
         self._refused = ""
         self._end_native()
-        self._next_scan = time.monotonic() + min(_POLL, self.folder.rescan)
+        self._next_scan = time.monotonic() + min(_POLL, self.inbox.rescan)
 
     def _scan(self, below: str, unseen: Callable[[str, OSError], None] = lambda _, __: None) -> int:
-        """Tell of every picture in a folder of the inbox; give their number."""
-        folder = self.folder
-        found = scan(
-            folder.path,
+        """Send sightings of all pictures in a folder of the inbox; return how many there are."""
+        inbox = self.inbox
+        sightings = scan(
+            inbox.path,
             below,
-            recursive=folder.recursive,
-            ignore=folder.ignore,
+            recursive=inbox.recursive,
+            ignore=inbox.ignore,
             inodes=keeps_inodes(self._file_system),
             unseen=unseen,
         )
-        return self._tell_of(found)
+        return self._send(sightings)
 
-    def _look(self, paths: tuple[str, ...]) -> None:
+    def _take_sightings(self, paths: tuple[str, ...]) -> None:
         missing: list[str] = []
         for path in paths:
             try:
-                found = look(self.folder.path, path, inodes=keeps_inodes(self._file_system))
+                sighting = sight(self.inbox.path, path, inodes=keeps_inodes(self._file_system))
             except OSError:
                 continue  # it is due again
-            if found is not None:
-                self._tell_of([found])
-            elif self.folder.recursive and is_folder(self.folder.path / path):
+            if sighting is not None:
+                self._send([sighting])
+            elif self.inbox.recursive and is_folder(self.inbox.path / path):
                 self._scan(path)
-                if self._native is not None and _refused_watch(self.folder.path):
-                    self._next_scan = 0.0  # and there it turns to polling
+                if self._native is not None and refused_watch(self.inbox.path):
+                    self._next_scan = 0.0  # the scan turns to polling
             else:
                 missing.append(path)
-        if missing and self._root.why_away():
+        if missing and self.root.why_away():
             self._next_scan = 0.0  # gone is not empty
             return
-        self._tell(Looked(self.folder.name, time.monotonic(), (), tuple(missing)))
+        self._tell(Sighted(self.inbox.name, time.monotonic(), (), tuple(missing)))
 
-    def _tell_of(self, sightings: Iterable[Sighting]) -> int:
-        """Pass sightings on, in batches so quick that one moment stands for all of a batch."""
+    def _send(self, sightings: Iterable[Sighting]) -> int:
+        """Send sightings in batches, each of one moment; return how many there are."""
         count = 0
         batch: list[Sighting] = []
         began = 0.0
         for sighting in sightings:
             self.busy_since = now = time.monotonic()
-            if batch and (now - began > _BATCH_S or len(batch) >= _BATCH):
-                self._tell(Looked(self.folder.name, began, tuple(batch)))
+            if batch and (now - began > _BATCH_SECONDS or len(batch) >= _BATCH):
+                self._tell(Sighted(self.inbox.name, began, tuple(batch)))
                 batch.clear()
             if not batch:
-                began = now  # after the first look of this batch, not before it
+                began = now  # after the first sighting of this batch, not before it
             batch.append(sighting)
             count += 1
         if batch:
-            self._tell(Looked(self.folder.name, began, tuple(batch)))
+            self._tell(Sighted(self.inbox.name, began, tuple(batch)))
         return count
 
     # --- the native watch --------------------------------------------------------------------
 
     def _keep_watching(self) -> None:
-        """See that a native watch is alive where one makes sense; else say why polling does."""
+        """Keep a native watch alive where one makes sense; tell how the inbox is watched."""
         mode, why = self._mode()
         if mode == "events":
             self._refused = self._why_no_events()
             if self._refused:
                 mode, why = "polling", self._refused
-        watched = Watched(self.folder.name, mode, why)
+        watched = Watched(self.inbox.name, mode, why)
         if watched != self._watched:
             self._tell(watched)
         self._watched = watched
 
     def _why_no_events(self) -> str:
-        """Begin the native watch if need be; say why it cannot be had, or nothing."""
+        """Start the native watch if need be; return why it cannot be had, or ""."""
         if self._native is not None and not self._native.works():
             self._end_native()
         if self._native is None:
             if self._refused and time.monotonic() < self._refused_until:
                 return self._refused
-            self._refused_until = time.monotonic() + _TRY_EVENTS_AGAIN
+            self._refused_until = time.monotonic() + _RETRY_EVENTS
             try:
-                self._native = _NativeWatch(self.folder, self._hear, self._lost)
+                self._native = NativeWatch(self.inbox, self._hear, self._lost)
             except OSError as error:
-                return _explain(error)
+                return why_refused(error)
             except RuntimeError as error:
                 return f"native events are not to be had ({error}): {TOO_FEW_THREADS}"
-        refused = _refused_watch(self.folder.path) if self.folder.recursive else None
+        refused = refused_watch(self.inbox.path) if self.inbox.recursive else None
         if refused is None:
             return ""
-        self._end_native()  # watchdog passes over the folders that it may not watch
-        self._refused_until = time.monotonic() + _TRY_EVENTS_AGAIN
-        return _explain(refused)
+        self._end_native()  # watchdog silently leaves out folders that it may not watch
+        self._refused_until = time.monotonic() + _RETRY_EVENTS
+        return why_refused(refused)
 
     def _still_watches(self) -> bool:
-        """Whether events still come from the folder that is there: one that goes raises none."""
+        """Whether events still come from the folder that is there; its removal raises none."""
         self.busy_since = time.monotonic()
         try:
             return self._native is None or self._native.works()
@@ -362,13 +266,13 @@ class InboxWatcher:
             self._native = None
 
     def _lost(self, why: str) -> None:
-        """Hear that events were lost; called on watchdog's threads."""
+        """Note that events were lost; called on watchdog's threads."""
         if not self._scan_wanted.is_set():
-            self._tell(EventsLost(self.folder.name, why))
+            self._tell(EventsLost(self.inbox.name, why))
             self.scan_soon()
 
     def _mode(self) -> tuple[Mode, str]:
-        wanted = self.folder.watch
+        wanted = self.inbox.watch
         if wanted != "auto":
             return wanted, "as configured"
         if raises_events(self._file_system):
@@ -376,138 +280,14 @@ class InboxWatcher:
         return "polling", f"{self._file_system} raises no events for what others write"
 
     def _hear(self, path: str, *, is_folder: bool) -> None:
-        """Take an event; called on watchdog's thread, so it must not do anything else."""
+        """Take an event; called on watchdog's thread, so it must not touch the inbox."""
         try:
-            relative = str(Path(path).relative_to(self.folder.path))
+            relative = str(Path(path).relative_to(self.inbox.path))
         except ValueError:
             return
-        if why_ignored(relative, self.folder.ignore):
+        if why_ignored(relative, self.inbox.ignore):
             return
         if is_folder:
-            self._wishes.put((relative,))
+            self._requests.put((relative,))
         elif is_picture_name(relative):
-            self._tell(Heard(self.folder.name, time.monotonic(), relative))
-
-
-def _explain(error: OSError) -> str:
-    limit = "max_user_instances" if error.errno == errno.EMFILE else "max_user_watches"
-    return (
-        f"native events are not to be had ({error.strerror or error}); if it is the limit of "
-        f"inotify, raise it (sysctl fs.inotify.{limit})"
-    )
-
-
-_IN_DELETE_SELF = 0x400
-
-
-def _watch_one(path: Path) -> int:
-    """Watch one folder; give a descriptor that can be read once it is deleted or unmounted.
-
-    Raises OSError.
-    """
-    if sys.platform != "linux":
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    libc = ctypes.CDLL(None, use_errno=True)
-    handle: int = libc.inotify_init1(os.O_CLOEXEC)
-    if handle >= 0 and libc.inotify_add_watch(handle, os.fsencode(path), _IN_DELETE_SELF) >= 0:
-        return handle
-    number = ctypes.get_errno()
-    if handle >= 0:
-        os.close(handle)
-    raise OSError(number, os.strerror(number))
-
-
-def _refused_watch(path: Path) -> OSError | None:
-    """Try to watch one folder more than is watched; give the error if that is refused.
-
-    watchdog says nothing of the sub-folders that it could not watch.
-    """
-    try:
-        os.close(_watch_one(path))
-    except OSError as error:  # one instance too few says nothing of watches
-        return error if error.errno == errno.ENOSPC else None
-    return None
-
-
-class _Remarks(logging.Handler):
-    """Hears from watchdog's log that events were lost, which it tells nowhere else."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._tell_of = tell
-
-    def emit(self, record: logging.LogRecord) -> None:
-        said = record.getMessage()
-        if "overflow" in said or "rebuild" in said:
-            self._tell_of(said)
-
-
-class _NativeWatch:
-    """watchdog on one folder; it only passes on what it hears."""
-
-    def __init__(
-        self, folder: WatchedFolder, hear: Callable[..., None], lost: Callable[[str], None]
-    ) -> None:
-        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
-        self._remarks = _Remarks(lost)
-        self._root = folder.path
-        failpoints.at("watch")
-        self._identity = _identity(folder.path)
-        self._observer: BaseObserver = Observer()
-        self._observer.schedule(
-            _Handler(hear), str(folder.path), recursive=folder.recursive, event_filter=_EVENTS
-        )
-        try:
-            self._observer.start()
-        except BaseException:
-            self._observer.stop()  # of its threads, one may run
-            raise
-        logging.getLogger("watchdog").addHandler(self._remarks)
-        try:
-            self._gone: int | None = _watch_one(folder.path)
-        except OSError:
-            self._gone = None
-
-    def works(self) -> bool:
-        """Whether all its threads live and it still watches the folder that is there now.
-
-        An observer stays alive when its emitter has died, and an emitter goes on watching a
-        folder that was removed and made anew. A disk that was unmounted and is back has the same
-        numbers, and is watched no more. Raises OSError when nothing is there.
-        """
-        emitters = self._observer.emitters
-        return (
-            self._observer.is_alive()
-            and bool(emitters)
-            and all(emitter.is_alive() for emitter in emitters)
-            and _identity(self._root) == self._identity
-            and (self._gone is None or not _can_be_read(self._gone))
-        )
-
-    def stop(self) -> None:
-        logging.getLogger("watchdog").removeHandler(self._remarks)
-        self._observer.stop()
-        if self._gone is not None:
-            os.close(self._gone)
-            self._gone = None
-
-
-def _can_be_read(handle: int) -> bool:
-    ready = select.poll()
-    ready.register(handle, select.POLLIN)
-    return bool(ready.poll(0))
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
-
-
-class _Handler(FileSystemEventHandler):
-    def __init__(self, hear: Callable[..., None]) -> None:
-        self._hear = hear
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        for path in (event.src_path, event.dest_path):
-            if path:
-                self._hear(os.fsdecode(path), is_folder=event.is_directory)
+            self._tell(Heard(self.inbox.name, time.monotonic(), relative))

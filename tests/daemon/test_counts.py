@@ -17,10 +17,11 @@ from scissorsd.config import from_values
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import MaskOptions, Output
 from scissorsd.daemon import pipeline
-from scissorsd.daemon.memory import MemoryCeiling
-from scissorsd.daemon.pipeline import Bench, Done, Task
-from scissorsd.folders import publishing
-from scissorsd.folders.watching import InboxWatcher, Looked, Message, WatchedFolder
+from scissorsd.daemon.memory import MemoryBudget
+from scissorsd.daemon.outcomes import Bench, Done, Task
+from scissorsd.folders import mounts, scanning
+from scissorsd.folders.messages import Message, Sighted
+from scissorsd.folders.watching import InboxWatcher
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox, Limits
@@ -131,16 +132,16 @@ def job(tmp_path: Path, *outputs: dict[str, object]) -> tuple[Task, Bench]:
     """Put a picture into an inbox, and give all that it takes to cut it."""
     inbox = shop(tmp_path, *outputs)
     (inbox.path / "a.jpg").write_bytes(photograph())
-    source = publishing.look(inbox.path, "a.jpg")
+    source = scanning.sight(inbox.path, "a.jpg")
     assert source is not None
     bench = Bench(
         journal=Journal(tmp_path),
         sessions=Network(),
         catalogue=CATALOGUE,
         limits=Limits(file=10**8, pixels=PIXELS),
-        memory=MemoryCeiling(10**9),
+        memory=MemoryBudget(10**9),
     )
-    roots = publishing.Root(inbox.path), publishing.Root(inbox.outbox)
+    roots = mounts.Root(inbox.path), mounts.Root(inbox.outbox)
     return Task(inbox, *roots, source, inbox.rules[0], 0.0), bench
 
 
@@ -176,19 +177,10 @@ LOOKS = ("stat", "lstat", "fstat", "scandir", "open")
 
 def watcher(inbox: Inbox, told: list[Message]) -> InboxWatcher:
     """Watch an inbox without starting a thread."""
-    folder = WatchedFolder(
-        name=inbox.name,
-        path=inbox.path,
-        watch=inbox.watch,
-        require_mount=False,
-        recursive=True,
-        rescan=60.0,
-        ignore=inbox.ignore,
-    )
-    return InboxWatcher(folder, told.append, publishing.Root(inbox.path))
+    return InboxWatcher(inbox, told.append, mounts.Root(inbox.path))
 
 
-def test_a_scan_looks_once(tmp_path: Path) -> None:
+def test_a_scan_takes_one_sighting_each(tmp_path: Path) -> None:
     """A scan lists each folder once and looks at each picture once, and at nothing else."""
     inbox = shop(tmp_path)
     for number in range(MANY):
@@ -200,15 +192,15 @@ def test_a_scan_looks_once(tmp_path: Path) -> None:
     watching = watcher(inbox, told)
     counted = calls(lambda: watching._scan(""))
     assert {name: counted[name] for name in LOOKS if counted[name]} == {"stat": MANY, "scandir": 5}
-    assert sum(len(message.sightings) for message in told if isinstance(message, Looked)) == MANY
+    assert sum(len(message.sightings) for message in told if isinstance(message, Sighted)) == MANY
 
 
-def test_an_event_costs_one_look(tmp_path: Path) -> None:
+def test_an_event_costs_one_sighting(tmp_path: Path) -> None:
     """What an event tells of is looked at once; nothing is listed."""
     inbox = shop(tmp_path)
     (inbox.path / "a.jpg").write_bytes(b"x")
     watching = watcher(inbox, [])
-    counted = calls(lambda: watching._look(("a.jpg",)))
+    counted = calls(lambda: watching._take_sightings(("a.jpg",)))
     assert sum(counted[name] for name in LOOKS) == 1, counted
 
 

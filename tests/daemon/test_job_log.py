@@ -8,8 +8,8 @@ from scissorsd.config import from_values
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.job_log import LINES, JobLines
-from scissorsd.daemon.pipeline import Ended, Failed, Outcome, Task
-from scissorsd.folders.publishing import Root
+from scissorsd.daemon.outcomes import Ended, Failed, Outcome, Task
+from scissorsd.folders.mounts import Root
 from scissorsd.rate_limit import RateLimit
 
 RULE = {"name": "all"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scissorsd.daemon import oom
-from scissorsd.daemon.memory import MemoryCeiling
+from scissorsd.daemon.memory import MemoryBudget
 from scissorsd.daemon.oom import Kills
 from scissorsd.errors import OverLimitsError
 from scissorsd.machine import MemoryBound, memory_bounds
@@ -87,7 +87,7 @@ def test_memory_bounds(
 def test_nothing_is_known(tmp_path: Path) -> None:
     """Where neither /proc nor cgroups are to be seen there is no bound, and no evidence."""
     assert memory_bounds(tmp_path) == []
-    assert not oom.counted(tmp_path).since(oom.counted(tmp_path))
+    assert not oom.current_kills(tmp_path).since(oom.current_kills(tmp_path))
 
 
 def test_own_limits() -> None:
@@ -106,15 +106,15 @@ def test_own_limits() -> None:
 def test_the_ceiling_keeps_to_what_is_left() -> None:
     """What is asked for is lowered to what the tightest bound leaves, never raised."""
     tight, wide = MemoryBound("a", 900, 300), MemoryBound("b", 5000, 300)
-    assert MemoryCeiling(2000, [tight, wide]).ceiling == 600
-    assert MemoryCeiling(500, [tight]).ceiling == 500
-    assert MemoryCeiling(500, [MemoryBound("a", 100, 300)]).ceiling == 0
+    assert MemoryBudget(2000, [tight, wide]).ceiling == 600
+    assert MemoryBudget(500, [tight]).ceiling == 500
+    assert MemoryBudget(500, [MemoryBound("a", 100, 300)]).ceiling == 0
 
 
 def test_only_what_is_impossible_is_refused() -> None:
     """What may just fit, or fits with swap, is tried; what cannot is refused in words."""
     bound = MemoryBound("this container", 900 * MB, 300 * MB, beyond=100 * MB)
-    ceiling = MemoryCeiling(2000 * MB, [bound])
+    ceiling = MemoryBudget(2000 * MB, [bound])
     ceiling.refuse_over(700 * MB)
     with pytest.raises(OverLimitsError, match=r"this container leaves 700 MB \(900 MB, of which"):
         ceiling.refuse_over(701 * MB)
@@ -138,23 +138,23 @@ def test_whom_the_kernel_ended(tmp_path: Path) -> None:
         {"memory/x/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2"},
         **{"sys/kernel/random/boot_id": "b", "vmstat": "nr_free_pages 5\noom_kill 11"},
     )
-    found = oom.counted(root)
-    assert (found.boot, found.in_group, found.on_machine) == ("b", 2, 11)
+    kills = oom.current_kills(root)
+    assert (kills.boot, kills.in_group, kills.on_machine) == ("b", 2, 11)
     events = {"memory.events": "low 0\nmax 4\noom 1\noom_kill 1\noom_group_kill 0"}
-    assert oom.counted(machine_of(tmp_path / "v2", "0::/", events)).in_group == 1
+    assert oom.current_kills(machine_of(tmp_path / "v2", "0::/", events)).in_group == 1
 
 
-def test_the_watch_over_a_run(tmp_path: Path) -> None:
+def test_the_record_of_a_run(tmp_path: Path) -> None:
     """A run that ended in order, by another kill, or left a broken file was not starved."""
-    watch = oom.Watch(tmp_path)
-    assert watch.last_death() == ""
-    watch.keep("cutting")
-    assert oom.Watch(tmp_path).last_death() == ""  # killed, but not by the kernel
+    record = oom.KillRecord(tmp_path)
+    assert record.last_death() == ""
+    record.keep("cutting")
+    assert oom.KillRecord(tmp_path).last_death() == ""  # killed, but not by the kernel
     path = tmp_path / oom.FILE
     path.write_text(json.dumps({**json.loads(path.read_text()), "colour": "blue"}))
-    assert oom.Watch(tmp_path).last_death() == ""
+    assert oom.KillRecord(tmp_path).last_death() == ""
     path.write_text("{")
-    assert oom.Watch(tmp_path).last_death() == ""
-    watch.end()
+    assert oom.KillRecord(tmp_path).last_death() == ""
+    record.end()
     assert not path.exists()
-    oom.Watch(tmp_path / "nowhere").keep("cutting")
+    oom.KillRecord(tmp_path / "nowhere").keep("cutting")

@@ -19,11 +19,11 @@ from scissorsd.config import from_values
 from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import Judgement
-from scissorsd.daemon import pipeline
-from scissorsd.daemon.memory import MemoryCeiling
-from scissorsd.daemon.pipeline import Bench, Changed, Done, Failed, Held, LeftAlone, Outcome, Task
+from scissorsd.daemon import pipeline, recovery
+from scissorsd.daemon.memory import MemoryBudget
+from scissorsd.daemon.outcomes import Bench, Changed, Done, Failed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import HoldError, SessionError
-from scissorsd.folders import no_replace, publishing
+from scissorsd.folders import mounts, no_replace, publishing, scanning, sources
 from scissorsd.inference.sessions import Sessions
 from scissorsd.machine import MemoryBound
 from scissorsd.pictures import reading
@@ -85,13 +85,13 @@ class Shop:
         self.inbox.mkdir()
         self.journal = journal
         self.sessions = Counting(sessions)
-        self.root = publishing.Root(self.outbox)
+        self.root = mounts.Root(self.outbox)
         self.bench = Bench(
             journal=journal,
             sessions=self.sessions,
             catalogue=CATALOGUE,
             limits=self.config().limits,
-            memory=MemoryCeiling(1 << 30),
+            memory=MemoryBudget(1 << 30),
             now=lambda: datetime(2026, 5, 4, 12, tzinfo=UTC),
         )
 
@@ -119,10 +119,10 @@ class Shop:
     ) -> Task:
         """Hand a picture that is there to a worker, under a rule."""
         inbox: Inbox = self.config(**rule).inboxes[0]
-        source = publishing.look(self.inbox, name)
+        source = scanning.sight(self.inbox, name)
         assert source is not None
         return Task(
-            inbox_root=publishing.Root(self.inbox),
+            inbox_root=mounts.Root(self.inbox),
             inbox=inbox,
             outbox_root=self.root,
             source=source,
@@ -453,7 +453,7 @@ def test_a_half_that_is_missing_is_doubtful(shop: Shop) -> None:
 def test_three_strikes(shop: Shop) -> None:
     """A picture during which the program crashed three times is set aside unopened."""
     shop.put("a.jpg")
-    failed = pipeline.process(shop.task("a.jpg", attempts=3 * pipeline.CRASH), shop.bench)
+    failed = pipeline.process(shop.task("a.jpg", attempts=3 * recovery.CRASH), shop.bench)
     assert isinstance(failed, Failed)
     assert "died again and again" in failed.reason
     assert shop.sessions.runs == 0
@@ -590,7 +590,7 @@ def test_published_but_not_disposed_of(shop: Shop, monkeypatch: pytest.MonkeyPat
         raise PowerCutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("scissorsd.daemon.pipeline.publishing.move", die)
+        patch.setattr("scissorsd.daemon.naming.sources.move", die)
         with pytest.raises(PowerCutError):
             pipeline.process(task, shop.bench)
     assert path.exists()
@@ -608,7 +608,7 @@ def test_died_while_publishing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> N
     """After dying in the middle of publishing, the job is repeated under its own names."""
     shop.put("a.jpg")
     task = shop.task("a.jpg", rule={"outputs": [{"kind": "cutout"}, {"kind": "mask"}]})
-    honest = no_replace.take
+    honest = no_replace.rename
 
     def die(path: Path, target: Path, *, tag: str = "") -> None:
         if target.name == "a-mask.png":
@@ -619,7 +619,7 @@ def test_died_while_publishing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> N
         return None
 
     with monkeypatch.context() as patch:
-        patch.setattr(no_replace, "take", die)
+        patch.setattr(no_replace, "rename", die)
         patch.setattr(Path, "unlink", survive)  # a process that died removes nothing
         with pytest.raises(PowerCutError):
             pipeline.process(task, shop.bench)
@@ -637,7 +637,7 @@ def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch
 
     shop.put("a.jpg")
     with monkeypatch.context() as patch:
-        patch.setattr("scissorsd.daemon.pipeline.publishing.move", denied)
+        patch.setattr("scissorsd.daemon.naming.sources.move", denied)
         for _ in range(3):
             assert isinstance(shop.cut("a.jpg", source="move"), Held)
     assert shop.entry("a.jpg").state == "published"
@@ -671,7 +671,7 @@ def test_memory_that_does_not_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_can_never_fit(shop: Shop) -> None:
     """A picture that takes more than there is fails from its header, with both in words."""
     bound = MemoryBound("this container (memory.max)", 300_000_000, 299_990_000)
-    shop.bench = replace(shop.bench, memory=MemoryCeiling(1 << 30, [bound]))
+    shop.bench = replace(shop.bench, memory=MemoryBudget(1 << 30, [bound]))
     shop.put("a.jpg")
     failed = shop.cut("a.jpg")
     assert isinstance(failed, Failed)
@@ -682,8 +682,8 @@ def test_what_can_never_fit(shop: Shop) -> None:
 def test_starved_to_death(shop: Shop) -> None:
     """A picture with which the kernel ended the program each time says that it was for memory."""
     shop.put("a.jpg")
-    task = shop.task("a.jpg", attempts=3 * pipeline.CRASH)
-    assert pipeline._begin(task, shop.bench)
+    task = shop.task("a.jpg", attempts=3 * recovery.CRASH)
+    assert recovery.begin(task, shop.bench)
     shop.journal.blame(99, STARVED)
     failed = pipeline.process(task, shop.bench)
     assert isinstance(failed, Failed)
@@ -701,33 +701,33 @@ def test_the_network_sees_the_whole_picture(size: tuple[int, int]) -> None:
     assert (small == whole).all()
 
 
-def test_memory_ceiling() -> None:
+def test_memory_budget() -> None:
     """What fits goes in at once; what does not waits until there is room for it."""
-    ceiling = MemoryCeiling(100)
+    budget = MemoryBudget(100)
     order = []
 
     def large() -> None:
-        with ceiling.room_for(60):
+        with budget.lease(60):
             order.append("large")
 
     waiting = threading.Thread(target=large)
-    with ceiling.room_for(20) as first, ceiling.room_for(5) as second:
-        first.grow(30)
-        second.grow(30)
+    with budget.lease(20) as first, budget.lease(5) as second:
+        budget.grow(first, 30)
+        budget.grow(second, 30)
         waiting.start()
-        while not ceiling._changed._waiters:  # type: ignore[attr-defined]
+        while not budget._changed._waiters:  # type: ignore[attr-defined]
             time.sleep(0.001)
         order.append("small")
     waiting.join(30)
     assert order == ["small", "large"]
 
 
-def test_larger_than_the_ceiling() -> None:
-    """A picture that alone is over the ceiling is let in when nothing else is in hand."""
-    ceiling = MemoryCeiling(100)
-    with ceiling.room_for(1000):
+def test_larger_than_the_budget() -> None:
+    """A picture that alone is over the budget is let in when nothing else is in hand."""
+    budget = MemoryBudget(100)
+    with budget.lease(1000):
         pass
-    with ceiling.room_for(100):
+    with budget.lease(100):
         pass
 
 
@@ -758,14 +758,14 @@ def test_names_that_are_taken_meanwhile(shop: Shop) -> None:
 def test_a_race_at_the_last_moment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that is taken between the last look and the taking leaves no half set behind."""
     shop.put("a.jpg")
-    honest = no_replace.take
+    honest = no_replace.rename
 
     def outrun(origin: Path, place: Path, *, tag: str = "") -> None:
         if place.name == "a-mask.png":
             place.write_bytes(b"theirs")
         honest(origin, place, tag=tag)
 
-    monkeypatch.setattr(no_replace, "take", outrun)
+    monkeypatch.setattr(no_replace, "rename", outrun)
     assert isinstance(shop.cut("a.jpg", **BOTH), Done)
     assert shop.out() == ["a-jpg.png", "masks/a-jpg-mask.png", "masks/a-mask.png"]
     assert (shop.outbox / "masks" / "a-mask.png").read_bytes() == b"theirs"
@@ -774,7 +774,7 @@ def test_a_race_at_the_last_moment(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
 def test_half_put_out_and_then_taken(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a killed job had put out goes where the rest of its names was taken meanwhile."""
     shop.put("a.jpg")
-    honest = no_replace.take
+    honest = no_replace.rename
 
     def die(origin: Path, place: Path, *, tag: str = "") -> None:
         if place.name == "a-mask.png":
@@ -782,7 +782,7 @@ def test_half_put_out_and_then_taken(shop: Shop, monkeypatch: pytest.MonkeyPatch
         honest(origin, place, tag=tag)
 
     with monkeypatch.context() as patch:
-        patch.setattr(no_replace, "take", die)
+        patch.setattr(no_replace, "rename", die)
         patch.setattr(publishing, "_is_linked", lambda _: False)
         patch.setattr(Path, "unlink", lambda _, **__: None)  # it is dead, and undoes nothing
         with pytest.raises(PowerCutError):
@@ -830,7 +830,7 @@ def test_a_place_taken_after_the_rule_changed(shop: Shop, monkeypatch: pytest.Mo
     """A source that is still to be moved under an older rule finds another place, too."""
     shop.put("a.jpg")
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "move", die_of_power)
+        patch.setattr(sources, "move", die_of_power)
         with pytest.raises(PowerCutError):
             shop.cut("a.jpg", source="move")
     (shop.outbox / "processed").mkdir()
@@ -874,7 +874,7 @@ def test_reasons_of_others_are_kept(shop: Shop) -> None:
 
 def refusing(monkeypatch: pytest.MonkeyPatch, shop: Shop, *, longest: int, forbidden: str) -> None:
     """Let the outbox be on a file system that takes no name longer, and none with these."""
-    honest, make, look = no_replace.take, Path.mkdir, Path.lstat
+    honest, make, look = no_replace.rename, Path.mkdir, Path.lstat
 
     def check(path: Path) -> None:
         if not path.is_relative_to(shop.outbox):
@@ -897,7 +897,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, shop: Shop, *, longest: int, forbi
         check(path)
         return look(path)
 
-    monkeypatch.setattr(no_replace, "take", take)
+    monkeypatch.setattr(no_replace, "rename", take)
     monkeypatch.setattr(Path, "mkdir", mkdir)
     monkeypatch.setattr(Path, "lstat", lstat)
 

@@ -280,7 +280,10 @@ def test_the_wall_clock_decides_nothing() -> None:
     """No module that settles, watches, hands out or holds asks what time of day it is."""
     package = Path(watching.__file__).parents[1]
     deciding = [
-        package / "daemon" / "inbox_state.py",
+        *(
+            package / "daemon" / f"{name}.py"
+            for name in ("inbox_state", "inboxes", "holds", "workers")
+        ),
         package / "folders" / "watching.py",
         package / "core" / "settling.py",
     ]

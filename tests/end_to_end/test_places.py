@@ -138,7 +138,7 @@ def test_what_the_kernel_tells_of_mounts(tmp_path: Path, monkeypatch: pytest.Mon
     found = kernel.mount_of(Path("/srv/a b/deep"))
     assert found is not None
     assert real_paths._spot(found, Path("/srv/a b/deep"), PurePath()) == Spot(
-        "8:2", PurePosixPath("/my cut/deep"), PurePath(), numbered=True
+        "8:2", PurePosixPath("/my cut/deep"), PurePath(), keeps_inodes=True
     )
     monkeypatch.setattr(kernel, "_TABLE", tmp_path / "none")
     assert kernel.mount_type(Path("/srv")) == ""

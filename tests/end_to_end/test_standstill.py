@@ -16,7 +16,8 @@ def test_a_standstill_ends(place: Workplace, command: str, what: str) -> None:
     """Whether the GIL is free or kept for ever, it ends, says where it stood, and all is done."""
     place.put("a.jpg")
     arguments = ("--debug", command, "-c", str(place.config))
-    faults = {"SCISSORSD_FAULTS": f"loop={what}@3", "SCISSORSD_SECONDS": SHORT}
+    # Its worker hangs, too: else it may cut the picture while only the loop stands still.
+    faults = {"SCISSORSD_FAULTS": f"loop={what}@3,read=hang", "SCISSORSD_SECONDS": SHORT}
     hung = place.start(*arguments, variables=faults)
     assert hung.exit_code() == -signal.SIGKILL, hung.transcript()
     assert any("stood still" in line for line in hung.noise)

@@ -15,15 +15,15 @@ from scissorsd.folders import no_replace
 Way = Callable[[Path, Path], object]
 
 
-def by_place_holder(origin: Path, place: Path) -> None:
+def by_placeholder(origin: Path, place: Path) -> None:
     """Take a place as where there are neither links nor renaming without replacing."""
-    no_replace._hold_and_rename(origin, place, secrets.token_bytes(8))
+    no_replace._reserve_and_rename(origin, place, secrets.token_bytes(8))
 
 
-WAYS = (no_replace._link_and_unlink, no_replace._rename_without_replacing, by_place_holder)
+WAYS = (no_replace._link_and_unlink, no_replace._renameat2, by_placeholder)
 
 
-@pytest.fixture(params=WAYS, ids=["link", "rename", "place-holder"])
+@pytest.fixture(params=WAYS, ids=["link", "rename", "placeholder"])
 def way(request: pytest.FixtureRequest) -> Way:
     """Return each way of taking a place."""
     chosen: Way = request.param
@@ -92,13 +92,13 @@ def test_without_links_the_next_way_is_gone(
 ) -> None:
     """Where a file system refuses links, a place is taken by its next best way, and kept."""
     monkeypatch.setattr("scissorsd.folders.no_replace.os.link", raising(number))
-    no_replace.take(put(tmp_path / "draft", b"1"), tmp_path / "a.png")
+    no_replace.rename(put(tmp_path / "draft", b"1"), tmp_path / "a.png")
     with pytest.raises(FileExistsError):
-        no_replace.take(put(tmp_path / "draft", b"2"), tmp_path / "a.png")
-    monkeypatch.setattr(no_replace, "_call", lambda _: None)  # nor renaming without replacing
+        no_replace.rename(put(tmp_path / "draft", b"2"), tmp_path / "a.png")
+    monkeypatch.setattr(no_replace, "_libc_function", lambda _: None)  # nor renameat2
     with pytest.raises(FileExistsError):
-        no_replace.take(tmp_path / "draft", tmp_path / "a.png")
-    no_replace.take(tmp_path / "draft", tmp_path / "b.png")
+        no_replace.rename(tmp_path / "draft", tmp_path / "a.png")
+    no_replace.rename(tmp_path / "draft", tmp_path / "b.png")
     assert [(tmp_path / name).read_bytes() for name in ("a.png", "b.png")] == [b"1", b"2"]
 
 
@@ -106,12 +106,12 @@ def test_a_killed_link_is_gone_on_with(tmp_path: Path) -> None:
     """Killed between link and unlink, or asked twice over NFS: the place is still one's own."""
     draft = put(tmp_path / "draft")
     os.link(draft, tmp_path / "a.png")
-    no_replace.take(draft, tmp_path / "a.png")
+    no_replace.rename(draft, tmp_path / "a.png")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_a_killed_place_holder_is_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A place-holder left by a process that was killed is known by its owner, and by no other."""
+def test_a_killed_placeholder_is_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A placeholder left by a process that was killed is known by its owner, and by no other."""
     place = tmp_path / "a.png"
 
     def die(*_: object) -> None:
@@ -119,15 +119,15 @@ def test_a_killed_place_holder_is_ones_own(tmp_path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         patch.setattr("scissorsd.folders.no_replace.os.link", raising(errno.EPERM))
-        patch.setattr(no_replace, "_rename_without_replacing", lambda *_: False)
+        patch.setattr(no_replace, "_renameat2", lambda *_: False)
         patch.setattr(Path, "rename", die)
         with pytest.raises(KeyboardInterrupt):
-            no_replace.take(put(tmp_path / "draft", b"whole"), place, tag="mine")
-    assert no_replace.is_held(place, "mine")
-    assert not no_replace.is_held(place, "theirs")
+            no_replace.rename(put(tmp_path / "draft", b"whole"), place, tag="mine")
+    assert no_replace.is_reserved(place, "mine")
+    assert not no_replace.is_reserved(place, "theirs")
     with pytest.raises(FileExistsError):
-        no_replace.take(put(tmp_path / "other"), place, tag="theirs")
-    no_replace.take(tmp_path / "draft", place, tag="mine")
+        no_replace.rename(put(tmp_path / "other"), place, tag="theirs")
+    no_replace.rename(tmp_path / "draft", place, tag="mine")
     assert place.read_bytes() == b"whole"
 
 
@@ -140,7 +140,7 @@ def test_a_rename_that_was_done_and_failed(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.EHOSTDOWN, "Host is down")
 
     monkeypatch.setattr(Path, "rename", lost)
-    by_place_holder(put(tmp_path / "draft", b"the only copy"), tmp_path / "a.jpg")
+    by_placeholder(put(tmp_path / "draft", b"the only copy"), tmp_path / "a.jpg")
     assert (tmp_path / "a.jpg").read_bytes() == b"the only copy"
 
 
@@ -153,7 +153,7 @@ def test_a_link_that_was_made_and_failed(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.EAGAIN, "Try again")
 
     monkeypatch.setattr("scissorsd.folders.no_replace.os.link", lost)
-    no_replace.take(put(tmp_path / "draft", b"whole"), tmp_path / "a.png")
+    no_replace.rename(put(tmp_path / "draft", b"whole"), tmp_path / "a.png")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"whole"}
 
 
@@ -169,7 +169,7 @@ def test_an_old_name_that_cannot_go(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(PermissionError):
-        no_replace.take(draft, tmp_path / "a.png")
+        no_replace.rename(draft, tmp_path / "a.png")
     assert [path.name for path in tmp_path.iterdir()] == ["draft"]
 
 
@@ -179,7 +179,7 @@ def test_a_place_that_is_the_file_itself(tmp_path: Path) -> None:
     (tmp_path / "processed").symlink_to("inbox")
     picture = put(tmp_path / "inbox" / "a.jpg", b"the only copy")
     with pytest.raises(FileExistsError):
-        no_replace.take(picture, tmp_path / "processed" / "a.jpg")
+        no_replace.rename(picture, tmp_path / "processed" / "a.jpg")
     assert picture.read_bytes() == b"the only copy"
 
 

@@ -9,17 +9,11 @@ from typing import Literal
 import pytest
 from watchdog.observers.api import BaseObserver
 
-from scissorsd.folders import watching
-from scissorsd.folders.watching import (
-    Away,
-    Heard,
-    InboxWatcher,
-    Looked,
-    Message,
-    Scanned,
-    Watched,
-    WatchedFolder,
-)
+from scissorsd.folders import native_watch, watching
+from scissorsd.folders.messages import Away, Heard, Message, Scanned, Sighted, Watched
+from scissorsd.folders.mounts import Root
+from scissorsd.folders.watching import InboxWatcher
+from scissorsd.settings import Inbox
 
 DEADLINE = 30.0  # seconds; far more than anything here takes
 NEVER = 3600.0  # seconds between two scans: what is told then comes from an event
@@ -41,16 +35,20 @@ class Watch:
     ) -> None:
         self.told: list[Message] = []
         self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        folder = WatchedFolder(
+        settings = Inbox(
             name="shop",
             path=inbox,
+            outbox=inbox.with_name("outbox"),
             watch=watch,
             require_mount=require_mount,
             recursive=recursive,
+            settle=2.0,
             rescan=rescan,
             ignore=("*.draft.*",),
+            rules=(),
         )
-        self.watcher = InboxWatcher(folder, self._queue.put)
+        root = Root(inbox, require_mount=require_mount)
+        self.watcher = InboxWatcher(settings, self._queue.put, root)
         self.watcher.start()
 
     def _until(self, wanted: Callable[[Message], bool]) -> Message:
@@ -89,11 +87,11 @@ class Watch:
 
     def saw(self, path: str) -> None:
         """Wait for a look that found a picture."""
-        self._until(lambda m: isinstance(m, Looked) and path in [s.path for s in m.sightings])
+        self._until(lambda m: isinstance(m, Sighted) and path in [s.path for s in m.sightings])
 
     def missed(self, path: str) -> None:
         """Wait for a look that found no picture at a path."""
-        self._until(lambda m: isinstance(m, Looked) and path in m.missing)
+        self._until(lambda m: isinstance(m, Sighted) and path in m.missing)
 
     def paths_heard(self) -> set[str]:
         """Return every path of which an event has told so far."""
@@ -155,7 +153,7 @@ def test_watch_begins_before_the_first_scan(inbox: Path, begin: Begin) -> None:
     put(inbox / "one" / "a.jpg")
     watch = begin()
     kinds = [type(message) for message in watch.told]
-    assert kinds == [Watched, Looked, Scanned]
+    assert kinds == [Watched, Sighted, Scanned]
     assert watch.told[0] == Watched("shop", "events", "as configured")
     assert isinstance(watch.told[2], Scanned)
     assert watch.told[2].pictures == 1
@@ -210,7 +208,9 @@ def test_folders_made_one_in_the_other(inbox: Path, begin: Begin) -> None:
     watch._until(
         lambda m: (
             (isinstance(m, Heard) and m.path == "one/two/three/a.jpg")
-            or (isinstance(m, Looked) and any(s.path == "one/two/three/a.jpg" for s in m.sightings))
+            or (
+                isinstance(m, Sighted) and any(s.path == "one/two/three/a.jpg" for s in m.sightings)
+            )
         )
     )
 
@@ -256,7 +256,7 @@ def test_only_the_inbox_itself(inbox: Path, begin: Begin) -> None:
     put(inbox / "d.jpg")
     watch.heard("d.jpg")
     assert watch.paths_heard() == {"d.jpg"}
-    assert not [m for m in watch.told if isinstance(m, Looked) and m.sightings]
+    assert not [m for m in watch.told if isinstance(m, Sighted) and m.sightings]
 
 
 def test_names_that_are_not_utf8_do_not_deafen(inbox: Path, begin: Begin) -> None:
@@ -285,17 +285,17 @@ def test_file_that_comes_and_goes_does_not_deafen(inbox: Path, begin: Begin) -> 
 # --- looking on demand -----------------------------------------------------------------------
 
 
-def test_looks_on_demand(inbox: Path, begin: Begin) -> None:
+def test_sightings_on_request(inbox: Path, begin: Begin) -> None:
     """Asked for paths, it tells what is at each: a picture, a folder's pictures, or nothing."""
     watch = begin()
     put(inbox / "a.txt")  # any regular file: who asks has chosen
     put(inbox / "one" / "b.jpg")
     (inbox / "link.jpg").symlink_to(inbox / "a.txt")
-    watch.watcher.look(["a.txt", "one", "link.jpg", "nothing.jpg"])
+    watch.watcher.request(["a.txt", "one", "link.jpg", "nothing.jpg"])
     watch.saw("a.txt")
     watch.saw("one/b.jpg")
     watch.missed("nothing.jpg")
-    assert isinstance(watch.told[-1], Looked)
+    assert isinstance(watch.told[-1], Sighted)
     assert watch.told[-1].missing == ("link.jpg", "nothing.jpg")
 
 
@@ -351,7 +351,7 @@ def test_numbers_that_are_not_kept(
     monkeypatch.setattr(watching, "mount_type", lambda _: file_system)
     put(inbox / "a.jpg")
     watch = begin(watch="auto")
-    (seen,) = (m.sightings for m in watch.told if isinstance(m, Looked) and m.sightings)
+    (seen,) = (m.sightings for m in watch.told if isinstance(m, Sighted) and m.sightings)
     assert (seen[0].inode == 0) == (file_system == "vfat")
 
 
@@ -437,13 +437,13 @@ def test_inbox_that_goes_in_the_middle_of_a_step(
 ) -> None:
     """An inbox that goes just after it was found to be there is away; its thread lives on."""
     watch = begin(rescan=0.2)
-    honest = watching._identity
+    honest = native_watch._identity
 
     def gone_once(path: Path) -> tuple[int, int]:
-        monkeypatch.setattr(watching, "_identity", honest)
+        monkeypatch.setattr(native_watch, "_identity", honest)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
-    monkeypatch.setattr(watching, "_identity", gone_once)
+    monkeypatch.setattr(native_watch, "_identity", gone_once)
     watch.away()
     assert watch.watched().mode == "events"
     put(inbox / "a.jpg")

@@ -1,4 +1,4 @@
-"""The desk and the journal under any sequence of events: nothing is lost, nothing done twice."""
+"""An inbox and the journal under any sequence of events: nothing is lost, nothing done twice."""
 
 import shutil
 import tempfile
@@ -8,26 +8,20 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scissorsd.config import from_values
 from scissorsd.core.rules import Job, plan
 from scissorsd.core.settling import Sighting
-from scissorsd.daemon.inbox_state import Desk
-from scissorsd.daemon.pipeline import SHORT_OF_MEMORY, Changed, Done, Failed, Held, Outcome, Task
-from scissorsd.folders.watching import Scanned
+from scissorsd.daemon.inbox_state import InboxState
+from scissorsd.daemon.outcomes import SHORT_OF_MEMORY, Changed, Done, Failed, Held, Outcome, Task
+from scissorsd.folders.messages import Scanned
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
 
 ROOT = Path("/srv/shop")
 PATHS = ["keep/a.jpg", "keep/a.png", "delete/a.jpg"]
-LOOKS = 3
+READS = 3
 SETTLE = 1.0
 
 paths = st.sampled_from(PATHS)
@@ -54,12 +48,12 @@ class InHand:
     published: bool = False
 
 
-class DeskMachine(RuleBasedStateMachine):
-    """A world of files, the desk that hears and sees of it, workers, and crashes."""
+class InboxMachine(RuleBasedStateMachine):
+    """A world of files, the inbox that hears and sees of it, workers, and crashes."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="desk-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="inbox-state-"))
         self.now = 1000.0
         self.inbox = configured(skip=False)
         self.world: dict[str, Sighting] = {}
@@ -79,8 +73,8 @@ class DeskMachine(RuleBasedStateMachine):
     def start(self) -> None:
         """Start the program: whatever was in hand is forgotten, but for the journal."""
         self.hands.clear()
-        self.desk = Desk.open(
-            self.inbox, self.journal, looks=LOOKS, again=False, journal_lost=False
+        self.state = InboxState.open(
+            self.inbox, self.journal, max_reads=READS, again=False, journal_lost=False
         )
         self.scan()
 
@@ -101,7 +95,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.world[path] = Sighting(path, size, mtime_ns=number, inode=number, device=1)
         self.ended.pop(path, None)
         if heard:
-            self.desk.settler.heard(path, self.now)
+            self.state.settler.heard(path, self.now)
 
     @rule(path=paths)
     def replace_by_its_twin(self, path: str) -> None:
@@ -118,41 +112,41 @@ class DeskMachine(RuleBasedStateMachine):
     @rule(path=paths)
     def touch(self, path: str) -> None:
         """Let an event tell of a path at which nothing may have happened."""
-        self.desk.settler.heard(path, self.now)
+        self.state.settler.heard(path, self.now)
 
     @rule(seconds=st.sampled_from([0.1, 0.5, 1.0, 2.0, 30.0, 400.0]))
     def time_passes(self, seconds: float) -> None:
         """Let the clock go on."""
         self.now += seconds
-        self.desk.release(self.now)
+        self.state.release(self.now)
 
     # --- the watcher -----------------------------------------------------------------------
 
     @rule()
-    def look_at_what_is_due(self) -> None:
-        """Look at what the desk wants to be looked at."""
-        for path in self.desk.settler.due(self.now):
-            self.look(path)
+    def take_due_sightings(self) -> None:
+        """Look at what is due."""
+        for path in self.state.settler.due(self.now):
+            self.sight(path)
 
-    def look(self, path: str) -> None:
-        """Look at one path and tell the desk."""
+    def sight(self, path: str) -> None:
+        """Take a sighting of one path and tell the state."""
         if path in self.world:
-            self.desk.consider(self.world[path], self.now)
+            self.state.consider(self.world[path], self.now)
         else:
-            self.desk.settler.gone(path)
+            self.state.settler.gone(path)
 
     @rule()
     def scan(self) -> None:
         """Look at everything, as the scans at start and every `rescan` do."""
         for sighting in list(self.world.values()):
-            self.desk.consider(sighting, self.now)
-        self.desk.scanned(Scanned(self.inbox.name, len(self.world), 0.0), self.now)
+            self.state.consider(sighting, self.now)
+        self.state.scanned(Scanned(self.inbox.name, len(self.world), 0.0), self.now)
 
     @rule(skip=st.booleans())
     def reload(self, skip: bool) -> None:  # noqa: FBT001 - drawn
         """Change the rules while it runs; the scan that follows applies them."""
         self.inbox = configured(skip=skip)
-        self.desk.change(self.inbox)
+        self.state.change(self.inbox)
         self.scan()
 
     # --- the workers -----------------------------------------------------------------------
@@ -162,7 +156,7 @@ class DeskMachine(RuleBasedStateMachine):
         """Give the next picture to a worker, as the control loop does."""
         if any(hand.task.attempts for hand in self.hands.values()):
             return
-        task = self.desk.next_task(self.now, alone=not self.hands)
+        task = self.state.next_task(self.now, alone=not self.hands)
         if task is None:
             return
         path = task.source.path
@@ -176,8 +170,8 @@ class DeskMachine(RuleBasedStateMachine):
         """Let pictures settle and begin work on some: most sequences would not get that far."""
         for _ in range(2):
             self.now += SETTLE
-            self.look_at_what_is_due()
-        self.desk.release(self.now)
+            self.take_due_sightings()
+        self.state.release(self.now)
         for _ in range(3):
             self.hand_out()
         for choice in range(len(self.hands)):
@@ -223,7 +217,7 @@ class DeskMachine(RuleBasedStateMachine):
         if self.world.get(path) != task.source:
             self.journal.withdraw(self.inbox.path, hand.job)
             self._put_down(hand, Changed("replaced"))
-            self.look(path)
+            self.sight(path)
             return
         assert task.source.version not in self.cuts[path], "its outputs come out twice"
         self.cuts[path].add(task.source.version)
@@ -252,7 +246,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.journal.finish(self.inbox.path, hand.job)
         self._put_down(hand, Done() if unchanged else Changed("replaced"))
         if not unchanged:
-            self.look(path)
+            self.sight(path)
 
     @precondition(lambda self: self.hands)
     @rule(choice=choices)
@@ -290,7 +284,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     def _put_down(self, hand: InHand, outcome: Outcome) -> None:
         self.hands.pop(hand.task.source.path)
-        self.desk.ended(hand.task, outcome, self.now)
+        self.state.ended(hand.task, outcome, self.now)
 
     # --- faults ----------------------------------------------------------------------------
 
@@ -316,8 +310,8 @@ class DeskMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_in_hand_is_known(self) -> None:
-        """See that the desk and the workers agree on what is in hand."""
-        assert self.desk.working.keys() == self.hands.keys()
+        """See that the inbox and the workers agree on what is in hand."""
+        assert self.state.working.keys() == self.hands.keys()
 
     def settle_down(self) -> None:
         """Let no more happen, and every job end well: then each picture has had its due."""
@@ -328,8 +322,8 @@ class DeskMachine(RuleBasedStateMachine):
                 self.publish(0)
                 if self.hands:
                     self.dispose_and_finish(0)
-            self.look_at_what_is_due()
-            self.desk.release(self.now)
+            self.take_due_sightings()
+            self.state.release(self.now)
             self.hand_out()
             if not self.hands:
                 self.now += 7.0
@@ -341,36 +335,38 @@ class DeskMachine(RuleBasedStateMachine):
             assert known is not None, f"{path} is lost"
             assert known.version == sighting.version, f"{path}: its last version is lost"
             assert known.state in {"done", "failed"}, f"{path} is {known.state} for ever"
-        assert not self.desk.ready
-        assert not self.desk.held, "something is held for ever"
+        assert not self.state.ready
+        assert not self.state.holds.pictures, "something is held for ever"
 
 
-DeskMachine.TestCase.settings = settings(
+InboxMachine.TestCase.settings = settings(
     max_examples=25,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestDesk = DeskMachine.TestCase
+TestInboxState = InboxMachine.TestCase
 
 
 def test_what_was_short_of_memory_works_alone(tmp_path: Path) -> None:
-    """It is given last and only when nothing else is in hand, and has as many looks as others."""
+    """It is given last and only when nothing else is in hand, and has as many reads as others."""
     journal = Journal(tmp_path)
-    desk = Desk.open(configured(skip=False), journal, looks=LOOKS, again=False, journal_lost=False)
+    state = InboxState.open(
+        configured(skip=False), journal, max_reads=READS, again=False, journal_lost=False
+    )
     for number, path in enumerate(PATHS):
-        desk.ready[path] = (0.0, Sighting(path, 1, number, number, 1))
-    tasks = [desk.next_task(1.0, alone=False) for _ in PATHS]
+        state.ready[path] = (0.0, Sighting(path, 1, number, number, 1))
+    tasks = [state.next_task(1.0, alone=False) for _ in PATHS]
     assert all(task is not None and not task.attempts for task in tasks)
     now = 1.0
-    for look in range(1, LOOKS):
+    for reads in range(1, READS):
         assert tasks[0] is not None
-        desk.ended(tasks[0], SHORT_OF_MEMORY, now)
+        state.ended(tasks[0], SHORT_OF_MEMORY, now)
         now += 1000
-        desk.release(now)
-        assert desk.next_task(now, alone=False) is None
-        tasks[0] = desk.next_task(now, alone=True)
+        state.release(now)
+        assert state.next_task(now, alone=False) is None
+        tasks[0] = state.next_task(now, alone=True)
         assert tasks[0] is not None
         assert tasks[0].attempts
-        assert tasks[0].last_look == (look == LOOKS - 1)
+        assert tasks[0].last_look == (reads == READS - 1)
     journal.close()

@@ -1,0 +1,151 @@
+"""The names of a job's files: chosen where they are free, and journalled before they are used.
+
+A name is free when the journal has it for no other picture, and no file is there but this picture's
+own (`is_own`). Where the file system refuses a name, `stricter` naming makes another.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+
+from scissorsd.core.rules import (
+    AS_IT_IS,
+    SHORT_NAME_LIMIT,
+    Job,
+    Naming,
+    destinations,
+    plan,
+)
+from scissorsd.core.settling import Sighting
+from scissorsd.core.stamps import Stamp
+from scissorsd.daemon.outcomes import (
+    Bench,
+    Task,
+)
+from scissorsd.errors import (
+    NameRefusedError,
+    PlaceTakenError,
+)
+from scissorsd.folders import no_replace, publishing, sources
+from scissorsd.records.journal import Journal
+
+
+def own_file(inbox: Path, source: Sighting, journal: Journal) -> str:
+    """Return where a sighted file lies as an output, or a moved source, of pictures of this inbox.
+
+    Such a file is there where the outbox can be seen within the inbox, through a bind mount or a
+    link: it would be cut again and again. Returns "" for any other file.
+    """
+    places = (stamp.place for stamp in journal.stamps_like(source, inbox))
+    return next((p for p in places if no_replace.is_same_file(Path(p), inbox / source.path)), "")
+
+
+def tag_of(journal: Journal, job_id: int) -> str:
+    """Return what marks a job's temporary files, so that a later run knows them for its own."""
+    return f"{journal.id}-{job_id}"
+
+
+def plan_and_record(
+    task: Task,
+    bench: Bench,
+    record: Callable[[Job], Job | None],
+    *,
+    naming: Naming = AS_IT_IS,
+    avoid: Collection[str] = (),
+) -> tuple[Job, Naming]:
+    """Plan the job under names that are free, and `record` it; also return the naming it took.
+
+    `record` returns None where one of the names was taken meanwhile: then it is planned anew.
+    """
+    inbox, outbox = task.inbox.path, task.inbox.outbox
+
+    def taken(name: str) -> bool:
+        return str(outbox / name) in avoid or is_taken(task, name, bench, naming)
+
+    while True:
+        date = bench.now().astimezone().strftime("%Y-%m-%d")
+        try:
+            job = plan(
+                task.inbox.name, task.source, task.rule, date=date, taken=taken, naming=naming
+            )
+        except NameRefusedError as refusal:
+            naming = stricter(naming, refusal)
+            continue
+        # templates take the inbox's name, the journal its path
+        recorded = record(replace(job, inbox=str(inbox)))
+        if recorded is not None:
+            return recorded, naming
+
+
+def is_taken(task: Task, name: str, bench: Bench, naming: Naming) -> bool:
+    """Whether a name in the outbox is another picture's, or that of a file which is not ours.
+
+    Raises NameRefusedError where a stricter naming may help.
+    """
+    outbox = task.inbox.outbox
+    owner = bench.journal.owner(outbox, name)
+    if owner not in {None, (str(task.inbox.path), task.source.path)}:
+        return True
+    try:
+        there = publishing.exists(outbox / name)
+    except NameRefusedError as refusal:
+        if stricter(naming, refusal) != naming:
+            raise
+        return False  # it cannot be there; to publish it says why
+    return there and (owner is None or not is_own(task, outbox / name, bench))
+
+
+def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
+    """Return how to name files where these names were refused; the same if there is no way."""
+    if refusal.too_long:
+        return replace(naming, limit=SHORT_NAME_LIMIT)
+    return replace(naming, portable=True)
+
+
+def is_own(task: Task, place: Path, bench: Bench) -> bool:
+    """Whether what is at a place was put there for this same picture, or one before it."""
+    inbox, path = task.inbox.path, task.source.path
+    stamps = bench.journal.stamps_at(place, inbox, path)
+    if stamps:
+        return any(publishing.matches_stamp(stamp) for stamp in stamps)
+    return bench.journal.was_published(place, inbox, path)
+
+
+def take_back(job: Job, task: Task, bench: Bench) -> None:
+    """Remove what a job that was cut short had put out under names that it no longer has."""
+    outbox = task.inbox.outbox
+    kept = {str(outbox / name) for name in job.names}
+    left = [s for s in bench.journal.unplaced(job.id) if s.place not in kept]
+    for stamp in left:
+        if publishing.matches_stamp(stamp):
+            publishing.remove(Path(stamp.place))
+    bench.journal.unstamp(left)
+
+
+def move_source(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
+    """Move the source to a place that the journal has for it; return its stamp there.
+
+    Raises PlaceTakenError where another file is there.
+    """
+    try:
+        return sources.move(
+            task.inbox.path,
+            task.source,
+            target,
+            tag=tag_of(bench.journal, job.id),
+            own=lambda place: is_own(task, place, bench),
+            staged=lambda copy: bench.journal.stamp(job, [copy]),
+        )
+    except PlaceTakenError:
+        bench.journal.unstamp(bench.journal.unplaced(job.id))
+        raise
+
+
+def redirect(task: Task, job: Job, bench: Bench, naming: Naming, avoid: Collection[str]) -> Job:
+    """Return the job with another place for its source, journalled."""
+    for place in destinations(job.rule, task.source.path, naming):
+        is_free = str(task.inbox.outbox / place) not in avoid
+        is_free = is_free and not is_taken(task, place, bench, naming)
+        if is_free and bench.journal.redirect(job, place):
+            return replace(job, moved_to=place)
+    raise AssertionError("the places never end")

@@ -1,0 +1,119 @@
+"""What is handed to a worker, and what can come of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from scissorsd.core.catalogue import Model
+from scissorsd.core.rules import (
+    Rule,
+    Verdict,
+)
+from scissorsd.core.settling import Sighting
+from scissorsd.daemon.memory import MemoryBudget
+from scissorsd.folders import mounts
+from scissorsd.pictures.cutting_out import Inference
+from scissorsd.records.journal import Journal, Known
+from scissorsd.settings import Inbox, Limits
+
+# --- the bench: what every job shares --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the jobs of one daemon share."""
+
+    journal: Journal
+    sessions: Inference
+    catalogue: Mapping[str, Model]
+    limits: Limits
+    memory: MemoryBudget
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(tz=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A settled picture that falls under a rule, handed to a worker."""
+
+    inbox: Inbox
+    inbox_root: mounts.Root
+    outbox_root: mounts.Root
+    source: Sighting
+    rule: Rule
+    settled_at: float  # monotonic
+    attempts: int = 0  # begun before without an orderly end
+    journal_lost: bool = False  # and the picture was there before: its outputs may be out
+    last_look: bool = False  # if it is truncated, or short of memory, it is taken to stay so
+    done: Known | None = None  # it was cut as it is, but may have been dropped again since
+
+
+# --- what can come of a job ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All outputs are out and the source is disposed of."""
+
+    outputs: tuple[str, ...] = ()
+    verdict: Verdict | None = None  # none: the outputs were out before; only the source was left
+    stays: str = ""  # why the source, which was to be moved, is where it was
+    model: str = ""
+    provider: str = ""
+    width: int = 0
+    height: int = 0
+    infer_s: float = 0.0
+    remarks: tuple[str, ...] = ()  # what was left behind of the picture, or guessed, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Set aside with its reason."""
+
+    reason: str
+    trace: str = ""  # only for what nobody foresaw
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """To be tried again after a pause."""
+
+    reason: str
+    outbox_wide: bool = False
+    truncated: bool = False
+    short_of_memory: bool = False  # it is tried again alone
+    kind: str = ""  # what the reason has in common with other pictures'
+
+
+SHORT_OF_MEMORY = Held(
+    "there was not enough memory for this picture; it is tried again, alone",
+    short_of_memory=True,
+    kind="short of memory",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The picture was replaced or taken away; what is there now settles anew."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """Nothing is to be done with it, as it is now."""
+
+    reason: str
+    echo: bool = False  # it is an output of ours: something is wrong with how the folders lie
+
+
+Outcome = Done | Failed | Held | Changed | LeftAlone
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A worker has put a task down."""
+
+    task: Task
+    outcome: Outcome
+    total_s: float
+    wait_s: float  # from settled to taken up

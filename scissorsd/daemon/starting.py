@@ -1,0 +1,96 @@
+"""What a daemon does before its control loop: job journal, last run's death, sessions, memory."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from scissorsd.core.catalogue import Model
+from scissorsd.daemon import oom, recovery
+from scissorsd.daemon.memory import MemoryBudget, in_mb
+from scissorsd.daemon.supervision import run_with_limit
+from scissorsd.errors import JournalDamagedError, ScissorsError
+from scissorsd.inference.sessions import Sessions
+from scissorsd.inference.timings import Speeds
+from scissorsd.inference.weights import Progress
+from scissorsd.machine import memory_bounds
+from scissorsd.records import journal, status_file
+from scissorsd.records.journal import Journal
+from scissorsd.settings import Config
+
+log = structlog.get_logger("scissorsd")
+
+SWEEP_LIMIT = 5.0  # seconds that a start waits for temporary files to be removed
+
+
+def open_journal(state: Path) -> Journal:
+    """Open the job journal of a state folder; a damaged one is set aside for a new one."""
+    try:
+        return Journal(state)
+    except JournalDamagedError as error:
+        aside = journal.set_aside(state)
+        log.error("journal.set_aside", why=error.what, now=str(aside))  # noqa: TRY400 - for a person
+        return Journal(state)
+
+
+def blame_last_run(state: Path, opened: Journal, kills: oom.KillRecord) -> None:
+    """Count the death of the last run, if it died, against the pictures that were in hand."""
+    crashed = status_file.watch_for_crashes(state)
+    if crashed:
+        log.warning("daemon.crashed", what="the last run crashed; suspects work alone now")
+    starved = kills.last_death()
+    if starved:
+        log.warning(
+            "daemon.out_of_memory",
+            what=f"the kernel ended the last run for want of memory, while it was {starved}",
+            advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
+        )
+        opened.blame(recovery.CRASH - 1, journal.STARVED)
+    else:
+        opened.blame(recovery.CRASH - 1 if crashed else 0)
+
+
+def sweep_temporaries(opened: Journal) -> None:
+    """Remove the temporary files of interrupted jobs, before any of these goes on."""
+    interrupted = opened.cut_short()
+
+    def sweep() -> None:
+        for job_id, folders in interrupted:
+            with suppress(ScissorsError):  # its next worker sweeps, too, or says why not
+                recovery.sweep(opened, job_id, folders)
+
+    run_with_limit(sweep, "clear up", SWEEP_LIMIT)
+
+
+def open_sessions(config: Config, catalogue: Mapping[str, Model], progress: Progress) -> Sessions:
+    """Open every model that a rule uses; `progress` is called while one is fetched."""
+    sessions = Sessions(
+        models=catalogue,
+        folder=config.models,
+        providers="auto" if "auto" in config.providers else config.providers,
+        require_gpu=config.require_gpu,
+        precision=config.precision,
+        progress=progress,
+        speeds=Speeds((config.models, config.state)),
+    )
+    rules = [rule for inbox in config.inboxes for rule in inbox.rules]
+    for model in sorted({rule.model for rule in rules if not rule.skip}):
+        sessions.open(model)
+    return sessions
+
+
+def memory_ceiling(wanted: int) -> MemoryBudget:
+    """Return the ceiling for pictures: `wanted` bytes, within what the networks leave."""
+    bounds = memory_bounds()
+    ceiling = MemoryBudget(wanted, bounds)
+    if ceiling.ceiling < wanted:
+        tightest = bounds[0]
+        log.info(
+            "memory.limited",
+            configured=wanted,
+            ceiling=ceiling.ceiling,
+            why=f"{tightest.who} gives {in_mb(tightest.total)}, and {in_mb(tightest.held)} of "
+            "it are held",
+        )
+    return ceiling
