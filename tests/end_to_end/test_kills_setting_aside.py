@@ -96,7 +96,7 @@ def test_killed_on_the_way_to_another_disk(place: Workplace, other_disk: Path, s
 
 @pytest.mark.parametrize("kind", NAMES)
 def test_names_that_a_reason_quotes(place: Workplace, kind: str) -> None:
-    """Killed when the picture is moved and not journalled, its reason is whole, whatever its name."""
+    """Killed when the picture is moved and not journalled, its reason is whole, with any name."""
     path = fail_for_its_name(place, NAMES[kind], "delete")
     doomed(place, fault("journal.fail"))
     repaired(place)
