@@ -17,8 +17,9 @@ from scissorsd.errors import JournalError
 from scissorsd.folders.messages import Away, Scanned, Watched
 from scissorsd.folders.mounts import Root
 from scissorsd.plain_text import one_line
-from scissorsd.rate_limit import RateLimit
-from scissorsd.records.journal import Entry, Journal, Known
+from scissorsd.rate_limit import RateLimiter
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_rows import Entry, Known
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -59,8 +60,8 @@ class InboxState:
     journal_lost: bool = False
     # With a lost journal: pictures of which an earlier run may have published outputs.
     present_at_start: set[str] = field(default_factory=set)
-    warning_limit: RateLimit = field(default_factory=lambda: RateLimit(1, TELL_AGAIN))
-    flap_limit: RateLimit = field(default_factory=lambda: RateLimit(FLAPS, TELL_AGAIN))
+    warning_limit: RateLimiter = field(default_factory=lambda: RateLimiter(1, TELL_AGAIN))
+    flap_limit: RateLimiter = field(default_factory=lambda: RateLimiter(FLAPS, TELL_AGAIN))
     away_logged_at: float = 0.0
 
     @classmethod
@@ -68,7 +69,7 @@ class InboxState:
         cls, inbox: Inbox, journal: Journal, *, max_reads: int, again: bool, journal_lost: bool
     ) -> "InboxState":
         """Open an inbox, with what the last run left unfinished."""
-        left = {e.path: e for e in journal.unfinished() if e.inbox == str(inbox.path)}
+        left = {e.path: e for e in journal.entries.unfinished() if e.inbox == str(inbox.path)}
         done = set[str]() if again else None
         return cls(
             inbox,

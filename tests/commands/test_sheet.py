@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFont
 
-from scissorsd.commands import sheet
+from scissorsd.commands import lettering, sheet
 from scissorsd.config import from_values
 from scissorsd.core import contact_sheet
 from scissorsd.core.contact_sheet import SIDE
 from scissorsd.core.rules import Output, Rule, in_review, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import UsageError
+from scissorsd.pictures import thumbnails
 from scissorsd.records import state_folders
 from scissorsd.records.journal import Journal
-from scissorsd.records.state_folders import State
+from scissorsd.records.state_folders import StateFolder
 
 CUTOUT = (Output(),)
 
@@ -31,7 +32,7 @@ class Shop:
         inbox.mkdir()
         values = {"path": str(inbox), "outbox": str(self.outbox), "rules": [{"name": "all"}]}
         config = from_values({"state": str(state), "inboxes": {name: values}}, base=folder)
-        self.state = State(state, config.config)
+        self.state = StateFolder(state, config.config)
         self.inbox = inbox
         self._journal = Journal(state)
 
@@ -47,8 +48,10 @@ class Shop:
         """Journal a job and write its outputs."""
         source = Sighting(name, size=1, mtime_ns=1, inode=1, device=1)
         rule = Rule("all", outputs=outputs)
-        job = plan(str(self.inbox), source, rule, date="", taken=lambda _: False)
-        begun = self._journal.begin(self.inbox, self.outbox, job)
+        job = plan(
+            self.inbox, self.outbox, source, rule, inbox_name="shop", date="", taken=lambda _: False
+        )
+        begun = self._journal.begin(job)
         assert begun is not None
         paths = [self.outbox / (in_review(o.path) if review else o.path) for o in job.outputs]
         for path, planned in zip(paths, job.outputs, strict=True):
@@ -57,8 +60,8 @@ class Shop:
             Image.new(mode, (60, 40), colour).save(path)
         notes = [str(paths[0].with_name(paths[0].name + ".txt"))] if review else []
         told = [*map(str, paths), *notes]
-        self._journal.published(self.inbox, begun, told, verdict=verdict, provider="cpu")
-        self._journal.finish(self.inbox, begun)
+        self._journal.published(begun, told, verdict=verdict, provider="cpu")
+        self._journal.finish(begun)
         return paths
 
 
@@ -73,7 +76,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 def written(
     outbox: Path,
-    *known: State,
+    *known: StateFolder,
     out: Path | None = None,
     count: int = 400,
     columns: int | None = None,
@@ -333,7 +336,7 @@ def test_thumbnails_keep_their_colour(tmp_path: Path, suffix: str) -> None:
     pixels = np.where(alpha[..., None] > 0, colour, 0).astype(np.uint8)
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(np.dstack([pixels, alpha])).save(path, lossless=True, quality=100)
-    small = np.asarray(sheet.thumbnail(path)).astype(float)
+    small = np.asarray(thumbnails.thumbnail(path)).astype(float)
     assert small.shape == (160, 240, 4)
     seen, cover = small[..., :3], small[..., 3:] / 255
     assert ((cover > 0.1) & (cover < 0.9)).any()
@@ -346,7 +349,7 @@ def test_thumbnails_are_in_srgb(tmp_path: Path) -> None:
     swapped = srgb.replace(b"rXYZ", b"-XYZ").replace(b"bXYZ", b"rXYZ").replace(b"-XYZ", b"bXYZ")
     path = tmp_path / "a.png"
     Image.new("RGBA", (9, 9), (220, 40, 10, 255)).save(path, icc_profile=swapped)
-    red, green, blue, alpha = np.array(sheet.thumbnail(path).getpixel((4, 4)))
+    red, green, blue, alpha = np.array(thumbnails.thumbnail(path).getpixel((4, 4)))
     assert alpha == 255
     assert blue > 200
     assert max(red, green) < 60
@@ -357,7 +360,7 @@ def test_thumbnails_of_any_mode(tmp_path: Path, mode: str) -> None:
     """Masks and flats, and whatever else lies there, are shown as RGB or RGBA."""
     path = tmp_path / "a.png"
     Image.new(mode, (1000, 10)).save(path)
-    small = sheet.thumbnail(path)
+    small = thumbnails.thumbnail(path)
     assert small.mode == ("RGBA" if mode == "LA" else "RGB")
     assert small.size == (SIDE, 2)
 
@@ -366,7 +369,7 @@ def test_deep_masks_are_not_clipped(tmp_path: Path) -> None:
     """A mask of 16 bits is shown as bright as it is."""
     path = tmp_path / "a.png"
     Image.fromarray(np.full((9, 9), 32768, np.uint16)).save(path)
-    value = sheet.thumbnail(path).getpixel((4, 4))
+    value = thumbnails.thumbnail(path).getpixel((4, 4))
     assert isinstance(value, tuple)
     assert abs(value[0] - 128) <= 1
 
@@ -376,14 +379,14 @@ def test_deep_masks_are_not_clipped(tmp_path: Path) -> None:
 
 def test_fonts() -> None:
     """Plain names are in Pillow's own font; a letter that no font has becomes a question mark."""
-    assert sheet.lettering("IMG_1234.png", 15) == (sheet._own_font(15), "IMG_1234.png")
-    assert sheet.lettering("a\U0010fffeb", 15)[1] == "a?b"
+    assert lettering.lettering("IMG_1234.png", 15) == (lettering._own_font(15), "IMG_1234.png")
+    assert lettering.lettering("a\U0010fffeb", 15)[1] == "a?b"
 
 
 def test_without_freetype(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a Pillow that has only its bitmap font, other letters become question marks."""
-    monkeypatch.setattr(sheet, "_own_font", lambda _: ImageFont.load_default_imagefont())
-    assert sheet.lettering("größe 猫…", 15)[1] == "größe ?..."
+    monkeypatch.setattr(lettering, "_own_font", lambda _: ImageFont.load_default_imagefont())
+    assert lettering.lettering("größe 猫…", 15)[1] == "größe ?..."
 
 
 # --- where it goes when nobody says ----------------------------------------------------------
@@ -402,7 +405,7 @@ def test_of_an_inbox(shop: Shop, tmp_path: Path) -> None:
         assert f"scissorsd sheet {shop.outbox}" in refused.value.advice
     values = {"path": str(shop.outbox), "outbox": str(tmp_path / "next")}
     config = from_values({"state": "state", "inboxes": {"next": values}}, base=tmp_path)
-    assert written(shop.outbox, shop.state, State(tmp_path / "state", config.config))
+    assert written(shop.outbox, shop.state, StateFolder(tmp_path / "state", config.config))
 
 
 @pytest.mark.parametrize("why", ["gone", "nobody's"])

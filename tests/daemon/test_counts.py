@@ -104,7 +104,10 @@ def test_copies_of_a_picture() -> None:
     data = photograph()
     assert most_memory(lambda: reading.read(data, max_pixels=PIXELS)) < 6.1
     picture = reading.read(data, max_pixels=PIXELS)
-    assert most_memory(lambda: cutting_out.cut_out(picture, MODEL, Network(), MaskOptions())) < 5.5
+    assert (
+        most_memory(lambda: cutting_out.find_subject(picture, MODEL, Network(), MaskOptions()))
+        < 5.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_copies_of_a_picture() -> None:
 def test_copies_of_an_output(output: Output, most: float) -> None:
     """Making and encoding an output takes the output once, and little besides."""
     picture = reading.read(photograph(), max_pixels=PIXELS)
-    cut = cutting_out.cut_out(picture, MODEL, Network(), MaskOptions())
+    cut = cutting_out.find_subject(picture, MODEL, Network(), MaskOptions())
     taken = most_memory(lambda: cutting_out.render(picture, cut, output, max_pixels=PIXELS))
     assert taken < most, taken
 
@@ -149,9 +152,9 @@ def test_transactions_of_a_job(tmp_path: Path) -> None:
     """A job is four transactions: begun, stamped, published, finished."""
     task, bench = job(tmp_path)
     said: list[str] = []
-    bench.journal._db.set_trace_callback(said.append)
+    bench.journal.file.db.set_trace_callback(said.append)
     assert isinstance(pipeline.process(task, bench), Done)
-    bench.journal._db.set_trace_callback(None)
+    bench.journal.file.db.set_trace_callback(None)
     words = Counter(statement.split()[0] for statement in said)
     assert words["COMMIT"] == words["BEGIN"] == 4
     assert words["SELECT"] <= 12, words
@@ -210,7 +213,7 @@ def test_a_known_picture_costs_no_query(tmp_path: Path) -> None:
     assert isinstance(pipeline.process(task, bench), Done)
     said: list[str] = []
     bench.journal.known(task.inbox.path, "a.jpg")
-    bench.journal._db.set_trace_callback(said.append)
+    bench.journal.file.db.set_trace_callback(said.append)
     for _ in range(100):
         assert bench.journal.known(task.inbox.path, "a.jpg") is not None
         assert bench.journal.known(task.inbox.path, "b.jpg") is None

@@ -26,8 +26,10 @@ from scissorsd.errors import HoldError, SessionError
 from scissorsd.folders import mounts, no_replace, publishing, scanning, sources
 from scissorsd.inference.sessions import Sessions
 from scissorsd.machine import MemoryBound
-from scissorsd.pictures import reading
-from scissorsd.records.journal import STARVED, Entry, Journal
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import SMALL, Picture, as_picture
+from scissorsd.records.journal import STARVED, Journal
+from scissorsd.records.journal_rows import Entry
 from scissorsd.settings import Config, Inbox
 
 SIZE = (96, 72)
@@ -151,7 +153,7 @@ class Shop:
 
     def entry(self, name: str) -> Entry:
         """Return what the journal says of a picture's latest version."""
-        return self.journal.of_source(self.inbox, name)[0]
+        return self.journal.entries.of_source(self.inbox, name)[0]
 
 
 @pytest.fixture
@@ -560,7 +562,7 @@ def test_taken_away_while_being_cut(shop: Shop) -> None:
     shop.sessions.first = path.unlink
     assert isinstance(shop.cut("a.jpg"), Changed)
     assert shop.out() == []
-    assert shop.journal.of_source(shop.inbox, "a.jpg") == []
+    assert shop.journal.entries.of_source(shop.inbox, "a.jpg") == []
 
 
 @pytest.mark.parametrize("source", ["move", "delete"])
@@ -660,7 +662,7 @@ def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch
 def test_memory_that_does_not_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture for which memory does not do is tried alone; after its last look it fails."""
 
-    def starve(*_: object, **__: object) -> reading.Picture:
+    def starve(*_: object, **__: object) -> Picture:
         raise MemoryError
 
     shop.put("a.jpg")
@@ -692,7 +694,7 @@ def test_starved_to_death(shop: Shop) -> None:
     shop.put("a.jpg")
     task = shop.task("a.jpg", attempts=3 * recovery.CRASH)
     assert recovery.begin(task, shop.bench)
-    shop.journal.blame(99, STARVED)
+    shop.journal.hold_interrupted(99, STARVED)
     failed = pipeline.process(task, shop.bench)
     assert isinstance(failed, Failed)
     assert "for want of memory" in failed.reason
@@ -702,10 +704,10 @@ def test_starved_to_death(shop: Shop) -> None:
 def test_the_network_sees_the_whole_picture(size: tuple[int, int]) -> None:
     """What a network is shown of a picture that was shrunk on reading is that of the whole one."""
     noise = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)
-    picture = reading.as_picture(Image.fromarray(noise), None, reading.Metadata())
+    picture = as_picture(Image.fromarray(noise), None, Metadata())
     model = CATALOGUE["u2netp"]
     small, whole = (masking.network_input(rgb, None, model) for rgb in (picture.small, picture.rgb))
-    assert picture.small.shape == (reading.SMALL, reading.SMALL, 3)
+    assert picture.small.shape == (SMALL, SMALL, 3)
     assert (small == whole).all()
 
 
@@ -1027,8 +1029,8 @@ def test_half_put_out_by_an_older_version(shop: Shop, monkeypatch: pytest.Monkey
         patch.setattr(shop.journal, "published", die_of_power)
         with pytest.raises(PowerCutError):
             pipeline.process(shop.task("a.jpg"), shop.bench)
-    shop.journal._db.execute("DELETE FROM stamps")
-    shop.journal._db.execute("UPDATE jobs SET inode = NULL")
+    shop.journal.file.db.execute("DELETE FROM stamps")
+    shop.journal.file.db.execute("UPDATE jobs SET inode = NULL")
     shop.journal.reload()
     assert shop.out() == ["a.png"]
     assert isinstance(shop.cut("a.jpg"), Done)

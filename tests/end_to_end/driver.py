@@ -19,7 +19,8 @@ import yaml
 from PIL import Image, ImageDraw
 
 import scissorsd
-from scissorsd.records.journal import Entry, Journal
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_rows import Entry
 
 from .networks import write_darkness
 
@@ -283,6 +284,6 @@ def journalled(state: Path) -> list[Entry]:
     """Return what the job journal in a state folder says of every job."""
     journal = Journal(state, read_only=True)
     try:
-        return journal._entries("id > 0 ORDER BY id")
+        return journal.entries._entries("id > 0 ORDER BY id")
     finally:
         journal.close()

@@ -84,7 +84,7 @@ def test_what_is_roots_below(open_place: Workplace) -> None:
     assert sorted(place.folder.rglob("*")) == sorted([*before, place.folder / "no models"])
     for _ in range(2):  # what lies in a folder that was shut is found when it is not
         for command in commands(lines):
-            subprocess.run(["/bin/sh", "-c", command], check=True, timeout=60)
+            subprocess.run(["/bin/sh", "-c", command], check=True, timeout=300)
         code, lines = examined(place)
     assert (code, commands(lines)) == (0, [])
 

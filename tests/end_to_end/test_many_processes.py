@@ -92,7 +92,7 @@ def test_many_cuts_at_once(tmp_path: Path, place: Workplace) -> None:
         )
         for path in pictures
     ]
-    said = [run.communicate(timeout=100)[1] for run in runs]
+    said = [run.communicate(timeout=300)[1] for run in runs]
     assert sorted(run.returncode for run in runs) == [0] + [1] * 7
     assert sum("is there already" in text for text in said) == 7
     assert [path.name for path in out.iterdir()] == ["IMG_1.png"]

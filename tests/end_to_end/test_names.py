@@ -9,7 +9,7 @@ import pytest
 from families import one_of_each_kind
 from PIL import Image
 
-from scissorsd.records.journal import Entry
+from scissorsd.records.journal_rows import Entry
 
 from .driver import Workplace, wait_for
 from .scenes import drawn, drop, number_of

@@ -105,7 +105,7 @@ def test_the_dry_run_shows_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scissorsd", "service", "install", "--user", "-c", str(file)]
     bare, shown = (
         subprocess.run(
-            [*command, "--dry-run", *more], capture_output=True, text=True, check=True, timeout=60
+            [*command, "--dry-run", *more], capture_output=True, text=True, check=True, timeout=300
         )
         for more in ([], ["--make-folders"])
     )
