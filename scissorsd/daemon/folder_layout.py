@@ -7,6 +7,7 @@ that has passed.
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from scissorsd import failpoints
@@ -62,12 +63,13 @@ class LayoutCheck:
         if self._changes.any() or (self._is_barred and now >= self._next_check):
             self._is_wanted = True
         if self._is_wanted and (self._thread is None or not self._thread.is_alive()):
-            self._is_wanted = False
             self._next_check = now + LOOK_AGAIN
-            self._thread = threading.Thread(
+            check = threading.Thread(
                 target=self._check, args=(config, journal), name="look at the folders", daemon=True
             )
-            self._thread.start()
+            with suppress(RuntimeError):  # no thread can be started now: the next beat tries again
+                check.start()
+                self._thread, self._is_wanted = check, False
 
     def close(self) -> None:
         """Release all claims."""

@@ -202,7 +202,8 @@ class Workplace:
             "inboxes": inboxes,
         }
         if self._model == "darkness":
-            values["custom_models"] = {"darkness": write_darkness(self.folder / "darkness.onnx")}
+            darkness = write_darkness(self.folder / "darkness.onnx", sure=True)
+            values["custom_models"] = {"darkness": darkness}
         self.config.write_text(yaml.safe_dump(values, sort_keys=False))
 
     def change_config(self, **settings: object) -> None:

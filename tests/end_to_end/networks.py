@@ -1,7 +1,6 @@
 """A network that takes no time, for work where only the number of pictures counts.
 
-It holds what is dark for the subject, which is right for pictures of one dark thing on white; and it
-is as sure of that as a network can be, so that no picture is put aside as doubtful.
+It holds what is dark for the subject, which is right for pictures of one dark thing on white.
 """
 
 import hashlib
@@ -15,23 +14,27 @@ _INT, _INTS = 2, 7
 _OPSET, _IR = 13, 8
 
 
-def write_darkness(path: Path) -> dict[str, str]:
-    """Write the network; give its entry for `custom_models`."""
-    darkness = _darkness()
+def write_darkness(path: Path, *, sure: bool = False) -> dict[str, str]:
+    """Write the network; return its entry for `custom_models`.
+
+    A sure one says either 1 or 0 of almost every pixel, so that no picture counts as doubtful.
+    """
+    darkness = _darkness(sure=sure)
     path.write_bytes(darkness)
     return {"file": str(path), "sha256": hashlib.sha256(darkness).hexdigest()}
 
 
-def _darkness() -> bytes:
-    """Return the ONNX file: 1 x 3 x 320 x 320 to 1 where its channels' mean is low, and else to 0.
+def _darkness(*, sure: bool) -> bytes:
+    """Return the ONNX file: 1 x 3 x 320 x 320 to the negative of its channels' mean.
 
-    Between the two stands what is neither: a mean from 0.25 to 0.75, in units of the input.
+    Or, to be sure, to 1 where that mean is below 0.25, and to 0 where it is above 0.75.
     """
     axes = _text(1, "axes") + _number(8, 1) + _number(20, _INTS)
     keep = _text(1, "keepdims") + _number(3, 1) + _number(20, _INT)
     mean = _node("ReduceMean", "picture", "mean") + _part(5, axes) + _part(5, keep)
     steep = _real("alpha", -2.0) + _real("beta", 1.5)
-    nodes = _part(1, mean) + _part(1, _node("HardSigmoid", "mean", "map") + steep)
+    last = _node("HardSigmoid", "mean", "map") + steep if sure else _node("Neg", "mean", "map")
+    nodes = _part(1, mean) + _part(1, last)
     ends = _part(11, _tensor("picture", 3)) + _part(12, _tensor("map", 1))
     graph = nodes + _text(2, "darkness") + ends
     return _number(1, _IR) + _part(7, graph) + _part(8, _number(2, _OPSET))

@@ -1,11 +1,25 @@
 """`status` and `why` tell which pictures are held, and whose they are."""
 
 import json
+from typing import Any
 
 from .driver import Workplace, wait_for
 from .mounts import heeds_permissions, stands, variables
 
 NAMES = [f"{letter}.jpg" for letter in "abcdefg"]
+
+
+def kinds(place: Workplace) -> list[Any]:
+    """Return both kinds of what is held, or nothing while half a picture is being looked at."""
+    (shop,) = json.loads(place.ask("status", "--json"))["inboxes"]
+    found: list[Any] = shop["held_kinds"]
+    return found if len(found) == 2 else []
+
+
+def naming(place: Workplace, line: str) -> list[str]:
+    """Return the lines of `status`, or nothing while this one is not among them."""
+    lines = place.ask("status").splitlines()
+    return lines if line in lines else []
 
 
 @heeds_permissions
@@ -24,13 +38,12 @@ def test_held_pictures_are_named(unprivileged: Workplace) -> None:
     for after in (False, True):
         if after:
             daemon.stop()
-        (shop,) = json.loads(place.ask("status", "--json"))["inboxes"]
-        denied, truncated = shop["held_kinds"]
+        denied, truncated = wait_for(lambda: kinds(place))
         assert denied["count"] == len(NAMES)
         assert denied["first"] == NAMES[:5]
         assert "Permission denied" in denied["why"]
         assert (truncated["count"], truncated["first"]) == (1, ["half.png"])
-        lines = place.ask("status").splitlines()
+        lines = wait_for(lambda: naming(place, "  half.png"))
         reason = f"shop: held: cannot read {place.inbox}/"
         (at,) = [number for number, line in enumerate(lines) if line.startswith(reason)]
         assert lines[at + 1] == "  " + ", ".join(denied["first"]) + ", and 2 more"
