@@ -46,17 +46,17 @@ class _Fault:
 
 def _planned(text: str) -> dict[str, _Fault]:
     plan = {}
-    for found in _FORM.finditer(text):
-        stars = found["times"] or "*1"
+    for match in _FORM.finditer(text):
+        stars = match["times"] or "*1"
         times = int(stars[1:]) if stars[1:] else _FOR_EVER
-        plan[found["place"]] = _Fault(found["what"], int(found["first"] or 1), times)
+        plan[match["place"]] = _Fault(match["what"], int(match["first"] or 1), times)
     return plan
 
 
 def seconds(name: str, usual: float) -> float:
     """Return a constant of the program, which a test may shorten."""
-    found = re.search(rf"\b{name}=([\d.]+)", os.environ.get("SCISSORSD_SECONDS", ""))
-    return float(found[1]) if found else usual
+    match = re.search(rf"\b{name}=([\d.]+)", os.environ.get("SCISSORSD_SECONDS", ""))
+    return float(match[1]) if match else usual
 
 
 _plan = _planned(os.environ.get("SCISSORSD_FAULTS", ""))

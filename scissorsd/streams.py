@@ -1,7 +1,7 @@
 """The standard streams of a command, which may fail without a picture caring.
 
 A disk that is full, a reader that has ended or does not read, a terminal that is gone: what cannot
-be written is counted instead, and told once it can be written again.
+be written is counted; the count can be written once something can be.
 """
 
 import errno
@@ -34,7 +34,7 @@ class Patient(io.RawIOBase):
         self._lock = threading.RLock()
 
     def writable(self) -> bool:
-        """Say so, whatever becomes of it."""
+        """Whether it takes text: always, whatever becomes of it."""
         return True
 
     def fileno(self) -> int:
@@ -46,10 +46,10 @@ class Patient(io.RawIOBase):
         return os.isatty(self._descriptor)
 
     def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override] # any buffer
-        """Write all of it, or count what is lost; its length is given in either case."""
-        given = bytes(data)
+        """Write all of it, or count the lines that are lost; return its length in either case."""
+        content = bytes(data)
         with self._lock:
-            left = b"\n" + given if self._torn else given
+            left = b"\n" + content if self._torn else content
             begun = False
             try:
                 while left:
@@ -58,12 +58,12 @@ class Patient(io.RawIOBase):
                     left, begun = left[count:], True
             except OSError as error:
                 self.failure = error
-                self.lost += (left if begun else given).count(b"\n") or 1
+                self.lost += (left if begun else content).count(b"\n") or 1
                 self._torn = self._torn or begun
             else:
                 self.failure = None
                 self._torn = False
-        return len(given)
+        return len(content)
 
     def _wait(self) -> None:
         poll = select.poll()

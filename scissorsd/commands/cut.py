@@ -12,7 +12,7 @@ from scissorsd import plain_text
 from scissorsd.api import read_picture
 from scissorsd.commands.messages import complain, in_words
 from scissorsd.commands.progress import Bars
-from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Kind
 from scissorsd.core.rules import Edges, MaskOptions, Output
 from scissorsd.errors import (
@@ -30,6 +30,8 @@ from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out
 from scissorsd.pictures.backgrounds import parse_colour
+from scissorsd.pictures.cutting_out import Cut
+from scissorsd.pictures.picture import Picture
 from scissorsd.settings import MAX_PIXELS
 
 
@@ -95,12 +97,7 @@ def cut_all(
             if not overwrite:
                 _refuse_to_overwrite(targets)
             read = read_picture(picture)
-            height, width = read.rgb.shape[:2]
-            cutting_out.refuse_impossible(height, width, outputs, max_pixels=MAX_PIXELS)
-            cut = cutting_out.find_subject(
-                read, CATALOGUE[model], sessions, MaskOptions(edges=edges)
-            )
-            contents = cutting_out.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
+            cut, contents = _make(read, CATALOGUE[model], edges, sessions, outputs)
             files = list(zip(targets, contents, strict=True))
             publishing.publish(files, tag="cut", own=lambda _: overwrite)
             lines = [plain_text.escape_undecodable(str(path)) for path in targets]
@@ -113,12 +110,20 @@ def cut_all(
         except ScissorsError as error:
             yield picture, error
         except MemoryError:
-            yield (
-                picture,
-                PictureError(
-                    "there is not enough memory for this picture", "Make it smaller, or give more."
-                ),
+            too_large = PictureError(
+                "there is not enough memory for this picture", "Make it smaller, or give more."
             )
+            yield picture, too_large
+
+
+def _make(
+    picture: Picture, model: Model, edges: Edges, sessions: Sessions, outputs: Sequence[Output]
+) -> tuple[Cut, list[bytes]]:
+    """Cut a picture that was read; return its mask, with what it says of itself, and the files."""
+    height, width = picture.rgb.shape[:2]
+    cutting_out.refuse_impossible(height, width, outputs, max_pixels=MAX_PIXELS)
+    cut = cutting_out.find_subject(picture, model, sessions, MaskOptions(edges=edges))
+    return cut, list(cutting_out.render_all(picture, cut, outputs, max_pixels=MAX_PIXELS))
 
 
 def _refuse_folder(picture: Path, out: Path | None) -> None:

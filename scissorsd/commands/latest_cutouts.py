@@ -19,8 +19,10 @@ from scissorsd.records.journal_file import FILE
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.state_folders import StateFolder
 
-_LOOKS = 20  # times the cutouts wanted: so many jobs are gone through for files that are there
-_SEEN_AS = ("cutout", "flat", "comparison", "mask")  # of a job's outputs the first is shown
+_JOBS_PER_CUTOUT = (
+    20  # so many jobs are read for each cutout that is wanted, as outputs may be gone
+)
+_SHOWN_FIRST = ("cutout", "flat", "comparison", "mask")  # of a job's outputs the first is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,6 @@ class ShownCutout:
     path: Path
     verdict: Judged
     in_review: bool
-
-
-# --- what is on it ---------------------------------------------------------------------------
 
 
 def latest(
@@ -54,8 +53,8 @@ def _of_journals(outbox: Path, states: Sequence[StateFolder], count: int) -> lis
     journals: list[Journal] = []
     try:
         entries = [_entries(state, outbox, journals) for state in states]
-        latest = heapq.merge(*entries, key=_ended_at, reverse=True)
-        for entry in islice(latest, _LOOKS * count):
+        jobs = heapq.merge(*entries, key=_ended_at, reverse=True)
+        for entry in islice(jobs, _JOBS_PER_CUTOUT * count):
             output = _shown(entry)
             if output is None or output.path in there or output.path in gone:
                 continue
@@ -101,7 +100,7 @@ def _spellings(state: StateFolder, journal: Journal, outbox: Path) -> list[Path]
 def _shown(entry: Entry) -> ShownCutout | None:
     """Choose the output of a job that is shown: its cutout or, where it has none, another."""
     path_of = dict(zip(entry.kinds, entry.published, strict=False))
-    path = next((path_of[kind] for kind in _SEEN_AS if kind in path_of), None)
+    path = next((path_of[kind] for kind in _SHOWN_FIRST if kind in path_of), None)
     if path is None and entry.published:
         path = entry.published[0]
     if path is None:

@@ -61,7 +61,7 @@ def write(
     targets = [_numbered(target, number) for number in range(1, pages + 1)]
     for path in targets:
         _refuse_to_overwrite(path)
-    sum_of_all = _sum(outputs, journalled=journalled)
+    totals = _totals(outputs, journalled=journalled)
     now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
     missing: Counter[str] = Counter()
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -75,16 +75,16 @@ def write(
                 cells,
                 grid,
                 title=for_terminal(str(outbox)),
-                about=f"{sum_of_all}  ·  {which}{now}",
+                about=f"{totals}  ·  {which}{now}",
                 lettering=lettering,
             )
             publishing.publish([(path, _encoded(page, path))], tag="sheet", own=_is_earlier_sheet)
             yield for_terminal(str(path))
     left = "".join(f"; {number} {why}" for why, number in sorted(missing.items()))
-    yield f"{sum_of_all}{left}"
+    yield f"{totals}{left}"
 
 
-def _sum(outputs: Sequence[ShownCutout], *, journalled: bool) -> str:
+def _totals(outputs: Sequence[ShownCutout], *, journalled: bool) -> str:
     """Say how many there are, and of which verdict."""
     total = f"{len(outputs)} cutout{'s' if len(outputs) > 1 else ''}"
     if not journalled:
@@ -114,7 +114,7 @@ def _refuse_inbox(folder: Path, states: Sequence[StateFolder]) -> None:
 
 
 def _target(out: Path | None) -> Path:
-    target = _usual_place() if out is None else out / NAME if out.is_dir() else out
+    target = _usual_path() if out is None else out / NAME if out.is_dir() else out
     if target.suffix.lower() not in _ENCODERS:
         raise UsageError(
             f"a sheet is written as JPEG or PNG, not as {target.suffix or 'a file without ending'}",
@@ -123,30 +123,30 @@ def _target(out: Path | None) -> Path:
     return target.absolute()
 
 
-def _usual_place() -> Path:
-    """Return the place in the working folder; another where that cannot be written to.
+def _usual_path() -> Path:
+    """Return the sheet's path in the working folder or, if that cannot be written to, elsewhere.
 
     In a container it mostly cannot. Raises UsageError where there is no other either.
     """
-    for find in (Path.cwd, Path.home, lambda: Path(gettempdir())):
+    for usual_folder in (Path.cwd, Path.home, lambda: Path(gettempdir())):
         with suppress(OSError, RuntimeError):  # it is gone, or the user has none
-            if access_trials.can_write(folder := find()):
+            if access_trials.can_write(folder := usual_folder()):
                 return folder / NAME
     raise UsageError("neither this folder nor the home folder can be written", "Give -o FILE.")
 
 
 def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[StateFolder]) -> None:
-    """Refuse a place where the sheet would be taken for a picture, or for a cutout."""
+    """Refuse a folder where the sheet would be taken for a picture, or for a cutout."""
     inboxes = [inbox for state in states for inbox in state.config.inboxes]
-    kept = {
+    roles = {
         **{inbox.outbox: "an outbox" for inbox in inboxes},
         outbox: "an outbox",
         **{inbox.path: "an inbox" for inbox in inboxes},
     }
-    for folder, word in kept.items():
+    for folder, role in roles.items():
         if relative_to(target.parent, folder) is not None:
             raise UsageError(
-                f"the sheet would lie in {word}, {folder}, among the pictures",
+                f"the sheet would lie in {role}, {folder}, among the pictures",
                 f"Choose another place for it: -o {shlex.quote(str(_elsewhere()))}",
             )
 
