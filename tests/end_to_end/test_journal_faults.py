@@ -271,7 +271,8 @@ def test_the_state_folder_is_full(place: Workplace) -> None:
         daemon.finished(*(f"{number}.jpg" for number in range(30)))
         daemon.stop()
         assert not daemon.told("job.failed")
-        assert len(place.files()) == 62
+        outputs = [path for path in place.files() if not path.endswith(".txt")]  # else: for review
+        assert len(outputs) == 62
         assert {entry.state for entry in place.entries()} == {"done"}
 
 
