@@ -26,7 +26,7 @@ from scissorsd.settings import MAX_PIXELS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutout:
-    """What `cut_out` gives: a transparent picture, its mask and what the mask says of itself."""
+    """What `cut_out` returns: a transparent picture, its mask and what the mask says of itself."""
 
     image: Image.Image  # RGBA, straight alpha, the picture's size, its ICC profile in `info`
     mask: NDArray[np.float32]  # height × width, in [0, 1]
@@ -43,10 +43,10 @@ def cut_out(
 
     `picture` is a path, the bytes of a file, a Pillow image, or an array (height × width × 3,
     RGB, or × 4 with alpha, or height × width, grey; uint8, and grey also uint16). A Pillow image
-    may be of any mode; what `I` and `F` hold is told in `given.from_pillow`. `model` is a name in
-    the catalogue; its weights are fetched on first need, and its session is opened once in the
-    life of the process. `edges`: `soft` is the network's mask, stretched; `fine` brings it to the
-    picture's own edges, `best` does so after a second, closer look at a small subject.
+    may be of any mode; `pictures.in_memory.from_pillow` says what `I` and `F` hold. `model` is a
+    name in the catalogue; its weights are fetched on first need, and its session is opened once
+    in the life of the process. `edges`: `soft` is the network's mask, stretched; `fine` brings it
+    to the picture's own edges, `best` does so after a second, closer look at a small subject.
 
     Every failure is a ScissorsError (`scissorsd.errors`): PictureError when the picture cannot be
     read, or is larger than MAX_PIXELS; WeightsError when the weights cannot be had; SessionError

@@ -46,11 +46,11 @@ def _of_the_mask(mask: MaskOptions) -> Iterator[str]:
 
 
 def _of_the_picture(output: Output) -> Iterator[str]:
-    what = "the subject alone" if output.crop == "subject" else ""
+    frame = "the subject alone" if output.crop == "subject" else ""
     if output.margin.amount:
-        yield f"{what or 'the whole picture'} with a margin of {said_length(output.margin)}"
-    elif what:
-        yield what
+        yield f"{frame or 'the whole picture'} with a margin of {said_length(output.margin)}"
+    elif frame:
+        yield frame
     if output.aspect and not isinstance(output.size, tuple):
         yield said_aspect(output.aspect)
     if output.align != "center":
@@ -67,6 +67,6 @@ def _of_the_picture(output: Output) -> Iterator[str]:
         yield "packed small"
 
 
-def _bracketed(words: Iterator[str], of_what: str = "") -> str:
-    said = ", ".join(words)
-    return f" ({of_what}{said})" if said else ""
+def _bracketed(words: Iterator[str], label: str = "") -> str:
+    joined = ", ".join(words)
+    return f" ({label}{joined})" if joined else ""

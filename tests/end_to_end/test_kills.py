@@ -2,12 +2,9 @@
 
 import json
 import random
-import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from families import one_of_each_kind
@@ -106,17 +103,6 @@ def place(place: Workplace) -> Workplace:
     """Take a network that takes no time: only the steps of a job count here."""
     place.take_darkness()
     return place
-
-
-@pytest.fixture
-def other_disk() -> Iterator[Path]:
-    """Yield an empty folder on another file system than that of the inbox."""
-    shared_memory = Path("/dev/shm")  # noqa: S108 - it is a file system of its own
-    if not shared_memory.is_dir() or shared_memory.stat().st_dev == Path.cwd().stat().st_dev:
-        pytest.skip("there is no second file system here")
-    folder = Path(mkdtemp(dir=shared_memory))
-    yield folder
-    shutil.rmtree(folder)
 
 
 # --- placed exactly --------------------------------------------------------------------------
