@@ -4,7 +4,9 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path, PurePath
+from typing import Any
 
 from scissorsd.config.check_folders import check_folders, why_entangled
 from scissorsd.config.check_globs import check_globs
@@ -198,23 +200,5 @@ def _mask(section: MaskSection) -> MaskOptions:
 
 
 def _output(section: OutputSection) -> Output:
-    return Output(
-        kind=section.kind,
-        format=format_of(section),
-        folder=section.folder,
-        name=section.name or "",
-        quality=section.quality,
-        compression=section.compression,
-        background=section.background,
-        metadata=section.metadata,
-        colour=section.colour,
-        depth=section.depth,
-        crop=section.crop,
-        margin=section.margin,
-        aspect=section.aspect,
-        size=section.size,
-        align=section.align,
-        shadow=section.shadow,
-        outline=section.outline,
-        outline_colour=section.outline_colour,
-    )
+    values: dict[str, Any] = {field.name: getattr(section, field.name) for field in fields(Output)}
+    return Output(**values | {"format": format_of(section), "name": section.name or ""})

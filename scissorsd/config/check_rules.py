@@ -8,7 +8,7 @@ from scissorsd.config.problems import Loc, Problem, meant, quoted
 from scissorsd.config.schema import Configuration, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.formats import FORMATS
+from scissorsd.core.formats import FORMATS, default_name
 from scissorsd.core.rules import name_key
 
 _OF_A_SKIP = {"name", "match", "skip"}
@@ -83,7 +83,7 @@ def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Prob
 
 def _path(output: OutputSection) -> str:
     """Return the path as the planner will build it, with its fields still open."""
-    name = output.name or ("{stem}" if output.kind == "cutout" else "{stem}-{kind}")
+    name = output.name or default_name(output.kind)
     suffixes = FORMATS[format_of(output)].suffixes
     if not name.lower().endswith(suffixes):
         name += suffixes[0]

@@ -102,6 +102,11 @@ FORMATS_OF: dict[Kind, tuple[Format, ...]] = {
 }
 
 
+def default_name(kind: Kind) -> str:
+    """Return the template by which an output is named where its rule gives none."""
+    return "{stem}" if kind == "cutout" else "{stem}-{kind}"
+
+
 def listed(names: Iterable[str], conjunction: Literal["and", "or"]) -> str:
     """Return `jpeg, webp and avif` for such names, of which there must be one."""
     *others, last = names

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
-from scissorsd.core.formats import FORMATS, Format, Kind
+from scissorsd.core.formats import FORMATS, Format, Kind, default_name
 from scissorsd.core.globs import matches
 from scissorsd.core.settling import Sighting
 
@@ -29,12 +29,6 @@ Align = Literal[
     "bottom right",
 ]
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
-_DEFAULT_NAMES: dict[Kind, str] = {
-    "cutout": "{stem}",
-    "mask": "{stem}-mask",
-    "flat": "{stem}-flat",
-    "comparison": "{stem}-comparison",
-}
 
 REVIEW_FOLDER = "review"
 FAILED_FOLDER = "failed"
@@ -241,7 +235,7 @@ def _output_path(
     naming: Naming,
 ) -> str:
     picture = PurePosixPath(source)
-    template = output.name or _DEFAULT_NAMES[output.kind]
+    template = output.name or default_name(output.kind)
     if "{stem}" not in template:
         template += variant
         variant = ""

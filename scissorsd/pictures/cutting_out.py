@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,11 +175,13 @@ def _output(
             )
             stands = output.shadow == "soft" and not is_cut_off(cut.mask)
             pixels = cutting.flat(rgb, mask, behind, shadow(shallow_mask) if stands else None)
-        case _:
+        case "cutout":
             pixels = cutting.cutout(rgb, mask)
             if output.outline != NOTHING:
                 rim = parse_colour(output.outline_colour) or (255, 255, 255)
                 pixels = outlined(shallow(pixels), output.outline.of(max(mask.shape)), rim)
+        case _:
+            assert_never(output.kind)
     return encode(pixels, output, picture.metadata)
 
 

@@ -8,16 +8,17 @@ from PIL import Image
 from scissorsd.core.colours import between, to_rgb
 from scissorsd.core.contact_sheet import SIDE
 from scissorsd.core.depth import Samples
+from scissorsd.core.formats import FORMATS
 from scissorsd.settings import MAX_PIXELS
 
-FORMATS = ("PNG", "WEBP", "JPEG", "TIFF", "AVIF")  # that outputs are written in
+_READ = tuple(row.pillow for row in FORMATS.values())
 _LARGE = 30_000_000  # pixels: such a picture is read while no other large one is
 
 
 def has_alpha(path: Path) -> bool:
     """Whether a file is a picture with an alpha channel."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=_READ) as image:
             return image.has_transparency_data
     except Exception:  # noqa: BLE001 - whatever lies there
         return False
@@ -28,7 +29,7 @@ _large = Lock()
 
 def thumbnail(path: Path) -> Image.Image:
     """Read a picture at most SIDE wide and high: RGB, or RGBA, in sRGB."""
-    with Image.open(path, formats=FORMATS) as image:
+    with Image.open(path, formats=_READ) as image:
         pixels = image.width * image.height
         if pixels > MAX_PIXELS:
             raise ValueError("too many pixels")

@@ -1,10 +1,12 @@
 """Reading a configuration: values, defaults, paths, and what it means in words."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from scissorsd.config import describe, from_values, load
+from scissorsd.config.outputs import OutputSection
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
@@ -286,3 +288,8 @@ def test_what_each_inbox_will_do_is_said_in_words() -> None:
         "beyond 512MiB or 250M pixels",
     ):
         assert words in said
+
+
+def test_every_option_of_an_output_can_be_written() -> None:
+    """A new option stands in the configuration and in what is made of it, under one name."""
+    assert set(OutputSection.model_fields) == {field.name for field in fields(Output)}

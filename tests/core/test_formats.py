@@ -3,10 +3,12 @@
 from itertools import chain
 from typing import get_args
 
+import click
 import pytest
 
+from scissorsd.cli import cut
+from scissorsd.commands import latest_cutouts
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind, listed
-from scissorsd.core.ignored_names import PICTURE_SUFFIXES
 from scissorsd.pictures.encoding import ENCODERS
 
 
@@ -26,11 +28,21 @@ def test_the_defaults_of_the_kinds() -> None:
     }
 
 
+def test_every_kind_is_offered_and_shown() -> None:
+    """The command line names each kind once, and the contact sheet knows which to show first."""
+    (choice,) = (
+        option.type
+        for option in cut.params
+        if isinstance(option.type, click.Choice) and "cutout" in option.type.choices
+    )
+    assert tuple(choice.choices) == get_args(Kind)
+    assert sorted(latest_cutouts._SEEN_AS) == sorted(get_args(Kind))
+
+
 def test_suffixes() -> None:
-    """No two formats share a suffix, and each suffix is a picture's."""
+    """No two formats share a suffix."""
     suffixes = list(chain.from_iterable(row.suffixes for row in FORMATS.values()))
     assert len(set(suffixes)) == len(suffixes)
-    assert set(suffixes) <= PICTURE_SUFFIXES
 
 
 @pytest.mark.parametrize(
