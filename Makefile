@@ -1,9 +1,12 @@
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
-# make test   the tests but for the slow ones     PYTEST_ARGS="-k settle -x" is passed on
-# make faults what is killed, full, away or contended for, all of it and the slow ones (half an hour)
+# make test   every kind of test (five minutes): of large families, as a kill at every step, one case of each kind
+#             PYTEST_ARGS="-k settle -x" is passed on
+# make faults the rest of those families: every step, every error, every awkward name (ten minutes)
 # make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures
+#             no test is in two of these three; all run in parallel, WORKERS=… at once
 # make system the service and the shares of this machine: as root, on one with systemd that you can throw away
-#             each of these three with WHEEL=FILE.whl in a new checkout: on that, not on the source tree
+# make coverage  what of the code ran in the tests that were run with COVERAGE=1 → a table
+#             tests with WHEEL=FILE.whl in a new checkout: on that, not on the source tree
 # make lint   ruff and mypy
 # make bench  beside rembg, where the time goes, encoders, start-up (half an hour) → docs/performance.md
 # make bench-daemon  latency, 100,000 known pictures, memory, a backlog (an hour) → docs/performance.md
@@ -13,12 +16,13 @@
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCHMARKS ?= $(patsubst %,benchmarks/%.py,compare stages encoders startup report)
-FAULTS ?= $(wildcard $(patsubst %,tests/end_to_end/test_%.py,kills many_processes standstill restarts limits *_faults))
+# Most of the tests with processes wait; four at once keep two processors busy.
+WORKERS ?= 4
 DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known memory backlog report)
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test faults slow system lint bench bench-daemon constraints clean
+.PHONY: run test faults slow system coverage lint bench bench-daemon constraints clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -59,7 +63,12 @@ $(VENV)/.ready-dev: pyproject.toml
 	@touch $(VENV)/.ready $@
 
 # Without the current folder on the path: what was installed is tested.
-pytest := PYTHONSAFEPATH=1 $(bin)/python -m pytest
+pytest := PYTHONSAFEPATH=1 $(bin)/python -m $(if $(COVERAGE),coverage run -m )pytest
+# $(call tests,MARKS): those tests, in parallel, and then one by one those that need the machine alone
+define tests
+$(pytest) --numprocesses $(WORKERS) --dist worksteal -m "($(1)) and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
+$(pytest) -m "($(1)) and alone" $(PYTEST_ARGS) || [ $$? = 5 ] # 5: there are none
+endef
 
 run: $(VENV)/.ready
 	@mkdir -p inbox outbox
@@ -68,16 +77,20 @@ run: $(VENV)/.ready
 	@$(bin)/scissorsd watch inbox outbox --mask
 
 test: $(VENV)/.ready-dev
-	$(pytest) -m "not slow and not system" $(PYTEST_ARGS)
+	$(call tests,not full and not slow and not system)
 
 faults: $(VENV)/.ready-dev
-	$(pytest) -m "not system" $(FAULTS) $(PYTEST_ARGS)
+	$(call tests,full and not slow and not system)
 
 slow: $(VENV)/.ready-dev
-	$(pytest) -m slow $(PYTEST_ARGS)
+	$(call tests,slow and not system)
 
 system: $(VENV)/.ready-dev
 	$(pytest) -m system $(PYTEST_ARGS)
+
+coverage: $(VENV)/.ready-dev
+	$(bin)/python -m coverage combine --quiet
+	$(bin)/python -m coverage report
 
 lint: $(VENV)/.ready-dev
 	$(bin)/python -m ruff check .

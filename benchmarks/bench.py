@@ -22,7 +22,7 @@ import yaml
 from scissorsd import __version__
 from scissorsd.inference import providers, weights
 from scissorsd.machine import cpu_name, has_bf16, usable_cpus
-from scissorsd.records.journal import FILE
+from scissorsd.records.journal_file import FILE
 
 TESTS = Path(__file__).parent.parent / "tests"
 DARKNESS = "darkness"

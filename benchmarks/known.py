@@ -8,7 +8,6 @@ starts, and idles over some rescans.
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from bench import Figures, Goal, parser, place, table, write_config
@@ -19,7 +18,8 @@ from processes import Daemon
 from scissorsd.config import load
 from scissorsd.core.rules import plan
 from scissorsd.folders.scanning import scan
-from scissorsd.records.journal import FILE, Journal
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
 from scissorsd.settings import Config
 
 IN_A_FOLDER = 1000
@@ -97,13 +97,21 @@ def fill_journal(config: Config) -> None:
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
         journal = Journal(Path(folder))
         for source in scan(inbox.path, recursive=True, ignore=()):
-            job = plan(inbox.name, source, rule, date="", taken=lambda _: False)
-            begun = journal.begin(inbox.path, inbox.outbox, replace(job, inbox=str(inbox.path)))
+            job = plan(
+                inbox.path,
+                inbox.outbox,
+                source,
+                rule,
+                inbox_name=inbox.name,
+                date="",
+                taken=lambda _: False,
+            )
+            begun = journal.begin(job)
             if begun is None:
                 raise SystemExit(f"{source.path} wants a name that is taken")
             out = [str(inbox.outbox / name) for name in begun.names]
-            journal.published(inbox.path, begun, out, verdict="ok", provider="cpu")
-            journal.finish(inbox.path, begun)
+            journal.published(begun, out, verdict="ok", provider="cpu")
+            journal.finish(begun)
         journal.close()
         config.state.mkdir(parents=True)
         shutil.copyfile(Path(folder) / FILE, config.state / FILE)

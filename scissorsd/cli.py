@@ -4,9 +4,11 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -63,7 +65,20 @@ def main() -> None:
     if unsaid := streams.output_failure():
         _complain(f"standard output could not be written: {unsaid.strerror}")
         code = code or EXIT_FAILURE
-    sys.exit(code or EXIT_OK)
+    _end(code or EXIT_OK)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process; where a picture is left in hand, without Python's tidying up.
+
+    That would end the thread of its worker in the midst of a library's C++, which aborts it all.
+    """
+    if any(thread.name.startswith("cut ") for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _named(error: Exception) -> str:

@@ -33,7 +33,10 @@ FLOORS = (
 # A library that is met in one place can be replaced there.
 HOMES = MappingProxyType(
     {
-        "sqlite3": {"records.journal"},
+        "sqlite3": {
+            *("records.journal", "records.journal_file", "records.journal_rows"),
+            *("records.known_paths", "records.names", "records.stamps"),
+        },
         "watchdog": {"folders.native_watch"},
         "yaml": {"config"},
         "pydantic": {"config"},

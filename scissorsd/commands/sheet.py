@@ -29,8 +29,10 @@ from scissorsd.folders import publishing, real_paths, scanning
 from scissorsd.machine import usable_cpus
 from scissorsd.plain_text import plain
 from scissorsd.records import respelling
-from scissorsd.records.journal import FILE, Entry, Journal
-from scissorsd.records.state_folders import State
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import StateFolder
 from scissorsd.service import trials
 
 NAME = "sheet.jpg"
@@ -57,7 +59,7 @@ class Output:
 
 def write(
     outbox: Path,
-    states: Sequence[State],
+    states: Sequence[StateFolder],
     *,
     out: Path | None,
     count: int,
@@ -119,7 +121,7 @@ def _sum(outputs: Sequence[Output], *, journalled: bool) -> str:
 # --- where it goes ---------------------------------------------------------------------------
 
 
-def _refuse_inbox(folder: Path, states: Sequence[State]) -> None:
+def _refuse_inbox(folder: Path, states: Sequence[StateFolder]) -> None:
     """Refuse an inbox that is no outbox of another, and name its own."""
     inboxes = [inbox for state in states for inbox in state.config.inboxes]
     if any(_below(folder, inbox.outbox) is not None for inbox in inboxes):
@@ -155,7 +157,7 @@ def _usual_place() -> Path:
     raise UsageError("neither this folder nor the home folder can be written", "Give -o FILE.")
 
 
-def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[State]) -> None:
+def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[StateFolder]) -> None:
     """Refuse a place where the sheet would be taken for a picture, or for a cutout."""
     inboxes = [inbox for state in states for inbox in state.config.inboxes]
     kept = {
@@ -223,7 +225,7 @@ def _encoded(page: Image.Image, path: Path) -> bytes:
 # --- what is on it ---------------------------------------------------------------------------
 
 
-def _latest(outbox: Path, states: Sequence[State], count: int) -> tuple[list[Output], bool]:
+def _latest(outbox: Path, states: Sequence[StateFolder], count: int) -> tuple[list[Output], bool]:
     """Return the latest cutouts, the latest first, and whether a job journal tells of them."""
     told = _of_journals(outbox, states, count)
     if told:
@@ -233,7 +235,7 @@ def _latest(outbox: Path, states: Sequence[State], count: int) -> tuple[list[Out
     return _of_folder(outbox, count), False
 
 
-def _of_journals(outbox: Path, states: Sequence[State], count: int) -> list[Output]:
+def _of_journals(outbox: Path, states: Sequence[StateFolder], count: int) -> list[Output]:
     """Return the cutouts that are there; and those that are not, after them, if they are fewer."""
     there: dict[Path, Output] = {}
     gone: dict[Path, Output] = {}
@@ -262,7 +264,7 @@ def _ended_at(entry: Entry) -> float:
     return entry.ended_at or entry.begun_at
 
 
-def _entries(state: State, outbox: Path, opened: list[Journal]) -> Iterator[Entry]:
+def _entries(state: StateFolder, outbox: Path, opened: list[Journal]) -> Iterator[Entry]:
     if not (state.folder / FILE).exists():
         return
     try:
@@ -271,10 +273,10 @@ def _entries(state: State, outbox: Path, opened: list[Journal]) -> Iterator[Entr
         return  # another user's: the sheet is made without its verdicts
     opened.append(journal)
     for folder in _spellings(state, journal, outbox):
-        yield from journal.with_outputs_in(folder)
+        yield from journal.entries.with_outputs_in(folder)
 
 
-def _spellings(state: State, journal: Journal, outbox: Path) -> list[Path]:
+def _spellings(state: StateFolder, journal: Journal, outbox: Path) -> list[Path]:
     """Return the folder as the journal has it: below the outbox as it was named."""
     found = [outbox]
     for inbox in state.config.inboxes:

@@ -23,9 +23,11 @@ from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import mounts, publishing, real_paths, scanning, sources
 from scissorsd.plain_text import one_line, plain
 from scissorsd.records import lock, respelling, status_file
-from scissorsd.records.journal import FILE, Entry, Journal
-from scissorsd.records.state_folders import DEFAULT_CONFIG, State, is_own
-from scissorsd.records.status_file import InboxStanding, Standing, kinds_of_held
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import DEFAULT_CONFIG, StateFolder, is_own
+from scissorsd.records.status_file import DaemonStatus, InboxStatus, kinds_of_held
 from scissorsd.service import accounts
 from scissorsd.settings import Inbox
 
@@ -35,7 +37,7 @@ LAST_JOBS = 10
 # --- status ----------------------------------------------------------------------------------
 
 
-def status(state: State) -> dict[str, object]:
+def status(state: StateFolder) -> dict[str, object]:
     """Return everything `status --json` tells, as plain values."""
     running = lock.is_running(state.folder)
     stands = status_file.read(state.folder)
@@ -43,12 +45,12 @@ def status(state: State) -> dict[str, object]:
     journal = _journal(state)
     known = {inbox.name: inbox for inbox in _as_journalled(state, journal).config.inboxes}
     inboxes = []
-    waiting = journal.unfinished() if journal is not None else []
+    waiting = journal.entries.unfinished() if journal is not None else []
     for inbox in state.config.inboxes:
         now = live.get(inbox.name)
         path = known[inbox.name].path
-        counts = journal.counts(path) if journal is not None else {}
-        verdicts = journal.verdicts(path) if journal is not None else {}
+        counts = journal.entries.counts(path) if journal is not None else {}
+        verdicts = journal.entries.verdicts(path) if journal is not None else {}
         inboxes.append(
             {
                 "name": inbox.name,
@@ -90,12 +92,12 @@ def status(state: State) -> dict[str, object]:
         else None,
         "mistakes": list(state.mistakes),
         "inboxes": inboxes,
-        "jobs": [_plain(entry) for entry in journal.latest(LAST_JOBS)] if journal else [],
+        "jobs": [_plain(entry) for entry in journal.entries.latest(LAST_JOBS)] if journal else [],
     }
 
 
 def _held_kinds(
-    inbox: Inbox, now: InboxStanding | None, waiting: Iterable[Entry]
+    inbox: Inbox, now: InboxStatus | None, waiting: Iterable[Entry]
 ) -> list[dict[str, object]]:
     """Return the kinds of what is held: as the daemon has them or, without one, by the journal."""
     kinds = now.held_kinds if now else ()
@@ -115,7 +117,7 @@ def _without_names(entry: Entry) -> str:
 
 
 def _advice(
-    state: State, inbox: Inbox, stands: Standing | None, verdicts: Mapping[str, int]
+    state: StateFolder, inbox: Inbox, stands: DaemonStatus | None, verdicts: Mapping[str, int]
 ) -> str:
     """Say how to look at what a person should look at, or nothing where there is none."""
     unsure = verdicts.get("doubtful", 0) + verdicts.get("no_subject", 0)
@@ -134,7 +136,7 @@ def _plain(entry: Entry) -> dict[str, object]:
     return {**asdict(entry), "source": entry.source}
 
 
-def _journal(state: State) -> Journal | None:
+def _journal(state: StateFolder) -> Journal | None:
     if not (state.folder / FILE).exists():
         return None
     return Journal(state.folder, read_only=True)
@@ -143,7 +145,7 @@ def _journal(state: State) -> Journal | None:
 # --- why -------------------------------------------------------------------------------------
 
 
-def why(state: State, path: Path) -> Iterator[str]:
+def why(state: StateFolder, path: Path) -> Iterator[str]:
     """Say why a file was taken, ignored, held or set aside; one sentence a line."""
     journal = _journal(state)
     state = _as_journalled(state, journal)
@@ -152,7 +154,7 @@ def why(state: State, path: Path) -> Iterator[str]:
         yield from _why_elsewhere(state, journal, path)
         return
     inbox, relative = place
-    entries = journal.of_source(inbox.path, relative) if journal is not None else []
+    entries = journal.entries.of_source(inbox.path, relative) if journal is not None else []
     hindrance = _why_not_to_be_seen(state, inbox)
     if hindrance:  # a share that hangs would hang us too, and gone is not empty
         yield from (_told(state, entry, look=False) for entry in entries)
@@ -183,7 +185,7 @@ def why(state: State, path: Path) -> Iterator[str]:
 
 
 def _why_soon(
-    state: State, inbox: Inbox, sighting: Sighting, journal: Journal | None
+    state: StateFolder, inbox: Inbox, sighting: Sighting, journal: Journal | None
 ) -> Iterator[str]:
     """Say what will become of a picture that nothing is recorded of as it is now."""
     own = own_file(inbox.path, sighting, journal) if journal is not None else ""
@@ -195,7 +197,7 @@ def _why_soon(
     yield _why_waiting(state, inbox, sighting.size)
 
 
-def _as_journalled(state: State, journal: Journal | None) -> State:
+def _as_journalled(state: StateFolder, journal: Journal | None) -> StateFolder:
     """Return a state whose inboxes have the paths by which its journal knows them.
 
     A daemon that runs has seen to it that they are the same; and a share of its may hang.
@@ -206,7 +208,7 @@ def _as_journalled(state: State, journal: Journal | None) -> State:
     return replace(state, config=replace(state.config, inboxes=inboxes))
 
 
-def _in_inbox(state: State, journal: Journal | None, path: Path) -> tuple[Inbox, str] | None:
+def _in_inbox(state: StateFolder, journal: Journal | None, path: Path) -> tuple[Inbox, str] | None:
     """Return the inbox in which a path lies, and its path there as the journal or folder has it.
 
     However it is spelled: through links and other mounts, in other case where that is the same.
@@ -217,14 +219,14 @@ def _in_inbox(state: State, journal: Journal | None, path: Path) -> tuple[Inbox,
         return None
     number, relative = below
     inbox = state.config.inboxes[number]
-    known = journal is not None and journal.of_source(inbox.path, relative)
+    known = journal is not None and journal.entries.of_source(inbox.path, relative)
     if not known and inbox.path not in hang:
         relative = real_paths.as_listed(inbox.path, relative)
     return inbox, relative
 
 
-def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterator[str]:
-    owners = journal.of_output(_in_outbox(state, path)) if journal is not None else []
+def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> Iterator[str]:
+    owners = journal.entries.of_output(_in_outbox(state, path)) if journal is not None else []
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
@@ -234,7 +236,7 @@ def _why_elsewhere(state: State, journal: Journal | None, path: Path) -> Iterato
     yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
 
 
-def _in_outbox(state: State, path: Path) -> str:
+def _in_outbox(state: StateFolder, path: Path) -> str:
     """Return the path of an output as the journal has it: below its outbox."""
     outboxes = [inbox.outbox for inbox in state.config.inboxes]
     below = real_paths.below(outboxes, path)
@@ -269,7 +271,7 @@ def _why_not_wanted(inbox: Inbox, relative: str) -> str:
     return ""
 
 
-def _why_waiting(state: State, inbox: Inbox, size: int) -> str:
+def _why_waiting(state: StateFolder, inbox: Inbox, size: int) -> str:
     if not lock.is_running(state.folder):
         return "It will be taken when a daemon runs; none does now."
     stands = status_file.read(state.folder)
@@ -286,7 +288,7 @@ def _why_waiting(state: State, inbox: Inbox, size: int) -> str:
     )
 
 
-def _why_denied(state: State, entry: Entry, path: Path) -> Iterator[str]:
+def _why_denied(state: StateFolder, entry: Entry, path: Path) -> Iterator[str]:
     """Say whose a picture is that is held because somebody may not do something with it."""
     denied = any(os.strerror(number) in entry.reason for number in (errno.EACCES, errno.EPERM))
     if entry.state not in {"held", "published"} or not denied:
@@ -300,7 +302,7 @@ def _why_denied(state: State, entry: Entry, path: Path) -> Iterator[str]:
     )
 
 
-def _why_not_to_be_seen(state: State, inbox: Inbox) -> str:
+def _why_not_to_be_seen(state: StateFolder, inbox: Inbox) -> str:
     """Say why nothing in the inbox can be looked at now, or nothing."""
     stands = status_file.read(state.folder) if lock.is_running(state.folder) else None
     live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
@@ -311,7 +313,7 @@ def _why_not_to_be_seen(state: State, inbox: Inbox) -> str:
     return ""
 
 
-def _told(state: State, entry: Entry, *, look: bool = True) -> str:
+def _told(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
     """Say how it stands; with a `look` at its outputs, but where a share is known to hang."""
     when = _moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)
@@ -362,14 +364,16 @@ def _moment(seconds: float) -> str:
 # --- retry -----------------------------------------------------------------------------------
 
 
-def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]:
+def retry(state: StateFolder, paths: Sequence[Path], *, failed: bool) -> Iterator[str]:
     """Take failed pictures again; one sentence for each. Raises UsageError where it cannot be."""
     if not (state.folder / FILE).exists():
         raise UsageError(f"nothing was ever cut on the state folder {state.folder}")
     journal = Journal(state.folder)
     try:
         state = _as_journalled(state, journal)
-        entries = journal.failures() if failed else [_failed(state, journal, p) for p in paths]
+        entries = (
+            journal.entries.failures() if failed else [_failed(state, journal, p) for p in paths]
+        )
         for entry in entries:
             try:
                 _check_inbox(state, entry)
@@ -382,7 +386,7 @@ def retry(state: State, paths: Sequence[Path], *, failed: bool) -> Iterator[str]
         journal.close()
 
 
-def where_failed(states: Sequence[State], path: Path) -> State:
+def where_failed(states: Sequence[StateFolder], path: Path) -> StateFolder:
     """Return the state in which a picture failed, of those that know its folder; else the first."""
     for state in states:
         journal = _journal(state)
@@ -393,12 +397,12 @@ def where_failed(states: Sequence[State], path: Path) -> State:
     return states[0]
 
 
-def _failed(state: State, journal: Journal, path: Path) -> Entry:
+def _failed(state: StateFolder, journal: Journal, path: Path) -> Entry:
     place = _in_inbox(state, journal, path)
     if place is None:
-        found = journal.of_output(_in_outbox(state, path))
+        found = journal.entries.of_output(_in_outbox(state, path))
     else:
-        found = journal.of_source(place[0].path, place[1])
+        found = journal.entries.of_source(place[0].path, place[1])
     entry = next((e for e in found if e.state == "failed" or _lacks_outputs(e)), None)
     waiting = next((entry for entry in found if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:
@@ -420,7 +424,7 @@ def _lacks_outputs(entry: Entry) -> bool:
     return entry.state == "done" and bool(_gone(entry))
 
 
-def _check_inbox(state: State, entry: Entry) -> None:
+def _check_inbox(state: StateFolder, entry: Entry) -> None:
     """Raise UsageError unless the inbox is there; else a file could go where a mount hides it."""
     inbox = next((i for i in state.config.inboxes if str(i.path) == entry.inbox), None)
     if inbox is None:

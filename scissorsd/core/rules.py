@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
 from scissorsd.core.globs import matches
@@ -69,7 +69,7 @@ class Naming:
     limit: int = NAME_LIMIT  # bytes
     portable: bool = False  # no characters that some file system forbids
 
-    def made(self, body: str, suffix: str) -> str:
+    def name(self, body: str, suffix: str) -> str:
         """Return a name that it takes."""
         if self.portable:
             body = _FORBIDDEN.sub("-", body)
@@ -80,7 +80,7 @@ class Naming:
 
     def path(self, path: str) -> str:
         """Return a relative path of which it takes every part."""
-        return "/".join(self.made(*_split(part)) for part in path.split("/")) if path else ""
+        return "/".join(self.name(*_split(part)) for part in path.split("/")) if path else ""
 
 
 AS_IT_IS = Naming()
@@ -178,10 +178,11 @@ class PlannedOutput:
 class Job:
     """One picture under one rule, planned."""
 
-    inbox: str
+    inbox: PurePath  # absolute, as is the outbox
+    outbox: PurePath
     source: Sighting
     rule: Rule
-    outputs: tuple[PlannedOutput, ...]
+    outputs: tuple[PlannedOutput, ...]  # none: they are out, and only the source is left
     moved_to: str = ""  # where the source goes, relative to the outbox or absolute; empty: nowhere
     id: int = 0  # its row in the job journal, once begun
 
@@ -199,10 +200,12 @@ def in_review(path: str) -> str:
 
 
 def plan(
-    inbox: str,
+    inbox: PurePath,
+    outbox: PurePath,
     source: Sighting,
     rule: Rule,
     *,
+    inbox_name: str,
     date: str,
     taken: Callable[[str], bool],
     naming: Naming = AS_IT_IS,
@@ -210,16 +213,19 @@ def plan(
     """Plan the job: the first set of names, in a fixed order, of which none is taken.
 
     `a.jpg` becomes `a.png`; where that is taken, `a-jpg.png`, then `a-2.png`, `a-3.png`, and so on
-    for all of its outputs alike. `taken` answers for a path relative to the outbox.
+    for all of its outputs alike. `taken` answers for a path relative to the outbox. `inbox_name`
+    and `date` are for the templates of the outputs' names.
     """
     for variant in _variants(source.path):
         job = Job(
             inbox=inbox,
+            outbox=outbox,
             source=source,
             rule=rule,
             outputs=tuple(
                 PlannedOutput(
-                    output, _output_path(output, source.path, variant, rule, inbox, date, naming)
+                    output,
+                    _output_path(output, source.path, variant, rule, inbox_name, date, naming),
                 )
                 for output in rule.outputs
             ),
@@ -246,7 +252,7 @@ def _output_path(
     source: str,
     variant: str,
     rule: Rule,
-    inbox: str,
+    inbox_name: str,
     date: str,
     naming: Naming,
 ) -> str:
@@ -259,7 +265,7 @@ def _output_path(
         "stem": picture.stem + variant,
         "ext": picture.suffix[1:],
         "rule": rule.name,
-        "inbox": inbox,
+        "inbox": inbox_name,
         "kind": output.kind,
         "date": date,
     }
@@ -267,9 +273,9 @@ def _output_path(
     suffixes = SUFFIXES[output.format]
     suffix = next((s for s in suffixes if name.lower().endswith(s)), "")
     *folders, body = (name[: -len(suffix)] if suffix else name).split("/")
-    inner = (naming.made(_harmless(folder), "") for folder in folders)
+    inner = (naming.name(_harmless(folder), "") for folder in folders)
     parent = naming.path(_parent(source))
-    return _joined(output.folder, parent, *inner, naming.made(body, suffix or suffixes[0]))
+    return _joined(output.folder, parent, *inner, naming.name(body, suffix or suffixes[0]))
 
 
 def _destination(rule: Rule, source: str, variant: str, naming: Naming) -> str:
@@ -277,7 +283,7 @@ def _destination(rule: Rule, source: str, variant: str, naming: Naming) -> str:
         return ""
     picture = PurePosixPath(source)
     folder = rule.move_to or PROCESSED_FOLDER
-    name = naming.made(picture.stem + variant, picture.suffix)
+    name = naming.name(picture.stem + variant, picture.suffix)
     return _joined(folder, naming.path(_parent(source)), name)
 
 

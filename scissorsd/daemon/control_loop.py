@@ -38,7 +38,7 @@ from scissorsd.folders.messages import Message
 from scissorsd.inference.sessions import usable_cpus
 from scissorsd.inference.weights import Progress
 from scissorsd.rate_limit import RateLimit
-from scissorsd.records import journal, lock, status_file
+from scissorsd.records import journal_file, lock, status_file
 from scissorsd.settings import Config
 
 log = structlog.get_logger("scissorsd")
@@ -106,7 +106,7 @@ class Daemon:
                 self._queue.put,
                 once=self.once,
                 again=self._again,
-                journal_lost=journal.is_lost(self.config.state),
+                journal_lost=journal_file.is_lost(self.config.state),
             )
             self._kills = oom.KillRecord(self.config.state)
             starting.blame_last_run(self.config.state, self.journal, self._kills)
@@ -264,8 +264,8 @@ class Daemon:
 
     def _heed_other_processes(self) -> None:
         """Notice that `scissorsd retry` has written to the journal, or that it got damaged."""
-        if self.journal.damaged is not None:
-            raise self.journal.damaged
+        if self.journal.file.damaged is not None:
+            raise self.journal.file.damaged
         version = self.journal.changed_elsewhere()
         if version != self._journal_version:
             self._journal_version = version
@@ -309,7 +309,7 @@ class Daemon:
 
     def _note_recovery(self) -> None:
         if self.inboxes.note_recovery():
-            journal.recovered(self.config.state)
+            journal_file.recovered(self.config.state)
 
     # --- the status file ---------------------------------------------------------------------
 
@@ -320,13 +320,13 @@ class Daemon:
             if self._status_warnings.left("unwritten", now):
                 log.warning("status.unwritten", why=error.strerror or str(error))
 
-    def _status(self, now: float) -> status_file.Standing:
+    def _status(self, now: float) -> status_file.DaemonStatus:
         in_hand = self._workers.in_hand()
         inboxes = tuple(
-            status_report.inbox_standing(state, self.inboxes.watchers[name], in_hand, now)
+            status_report.inbox_status(state, self.inboxes.watchers[name], in_hand, now)
             for name, state in self.inboxes.states.items()
         )
-        return status_file.Standing(
+        return status_file.DaemonStatus(
             pid=os.getpid(),
             version=__version__,
             config=self._origin,
@@ -334,7 +334,7 @@ class Daemon:
             started_at=self._started_at,
             stopping=self._signals.stopping,
             seconds_left=self.seconds_left(),
-            providers=status_report.provider_standings(self.sessions),
+            providers=status_report.provider_statuses(self.sessions),
             inboxes=inboxes,
             refusal=self._refusal,
         )

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from scissorsd import failpoints
+from scissorsd.core.backoff import backoff
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.outcomes import Held
 
@@ -11,11 +12,6 @@ from scissorsd.daemon.outcomes import Held
 FIRST_PAUSE = failpoints.seconds("FIRST_PAUSE", 2.0)
 LONGEST_PAUSE = failpoints.seconds("LONGEST_PAUSE", 300.0)
 _NEVER = float("inf")
-
-
-def backoff(first: float, times: int) -> float:
-    """Return the seconds to wait after so many attempts in vain: exponential back-off."""
-    return float(min(first * 2 ** min(times, 16), LONGEST_PAUSE))
 
 
 @dataclass(slots=True)
@@ -52,7 +48,7 @@ class Holds:
         hold = self.pictures.get(source.path)
         if hold is None or hold.source != source:
             hold = self.pictures[source.path] = Hold(source, outcome.reason, now)
-        hold.until = now + backoff(first_pause, hold.times)
+        hold.until = now + backoff(first_pause, hold.times, LONGEST_PAUSE)
         hold.times += 1
         hold.bad_reads += outcome.truncated or outcome.short_of_memory
         hold.reason = outcome.reason
@@ -72,7 +68,7 @@ class Holds:
         if self.outbox is None:
             self.outbox = OutboxPause(reason, now)
         if now >= self.outbox.until:
-            self.outbox.until = now + backoff(FIRST_PAUSE, self.outbox.times)
+            self.outbox.until = now + backoff(FIRST_PAUSE, self.outbox.times, LONGEST_PAUSE)
             self.outbox.times += 1
         self.outbox.reason = reason
 

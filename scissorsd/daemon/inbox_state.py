@@ -18,7 +18,8 @@ from scissorsd.folders.messages import Away, Scanned, Watched
 from scissorsd.folders.mounts import Root
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimit
-from scissorsd.records.journal import Entry, Journal, Known
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_rows import Entry, Known
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -68,7 +69,7 @@ class InboxState:
         cls, inbox: Inbox, journal: Journal, *, max_reads: int, again: bool, journal_lost: bool
     ) -> "InboxState":
         """Open an inbox, with what the last run left unfinished."""
-        left = {e.path: e for e in journal.unfinished() if e.inbox == str(inbox.path)}
+        left = {e.path: e for e in journal.entries.unfinished() if e.inbox == str(inbox.path)}
         done = set[str]() if again else None
         return cls(
             inbox,

@@ -36,7 +36,7 @@ def own_file(inbox: Path, source: Sighting, journal: Journal) -> str:
     Such a file is there where the outbox can be seen within the inbox, through a bind mount or a
     link: it would be cut again and again. Returns "" for any other file.
     """
-    places = (stamp.place for stamp in journal.stamps_like(source, inbox))
+    places = (stamp.place for stamp in journal.stamps.like(source, inbox))
     return next((p for p in places if no_replace.is_same_file(Path(p), inbox / source.path)), "")
 
 
@@ -57,7 +57,7 @@ def plan_and_record(
 
     `record` returns None where one of the names was taken meanwhile: then it is planned anew.
     """
-    inbox, outbox = task.inbox.path, task.inbox.outbox
+    outbox = task.inbox.outbox
 
     def taken(name: str) -> bool:
         return str(outbox / name) in avoid or is_taken(task, name, bench, naming)
@@ -66,13 +66,19 @@ def plan_and_record(
         date = bench.now().astimezone().strftime("%Y-%m-%d")
         try:
             job = plan(
-                task.inbox.name, task.source, task.rule, date=date, taken=taken, naming=naming
+                task.inbox.path,
+                outbox,
+                task.source,
+                task.rule,
+                inbox_name=task.inbox.name,
+                date=date,
+                taken=taken,
+                naming=naming,
             )
         except NameRefusedError as refusal:
             naming = stricter(naming, refusal)
             continue
-        # templates take the inbox's name, the journal its path
-        recorded = record(replace(job, inbox=str(inbox)))
+        recorded = record(job)
         if recorded is not None:
             return recorded, naming
 
@@ -105,21 +111,21 @@ def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
 def is_own(task: Task, place: Path, bench: Bench) -> bool:
     """Whether what is at a place was put there for this same picture, or one before it."""
     inbox, path = task.inbox.path, task.source.path
-    stamps = bench.journal.stamps_at(place, inbox, path)
+    stamps = bench.journal.stamps.at(place, inbox, path)
     if stamps:
         return any(publishing.matches_stamp(stamp) for stamp in stamps)
-    return bench.journal.was_published(place, inbox, path)
+    return bench.journal.stamps.was_published(place, inbox, path)
 
 
 def take_back(job: Job, task: Task, bench: Bench) -> None:
     """Remove what a job that was cut short had put out under names that it no longer has."""
     outbox = task.inbox.outbox
     kept = {str(outbox / name) for name in job.names}
-    left = [s for s in bench.journal.unplaced(job.id) if s.place not in kept]
+    left = [s for s in bench.journal.stamps.unplaced(job.id) if s.place not in kept]
     for stamp in left:
         if publishing.matches_stamp(stamp):
             publishing.remove(Path(stamp.place))
-    bench.journal.unstamp(left)
+    bench.journal.stamps.remove(left)
 
 
 def move_source(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
@@ -134,10 +140,10 @@ def move_source(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
             target,
             tag=tag_of(bench.journal, job.id),
             own=lambda place: is_own(task, place, bench),
-            staged=lambda copy: bench.journal.stamp(job, [copy]),
+            staged=lambda copy: bench.journal.stamps.add(job, [copy]),
         )
     except PlaceTakenError:
-        bench.journal.unstamp(bench.journal.unplaced(job.id))
+        bench.journal.stamps.remove(bench.journal.stamps.unplaced(job.id))
         raise
 
 

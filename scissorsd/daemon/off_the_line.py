@@ -47,9 +47,9 @@ def off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outcom
             return let_go(task, job, bench, error)
         case TruncatedPictureError() if not task.last_look:
             truncated = Held(str(error), truncated=True, kind="truncated")
-            return hold(task, job, bench, truncated)
+            return hold(job, bench, truncated)
         case HoldError() | WeightsError() | SessionError() | JournalError():
-            return hold(task, job, bench, held(error))
+            return hold(job, bench, held(error))
         case MemoryError():
             return _short_of_memory(task, job, bench)
         case ScissorsError():
@@ -73,7 +73,7 @@ def held(error: ScissorsError) -> Held:
 def _short_of_memory(task: Task, job: Job, bench: Bench) -> Outcome:
     """Try a picture for which memory did not do alone, and in the end no more."""
     if not task.last_look:
-        return hold(task, job, bench, SHORT_OF_MEMORY)
+        return hold(job, bench, SHORT_OF_MEMORY)
     short = PictureError(
         "there is not enough memory for this picture, though it was tried alone",
         "Give scissorsd more (ulimit -v, the container's or the service's limit), or make the "
@@ -90,23 +90,23 @@ def let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Out
         aside = bench.journal.set_aside_at(job)
         if len(aside) > 1 and publishing.exists(Path(aside[1])):
             reason = bench.journal.reason(job)  # it was set aside, and only to be journalled
-            bench.journal.fail(task.inbox.path, job, reason, aside)
+            bench.journal.fail(job, reason, aside)
             return Failed(reason)
         if known is not None and known.state == "published":
-            bench.journal.finish(task.inbox.path, job)  # its outputs are out; its source is gone
+            bench.journal.finish(job)  # its outputs are out; its source is gone
         else:
-            bench.journal.withdraw(task.inbox.path, job)
+            bench.journal.withdraw(job)
     except HoldError as away:
-        return hold(task, job, bench, held(away))
+        return hold(job, bench, held(away))
     except JournalError as journal_error:
         return held(journal_error)
     return Changed(str(error))
 
 
-def hold(task: Task, job: Job, bench: Bench, outcome: Held) -> Held:
+def hold(job: Job, bench: Bench, outcome: Held) -> Held:
     """Journal that a picture is tried again after a pause."""
     try:
-        bench.journal.hold(task.inbox.path, job, outcome.reason)
+        bench.journal.hold(job, outcome.reason)
     except JournalError as error:
         return replace(outcome, reason=f"{outcome.reason}; and {error}")
     return outcome
@@ -126,8 +126,8 @@ def fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | H
             aside = ()
             reason = f"{reason}\nand it could not be set aside: {fault}"
         verdict = error.judgement.verdict if isinstance(error, RefusedByRuleError) else ""
-        bench.journal.fail(task.inbox.path, job, reason, aside, verdict=verdict)
+        bench.journal.fail(job, reason, aside, verdict=verdict)
     except (HoldError, JournalError, SourceChangedError) as fault:
         reason = f"{error}\nand it could not be set aside: {fault}"
-        return hold(task, job, bench, replace(held(fault), reason=reason))
+        return hold(job, bench, replace(held(fault), reason=reason))
     return Failed(reason)

@@ -13,7 +13,8 @@ from scissorsd.core.settling import Sighting
 from scissorsd.daemon.memory import MemoryBudget
 from scissorsd.folders import mounts
 from scissorsd.pictures.cutting_out import Inference
-from scissorsd.records.journal import Journal, Known
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_rows import Known
 from scissorsd.settings import Inbox, Limits
 
 # --- the bench: what every job shares --------------------------------------------------------

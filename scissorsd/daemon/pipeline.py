@@ -65,9 +65,9 @@ def process(task: Task, bench: Bench) -> Outcome:
                 _shrink(lease, rendered, bench)
                 job, stamps = _publish(task, job, rendered, bench)
             done = replace(rendered.done, outputs=tuple(stamp.place for stamp in stamps))
-            _published(task, job, done, stamps, bench)
+            _published(job, done, stamps, bench)
         moved, stays = _dispose(task, job, bench)
-        bench.journal.finish(task.inbox.path, job, moved=moved, stays=bool(stays))
+        bench.journal.finish(job, moved=moved, stays=bool(stays))
     except Exception as error:  # noqa: BLE001 - no picture stops the daemon
         return off_the_line(task, job, bench, error)
     return replace(done, stays=stays)
@@ -157,15 +157,14 @@ def _publish(
                 raise
             naming = stricter(naming, refusal)
         job, naming = plan_and_record(
-            task, bench, partial(_renamed, task, job, bench), naming=naming, avoid=avoid
+            task, bench, partial(_renamed, job, bench), naming=naming, avoid=avoid
         )
         take_back(job, task, bench)
 
 
-def _renamed(task: Task, job: Job, bench: Bench, anew: Job) -> Job | None:
+def _renamed(job: Job, bench: Bench, anew: Job) -> Job | None:
     anew = replace(anew, id=job.id)
-    done = bench.journal.replan(task.inbox.path, task.inbox.outbox, anew)
-    return anew if done else None
+    return anew if bench.journal.replan(anew) else None
 
 
 def _publish_under(
@@ -181,18 +180,17 @@ def _publish_under(
     own = {str(path) for path, _ in files if publishing.exists(path) and is_own(task, path, bench)}
     staged = publishing.stage(files, tag=tag)
     try:
-        bench.journal.stamp(job, staged)
+        bench.journal.stamps.add(job, staged)
         publishing.commit(staged, own=own, tag=tag)
     except (ScissorsError, OSError):
-        bench.journal.unstamp(staged)
+        bench.journal.stamps.remove(staged)
         publishing.discard(staged)
         raise
     return staged
 
 
-def _published(task: Task, job: Job, done: Done, stamps: tuple[Stamp, ...], bench: Bench) -> None:
+def _published(job: Job, done: Done, stamps: tuple[Stamp, ...], bench: Bench) -> None:
     bench.journal.published(
-        task.inbox.path,
         job,
         done.outputs,
         verdict=done.verdict or "",

@@ -68,8 +68,7 @@ def recover(task: Task, bench: Bench) -> Job | None:
 def begin(task: Task, bench: Bench) -> Job:
     """Plan the job under names that are free, and journal it."""
     known = _state(task, bench)
-    inbox, outbox = task.inbox.path, task.inbox.outbox
-    job, _ = plan_and_record(task, bench, lambda job: bench.journal.begin(inbox, outbox, job))
+    job, _ = plan_and_record(task, bench, bench.journal.begin)
     if known:
         take_back(job, task, bench)  # what it was about to put out under another rule
     return job
@@ -84,7 +83,7 @@ def _begin_again(task: Task, earlier: Job, bench: Bench) -> Job | None:
     """Begin a job again under its own names; None where one of these was taken meanwhile."""
     outbox = task.inbox.outbox
     _vouch(task, earlier, bench)
-    job = bench.journal.begin(task.inbox.path, outbox, earlier)
+    job = bench.journal.begin(earlier)
     if job is not None:
         sweep(bench.journal, job.id, [(outbox / name).parent for name in job.names])
     return job
@@ -92,20 +91,20 @@ def _begin_again(task: Task, earlier: Job, bench: Bench) -> Job | None:
 
 def _vouch(task: Task, earlier: Job, bench: Bench) -> None:
     """Stamp what a job that an older version left half done may have put out: it left no stamps."""
-    if not bench.journal.is_of_older_version(earlier):
+    if not bench.journal.stamps.is_of_older_version(earlier):
         return
     outbox = task.inbox.outbox
     names = [name for p in earlier.outputs for name in (p.path, in_review(p.path))]
     stamps = [
         publishing.stamp_file(outbox / name) for name in names if publishing.exists(outbox / name)
     ]
-    bench.journal.stamp(earlier, [stamp for stamp in stamps if stamp is not None])
+    bench.journal.stamps.add(earlier, [stamp for stamp in stamps if stamp is not None])
 
 
 def sweep(journal: Journal, job_id: int, places: Sequence[Path]) -> None:
     """Remove what an interrupted job left under temporary names in these folders."""
-    unplaced = [s for s in journal.unplaced(job_id) if not publishing.is_stamp_placed(s)]
-    journal.unstamp(unplaced)  # first: without its temporary name it would count as placed
+    unplaced = [s for s in journal.stamps.unplaced(job_id) if not publishing.is_stamp_placed(s)]
+    journal.stamps.remove(unplaced)  # first: without its temporary name it would count as placed
     publishing.discard(unplaced)
     publishing.remove_temporaries(places, tag=tag_of(journal, job_id))
 
@@ -119,15 +118,23 @@ def _found_done(task: Task, bench: Bench) -> Job | None:
     def taken(name: str) -> bool:
         return bench.journal.owner(outbox, name) not in {None, mine}
 
-    job = plan(task.inbox.name, task.source, task.rule, date=date, taken=taken)
+    job = plan(
+        inbox,
+        outbox,
+        task.source,
+        task.rule,
+        inbox_name=task.inbox.name,
+        date=date,
+        taken=taken,
+    )
     for review in (False, True):
         paths = [in_review(p.path) if review else p.path for p in job.outputs]
         if all(publishing.is_newer(outbox / path, task.source) for path in paths):
-            begun = bench.journal.begin(inbox, outbox, replace(job, inbox=str(inbox)))
+            begun = bench.journal.begin(job)
             if begun is None:
                 return None
             absolute = [str(outbox / path) for path in paths]
-            bench.journal.published(inbox, begun, absolute, verdict="", provider="")
+            bench.journal.published(begun, absolute, verdict="", provider="")
             return replace(begun, outputs=())
     return None
 
@@ -136,7 +143,7 @@ def refuse_deadly(task: Task, bench: Bench) -> None:
     """Raise PictureError for a picture that was in hand when the program died again and again."""
     if task.attempts < DEATHS:
         return
-    entries = bench.journal.of_source(task.inbox.path, task.source.path)
+    entries = bench.journal.entries.of_source(task.inbox.path, task.source.path)
     if entries and entries[0].reason == STARVED:
         raise PictureError(
             "the kernel ended the program again and again, for want of memory, while it worked on "

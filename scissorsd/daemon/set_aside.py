@@ -87,7 +87,7 @@ def _failed_place(task: Task, naming: Naming) -> Path:
     too_long = len(os.fsencode(place)) > _LONGEST_PATH
     if not too_long and not any(map(publishing.is_in_the_way, _between(place, folder))):
         return place
-    return folder / naming.made(task.source.path.replace("/", "-"), place.suffix)
+    return folder / naming.name(task.source.path.replace("/", "-"), place.suffix)
 
 
 def _between(place: Path, folder: Path) -> Iterator[Path]:
@@ -120,12 +120,12 @@ def is_reason_for(picture: Path, place: Path) -> bool:
 
 def reason_file(picture: Path, naming: Naming) -> Path:
     """Return the path of the file that says what is the matter with a picture, beside it."""
-    return picture.with_name(naming.made(picture.name, ".txt"))
+    return picture.with_name(naming.name(picture.name, ".txt"))
 
 
 def remove_reasons(task: Task, bench: Bench) -> None:
     """Remove the reasons of earlier versions that failed where they are: these hold no more."""
-    for entry in bench.journal.of_source(task.inbox.path, task.source.path):
+    for entry in bench.journal.entries.of_source(task.inbox.path, task.source.path):
         if entry.state == "failed" and len(entry.set_aside) == 1:
             reason = Path(entry.set_aside[0])
             if is_reason_for(task.inbox.path / task.source.path, reason):

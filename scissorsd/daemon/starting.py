@@ -15,8 +15,8 @@ from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
 from scissorsd.inference.weights import Progress
 from scissorsd.machine import memory_bounds
-from scissorsd.records import journal, status_file
-from scissorsd.records.journal import Journal
+from scissorsd.records import journal_file, status_file
+from scissorsd.records.journal import STARVED, Journal
 from scissorsd.settings import Config
 
 log = structlog.get_logger("scissorsd")
@@ -29,7 +29,7 @@ def open_journal(state: Path) -> Journal:
     try:
         return Journal(state)
     except JournalDamagedError as error:
-        aside = journal.set_aside(state)
+        aside = journal_file.set_aside(state)
         log.error("journal.set_aside", why=error.what, now=str(aside))  # noqa: TRY400 - for a person
         return Journal(state)
 
@@ -46,9 +46,9 @@ def blame_last_run(state: Path, opened: Journal, kills: oom.KillRecord) -> None:
             what=f"the kernel ended the last run for want of memory, while it was {starved}",
             advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
         )
-        opened.blame(recovery.CRASH - 1, journal.STARVED)
+        opened.hold_interrupted(recovery.CRASH - 1, STARVED)
     else:
-        opened.blame(recovery.CRASH - 1 if crashed else 0)
+        opened.hold_interrupted(recovery.CRASH - 1 if crashed else 0)
 
 
 def sweep_temporaries(opened: Journal) -> None:

@@ -7,16 +7,16 @@ from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
 from scissorsd.folders.watching import InboxWatcher
 from scissorsd.inference.sessions import Sessions
-from scissorsd.records.status_file import InboxStanding, ProviderStanding, kinds_of_held
+from scissorsd.records.status_file import InboxStatus, ProviderStatus, kinds_of_held
 
 # Seconds: in one step before a watcher counts as stalled, in hand before a picture does.
 STALLED = failpoints.seconds("STALLED", 30.0)
 
 
-def provider_standings(sessions: Sessions) -> tuple[ProviderStanding, ...]:
+def provider_statuses(sessions: Sessions) -> tuple[ProviderStatus, ...]:
     """Return where each loaded model runs."""
     return tuple(
-        ProviderStanding(
+        ProviderStatus(
             model=opening.model,
             provider=opening.provider,
             precision=opening.precision,
@@ -27,12 +27,12 @@ def provider_standings(sessions: Sessions) -> tuple[ProviderStanding, ...]:
     )
 
 
-def inbox_standing(
+def inbox_status(
     state: InboxState, watcher: InboxWatcher, in_hand: Collection[tuple[Task, float]], now: float
-) -> InboxStanding:
+) -> InboxStatus:
     """Return how one inbox stands; `in_hand` is every picture in hand, and since when."""
     outbox, pictures = state.holds.outbox, state.holds.pictures
-    return InboxStanding(
+    return InboxStatus(
         name=state.name,
         path=str(state.inbox.path),
         outbox=str(state.inbox.outbox),

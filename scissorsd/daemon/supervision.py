@@ -8,7 +8,8 @@ from time import monotonic
 
 import structlog
 
-from scissorsd.daemon.holds import FIRST_PAUSE, backoff
+from scissorsd.core.backoff import backoff
+from scissorsd.daemon.holds import FIRST_PAUSE, LONGEST_PAUSE
 from scissorsd.folders.messages import Message
 from scissorsd.folders.mounts import Root
 from scissorsd.folders.watching import InboxWatcher
@@ -66,7 +67,8 @@ class Watchers:
             if deaths is None or watcher is not deaths.last_dead:
                 log.error("inbox.watcher_died", inbox=name, trace=watcher.died_of)
                 times = deaths.times if deaths is not None else 0
-                next_start = now + (backoff(FIRST_PAUSE, times - 1) if times else 0.0)
+                pause = backoff(FIRST_PAUSE, times - 1, LONGEST_PAUSE) if times else 0.0
+                next_start = now + pause
                 deaths = self._deaths[name] = _Deaths(watcher, times + 1, next_start)
             if now >= deaths.next_start:
                 self.start(watcher.inbox, watcher.root)

@@ -12,6 +12,7 @@ import numpy as np
 import structlog
 
 from scissorsd import failpoints
+from scissorsd.core.backoff import backoff
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import HoldError, SessionError
 from scissorsd.inference import weights
@@ -64,11 +65,11 @@ class _Pause:
     """A provider that failed and may come back; `until` is infinite while it is being tried."""
 
     until: float
-    length: float = PAUSE_S
+    failures: int = 0  # after the first
 
     def lengthen(self, now: float) -> None:
-        self.length = min(self.length * 2, LONGEST_PAUSE_S)
-        self.until = now + self.length
+        self.failures += 1
+        self.until = now + backoff(PAUSE_S, self.failures, LONGEST_PAUSE_S)
 
 
 @dataclass(slots=True)

@@ -4,16 +4,32 @@ Where a configuration says `/srv/shop` and the journal knows the same folder as 
 link or by another mount, its pictures are known all the same.
 """
 
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
 from scissorsd.folders import real_paths
-from scissorsd.records.journal import Folder, Journal
+from scissorsd.records import names, stamps
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import JournalFile
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
+
+Folder = Literal["inbox", "outbox"]
+
+_SPELLING = {
+    "inbox": "SELECT 1 FROM jobs WHERE inbox = ? LIMIT 1",
+    "outbox": "SELECT 1 FROM jobs WHERE outbox = ? LIMIT 1",
+}
+_SPELLINGS = {
+    "inbox": "SELECT DISTINCT inbox FROM jobs",
+    "outbox": "SELECT DISTINCT outbox FROM jobs",
+}
 
 
 def recorded(journal: Journal, inbox: Inbox) -> Inbox:
@@ -23,26 +39,64 @@ def recorded(journal: Journal, inbox: Inbox) -> Inbox:
     """
     return replace(
         inbox,
-        path=_recorded(journal, "inbox", inbox.path),
-        outbox=_recorded(journal, "outbox", inbox.outbox),
+        path=_recorded(journal.file, "inbox", inbox.path),
+        outbox=_recorded(journal.file, "outbox", inbox.outbox),
     )
 
 
-def _recorded(journal: Journal, what: Folder, folder: Path) -> Path:
-    if journal.is_spelling(what, folder):
+def _recorded(file: JournalFile, column: Folder, folder: Path) -> Path:
+    if is_spelling(file, column, folder):
         return folder
-    known = journal.spellings(what)
-    found = real_paths.locate({folder, *known}) if known else {}
-    return next((k for k in sorted(known) if found[k].same_as(found[folder])), folder)
+    known = spellings(file, column)
+    real = real_paths.locate({folder, *known}) if known else {}
+    return next((path for path in sorted(known) if real[path].same_as(real[folder])), folder)
 
 
 def follow(journal: Journal, inbox: Inbox) -> None:
     """Let the journal know an inbox and its outbox by their paths as they are spelled now."""
     known = recorded(journal, inbox)
     if known.path != inbox.path:
-        journal.respell_inbox(known.path, inbox.path)
+        respell_inbox(journal.file, known.path, inbox.path)
     if known.outbox != inbox.outbox:
-        journal.respell_outbox(known.outbox, inbox.outbox)
+        respell_outbox(journal.file, known.outbox, inbox.outbox)
     for old, new in ((known.path, inbox.path), (known.outbox, inbox.outbox)):
         if old != new:
             log.info("folder.respelled", known_as=str(old), now=str(new))
+
+
+def is_spelling(file: JournalFile, column: Folder, folder: Path) -> bool:
+    """Whether anything is known of an inbox or outbox by this path."""
+    with file.locked("read") as db:
+        row = db.execute(_SPELLING[column], (os.fsencode(folder),)).fetchone()
+    return row is not None
+
+
+def spellings(file: JournalFile, column: Folder) -> set[Path]:
+    """Return every path by which an inbox or outbox is known."""
+    with file.locked("read") as db:
+        return {Path(os.fsdecode(path)) for (path,) in db.execute(_SPELLINGS[column])}
+
+
+def respell_inbox(file: JournalFile, old: Path, new: Path) -> None:
+    """Know an inbox by another path from now on, by which nothing is known yet."""
+    with file.transaction("respell") as db:
+        db.execute(
+            "UPDATE jobs SET inbox = ? WHERE inbox = ?", (os.fsencode(new), os.fsencode(old))
+        )
+        file.forget()
+
+
+def respell_outbox(file: JournalFile, old: Path, new: Path) -> None:
+    """Know an outbox by another path from now on, by which nothing is known yet."""
+    before, after = f"{old}/".replace("//", "/"), f"{new}/".replace("//", "/")
+    with file.transaction("respell") as db:
+        names.respell(db, old, before, after)
+        # Within JSON a path begins after a quotation mark, and none stands bare inside one.
+        paths = [json.dumps(path)[:-1] for path in (before, after)]
+        db.execute(
+            "UPDATE jobs SET outbox = ?, published = replace(published, ?, ?),"
+            " set_aside = replace(set_aside, ?, ?) WHERE outbox = ?",
+            (os.fsencode(new), *paths, *paths, os.fsencode(old)),
+        )
+        stamps.respell(db, os.fsencode(before), os.fsencode(after))
+        file.forget()

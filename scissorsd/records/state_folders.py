@@ -26,7 +26,7 @@ _VALUES = "command-line.json"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateFolder:
     """A state folder and the configuration that goes with it."""
 
     folder: Path
@@ -44,15 +44,15 @@ def for_pair(inbox: Path, outbox: Path) -> Path:
         for folder, pair in _pairs()
         if not any(map(mounts.may_hang, pair)) or any(map(mounts.may_hang, (inbox, outbox)))
     }
-    found = real_paths.locate({inbox, outbox, *(path for pair in known.values() for path in pair)})
-    mine = [
+    real = real_paths.locate({inbox, outbox, *(path for pair in known.values() for path in pair)})
+    used = [
         folder
         for folder, (its_inbox, its_outbox) in known.items()
-        if found[its_inbox].same_as(found[inbox]) and found[its_outbox].same_as(found[outbox])
+        if real[its_inbox].same_as(real[inbox]) and real[its_outbox].same_as(real[outbox])
     ]
     mark = hashlib.sha256(os.fsencode(f"{inbox}\0{outbox}")).hexdigest()[:12]
     new = _own() / f"{inbox.name or 'root'}-{mark}"
-    return max(mine, key=lambda folder: (lock.is_running(folder), _used_at(folder)), default=new)
+    return max(used, key=lambda folder: (lock.is_running(folder), _used_at(folder)), default=new)
 
 
 def _pairs() -> Iterator[tuple[Path, tuple[Path, Path]]]:
@@ -107,7 +107,7 @@ def remember(folder: Path, values: Mapping[str, object]) -> None:
         ) from error
 
 
-def find(config: Path | None, state: Path | None) -> State:
+def find(config: Path | None, state: Path | None) -> StateFolder:
     """Find the state that a command is about.
 
     In order: what the command line says; the system's configuration file; the one state folder of
@@ -119,23 +119,25 @@ def find(config: Path | None, state: Path | None) -> State:
         return _configured(config)
     if DEFAULT_CONFIG.exists():
         return _configured(DEFAULT_CONFIG)
-    found = known()
-    if len(found) > 1:
-        found = [s for s in found if lock.is_running(s.folder)] or found
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    states = known()
+    if len(states) > 1:
+        states = [s for s in states if lock.is_running(s.folder)] or states
+    if len(states) == 1:
+        return states[0]
+    if not states:
         raise UsageError(
             "there is no configuration and no state folder to ask",
             f"Give -c FILE or --state FOLDER; {DEFAULT_CONFIG} does not exist.",
         )
     raise UsageError(
         "there is more than one state folder to ask; say which:",
-        "\n".join(f"  --state {s.folder}   ({in_words(s)})" for s in found),
+        "\n".join(f"  --state {s.folder}   ({in_words(s)})" for s in states),
     )
 
 
-def to_show(config: Path | None, state: Path | None) -> tuple[State | None, list[State]]:
+def to_show(
+    config: Path | None, state: Path | None
+) -> tuple[StateFolder | None, list[StateFolder]]:
     """Return the state to show in full, if there is one to choose, and the others known here."""
     if config is not None or state is not None:
         return even_with_mistakes(config, state), []
@@ -157,12 +159,12 @@ def to_be_healthy(config: Path | None) -> list[Path]:
     return [s.folder for s in others if lock.is_running(s.folder)] or [others[0].folder]
 
 
-def in_words(state: State) -> str:
+def in_words(state: StateFolder) -> str:
     """Say which folders a state is about."""
     return ", ".join(f"{inbox.path} → {inbox.outbox}" for inbox in state.config.inboxes)
 
 
-def everyone(config: Path | None, state: Path | None) -> list[State]:
+def everyone(config: Path | None, state: Path | None) -> list[StateFolder]:
     """Return the state that a command names or, where it names none, every one that is known here.
 
     Those that cannot be read, such as another user's, are left out.
@@ -178,52 +180,52 @@ def everyone(config: Path | None, state: Path | None) -> list[State]:
     return default
 
 
-def about(path: Path, config: Path | None, state: Path | None) -> list[State]:
+def about(path: Path, config: Path | None, state: Path | None) -> list[StateFolder]:
     """Return the states to ask about a path: of which an inbox or outbox holds it, else the one.
 
     Where the same pictures go to two outboxes, there are two.
     """
     if config is not None or state is not None:
         return [find(config, state)]
-    found = everyone(None, None)
-    return _holding(path, found) or [find(None, None)]
+    states = everyone(None, None)
+    return _holding(path, states) or [find(None, None)]
 
 
-def known() -> list[State]:
+def known() -> list[StateFolder]:
     """Return the states of this user that keep a command line, the one used last first.
 
     One whose folders are both gone, and on which no daemon runs, is forgotten until they return.
     """
-    found = []
+    states = []
     for folder in sorted(_folders(), key=_used_at, reverse=True):
         with suppress(ScissorsError, OSError):
-            found.append(_kept(folder))
-    there = real_paths.locate(path for path in _paths(found) if not mounts.may_hang(path))
+            states.append(_kept(folder))
+    real = real_paths.locate(path for path in _paths(states) if not mounts.may_hang(path))
     return [
         state
-        for state in found
-        if not all(path in there and there[path].gone for path in _paths([state]))
+        for state in states
+        if not all(path in real and real[path].gone for path in _paths([state]))
         or lock.is_running(state.folder)
     ]
 
 
-def _paths(states: Iterable[State]) -> set[Path]:
+def _paths(states: Iterable[StateFolder]) -> set[Path]:
     return {p for s in states for inbox in s.config.inboxes for p in (inbox.path, inbox.outbox)}
 
 
-def _holding(path: Path, states: list[State]) -> list[State]:
+def _holding(path: Path, states: list[StateFolder]) -> list[StateFolder]:
     if ".." not in path.parts:  # first without a look at the folders: one may hang
-        found = [s for s in states if any(path.is_relative_to(folder) for folder in _paths([s]))]
-        if found:
-            return found
+        by_name = [s for s in states if any(path.is_relative_to(f) for f in _paths([s]))]
+        if by_name:
+            return by_name
     share = mounts.may_hang(path)
     folders = {folder for folder in _paths(states) if share or not mounts.may_hang(folder)}
-    there = real_paths.locate({path.parent, *folders})
-    holding = {f for f in folders if there[path.parent].within(there[f]) is not None}
+    real = real_paths.locate({path.parent, *folders})
+    holding = {f for f in folders if real[path.parent].within(real[f]) is not None}
     return [s for s in states if not holding.isdisjoint(_paths([s]))]
 
 
-def even_with_mistakes(config: Path | None, state: Path | None) -> State:
+def even_with_mistakes(config: Path | None, state: Path | None) -> StateFolder:
     """Find the state as `find` does, and also when the file was changed for the worse meanwhile.
 
     Then the daemon goes on with what the file said before.
@@ -233,33 +235,33 @@ def even_with_mistakes(config: Path | None, state: Path | None) -> State:
     except ConfigError as error:
         path = (config or DEFAULT_CONFIG).absolute()
         for folder in filter(None, (state_of(path), DEFAULT_STATE)):
-            stands = status_file.read(folder)
-            if stands is not None and _is_of(stands, path) and lock.is_running(folder):
-                inboxes = {i.name: {"path": i.path, "outbox": i.outbox} for i in stands.inboxes}
+            status = status_file.read(folder)
+            if status is not None and _is_of(status, path) and lock.is_running(folder):
+                inboxes = {i.name: {"path": i.path, "outbox": i.outbox} for i in status.inboxes}
                 values = {"state": str(folder), "inboxes": inboxes}
                 kept = from_values(values, base=Path("/"), folders=False).config
-                return State(folder, kept, error.problems)
+                return StateFolder(folder, kept, error.problems)
         raise
 
 
 DEFAULT_STATE = Path("/var/lib/scissorsd")
 
 
-def _is_of(stands: status_file.Standing, path: Path) -> bool:
-    return stands.config != "" and os.path.realpath(stands.config) == os.path.realpath(path)
+def _is_of(status: status_file.DaemonStatus, path: Path) -> bool:
+    return status.config != "" and os.path.realpath(status.config) == os.path.realpath(path)
 
 
-def _configured(path: Path) -> State:
+def _configured(path: Path) -> StateFolder:
     config = load(path, folders=False).config
-    return State(config.state, config)
+    return StateFolder(config.state, config)
 
 
-def _kept(folder: Path) -> State:
+def _kept(folder: Path) -> StateFolder:
     try:
         values = json.loads((folder / _VALUES).read_text())
     except (OSError, ValueError):
-        stands = status_file.read(folder)
-        if stands is not None and stands.config:
-            return State(folder, load(Path(stands.config), folders=False).config)
+        status = status_file.read(folder)
+        if status is not None and status.config:
+            return StateFolder(folder, load(Path(status.config), folders=False).config)
         raise UsageError(f"{folder} is not a state folder of scissorsd") from None
-    return State(folder, from_values(values, base=Path("/"), folders=False).config)
+    return StateFolder(folder, from_values(values, base=Path("/"), folders=False).config)

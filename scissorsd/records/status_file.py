@@ -1,4 +1,4 @@
-"""How a daemon stands: its lock on the state folder, and the file that tells other commands.
+"""The status file: what a daemon does now, written for the other commands.
 
 `status.json` is written at every beat of the control loop; its `beat` is on the machine's
 monotonic clock, so that a daemon that hangs is known by it whatever the wall clock does.
@@ -16,9 +16,7 @@ from time import monotonic, time
 from typing import Any, TypeVar
 
 from scissorsd import atomic
-from scissorsd.records.lock import (
-    is_running,
-)
+from scissorsd.records.lock import is_running
 
 FILE = "status.json"
 CRASH = "crash.txt"
@@ -54,29 +52,29 @@ def kinds_of_held(held: Iterable[tuple[str, str, str]]) -> tuple[HeldKind, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class InboxStanding:
-    """One inbox as `status` shows it."""
+class InboxStatus:
+    """One inbox as `status` shows it; texts are empty where there is nothing to tell."""
 
     name: str
     path: str
     outbox: str
     mode: str  # "events", "polling", or "" while it is not watched
     why: str
-    away: str  # why it is not there, or nothing
-    trouble: str  # why its watcher does not work, or nothing
-    silent: str  # for how long the folder has not answered, or nothing; a part of the trouble
+    away: str  # why it is not there
+    trouble: str  # why its watcher does not work
+    silent: str  # for how long the folder has not answered; a part of the trouble
     settling: int
     ready: int
     working: int
     held: int
     held_why: str  # the reason of one of them, or of the whole outbox
-    paused: str  # why the whole outbox rests, or nothing
-    unseen: str  # what of the inbox could not be looked at, or nothing
+    paused: str  # why the whole outbox rests
+    unseen: str  # what of the inbox could not be looked at
     held_kinds: tuple[HeldKind, ...] = ()  # of what is held, the most frequent
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderStanding:
+class ProviderStatus:
     """Where one model runs as `status` shows it."""
 
     model: str
@@ -97,17 +95,17 @@ class Refusal:
         """Say when it was refused, and where its mistakes are."""
         when, now = (datetime.fromtimestamp(at, tz=UTC).astimezone() for at in (self.at, time()))
         moment = when.strftime("%H:%M" if when.date() == now.date() else "%Y-%m-%d %H:%M")
-        lines = [found[1] for problem in self.problems if (found := _LINE.search(problem))]
+        lines = [line[1] for problem in self.problems if (line := _LINE.search(problem))]
         where = ", ".join(dict.fromkeys(lines))
-        place = f"line{'s' if ',' in where else ''} {where}" if where else self.problems[0]
-        return f"a changed configuration was refused at {moment} ({place})"
+        mistakes = f"line{'s' if ',' in where else ''} {where}" if where else self.problems[0]
+        return f"a changed configuration was refused at {moment} ({mistakes})"
 
 
 _LINE = re.compile(r":(\d+):\d+: ")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DaemonStatus:
     """A daemon as `status` shows it."""
 
     pid: int
@@ -117,13 +115,13 @@ class Standing:
     started_at: float  # seconds since the epoch
     stopping: bool
     seconds_left: float | None  # that the backlog will take; none: nothing is in hand, or unknown
-    providers: tuple[ProviderStanding, ...]
-    inboxes: tuple[InboxStanding, ...]
+    providers: tuple[ProviderStatus, ...]
+    inboxes: tuple[InboxStatus, ...]
     refusal: Refusal | None = None  # of the last reload
 
 
 def watch_for_crashes(state: Path) -> bool:
-    """Let a crash of this process leave a trace, and tell whether the last one left one.
+    """Let a crash of this process leave a trace; return whether the last one left one.
 
     A crash is a fatal signal of the process's own making (SIGSEGV, SIGBUS, SIGABRT, …), as a
     decoder may cause; being killed leaves no trace.
@@ -137,62 +135,61 @@ def watch_for_crashes(state: Path) -> bool:
     return crashed
 
 
-def write(state: Path, standing: Standing) -> None:
-    """Put down how the daemon stands; a reader never sees half of it."""
-    atomic.write_atomically(state / FILE, json.dumps(asdict(standing)).encode())
+def write(state: Path, status: DaemonStatus) -> None:
+    """Write the status file atomically."""
+    atomic.write_atomically(state / FILE, json.dumps(asdict(status)).encode())
 
 
-def read(state: Path) -> Standing | None:
-    """Read how a daemon stands, or last stood; none if nothing was ever put down.
+def read(state: Path) -> DaemonStatus | None:
+    """Return what the status file holds, of a daemon that runs or ran last; None without one.
 
-    What a daemon of a newer version tells beyond this is passed over.
+    What a newer version has written beyond this is left out.
     """
     try:
         values = json.loads((state / FILE).read_text())
         inboxes = tuple(_inbox(inbox) for inbox in values["inboxes"])
-        providers = tuple(_known(ProviderStanding, model) for model in values["providers"])
+        providers = tuple(_known(ProviderStatus, model) for model in values["providers"])
         refused = values.get("refusal")
         refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
         parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal}
-        return _known(Standing, {**values, **parts})
+        return _known(DaemonStatus, {**values, **parts})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _inbox(values: Mapping[str, Any]) -> InboxStanding:
+def _inbox(values: Mapping[str, Any]) -> InboxStatus:
     kinds = tuple(
         HeldKind(kind["why"], kind["count"], tuple(kind["first"]))
         for kind in values.get("held_kinds", ())
     )
-    return _known(InboxStanding, {**values, "held_kinds": kinds})
+    return _known(InboxStatus, {**values, "held_kinds": kinds})
 
 
-_Part = TypeVar("_Part", Standing, InboxStanding, ProviderStanding)
+_Part = TypeVar("_Part", DaemonStatus, InboxStatus, ProviderStatus)
 
 
 def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:
-    """Take what this version knows of; a newer daemon may have put down more."""
+    """Build a part of the values that this version knows; a newer daemon may have written more."""
     return part(**{f.name: values[f.name] for f in fields(part) if f.name in values})
 
 
 def troubles(state: Path) -> list[str]:
-    """Return every reason for which a daemon on this state folder is not healthy.
+    """Return every reason why a daemon on this state folder is not healthy.
 
-    An inbox that is away is one, though the daemon can only wait for it: pictures dropped there
-    do not come out.
+    An inbox that is away is one: the daemon can only wait for it, and nothing comes out.
     """
     if not is_running(state):
         return [f"no daemon runs on the state folder {state}"]
-    standing = read(state)
-    if standing is None:
+    status = read(state)
+    if status is None:
         return ["the daemon has not said yet how it stands"]
-    found = []
-    silent = monotonic() - standing.beat
+    reasons = []
+    silent = monotonic() - status.beat
     if silent > FRESH:
-        found.append(f"the control loop has been silent for {silent:.0f} s")
-    for inbox in standing.inboxes:
+        reasons.append(f"the control loop has been silent for {silent:.0f} s")
+    for inbox in status.inboxes:
         if inbox.trouble:
-            found.append(f"inbox {inbox.name}: {inbox.trouble}")
+            reasons.append(f"inbox {inbox.name}: {inbox.trouble}")
         elif inbox.away:
-            found.append(f"inbox {inbox.name} is away: {inbox.away}")
-    return found
+            reasons.append(f"inbox {inbox.name} is away: {inbox.away}")
+    return reasons

@@ -15,7 +15,7 @@ from scissorsd.core.settling import Sighting
 from scissorsd.errors import UsageError
 from scissorsd.records import state_folders
 from scissorsd.records.journal import Journal
-from scissorsd.records.state_folders import State
+from scissorsd.records.state_folders import StateFolder
 
 CUTOUT = (Output(),)
 
@@ -31,7 +31,7 @@ class Shop:
         inbox.mkdir()
         values = {"path": str(inbox), "outbox": str(self.outbox), "rules": [{"name": "all"}]}
         config = from_values({"state": str(state), "inboxes": {name: values}}, base=folder)
-        self.state = State(state, config.config)
+        self.state = StateFolder(state, config.config)
         self.inbox = inbox
         self._journal = Journal(state)
 
@@ -47,8 +47,10 @@ class Shop:
         """Journal a job and write its outputs."""
         source = Sighting(name, size=1, mtime_ns=1, inode=1, device=1)
         rule = Rule("all", outputs=outputs)
-        job = plan(str(self.inbox), source, rule, date="", taken=lambda _: False)
-        begun = self._journal.begin(self.inbox, self.outbox, job)
+        job = plan(
+            self.inbox, self.outbox, source, rule, inbox_name="shop", date="", taken=lambda _: False
+        )
+        begun = self._journal.begin(job)
         assert begun is not None
         paths = [self.outbox / (in_review(o.path) if review else o.path) for o in job.outputs]
         for path, planned in zip(paths, job.outputs, strict=True):
@@ -57,8 +59,8 @@ class Shop:
             Image.new(mode, (60, 40), colour).save(path)
         notes = [str(paths[0].with_name(paths[0].name + ".txt"))] if review else []
         told = [*map(str, paths), *notes]
-        self._journal.published(self.inbox, begun, told, verdict=verdict, provider="cpu")
-        self._journal.finish(self.inbox, begun)
+        self._journal.published(begun, told, verdict=verdict, provider="cpu")
+        self._journal.finish(begun)
         return paths
 
 
@@ -73,7 +75,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 def written(
     outbox: Path,
-    *known: State,
+    *known: StateFolder,
     out: Path | None = None,
     count: int = 400,
     columns: int | None = None,
@@ -402,7 +404,7 @@ def test_of_an_inbox(shop: Shop, tmp_path: Path) -> None:
         assert f"scissorsd sheet {shop.outbox}" in refused.value.advice
     values = {"path": str(shop.outbox), "outbox": str(tmp_path / "next")}
     config = from_values({"state": "state", "inboxes": {"next": values}}, base=tmp_path)
-    assert written(shop.outbox, shop.state, State(tmp_path / "state", config.config))
+    assert written(shop.outbox, shop.state, StateFolder(tmp_path / "state", config.config))
 
 
 @pytest.mark.parametrize("why", ["gone", "nobody's"])

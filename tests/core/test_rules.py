@@ -1,5 +1,6 @@
 import unicodedata
 from collections.abc import Callable
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,8 @@ from scissorsd.core.rules import (
 )
 from scissorsd.core.settling import Sighting
 
+INBOX, OUTBOX = PurePosixPath("/srv/shop/inbox"), PurePosixPath("/srv/shop/outbox")
+
 
 def picture(path: str) -> Sighting:
     """Return a sighting of a picture."""
@@ -35,7 +38,15 @@ def planned(
     path: str, rule: Rule | None = None, taken: Callable[[str], bool] = nothing_taken
 ) -> Job:
     """Plan a job of the inbox "shop"."""
-    return plan("shop", picture(path), rule or Rule("all"), date="2024-05-17", taken=taken)
+    return plan(
+        INBOX,
+        OUTBOX,
+        picture(path),
+        rule or Rule("all"),
+        inbox_name="shop",
+        date="2024-05-17",
+        taken=taken,
+    )
 
 
 def output_paths(job: Job) -> list[str]:
@@ -98,7 +109,7 @@ def test_default_names_and_templates(output: Output, path: str) -> None:
 def test_values_make_no_folders() -> None:
     """A slash in a rule's name does not open a folder, nor do dots leave one."""
     rule = Rule("../up", outputs=(Output(name="{rule}/{inbox}/{stem}"),))
-    job = plan("..", picture("a.jpg"), rule, date="", taken=nothing_taken)
+    job = plan(INBOX, OUTBOX, picture("a.jpg"), rule, inbox_name="..", date="", taken=nothing_taken)
     assert output_paths(job) == ["..-up/__/a.png"]
 
 
@@ -204,7 +215,15 @@ RULES = st.builds(
 @given(source=SOURCES, rule=RULES, inbox=st.sampled_from(["shop", "..", "a/b"]))
 def test_no_name_leaves_the_outbox(source: str, rule: Rule, inbox: str) -> None:
     """Whatever picture, rule and template: each name is relative, goes only down, and fits."""
-    job = plan(inbox, picture(source), rule, date="2024-05-17", taken=nothing_taken)
+    job = plan(
+        INBOX,
+        OUTBOX,
+        picture(source),
+        rule,
+        inbox_name=inbox,
+        date="2024-05-17",
+        taken=nothing_taken,
+    )
     for path in job.names:
         for name in path.split("/"):
             assert name not in {"", ".", ".."}

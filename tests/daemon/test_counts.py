@@ -149,9 +149,9 @@ def test_transactions_of_a_job(tmp_path: Path) -> None:
     """A job is four transactions: begun, stamped, published, finished."""
     task, bench = job(tmp_path)
     said: list[str] = []
-    bench.journal._db.set_trace_callback(said.append)
+    bench.journal.file.db.set_trace_callback(said.append)
     assert isinstance(pipeline.process(task, bench), Done)
-    bench.journal._db.set_trace_callback(None)
+    bench.journal.file.db.set_trace_callback(None)
     words = Counter(statement.split()[0] for statement in said)
     assert words["COMMIT"] == words["BEGIN"] == 4
     assert words["SELECT"] <= 12, words
@@ -210,7 +210,7 @@ def test_a_known_picture_costs_no_query(tmp_path: Path) -> None:
     assert isinstance(pipeline.process(task, bench), Done)
     said: list[str] = []
     bench.journal.known(task.inbox.path, "a.jpg")
-    bench.journal._db.set_trace_callback(said.append)
+    bench.journal.file.db.set_trace_callback(said.append)
     for _ in range(100):
         assert bench.journal.known(task.inbox.path, "a.jpg") is not None
         assert bench.journal.known(task.inbox.path, "b.jpg") is None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scissorsd.records import status_file
-from scissorsd.records.status_file import InboxStanding, Standing
+from scissorsd.records.status_file import DaemonStatus, InboxStatus
 
 from .driver import Daemon, Workplace, wait_for
 
@@ -132,10 +132,10 @@ heeds_permissions = pytest.mark.skipif(
 # --- what is asked again and again -----------------------------------------------------------
 
 
-def stands(daemon: Daemon, place: Workplace, name: str = "shop") -> InboxStanding:
+def stands(daemon: Daemon, place: Workplace, name: str = "shop") -> InboxStatus:
     """Return how an inbox stands, as this daemon and no earlier one has last put it down."""
 
-    def read() -> Standing | None:
+    def read() -> DaemonStatus | None:
         found = status_file.read(place.state)
         return found if found is not None and found.pid == daemon.process.pid else None
 

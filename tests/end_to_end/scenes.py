@@ -123,7 +123,7 @@ def all_ended(place: Workplace, jobs: int) -> Counter[str]:
     journal = Journal(place.state, read_only=True)
 
     def ended() -> Counter[str]:
-        counts = journal.counts(place.inbox)
+        counts = journal.entries.counts(place.inbox)
         return Counter({state: counts.get(state, 0) for state in ("done", "failed")})
 
     def goes_on(before: Counter[str]) -> Counter[str] | None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from families import one_of_each_kind
 
 from .driver import Workplace, wait_for
 from .mounts import Mounts, health, needs_mounts, variables
@@ -12,7 +13,7 @@ pytestmark = needs_mounts
 QUICK = variables(seconds="LOOK_AGAIN=0.1")
 
 
-@pytest.mark.parametrize("inside", ["cut", "."])
+@pytest.mark.parametrize("inside", one_of_each_kind(["cut", "."], kept=["cut"]))
 @pytest.mark.parametrize("mounted", ["outbox", "inbox"])
 def test_it_does_not_start(place: Workplace, mounts: Mounts, inside: str, mounted: str) -> None:
     """An outbox mounted from inside its inbox, or an inbox that shows its outbox, is refused."""

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from families import one_of_each_kind
 from PIL import Image, ImageDraw
 
 from scissorsd.folders import watching
@@ -22,7 +23,16 @@ from .scenes import Gate, all_ended, drawn, kernel_setting, number_of, scanned_a
 # --- writers that are slow or strange --------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff", ".bmp", ".gif"])
+@pytest.fixture
+def place(place: Workplace) -> Workplace:
+    """Take a network that takes no time: only the steps of a job count here."""
+    place.take_darkness()
+    return place
+
+
+@pytest.mark.parametrize(
+    "suffix", one_of_each_kind([".jpg", ".png", ".webp", ".tiff", ".bmp", ".gif"], kept=[".jpg"])
+)
 def test_writer_that_pauses_for_longer_than_settle(place: Workplace, suffix: str) -> None:
     """A file that stands still half-written is held as truncated, and comes out once and whole."""
     place.configure(settle="100ms")
@@ -72,7 +82,7 @@ def sparse(path: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize("reserve", [preallocated, sparse])
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("suffix", one_of_each_kind([".jpg", ".png"], kept=[".png"]))
 def test_room_is_reserved_and_filled_later(
     place: Workplace, reserve: Callable[[Path, int], None], suffix: str
 ) -> None:
@@ -171,7 +181,7 @@ def test_arriving_during_the_backlog(place: Workplace) -> None:
 # --- replaced and touched --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("source", ["keep", "move", "delete"])
+@pytest.mark.parametrize("source", one_of_each_kind(["keep", "move", "delete"], kept=["move"]))
 def test_replaced_while_it_is_cut(place: Workplace, source: str) -> None:
     """A picture replaced in the middle of its job is cut again; the first is never published."""
     gate = Gate(place)
@@ -365,11 +375,14 @@ def _namespaces() -> None:
 @pytest.mark.usefixtures("_namespaces")
 @pytest.mark.parametrize(
     ("limit", "value", "setting"),
-    [
-        ("watches", 0, "fs.inotify.max_user_watches"),
-        ("watches", 3, "fs.inotify.max_user_watches"),
-        ("instances", 0, "fs.inotify.max_user_instances"),
-    ],
+    one_of_each_kind(
+        [
+            ("watches", 0, "fs.inotify.max_user_watches"),
+            ("watches", 3, "fs.inotify.max_user_watches"),
+            ("instances", 0, "fs.inotify.max_user_instances"),
+        ],
+        kept=[("watches", 3, "fs.inotify.max_user_watches")],
+    ),
 )
 def test_watches_run_out_at_start(place: Workplace, limit: str, value: int, setting: str) -> None:
     """With too few inotify watches for all folders it polls, says what to raise, misses nothing."""

@@ -67,7 +67,7 @@ class InboxMachine(RuleBasedStateMachine):
     def open_journal(self) -> None:
         """Open the real journal, but spare the disk: no power is cut here."""
         self.journal = Journal(self.folder)
-        self.journal._db.execute("PRAGMA synchronous = OFF")
+        self.journal.file.db.execute("PRAGMA synchronous = OFF")
 
     @initialize()
     def start(self) -> None:
@@ -195,14 +195,15 @@ class InboxMachine(RuleBasedStateMachine):
             return
         mine = (str(self.inbox.path), path)
         job = before or plan(
-            "shop",
+            self.inbox.path,
+            self.inbox.outbox,
             task.source,
             task.rule,
+            inbox_name="shop",
             date="",
             taken=lambda name: self.journal.owner(self.inbox.outbox, name) not in {None, mine},
         )
-        job = replace(job, inbox=str(self.inbox.path))
-        begun = self.journal.begin(self.inbox.path, self.inbox.outbox, job)
+        begun = self.journal.begin(job)
         if begun is not None:
             self.hands[path] = InHand(task, begun)
 
@@ -215,7 +216,7 @@ class InboxMachine(RuleBasedStateMachine):
         if hand.job is None or hand.published:
             return
         if self.world.get(path) != task.source:
-            self.journal.withdraw(self.inbox.path, hand.job)
+            self.journal.withdraw(hand.job)
             self._put_down(hand, Changed("replaced"))
             self.sight(path)
             return
@@ -225,7 +226,7 @@ class InboxMachine(RuleBasedStateMachine):
             owner = self.names.setdefault(output.path, path)
             assert owner == path, "two pictures under one name"
         names = [str(self.inbox.outbox / output.path) for output in hand.job.outputs]
-        self.journal.published(self.inbox.path, hand.job, names, verdict="ok", provider="cpu")
+        self.journal.published(hand.job, names, verdict="ok", provider="cpu")
         self.hands[path] = replace(hand, published=True)
 
     @precondition(lambda self: self.hands)
@@ -243,7 +244,7 @@ class InboxMachine(RuleBasedStateMachine):
                 del self.world[path]
         elif unchanged:
             self.ended[path] = task.source.version
-        self.journal.finish(self.inbox.path, hand.job)
+        self.journal.finish(hand.job)
         self._put_down(hand, Done() if unchanged else Changed("replaced"))
         if not unchanged:
             self.sight(path)
@@ -262,7 +263,7 @@ class InboxMachine(RuleBasedStateMachine):
             del self.world[path]
         elif self.world.get(path) == task.source:
             self.ended[path] = task.source.version
-        self.journal.fail(self.inbox.path, hand.job, "it is bad", ("note",))
+        self.journal.fail(hand.job, "it is bad", ("note",))
         self._put_down(hand, Failed("it is bad"))
 
     @precondition(lambda self: self.hands)
@@ -272,7 +273,7 @@ class InboxMachine(RuleBasedStateMachine):
         hand = self._chosen(choice)
         if hand.job is None or (truncated and (hand.task.last_look or hand.published)):
             return
-        self.journal.hold(self.inbox.path, hand.job, "busy")
+        self.journal.hold(hand.job, "busy")
         outcome = Held("busy", outbox_wide=wide and not truncated, truncated=truncated)
         self._put_down(hand, outcome)
 
@@ -298,7 +299,9 @@ class InboxMachine(RuleBasedStateMachine):
     @rule(path=paths)
     def ask_again(self, path: str) -> None:
         """Let another process mark a failed picture to be taken again."""
-        failed = [e for e in self.journal.of_source(self.inbox.path, path) if e.state == "failed"]
+        failed = [
+            e for e in self.journal.entries.of_source(self.inbox.path, path) if e.state == "failed"
+        ]
         if failed and failed[0].path not in self.hands:
             self.journal.ask_again(failed[0].id)
             self.journal.reload()

@@ -36,6 +36,7 @@ def test_three_processes(tmp_path: Path, models_folder: Path) -> None:
     assert contest.hold(tmp_path / "work", models_folder) == contest.expected()
 
 
+@pytest.mark.full
 def test_on_another_disk(tmp_path: Path, shared_memory: Path, models_folder: Path) -> None:
     """The same where originals are copied to another file system before they go."""
     contest = Contest([shared_memory / "out"], processes=2, pictures=6, kills=2, seed=5)
@@ -69,6 +70,7 @@ def test_shared_folders(tmp_path: Path, models_folder: Path, mounts: str) -> Non
         shutil.rmtree(folder)
 
 
+@pytest.mark.full
 def test_many_cuts_at_once(tmp_path: Path, place: Workplace) -> None:
     """Eight `cut`s into one folder: of one name one comes out whole, and the others say so."""
     pictures = []

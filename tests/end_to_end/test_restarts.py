@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from families import one_of_each_kind
 
 from .driver import FORMATS, Daemon, Workplace, wait_for
 
@@ -59,7 +60,9 @@ def test_what_came_while_no_daemon_ran(place: Workplace) -> None:
     assert place.files() == ["came.png", "changed.png", "gone.png"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", one_of_each_kind([signal.SIGTERM, signal.SIGINT], kept=[signal.SIGTERM])
+)
 def test_stop_finishes_the_work_in_hand(place: Workplace, number: signal.Signals) -> None:
     """A stop in the middle ends with 0, finishes what is in hand and begins nothing more."""
     for index in range(12):
@@ -79,6 +82,7 @@ def test_stop_finishes_the_work_in_hand(place: Workplace, number: signal.Signals
     assert place.files() == sorted(f"{index}.png" for index in range(12))
 
 
+@pytest.mark.full
 def test_killed_in_the_middle(place: Workplace) -> None:
     """Killed again and again, every picture comes out once and its source is moved once."""
     names = [f"{folder}/{index}.jpg" for folder in ("x", "y") for index in range(6)]

@@ -100,6 +100,7 @@ def test_the_others_go_on(place: Workplace, share: Share) -> None:
     assert not daemon.told("job.failed") + again.told("job.failed")
 
 
+@pytest.mark.full
 @needs_bindfs
 def test_a_suspect_on_the_share(place: Workplace, share: Share) -> None:
     """A picture that works alone, for it was in hand at a kill, does not stop the others."""
@@ -138,6 +139,7 @@ def test_stopped_while_it_hangs(place: Workplace, share: Share) -> None:
     assert len(again.told("job.finished")) == len(STUCK)
 
 
+@pytest.mark.full
 @needs_bindfs
 def test_a_reload_while_it_hangs(place: Workplace, share: Share) -> None:
     """A reload while a share hangs goes through, and the other inbox goes on under it."""

@@ -3,11 +3,19 @@
 import json
 
 import pytest
+from families import one_of_each_kind
 
 from .driver import Daemon, Workplace, picture, wait_for
 from .mounts import ended, health, stands, variables
 
 MANY = 50
+
+
+@pytest.fixture
+def place(place: Workplace) -> Workplace:
+    """Take a network that takes no time: only the steps of a job count here."""
+    place.take_darkness()
+    return place
 
 
 def size(daemon: Daemon) -> int:
@@ -28,7 +36,9 @@ def test_one_line_for_fifty(place: Workplace) -> None:
     assert place.files() == []
 
 
-@pytest.mark.parametrize("operation", ["write", "publish", "delete"])
+@pytest.mark.parametrize(
+    "operation", one_of_each_kind(["write", "publish", "delete"], kept=["publish"])
+)
 def test_one_line_for_one_reason(place: Workplace, operation: str) -> None:
     """Pictures that are held for the same reason make one line, however often they are held."""
     place.configure({"name": "all", "source": "delete"})
@@ -142,8 +152,9 @@ def test_a_watcher_that_dies_for_ever(place: Workplace) -> None:
     daemon.wait("inbox.watcher_died", times=2)
     wait_for(lambda: health(place) == (1, "inbox shop: its watcher died"))
     assert "inbox shop: its watcher died" in place.ask("status")
-    said = place.ask("why", place.inbox / "sub" / "a.jpg")
-    assert "It waits, because of a trouble: its watcher died." in said
+    said = "It waits, because of a trouble: its watcher died."
+    # A process that gets no processor cannot look at the folder in time, and says that first.
+    wait_for(lambda: said in place.ask("why", place.inbox / "sub" / "a.jpg"))
     (place.folder / "second" / "b.jpg").write_bytes(picture())
     daemon.finished("b.jpg")
     daemon.stop()

@@ -43,7 +43,7 @@ def run_once(folder: Path, provider: str) -> str:
 @pytest.mark.parametrize(
     ("provider", "times"),
     [
-        ("openvino", 4),
+        pytest.param("openvino", 4, marks=pytest.mark.full),
         ("cpu", 2),
         pytest.param("openvino", 50, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
         pytest.param("cpu", 50, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),

@@ -105,7 +105,9 @@ def bind(loaded: Any, **options: Any) -> Slots:  # noqa: ANN401 - as above
 
 def test_bit_for_bit_what_a_plain_run_gives(u2netp: Path) -> None:
     """Eight threads that share three slots each get the very map of a plain run of their input."""
-    loaded = onnxruntime.InferenceSession(str(u2netp), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # eight runs at once would else wait for each other, spinning
+    loaded = onnxruntime.InferenceSession(str(u2netp), options, providers=["CPUExecutionProvider"])
     takes, gives = loaded.get_inputs()[0].name, loaded.get_outputs()[0].name
     wanted = [loaded.run([gives], {takes: network_input})[0][0, 0] for network_input in INPUTS]
     allocate = Counted()

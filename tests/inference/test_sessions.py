@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import onnxruntime
 import pytest
+from families import one_of_each_kind
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 from structlog.testing import capture_logs
@@ -435,7 +436,7 @@ def test_a_network_of_another_size(provider: ProviderName, u2netp: Path, tmp_pat
         Sessions(models={"own": model}, folder=tmp_path, providers=[provider]).open("own")
 
 
-@pytest.mark.parametrize("provider", ["cpu", "openvino"])
+@pytest.mark.parametrize("provider", one_of_each_kind(["cpu", "openvino"], kept=["openvino"]))
 def test_many_threads_share_a_session(
     provider: ProviderName, models_folder: Path, u2netp: Path
 ) -> None:

@@ -13,8 +13,10 @@ from scissorsd.core.rules import Job, Output, Rule, SourceAction, in_review, pla
 from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
 from scissorsd.errors import EXIT_BAD_CONFIG, JournalError, JournalVersionError
-from scissorsd.records import journal as journals
+from scissorsd.records import respelling
 from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Known
 
 INBOX, OUTBOX = Path("/srv/shop/inbox"), Path("/srv/shop/outbox")
 NOT_UTF8 = os.fsdecode(b"caf\xe9/\xff.jpg")
@@ -37,7 +39,7 @@ def restarted(journal: Journal) -> Iterator[Callable[[], Journal]]:
 
         def restart() -> Journal:
             journal.close()
-            return to_close.enter_context(closing(Journal(journal.path.parent)))
+            return to_close.enter_context(closing(Journal(journal.file.path.parent)))
 
         yield restart
 
@@ -53,27 +55,27 @@ def planned(journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path =
     def taken(name: str) -> bool:
         return journal.owner(OUTBOX, name) not in {None, (str(inbox), source.path)}
 
-    return plan(str(inbox), source, rule, date="", taken=taken)
+    return plan(inbox, OUTBOX, source, rule, inbox_name="shop", date="", taken=taken)
 
 
 def begun(journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path = INBOX) -> Job:
     """Plan a job and begin it."""
-    job = journal.begin(inbox, OUTBOX, planned(journal, source, rule, inbox))
+    job = journal.begin(planned(journal, source, rule, inbox))
     assert job is not None
     return job
 
 
-def publish(journal: Journal, job: Job, inbox: Path = INBOX) -> None:
+def publish(journal: Journal, job: Job) -> None:
     """Say that a job's outputs are out."""
     paths = [str(OUTBOX / output.path) for output in job.outputs]
-    journal.published(inbox, job, paths, verdict="ok", provider="cpu")
+    journal.published(job, paths, verdict="ok", provider="cpu")
 
 
 def done(journal: Journal, source: Sighting, rule: Rule = KEEP, inbox: Path = INBOX) -> Job:
     """Take a picture all the way."""
     job = begun(journal, source, rule, inbox)
-    publish(journal, job, inbox)
-    journal.finish(inbox, job)
+    publish(journal, job)
+    journal.finish(job)
     return job
 
 
@@ -102,11 +104,11 @@ def test_a_whole_life(journal: Journal, restarted: Callable[[], Journal], path: 
     assert state_of(journal, path) == "begun"
     publish(journal, job)
     assert state_of(journal, path) == "published"
-    journal.finish(INBOX, job)
+    journal.finish(job)
     journal = restarted()
-    (entry,) = journal.of_source(INBOX, path)
+    (entry,) = journal.entries.of_source(INBOX, path)
     known = journal.known(INBOX, path)
-    assert known == journals.Known(
+    assert known == Known(
         source.version, "done", removed=True, inode=source.inode, ctime_ns=source.ctime_ns
     )
     assert (entry.path, entry.source) == (path, str(INBOX / path))
@@ -122,10 +124,10 @@ def test_a_crash_keeps_the_plan(journal: Journal, restarted: Callable[[], Journa
     journal = restarted()
     again = journal.planned(INBOX, OUTBOX, picture(), KEEP)
     assert again == job
-    (entry,) = journal.unfinished()
+    (entry,) = journal.entries.unfinished()
     assert (entry.state, entry.attempts) == ("begun", 1)
-    assert journal.begin(INBOX, OUTBOX, again) == job
-    assert journal.unfinished()[0].attempts == 2
+    assert journal.begin(again) == job
+    assert journal.entries.unfinished()[0].attempts == 2
 
 
 def test_a_crash_with_a_name_that_is_not_utf8(
@@ -155,17 +157,17 @@ def test_published_is_only_finished(journal: Journal, restarted: Callable[[], Jo
     left = journal.planned(INBOX, OUTBOX, picture(), KEEP)  # a reload changed the rule
     assert left is not None
     assert (left.outputs, left.moved_to, left.rule.source) == ((), "processed/a.jpg", "move")
-    journal.finish(INBOX, left)
+    journal.finish(left)
     assert state_of(journal) == "done"
-    assert journal.of_source(INBOX, "a.jpg")[0].published == (str(OUTBOX / "a.png"),)
+    assert journal.entries.of_source(INBOX, "a.jpg")[0].published == (str(OUTBOX / "a.png"),)
 
 
 def test_a_hold(journal: Journal) -> None:
     """A held job waits with its reason and loses neither its names nor a strike."""
     job = begun(journal, picture())
-    journal.hold(INBOX, job, "the disk is full")
+    journal.hold(job, "the disk is full")
     assert state_of(journal) == "held"
-    (entry,) = journal.unfinished()
+    (entry,) = journal.entries.unfinished()
     assert (entry.reason, entry.attempts) == ("the disk is full", 0)
     assert journal.owner(OUTBOX, "a.png") == (str(INBOX), "a.jpg")
 
@@ -174,17 +176,17 @@ def test_a_hold_after_publishing(journal: Journal) -> None:
     """A job whose source cannot be disposed of stays published: it must not be cut again."""
     job = begun(journal, picture(), MOVE)
     publish(journal, job)
-    journal.hold(INBOX, job, "the source is busy")
+    journal.hold(job, "the source is busy")
     assert state_of(journal) == "published"
 
 
 def test_reasons_that_quote_a_name(journal: Journal) -> None:
     """A reason may quote a name that is not UTF-8; it is recorded all the same."""
     job = begun(journal, picture(NOT_UTF8))
-    journal.hold(INBOX, job, f"{NOT_UTF8} is busy")
-    assert journal.unfinished()[0].reason == r"caf\udce9/\udcff.jpg is busy"
-    journal.fail(INBOX, job, f"{NOT_UTF8} is broken", [f"/out/{NOT_UTF8}.txt"])
-    (entry,) = journal.failures()
+    journal.hold(job, f"{NOT_UTF8} is busy")
+    assert journal.entries.unfinished()[0].reason == r"caf\udce9/\udcff.jpg is busy"
+    journal.fail(job, f"{NOT_UTF8} is broken", [f"/out/{NOT_UTF8}.txt"])
+    (entry,) = journal.entries.failures()
     assert "broken" in entry.reason
     assert entry.set_aside == (f"/out/{NOT_UTF8}.txt",)
 
@@ -196,10 +198,10 @@ def test_reasons_that_quote_a_name(journal: Journal) -> None:
 def test_two_jobs_want_one_name(journal: Journal, other: str) -> None:
     """Two pictures planned at the same moment for one name: the second is told, and steps aside."""
     first, second = planned(journal, picture()), planned(journal, picture(other))
-    assert journal.begin(INBOX, OUTBOX, first) is not None
-    assert journal.begin(INBOX, OUTBOX, second) is None
+    assert journal.begin(first) is not None
+    assert journal.begin(second) is None
     assert journal.known(INBOX, other) is None
-    assert journal.of_source(INBOX, other) == []
+    assert journal.entries.of_source(INBOX, other) == []
     both = names(first) + names(begun(journal, picture(other)))
     assert len({name.casefold() for name in both}) == 4
 
@@ -219,8 +221,7 @@ def test_threads_that_want_one_name(journal: Journal) -> None:
     jobs = [planned(journal, picture(f"a.{suffix}")) for suffix in "abcdefgh"]
     won: list[Job | None] = []
     threads = [
-        threading.Thread(target=lambda job=job: won.append(journal.begin(INBOX, OUTBOX, job)))
-        for job in jobs
+        threading.Thread(target=lambda job=job: won.append(journal.begin(job))) for job in jobs
     ]
     for thread in threads:
         thread.start()
@@ -236,9 +237,9 @@ def test_a_new_version_reuses_its_names(journal: Journal) -> None:
     first = done(journal, picture())
     second = done(journal, picture(version=2))
     assert names(second) == names(first) == ["a-jpg.png", "a-jpg-mask.png"]
-    (entry,) = journal.of_output(str(OUTBOX / "a-jpg.png"))
+    (entry,) = journal.entries.of_output(str(OUTBOX / "a-jpg.png"))
     assert entry.mtime_ns == 2
-    assert journal.of_output(str(OUTBOX / "a.png"))[0].path == "a.png"
+    assert journal.entries.of_output(str(OUTBOX / "a.png"))[0].path == "a.png"
 
 
 @pytest.mark.parametrize("end", ["withdraw", "fail", "close"])
@@ -249,12 +250,12 @@ def test_a_version_that_comes_to_nothing(
     first = done(journal, picture())
     second = begun(journal, picture(version=2))
     if end == "withdraw":
-        journal.withdraw(INBOX, second)
+        journal.withdraw(second)
     elif end == "fail":
-        journal.fail(INBOX, second, "broken", [])
+        journal.fail(second, "broken", [])
     else:
         journal = restarted()
-        journal.close_unfinished(journal.unfinished()[0])
+        journal.close_unfinished(journal.entries.unfinished()[0])
     assert state_of(journal) == ("failed" if end == "fail" else "done")
     assert journal.owner(OUTBOX, "a.png") == (str(INBOX), "a.jpg")
     assert names(done(journal, picture(version=3))) == names(first)
@@ -280,17 +281,17 @@ def test_a_dropped_name_again(journal: Journal) -> None:
     job = done(journal, picture(), MOVE)
     before = journal.planned(INBOX, OUTBOX, picture(), MOVE)
     assert before == job
-    assert journal.begin(INBOX, OUTBOX, before) == job
+    assert journal.begin(before) == job
 
 
 def test_failing_frees_the_names(journal: Journal) -> None:
     """A picture that failed keeps no name from another, and is known as failed."""
     job = begun(journal, picture())
-    journal.fail(INBOX, job, "damaged", ["/srv/shop/outbox/failed/a.jpg.txt"], verdict="doubtful")
+    journal.fail(job, "damaged", ["/srv/shop/outbox/failed/a.jpg.txt"], verdict="doubtful")
     assert state_of(journal) == "failed"
     assert journal.owner(OUTBOX, "a.png") is None
     assert names(begun(journal, picture("a.png"))) == ["a.png", "a-mask.png"]
-    (entry,) = journal.failures()
+    (entry,) = journal.entries.failures()
     assert (entry.reason, entry.verdict) == ("damaged", "doubtful")
 
 
@@ -298,37 +299,37 @@ def test_failing_after_publishing_keeps_them(journal: Journal) -> None:
     """What is already out in the outbox still belongs to its picture, though the job failed."""
     job = begun(journal, picture())
     publish(journal, job)
-    journal.fail(INBOX, job, "unforeseen", [])
+    journal.fail(job, "unforeseen", [])
     assert journal.owner(OUTBOX, "a.png") == (str(INBOX), "a.jpg")
 
 
 def test_taken_again_after_failing(journal: Journal) -> None:
     """A failed picture begins again under new names if its own were taken meanwhile."""
     failed = begun(journal, picture())
-    journal.fail(INBOX, failed, "damaged", [])
+    journal.fail(failed, "damaged", [])
     done(journal, picture("a.png"))
     journal.ask_again(failed.id)
     assert state_of(journal) == "again"
     before = journal.planned(INBOX, OUTBOX, picture(), KEEP)
     assert before is not None
-    assert journal.begin(INBOX, OUTBOX, before) is None
+    assert journal.begin(before) is None
     assert state_of(journal) == "again"
     assert names(begun(journal, picture())) == ["a-jpg.png", "a-jpg-mask.png"]
 
 
 def test_a_success_clears_earlier_failures(journal: Journal) -> None:
     """When a picture was replaced by a good one, the failure of the bad one no longer counts."""
-    journal.fail(INBOX, begun(journal, picture()), "damaged", [])
+    journal.fail(begun(journal, picture()), "damaged", [])
     done(journal, picture(version=2))
-    assert journal.failures() == []
-    assert journal.counts(INBOX) == {"done": 1}
+    assert journal.entries.failures() == []
+    assert journal.entries.counts(INBOX) == {"done": 1}
 
 
 def test_a_failed_source_that_was_moved_still_counts(journal: Journal) -> None:
     """A failure whose source lies set aside stays on record when a good picture comes."""
-    journal.fail(INBOX, begun(journal, picture(), MOVE), "damaged", ["/x/a.jpg"])
+    journal.fail(begun(journal, picture(), MOVE), "damaged", ["/x/a.jpg"])
     done(journal, picture(version=2), MOVE)
-    assert [entry.mtime_ns for entry in journal.failures()] == [1]
+    assert [entry.mtime_ns for entry in journal.entries.failures()] == [1]
 
 
 # --- what is known ---------------------------------------------------------------------------
@@ -346,7 +347,7 @@ def test_a_clock_that_is_set_back(
     known = journal.known(INBOX, "a.jpg")
     assert known is not None
     assert known.version == (100, 2)
-    assert [entry.mtime_ns for entry in journal.of_source(INBOX, "a.jpg")] == [2, 1]
+    assert [entry.mtime_ns for entry in journal.entries.of_source(INBOX, "a.jpg")] == [2, 1]
 
 
 def test_an_old_version_put_back(journal: Journal, restarted: Callable[[], Journal]) -> None:
@@ -366,13 +367,13 @@ def test_leftovers_are_closed(journal: Journal, restarted: Callable[[], Journal]
     """What the last run left, and is no longer there, ends: done if it was published, else gone."""
     publish(journal, begun(journal, picture("out.jpg"), MOVE))
     begun(journal, picture("begun.jpg"))
-    journal.hold(INBOX, begun(journal, picture("held.jpg")), "busy")
+    journal.hold(begun(journal, picture("held.jpg")), "busy")
     journal = restarted()
-    left = journal.unfinished()
+    left = journal.entries.unfinished()
     assert [entry.path for entry in left] == ["out.jpg", "begun.jpg", "held.jpg"]
     for entry in left:
         journal.close_unfinished(entry)
-    assert journal.unfinished() == []
+    assert journal.entries.unfinished() == []
     assert [state_of(journal, entry.path) for entry in left] == ["done", None, None]
     assert journal.owner(OUTBOX, "begun.png") is None
 
@@ -381,11 +382,13 @@ def test_who_owns_a_file(journal: Journal) -> None:
     """An output, and a file that tells of a failure, lead back to their picture, no other does."""
     done(journal, picture("IMG_1.jpg"))
     aside = str(OUTBOX / "failed" / "IMG_2.jpg.txt")
-    journal.fail(INBOX, begun(journal, picture("IMG_2.jpg")), "damaged", [aside])
-    assert [e.path for e in journal.of_output(str(OUTBOX / "IMG_1-mask.png"))] == ["IMG_1.jpg"]
-    assert [e.path for e in journal.of_output(aside)] == ["IMG_2.jpg"]
+    journal.fail(begun(journal, picture("IMG_2.jpg")), "damaged", [aside])
+    assert [e.path for e in journal.entries.of_output(str(OUTBOX / "IMG_1-mask.png"))] == [
+        "IMG_1.jpg"
+    ]
+    assert [e.path for e in journal.entries.of_output(aside)] == ["IMG_2.jpg"]
     for stranger in (aside.replace("_", "x"), aside.removesuffix(".txt"), "%", "/"):
-        assert journal.of_output(stranger) == []
+        assert journal.entries.of_output(stranger) == []
 
 
 def test_the_latest(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,7 +398,7 @@ def test_the_latest(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         done(journal, picture(f"{number}.jpg"))
     begun(journal, picture("begun.jpg"))
-    assert [entry.path for entry in journal.latest(2)] == ["3.jpg", "2.jpg"]
+    assert [entry.path for entry in journal.entries.latest(2)] == ["3.jpg", "2.jpg"]
 
 
 def judged(journal: Journal, name: str, verdict: str, *, review: bool = False) -> Job:
@@ -403,8 +406,8 @@ def judged(journal: Journal, name: str, verdict: str, *, review: bool = False) -
     job = begun(journal, picture(name))
     paths = [str(OUTBOX / (in_review(o.path) if review else o.path)) for o in job.outputs]
     told = [*paths, f"{paths[0]}.txt"] if review else paths
-    journal.published(INBOX, job, told, verdict=verdict, provider="cpu")
-    journal.finish(INBOX, job)
+    journal.published(job, told, verdict=verdict, provider="cpu")
+    journal.finish(job)
     return job
 
 
@@ -415,14 +418,14 @@ def test_verdicts(journal: Journal, restarted: Callable[[], Journal]) -> None:
     judged(journal, "c.jpg", "doubtful")
     judged(journal, "d.jpg", "doubtful", review=True)
     judged(journal, "e.jpg", "no_subject", review=True)
-    journal.fail(INBOX, begun(journal, picture("f.jpg")), "none", [], verdict="no_subject")
-    journal.fail(INBOX, begun(journal, picture("g.jpg")), "damaged", [])
+    journal.fail(begun(journal, picture("f.jpg")), "none", [], verdict="no_subject")
+    journal.fail(begun(journal, picture("g.jpg")), "damaged", [])
     begun(journal, picture("h.jpg"))
     counts = {"ok": 2, "doubtful": 2, "no_subject": 2, "review": 3}
-    assert journal.verdicts(INBOX) == counts
+    assert journal.entries.verdicts(INBOX) == counts
     again = restarted()
-    assert again.verdicts(INBOX) == counts
-    assert again.verdicts(Path("/srv/other")) == {"review": 0}
+    assert again.entries.verdicts(INBOX) == counts
+    assert again.entries.verdicts(Path("/srv/other")) == {"review": 0}
 
 
 def test_what_lies_in_a_folder(journal: Journal) -> None:
@@ -430,10 +433,10 @@ def test_what_lies_in_a_folder(journal: Journal) -> None:
     for name in ("a.jpg", "one/b.jpg", f"one/{NOT_UTF8}", "one two/c.jpg"):
         judged(journal, name, "ok")
     judged(journal, "one/d.jpg", "no_subject", review=True)
-    journal.fail(INBOX, begun(journal, picture("one/e.jpg")), "damaged", [])
+    journal.fail(begun(journal, picture("one/e.jpg")), "damaged", [])
 
     def below(folder: str) -> list[str]:
-        return [entry.path for entry in journal.with_outputs_in(OUTBOX / folder)]
+        return [entry.path for entry in journal.entries.with_outputs_in(OUTBOX / folder)]
 
     assert below("") == ["one/d.jpg", "one two/c.jpg", f"one/{NOT_UTF8}", "one/b.jpg", "a.jpg"]
     assert below("one") == [f"one/{NOT_UTF8}", "one/b.jpg"]
@@ -445,8 +448,8 @@ def test_what_lies_in_a_folder(journal: Journal) -> None:
 def test_very_many_in_a_folder(journal: Journal) -> None:
     """They are read in parts, and none is left out or given twice."""
     judged(journal, "a.jpg", "ok")
-    with journal._transaction("many") as db:
-        job = dict(journal._rows("id = 1")[0])
+    with journal.file.transaction("many") as db:
+        job = dict(journal.file.rows("id = 1")[0])
         columns = [name for name in job if name not in {"id", "path", "turn"}]
         db.executemany(
             f"INSERT INTO jobs (path, turn, {', '.join(columns)})"  # noqa: S608 - our own names
@@ -456,17 +459,16 @@ def test_very_many_in_a_folder(journal: Journal) -> None:
                 for turn in range(2, 1203)
             ],
         )
-    turns = [entry.path for entry in journal.with_outputs_in(OUTBOX)]
+    turns = [entry.path for entry in journal.entries.with_outputs_in(OUTBOX)]
     assert turns == [*(f"{turn}.jpg" for turn in range(1202, 1, -1)), "a.jpg"]
 
 
 def test_kinds_are_told(journal: Journal) -> None:
-    """Of each published file it is told which kind of output it is; a name cannot feign one."""
+    """Of each published file it is told which kind of output it is."""
     outputs = (Output("mask"), Output("cutout"), Output("flat", "jpeg"))
-    done(journal, picture("a.jpg"), Rule("all", outputs=outputs))
-    done(journal, picture("b.jpg"), Rule("Output(kind='mask'", outputs=outputs))
-    kinds = {entry.path: entry.kinds for entry in journal.latest(2)}
-    assert kinds == {"a.jpg": ("mask", "cutout", "flat"), "b.jpg": ()}
+    done(journal, picture(), Rule("all", outputs=outputs))
+    (entry,) = journal.entries.latest(1)
+    assert entry.kinds == ("mask", "cutout", "flat")
 
 
 # --- beside another process ------------------------------------------------------------------
@@ -474,10 +476,10 @@ def test_kinds_are_told(journal: Journal) -> None:
 
 def test_reading_beside_a_writer(journal: Journal) -> None:
     """`status` reads while the daemon writes, sees what is committed, and can write nothing."""
-    reader = Journal(journal.path.parent, read_only=True)
-    assert reader.counts(INBOX) == {}
+    reader = Journal(journal.file.path.parent, read_only=True)
+    assert reader.entries.counts(INBOX) == {}
     job = done(journal, picture())
-    assert reader.counts(INBOX) == {"done": 1}
+    assert reader.entries.counts(INBOX) == {"done": 1}
     with pytest.raises(JournalError, match="cannot be written"):
         reader.ask_again(job.id)
     reader.close()
@@ -487,18 +489,18 @@ def test_reading_after_the_writer(journal: Journal) -> None:
     """`status` reads what a daemon that has ended left."""
     done(journal, picture())
     journal.close()
-    reader = Journal(journal.path.parent, read_only=True)
-    assert [entry.path for entry in reader.latest(5)] == ["a.jpg"]
+    reader = Journal(journal.file.path.parent, read_only=True)
+    assert [entry.path for entry in reader.entries.latest(5)] == ["a.jpg"]
     reader.close()
 
 
 def test_told_of_another_writer(journal: Journal) -> None:
     """The daemon learns that `retry` wrote, and then finds the picture asked for again."""
     failed = begun(journal, picture())
-    journal.fail(INBOX, failed, "damaged", [])
+    journal.fail(failed, "damaged", [])
     before = journal.changed_elsewhere()
     assert journal.changed_elsewhere() == before
-    other = Journal(journal.path.parent)
+    other = Journal(journal.file.path.parent)
     other.ask_again(failed.id)
     other.close()
     assert journal.changed_elsewhere() != before
@@ -513,11 +515,11 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
     """A journal that is missing or damaged is refused in words."""
     with pytest.raises(JournalError, match="cannot be used"):
         Journal(tmp_path / "nowhere", read_only=True)
-    (tmp_path / journals.FILE).write_bytes(b"not a database" * 100)
+    (tmp_path / FILE).write_bytes(b"not a database" * 100)
     with pytest.raises(JournalError, match="not a database"):
         Journal(tmp_path)
-    (tmp_path / journals.FILE).unlink()
-    sqlite3.connect(tmp_path / journals.FILE).close()
+    (tmp_path / FILE).unlink()
+    sqlite3.connect(tmp_path / FILE).close()
     with pytest.raises(JournalError, match="nothing was ever written"):
         Journal(tmp_path, read_only=True)
 
@@ -526,32 +528,32 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
 def test_a_journal_of_a_newer_version(tmp_path: Path, *, read_only: bool) -> None:
     """What a newer scissorsd made is no damage, even where this one can make nothing of it."""
     Journal(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / journals.FILE)) as db:
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
         db.executescript(
             "DROP TABLE jobs; CREATE TABLE work (id INTEGER) STRICT; PRAGMA user_version = 2;"
             "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE OF THE FUTURE'"
         )
-    before = (tmp_path / journals.FILE).read_bytes()
+    before = (tmp_path / FILE).read_bytes()
     with pytest.raises(
         JournalVersionError, match=r"made by a newer scissorsd.*version 2"
     ) as caught:
         Journal(tmp_path, read_only=read_only)
     assert caught.value.exit_code == EXIT_BAD_CONFIG
-    assert (tmp_path / journals.FILE).read_bytes() == before
+    assert (tmp_path / FILE).read_bytes() == before
 
 
 def test_what_is_not_written_is_not_remembered(journal: Journal) -> None:
     """A write that comes to nothing, on a full disk, leaves memory as the disk is."""
     job = begun(journal, picture())
     publish(journal, job)
-    journal._db.execute(
+    journal.file.db.execute(
         "CREATE TEMP TRIGGER full AFTER UPDATE ON jobs BEGIN SELECT raise(FAIL, 'full'); END"
     )
     with pytest.raises(JournalError, match="full"):
-        journal.finish(INBOX, job)
+        journal.finish(job)
     assert state_of(journal) == "published"
-    journal._db.execute("DROP TRIGGER full")
-    journal.finish(INBOX, job)
+    journal.file.db.execute("DROP TRIGGER full")
+    journal.finish(job)
     assert state_of(journal) == "done"
 
 
@@ -559,12 +561,12 @@ def test_a_commit_that_fails(journal: Journal) -> None:
     """Memory is put right even when it is the commit itself that fails."""
     job = begun(journal, picture())
     publish(journal, job)
-    journal._db.executescript("""
+    journal.file.db.executescript("""
         CREATE TABLE aside (job INTEGER REFERENCES jobs DEFERRABLE INITIALLY DEFERRED);
         CREATE TRIGGER orphan AFTER UPDATE ON jobs BEGIN INSERT INTO aside VALUES (999); END;
     """)
     with pytest.raises(JournalError, match="FOREIGN KEY"):
-        journal.finish(INBOX, job)
+        journal.finish(job)
     assert state_of(journal) == "published"
 
 
@@ -576,8 +578,8 @@ def test_faults_come_as_our_own_errors(journal: Journal) -> None:
         lambda: journal.known(INBOX, "a.jpg"),
         journal.changed_elsewhere,
         lambda: journal.owner(OUTBOX, "a.png"),
-        journal.unfinished,
-        lambda: journal.begin(INBOX, OUTBOX, job),
+        journal.entries.unfinished,
+        lambda: journal.begin(job),
     ):
         with pytest.raises(JournalError, match="closed"):
             use()
@@ -588,7 +590,7 @@ def test_stamps_follow_their_folder(journal: Journal) -> None:
     job = begun(journal, picture(NOT_UTF8))
     place, temporary = str(OUTBOX / NOT_UTF8), str(OUTBOX / ".scissorsd-1.tmp")
     elsewhere = Stamp("/srv/shop/outbox-2/a.png", b"1", 1, 1, "/srv/shop/outbox-2/.b.tmp")
-    journal.stamp(job, [Stamp(place, b"1", 1, 1, temporary), elsewhere])
-    journal.respell_outbox(OUTBOX, Path("/mnt/out"))
+    journal.stamps.add(job, [Stamp(place, b"1", 1, 1, temporary), elsewhere])
+    respelling.respell_outbox(journal.file, OUTBOX, Path("/mnt/out"))
     moved = Stamp(f"/mnt/out/{NOT_UTF8}", b"1", 1, 1, "/mnt/out/.scissorsd-1.tmp")
-    assert journal.unplaced(job.id) == [moved, elsewhere]
+    assert journal.stamps.unplaced(job.id) == [moved, elsewhere]

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from scissorsd.records import status_file
-from scissorsd.records.status_file import HeldKind, InboxStanding, ProviderStanding, Standing
+from scissorsd.records.status_file import DaemonStatus, HeldKind, InboxStatus, ProviderStatus
 
-SHOP = InboxStanding(
+SHOP = InboxStatus(
     name="shop",
     path="/in",
     outbox="/out",
@@ -25,8 +25,8 @@ SHOP = InboxStanding(
     unseen="",
     held_kinds=(HeldKind("no", 4, ("a.jpg", "b.jpg")),),
 )
-PROVIDER = ProviderStanding("u2net", "cpu", "full", ("cpu",), {})
-STANDING = Standing(
+PROVIDER = ProviderStatus("u2net", "cpu", "full", ("cpu",), {})
+STANDING = DaemonStatus(
     pid=1,
     version="1",
     config="",

@@ -17,7 +17,7 @@ from end_to_end.driver import journalled, picture
 from end_to_end.networks import write_darkness
 from PIL import Image
 
-from scissorsd.records.journal import Entry
+from scissorsd.records.journal_rows import Entry
 
 PROGRAM = Path(sys.executable).with_name("scissorsd")
 UNIT = "scissorsd.service"

@@ -1,0 +1,244 @@
+"""The file of the job journal: opened, checked, locked, and set aside where it is damaged.
+
+A transaction is synced: what was journalled is still there after a power cut.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+from scissorsd import failpoints
+from scissorsd.errors import JournalDamagedError, JournalError, JournalVersionError
+from scissorsd.records import wal
+from scissorsd.records.journal_rows import Value
+from scissorsd.records.known_paths import KnownPaths
+
+FILE = "jobs.sqlite"
+LOST = f"{FILE}.lost"  # stands from when a journal was set aside until all is known again
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    inbox BLOB NOT NULL,          -- the watched folder, absolute
+    path BLOB NOT NULL,           -- relative to it; bytes as the file system has them
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,    -- times begun without an orderly end
+    rule TEXT NOT NULL,
+    plan TEXT NOT NULL,           -- JSON: the rule's fingerprint, the kinds of its outputs
+    outbox BLOB NOT NULL,
+    outputs TEXT NOT NULL,        -- JSON: the planned path of each output, in the rule's order
+    moved_to BLOB NOT NULL,       -- where the source goes; empty: nowhere
+    source TEXT NOT NULL,         -- what becomes of the source: keep, move or delete
+    verdict TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    set_aside TEXT NOT NULL DEFAULT '[]',  -- JSON: files written when it failed
+    provider TEXT NOT NULL DEFAULT '',
+    published TEXT NOT NULL DEFAULT '[]',  -- JSON: where the outputs really are
+    turn INTEGER NOT NULL,        -- jobs count up as they begin: a clock may be set back
+    begun_at REAL NOT NULL,       -- seconds since the epoch, for people only
+    ended_at REAL NOT NULL DEFAULT 0,
+    UNIQUE (inbox, path, size, mtime_ns)
+);
+CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX jobs_by_turn ON jobs (turn);
+CREATE INDEX jobs_by_end ON jobs (ended_at);
+CREATE TABLE names (
+    key BLOB PRIMARY KEY,         -- an absolute path, folded so that twins are one
+    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX names_by_job ON names (job);
+"""
+# Came later; versions without it pass over it. A job without `inode` was begun by one of those.
+_ADDED = """
+ALTER TABLE jobs ADD COLUMN inode INTEGER;  -- the source's number; 0 where none is kept
+ALTER TABLE jobs ADD COLUMN ctime_ns INTEGER;  -- when it or its attributes last changed
+CREATE TABLE stamps (
+    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    place BLOB NOT NULL,          -- an absolute path
+    digest BLOB NOT NULL,         -- of the file's content
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    temporary BLOB NOT NULL       -- its name until it is in its place; empty: it was seen there
+);
+CREATE INDEX stamps_by_place ON stamps (place);
+CREATE INDEX stamps_by_version ON stamps (size, mtime_ns);
+CREATE INDEX stamps_by_job ON stamps (job);
+CREATE TABLE about (
+    id TEXT NOT NULL              -- of this journal, in the names of its unfinished files
+);
+INSERT INTO about VALUES (lower(hex(randomblob(4))));
+"""
+
+
+class JournalFile:
+    """The journal of one state folder as a file. Any thread may use it; one at a time does."""
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self.path = folder / FILE
+        self.known = KnownPaths()
+        self.damaged: JournalDamagedError | None = None  # found while it was in use
+        self._lock = threading.RLock()
+        try:
+            self.db = self._open(read_only=read_only)
+            # Of an older version, and only read: it is asked no more than it knows.
+            self.is_old = not _has_stamps(self.db)
+            self.id = "" if self.is_old else self.db.execute("SELECT id FROM about").fetchone()[0]
+        except (sqlite3.Error, OSError) as error:
+            if _is_damage(error):
+                raise JournalDamagedError(
+                    f"the job journal {self.path} is damaged: {error}"
+                ) from error
+            raise JournalError(
+                f"the job journal {self.path} cannot be used: {error}",
+                "Look at the disk and the permissions of the state folder.",
+            ) from error
+
+    def _open(self, *, read_only: bool) -> sqlite3.Connection:
+        if not read_only and self.path.exists() and not self.path.stat().st_size:
+            raise sqlite3.DatabaseError("it is empty")  # SQLite would take it for a new one
+        if not read_only and wal.is_damaged(self.path.with_name(f"{FILE}-wal")):
+            raise sqlite3.DatabaseError("its last transactions are lost")
+        mode = "ro" if read_only else "rwc"
+        db = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=10,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            _check_version(db, self.path)
+            _prepare(db, read_only=read_only)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def close(self) -> None:
+        """Close the file; nothing else may follow."""
+        with self._lock:
+            self.db.close()
+
+    def forget(self) -> None:
+        """Forget what is held in memory."""
+        with self._lock:
+            self.known.clear()
+
+    @contextmanager
+    def locked(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """Hold the file for this thread. What fails is that it cannot be `doing`, in a word."""
+        with self._lock:
+            try:
+                yield self.db
+            except (sqlite3.Error, OSError) as error:
+                if _is_damage(error):
+                    self.damaged = JournalDamagedError(
+                        f"the job journal {self.path} is damaged: {error}",
+                        "Start scissorsd again: it sets the file aside and goes on.",
+                    )
+                    raise self.damaged from error
+                raise JournalError(
+                    f"the job journal {self.path} cannot be {doing}: {error}",
+                    "Look at the disk of the state folder.",
+                ) from error
+
+    @contextmanager
+    def transaction(self, step: str) -> Iterator[sqlite3.Connection]:
+        """Write as one; `step` names the failpoints before and after it."""
+        with self.locked("written") as db:
+            failpoints.at(f"journal.{step}")
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                if db.in_transaction:
+                    db.execute("COMMIT")
+            except BaseException:
+                self.known.clear()  # it may hold what is now not written
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+        failpoints.at(f"journal.{step}.done")
+
+    def update(self, job_id: int, **values: Value) -> None:
+        """Set columns of a job."""
+        columns = ", ".join(f"{name} = ?" for name in values)
+        self.db.execute(
+            f"UPDATE jobs SET {columns} WHERE id = ?",  # noqa: S608 - our own column names
+            (*values.values(), job_id),
+        )
+
+    def rows(self, where: str, *values: Value) -> list[sqlite3.Row]:
+        """Return the jobs that a condition selects."""
+        with self.locked("read") as db:
+            return db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Raise JournalVersionError for a journal of another version, before anything else is read."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version not in {0, _SCHEMA_VERSION}:
+        maker = "a newer" if version > _SCHEMA_VERSION else "another"
+        raise JournalVersionError(
+            f"the job journal {path} was made by {maker} scissorsd (journal version {version}; "
+            f"this one reads version {_SCHEMA_VERSION})",
+            "Install that scissorsd again, or give this one a state folder of its own, where it "
+            "cuts everything anew. The journal was left as it is.",
+        )
+
+
+def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
+    """Check the content, and make the tables that are missing."""
+    db.row_factory = sqlite3.Row
+    if not read_only:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == 0 and not read_only:
+        db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
+    elif version == 0:
+        raise sqlite3.OperationalError("nothing was ever written to it")
+    if not read_only and not _has_stamps(db):
+        db.executescript(f"BEGIN;{_ADDED}COMMIT;")
+
+
+def _has_stamps(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'stamps'").fetchone() is not None
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a damaged journal out of the way; return where it is now."""
+    (folder / LOST).touch()
+    names = (f"{FILE}.damaged-{number}" for number in count(1))
+    aside = next(folder / name for name in names if not (folder / name).exists())
+    for end in ("", "-wal", "-shm"):
+        part = folder / f"{FILE}{end}"
+        if part.exists():
+            part.replace(aside.with_name(f"{aside.name}{end}"))
+    return aside
+
+
+def is_lost(folder: Path) -> bool:
+    """Whether a journal was set aside, and what had been there before is not all known again."""
+    return (folder / LOST).exists()
+
+
+def recovered(folder: Path) -> None:
+    """Note that all that had been there when the journal was set aside is known again."""
+    with suppress(OSError):
+        (folder / LOST).unlink(missing_ok=True)
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether SQLite complains of the file's content, not of the disk or its permissions."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.OperationalError
+    )

@@ -1,0 +1,156 @@
+"""What the rows of the job journal hold, as values of Python."""
+
+import json
+import os
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Literal
+
+from scissorsd.core.fingerprints import fingerprint
+from scissorsd.core.rules import FAILED_FOLDER, Rule, in_review, name_key
+from scissorsd.core.stamps import Stamp
+
+State = Literal["begun", "published", "done", "failed", "held", "again"]
+Value = str | bytes | int | float
+
+_ENDED = ("done", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal last knew of a path in an inbox."""
+
+    version: tuple[int, int]
+    state: State
+    removed: bool  # ended, and its source moved or deleted: a file there now is a new one
+    inode: int = 0  # of the source; 0: not known
+    ctime_ns: int = 0  # of the source, as it was cut
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the journal, for telling people."""
+
+    id: int
+    inbox: str
+    path: str
+    size: int
+    mtime_ns: int
+    state: State
+    attempts: int
+    rule: str
+    outbox: str
+    verdict: str
+    reason: str
+    set_aside: tuple[str, ...]
+    provider: str
+    published: tuple[str, ...]
+    kinds: tuple[str, ...]  # of what is published, in that order; what follows is no picture
+    moved_to: str  # where the source went or is to go, absolute; empty: nowhere
+    begun_at: float
+    ended_at: float
+
+    @property
+    def source(self) -> str:
+        """The picture's path as it was dropped."""
+        return str(Path(self.inbox) / self.path)
+
+
+def known_of(row: sqlite3.Row) -> Known:
+    """Return what a row of `jobs` tells of its path."""
+    version = row["size"], row["mtime_ns"]
+    inode, ctime_ns = row["inode"] or 0, row["ctime_ns"] or 0
+    return Known(version, row["state"], is_removed(row), inode, ctime_ns)
+
+
+def stamp_of(row: sqlite3.Row) -> Stamp:
+    """Return the stamp that a row of `stamps` holds."""
+    return Stamp(
+        place=os.fsdecode(row["place"]),
+        digest=row["digest"],
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        temporary=os.fsdecode(row["temporary"]),
+    )
+
+
+def storable(text: str) -> str:
+    """Make a text that quotes a name which is not UTF-8 fit for a TEXT column."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def entry_of(row: sqlite3.Row) -> Entry:
+    """Return the entry that a row of `jobs` holds."""
+    return Entry(
+        id=row["id"],
+        inbox=os.fsdecode(row["inbox"]),
+        path=os.fsdecode(row["path"]),
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        state=row["state"],
+        attempts=row["attempts"],
+        rule=row["rule"],
+        outbox=os.fsdecode(row["outbox"]),
+        verdict=row["verdict"],
+        reason=row["reason"],
+        set_aside=tuple(json.loads(row["set_aside"])),
+        provider=row["provider"],
+        published=tuple(json.loads(row["published"])),
+        kinds=_kinds(row),
+        moved_to=os.fsdecode(row["moved_to"])
+        and str(Path(os.fsdecode(row["outbox"])) / os.fsdecode(row["moved_to"])),
+        begun_at=row["begun_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def plan_of(rule: Rule) -> str:
+    """Return what the column `plan` holds of a rule."""
+    kinds = [output.kind for output in rule.outputs]
+    return json.dumps({"rule": fingerprint(rule), "kinds": kinds})
+
+
+def is_plan_of(plan: str, rule: Rule) -> bool:
+    """Whether a job was planned under a rule that says the same as this one."""
+    if _is_json(plan):
+        return bool(json.loads(plan)["rule"] == fingerprint(rule))
+    return plan == repr(rule)
+
+
+def _kinds(row: sqlite3.Row) -> tuple[str, ...]:
+    """Return the kind of each output; () where an older version left that uncertain."""
+    if _is_json(row["plan"]):
+        return tuple(json.loads(row["plan"])["kinds"])
+    kinds = _KIND_IN_REPR.findall(row["plan"])
+    return tuple(kinds) if len(kinds) == len(json.loads(row["outputs"])) else ()
+
+
+def _is_json(plan: str) -> bool:
+    """Whether the column holds JSON; older versions wrote repr(rule) there."""
+    return plan.startswith("{")
+
+
+_KIND_IN_REPR = re.compile(r"\bOutput\(kind='(\w+)'")
+
+
+def folders_of(row: sqlite3.Row) -> list[Path]:
+    """Return the folders into which a job may write, absolute."""
+    outbox = Path(os.fsdecode(row["outbox"]))
+    outputs = json.loads(row["outputs"])
+    names = [*outputs, *map(in_review, outputs), f"{FAILED_FOLDER}/{os.fsdecode(row['path'])}"]
+    if row["moved_to"]:
+        names.append(os.fsdecode(row["moved_to"]))
+    return [(outbox / name).parent for name in names]
+
+
+def key(outbox: PurePath, name: str) -> bytes:
+    """Return what a name in an outbox shares with its twins, as `names` has it."""
+    return os.fsencode(name_key(str(outbox / name)))
+
+
+def is_removed(row: sqlite3.Row) -> bool:
+    """Whether the source is no longer in the inbox; a failed one may have had to stay."""
+    stays = row["state"] == "failed" and len(json.loads(row["set_aside"])) < 2  # noqa: PLR2004 - the reason, and it
+    return row["state"] in _ENDED and row["source"] != "keep" and not stays

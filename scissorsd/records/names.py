@@ -1,0 +1,100 @@
+"""The names that jobs have in an outbox: a row of `names` is a path that belongs to a job.
+
+They are written in the transaction that begins the job, so that a job repeated after a crash finds
+its own names and no other job takes them. The functions run within a transaction of the journal.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+from scissorsd.core.rules import Job, name_key
+from scissorsd.records.journal_rows import is_removed, key
+
+
+def owner(db: sqlite3.Connection, outbox: PurePath, name: str) -> tuple[str, str] | None:
+    """Return the (inbox, path) of the picture to which a name in the outbox belongs.
+
+    None when it is nobody's. The name of a picture whose source was moved or deleted belongs
+    to that version for ever: ("", "") stands for it.
+    """
+    row = db.execute(
+        "SELECT inbox, path, source, state, set_aside FROM jobs JOIN names ON job = id"
+        " WHERE key = ?",
+        (key(outbox, name),),
+    ).fetchone()
+    if row is None:
+        return None
+    if is_removed(row):
+        return "", ""
+    return os.fsdecode(row["inbox"]), os.fsdecode(row["path"])
+
+
+def claim(db: sqlite3.Connection, job: Job) -> bool:
+    """Give a job its names, in the stead of those that it had; false if another's is among them."""
+    for name in job.names:
+        its_owner = owner(db, job.outbox, name)
+        if its_owner not in {None, (str(job.inbox), job.source.path)}:
+            mine = db.execute(
+                "SELECT 1 FROM names WHERE key = ? AND job = ?", (key(job.outbox, name), job.id)
+            ).fetchone()
+            if mine is None:
+                return False
+    db.execute("DELETE FROM names WHERE job = ?", (job.id,))
+    # What an earlier version has published stays its own until this one has published too:
+    # if this one fails or is withdrawn, the picture must not lose its names.
+    db.executemany(
+        "INSERT INTO names (key, job) VALUES (?, ?) ON CONFLICT (key) DO UPDATE"
+        " SET job = excluded.job WHERE (SELECT state FROM jobs WHERE id = job) != 'done'",
+        [(key(job.outbox, name), job.id) for name in job.names],
+    )
+    return True
+
+
+def claim_one(db: sqlite3.Connection, outbox: Path, job: Job, name: str) -> bool:
+    """Give a job one more name; false if it is another's."""
+    if db.execute(
+        "SELECT 1 FROM names WHERE key = ? AND job != ?", (key(outbox, name), job.id)
+    ).fetchone():
+        return False
+    _take(db, outbox, job, [name])
+    return True
+
+
+def take_over(db: sqlite3.Connection, outbox: Path, job: Job) -> None:
+    """Give a job that has published its names, also those of an earlier version."""
+    _take(db, outbox, job, job.names)
+
+
+def free(db: sqlite3.Connection, job: Job) -> None:
+    """Take a failed job's names from it, unless something of it was published."""
+    db.execute(
+        "DELETE FROM names WHERE job = ? AND (SELECT published FROM jobs WHERE id = job) = '[]'",
+        (job.id,),
+    )
+
+
+def _take(db: sqlite3.Connection, outbox: Path, job: Job, names: Sequence[str]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)",
+        [(key(outbox, name), job.id) for name in names],
+    )
+
+
+def respell(db: sqlite3.Connection, outbox: Path, before: str, after: str) -> None:
+    """Let every name in an outbox that begins with `before` begin with `after`."""
+    rows = db.execute(
+        "SELECT key FROM names WHERE job IN (SELECT id FROM jobs WHERE outbox = ?)",
+        (os.fsencode(outbox),),
+    ).fetchall()
+    old, new = name_key(before), name_key(after)
+    keys = [os.fsdecode(name) for (name,) in rows]
+    db.executemany(
+        "UPDATE OR IGNORE names SET key = ? WHERE key = ?",
+        [
+            (os.fsencode(new + name.removeprefix(old)), os.fsencode(name))
+            for name in keys
+            if name.startswith(old)
+        ],
+    )

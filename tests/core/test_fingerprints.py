@@ -1,0 +1,43 @@
+import os
+from dataclasses import replace
+
+import pytest
+
+from scissorsd.core.fingerprints import fingerprint
+from scissorsd.core.rules import NOTHING, Length, MaskOptions, Output, Rule
+
+
+def test_a_fingerprint_stays_the_same() -> None:
+    """It is kept in journals: if it changed, every job that was begun would be planned anew."""
+    assert fingerprint(Rule("all")) == "137d60c589f2669df2c4073997f0c42d"
+
+
+def test_defaults_do_not_count() -> None:
+    """A setting at its default is as good as none: an older version may not have known it."""
+    spelled_out = Rule(
+        "all", outputs=(Output("cutout", "png", margin=NOTHING),), mask=MaskOptions()
+    )
+    assert fingerprint(spelled_out) == fingerprint(Rule("all"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Rule("another"),
+        Rule(os.fsdecode(b"\xff")),
+        Rule("all", match=("*.jpg",)),
+        Rule("all", mask=MaskOptions(feather=Length(1))),
+        Rule("all", mask=MaskOptions(feather=Length(1, "%"))),
+        Rule("all", outputs=()),
+        Rule("all", outputs=(Output(), Output("mask"))),
+        Rule("all", outputs=(Output("mask"), Output())),
+        Rule("all", outputs=(Output(size=10),)),
+        Rule("all", outputs=(Output(size=(10, 10)),)),
+        Rule("all", outputs=(Output(aspect=(10, 10)),)),
+    ],
+)
+def test_every_setting_counts(other: Rule) -> None:
+    """Rules that say different things have different fingerprints."""
+    assert fingerprint(other) != fingerprint(Rule("all"))
+    assert fingerprint(other) == fingerprint(replace(other))
+    assert fingerprint(other) != fingerprint(replace(other, source="move"))
