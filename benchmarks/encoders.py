@@ -25,7 +25,9 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import MaskOptions, Output
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import reading
-from scissorsd.pictures.cutting_out import cut_out
+from scissorsd.pictures.cutting_out import find_subject
+from scissorsd.pictures.encoding import encode
+from scissorsd.pictures.metadata import Metadata
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Encoder = Callable[[Pixels], bytes]
@@ -77,7 +79,7 @@ def main() -> None:
 def cut(path: Path, sessions: Sessions) -> NDArray[np.uint8]:
     """Cut one picture."""
     picture = reading.read(path.read_bytes(), max_pixels=100_000_000)
-    found = cut_out(picture, CATALOGUE["u2netp"], sessions, MaskOptions())
+    found = find_subject(picture, CATALOGUE["u2netp"], sessions, MaskOptions())
     return cutting.cutout(picture.rgb, found.mask)
 
 
@@ -132,7 +134,7 @@ def by_opencv(pixels: Pixels, level: int) -> bytes:
 
 def by_us(pixels: Pixels, output: Output) -> bytes:
     """Encode as an output of scissorsd."""
-    return reading.encode(pixels, output, reading.Metadata())
+    return encode(pixels, output, Metadata())
 
 
 def timed(encode: Callable[[], bytes], rounds: int) -> tuple[float, int]:

@@ -36,15 +36,16 @@ from scissorsd.inference import weights
 from scissorsd.inference.providers import versions
 from scissorsd.inference.sessions import Opening, Sessions
 from scissorsd.machine import has_bf16, usable_cpus
-from scissorsd.pictures.cutting_out import cut_out
-from scissorsd.pictures.reading import Picture, read
+from scissorsd.pictures.cutting_out import find_subject
+from scissorsd.pictures.picture import Picture
+from scissorsd.pictures.reading import read
+from scissorsd.settings import MAX_PIXELS
 
 Mask = NDArray[np.float64]  # height × width, in [0, 1]
 
 MODELS = ("u2net", "u2netp")
 PROVIDERS = ("cpu", "openvino")
 SIDE = 320
-MAX_PIXELS = 250_000_000
 SOFT = MaskOptions(edges="soft")  # as the network has it
 
 # What is a photograph among the pictures in the wheel: things, people, places, surfaces.
@@ -126,7 +127,9 @@ def ours(
         precision="full" if precision == "full" else "fast",
     )
     opening = sessions.open(model.name)
-    masks = [cut_out(picture, model, sessions, SOFT).mask / 255 for picture in pictures.values()]
+    masks = [
+        find_subject(picture, model, sessions, SOFT).mask / 255 for picture in pictures.values()
+    ]
     opening = sessions.providers_in_use().get(model.name, opening)  # had it to fall back?
     sessions.close()
     return masks, opening

@@ -38,9 +38,9 @@ from scissorsd.core.rules import Edges, MaskOptions, Output
 from scissorsd.errors import ScissorsError
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
-from scissorsd.pictures.reading import Picture
+from scissorsd.pictures.picture import Picture
+from scissorsd.settings import MAX_PIXELS
 
-MAX_PIXELS = 250_000_000
 RIGHT = 0.9  # intersection over union with the truth, from which the subject counts as found
 BASE = "soft"
 RIGHT_NETWORK = "one that is right, simulated"
@@ -204,7 +204,7 @@ class Right:
 
     def __init__(self) -> None:
         self._alpha: Matte = np.zeros((1, 1), np.float32)
-        self._first: passes.Look | None = None
+        self._first: passes.NetworkMask | None = None
 
     def show(self, alpha: Matte) -> None:
         """Take the next picture's true alpha, or begin with the same once more."""
@@ -216,13 +216,13 @@ class Right:
         box = passes.second_box(self._first) if self._first else None
         left, top, right, bottom = box or (0, 0, *self._alpha.shape[::-1])
         raw: NDArray[np.float32] = seen(self._alpha[top:bottom, left:right])
-        self._first = passes.Look(masking.normalised(raw), (left, top, right, bottom))
+        self._first = passes.NetworkMask(masking.normalised(raw), (left, top, right, bottom))
         return raw, "none"
 
 
 def cut(picture: Picture, network: Sessions | Right, model: str, edges: Edges) -> cutting_out.Cut:
     """Cut as the daemon does."""
-    return cutting_out.cut_out(picture, CATALOGUE[model], network, MaskOptions(edges=edges))
+    return cutting_out.find_subject(picture, CATALOGUE[model], network, MaskOptions(edges=edges))
 
 
 def cutouts(

@@ -21,7 +21,6 @@ from PIL import Image, ImageDraw, ImageFont
 from quality import (
     AS_IS,
     CLEAN,
-    MAX_PIXELS,
     Right,
     cut,
     cut_by_rembg,
@@ -32,15 +31,16 @@ from quality import (
 )
 
 from scissorsd import logs
+from scissorsd.core.boxes import Box
 from scissorsd.core.rules import Edges, Output
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import reading
-from scissorsd.pictures.reading import Picture
+from scissorsd.pictures.picture import Picture
+from scissorsd.settings import MAX_PIXELS
 
 MODEL = "u2net"
 FOLDER = Path(__file__).parent.parent / "docs"
 Pixels = NDArray[np.uint8]
-Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,10 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Edges, MaskOptions, Output
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
+from scissorsd.pictures.picture import Picture
+from scissorsd.settings import MAX_PIXELS
 
 MODEL = "u2net"
-MAX_PIXELS = 250_000_000
 MB = 1e6
 KIBIBYTE = 1024
 FORGET_PEAK = "5"  # proc(5): sets VmHWM back to what is resident now
@@ -104,7 +105,7 @@ def maps(models: Path, paths: list[Path]) -> dict[Path, list[NDArray[np.float32]
     sessions = Sessions(models=CATALOGUE, folder=models, providers=["cpu"], precision="full")
     for path in paths:
         keeping = Keeping(sessions)
-        cutting_out.cut_out(read(path), CATALOGUE[MODEL], keeping, MaskOptions(edges="best"))
+        cutting_out.find_subject(read(path), CATALOGUE[MODEL], keeping, MaskOptions(edges="best"))
         kept[path] = keeping.maps
     sessions.close()
     return kept
@@ -129,7 +130,7 @@ def times(
     taken: dict[str, list[float]] = {"mask_s": [], "as_is_s": [], "clean_s": []}
     for _ in range(rounds + 1):
         began = process_time()
-        cut = cutting_out.cut_out(
+        cut = cutting_out.find_subject(
             picture, CATALOGUE[MODEL], network.again(), MaskOptions(edges=edges)
         )
         taken["mask_s"].append(process_time() - began)
@@ -144,7 +145,7 @@ def peaks(path: Path, kept: list[NDArray[np.float32]], edges: Edges, _: int) -> 
     """Trace the most memory held above the picture, while cutting and while cleaning colours."""
     picture, network = read(path), Kept(kept)
     start()
-    cut = cutting_out.cut_out(picture, CATALOGUE[MODEL], network, MaskOptions(edges=edges))
+    cut = cutting_out.find_subject(picture, CATALOGUE[MODEL], network, MaskOptions(edges=edges))
     mask_mb = get_traced_memory()[1] / MB
     reset_peak()
     render(picture, cut, Output(colour="as_is" if edges == "soft" else "clean"))
@@ -158,7 +159,7 @@ def resident(path: Path, kept: list[NDArray[np.float32]], edges: Edges, _: int) 
     picture, network = read(path), Kept(kept)
     before = memory_mb("VmRSS")
     Path("/proc/self/clear_refs").write_text(FORGET_PEAK, encoding="ascii")
-    cut = cutting_out.cut_out(picture, CATALOGUE[MODEL], network, MaskOptions(edges=edges))
+    cut = cutting_out.find_subject(picture, CATALOGUE[MODEL], network, MaskOptions(edges=edges))
     render(picture, cut, Output(colour="as_is" if edges == "soft" else "clean"))
     return {"resident_mb": memory_mb("VmHWM") - before}
 
@@ -170,12 +171,12 @@ def memory_mb(row: str) -> float:
     return int(line.split()[1]) * KIBIBYTE / MB
 
 
-def read(path: Path) -> reading.Picture:
+def read(path: Path) -> Picture:
     """Read a picture."""
     return reading.read(path.read_bytes(), max_pixels=MAX_PIXELS)
 
 
-def render(picture: reading.Picture, cut: cutting_out.Cut, output: Output) -> None:
+def render(picture: Picture, cut: cutting_out.Cut, output: Output) -> None:
     """Make a cutout, but encode nothing."""
     with mock.patch.object(reading, "encode", return_value=b""):
         cutting_out.render(picture, cut, output, max_pixels=MAX_PIXELS)

@@ -20,13 +20,13 @@ from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.in_memory import from_array, from_pillow
-
-MAX_PIXELS = 250_000_000
+from scissorsd.pictures.picture import Picture
+from scissorsd.settings import MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutout:
-    """What `cut_out` gives: a transparent picture, its mask and what the mask says of itself."""
+    """What `cut_out` returns: a transparent picture, its mask and what the mask says of itself."""
 
     image: Image.Image  # RGBA, straight alpha, the picture's size, its ICC profile in `info`
     mask: NDArray[np.float32]  # height × width, in [0, 1]
@@ -43,10 +43,10 @@ def cut_out(
 
     `picture` is a path, the bytes of a file, a Pillow image, or an array (height × width × 3,
     RGB, or × 4 with alpha, or height × width, grey; uint8, and grey also uint16). A Pillow image
-    may be of any mode; what `I` and `F` hold is told in `given.from_pillow`. `model` is a name in
-    the catalogue; its weights are fetched on first need, and its session is opened once in the
-    life of the process. `edges`: `soft` is the network's mask, stretched; `fine` brings it to the
-    picture's own edges, `best` does so after a second, closer look at a small subject.
+    may be of any mode; `pictures.in_memory.from_pillow` says what `I` and `F` hold. `model` is a
+    name in the catalogue; its weights are fetched on first need, and its session is opened once
+    in the life of the process. `edges`: `soft` is the network's mask, stretched; `fine` brings it
+    to the picture's own edges, `best` does so after a second, closer look at a small subject.
 
     Every failure is a ScissorsError (`scissorsd.errors`): PictureError when the picture cannot be
     read, or is larger than MAX_PIXELS; WeightsError when the weights cannot be had; SessionError
@@ -60,7 +60,7 @@ def cut_out(
     if edges not in get_args(Edges):
         raise UsageError(f"there is no edges={edges!r}; known are: {', '.join(get_args(Edges))}")
     read = read_picture(picture)
-    cut = cutting_out.cut_out(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
+    cut = cutting_out.find_subject(read, CATALOGUE[model], _sessions(), MaskOptions(edges=edges))
     image = Image.fromarray(
         cutting.cutout(cutting_out.own_colours(read, read.rgb, cut.mask), cut.mask)
     )
@@ -84,7 +84,7 @@ def _one_sessions() -> Sessions:
 
 def read_picture(
     given: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8],
-) -> reading.Picture:
+) -> Picture:
     """Return the pixels of a path, of a file's bytes, of a Pillow image or of an array.
 
     Raises PictureError where it cannot be read, UsageError where it is none of these.

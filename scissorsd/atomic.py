@@ -18,14 +18,20 @@ def temporaries(folder: Path, tag: str) -> list[Path]:
     return list(folder.glob(f"{_BEGINNING}{tag}-*{_ENDING}"))
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Write a small file of our own, in the stead of an older one; a reader never sees half of it.
 
-    Raises OSError; then nothing is left behind.
+    With a `mode` it has exactly that one, and never had more. Raises OSError; then nothing is left
+    behind.
     """
     draft = temporary(path.parent, path.name)
     try:
-        draft.write_bytes(content)
+        if mode is None:
+            draft.write_bytes(content)
+        else:
+            draft.touch(0o600, exist_ok=False)
+            draft.write_bytes(content)
+            draft.chmod(mode)
         draft.replace(path)
     except OSError:
         with suppress(OSError):

@@ -3,19 +3,15 @@
 import contextlib
 import ctypes
 import logging
-import os
 import sys
 from functools import cache
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from scissorsd import streams
-from scissorsd.plain_text import (
-    plain,
-    printable,
-)
+from scissorsd.plain_text import escape_undecodable, for_terminal
 
 
 class _Stderr:
@@ -40,46 +36,32 @@ class _Stderr:
 
 def _printable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Show names whose bytes are not UTF-8 so that any terminal and parser can take them."""
-    return {key: printable(value) for key, value in event.items()}
+    return {key: _escaped(value) for key, value in event.items()}
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, str):
+        return escape_undecodable(value)
+    if isinstance(value, list | tuple):
+        return [_escaped(part) for part in value]
+    return value
 
 
 def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Escape names for a terminal; a trace keeps its lines."""
     return {
-        key: "\n".join(map(plain, value.split("\n"))) if isinstance(value, str) else value
+        key: "\n".join(map(for_terminal, value.split("\n"))) if isinstance(value, str) else value
         for key, value in event.items()
     }
-
-
-# sd-daemon(3): the priority that a line for the journal begins with.
-_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
-
-
-def _goes_to_the_journal() -> bool:
-    """Whether systemd's journal reads what is written to standard error (systemd.exec(5))."""
-    try:
-        status = os.fstat(sys.stderr.fileno())
-    except (AttributeError, OSError, ValueError):  # there is none, or it is no file
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 def _with_priority(render: Processor) -> Processor:
     """Let `journalctl -p warning` find a line; the journal takes the mark off again."""
 
     def marked(logger: WrappedLogger, level: str, event: EventDict) -> str:
-        return f"{_mark(level)}{render(logger, level, event)!s}"
+        return f"{streams.priority_mark(level)}{render(logger, level, event)!s}"
 
     return marked
-
-
-def complaint(line: str) -> str:
-    """Return a line for a person as standard error takes it: marked as an error in the journal."""
-    return f"{_mark('error') if _goes_to_the_journal() else ''}{line}"
-
-
-def _mark(level: str) -> str:
-    return f"<{_PRIORITIES.get(level, 6)}>"
 
 
 _IOLBF = 1  # <stdio.h>: what is written comes out when its line ends
@@ -87,7 +69,7 @@ _LINE = 4096  # bytes; a longer one comes out in pieces
 
 
 @cache
-def take_whole_lines_from_libraries() -> None:
+def line_buffer_c_stderr() -> None:
     """Let C libraries write to standard error by lines: libtiff complains in pieces of one.
 
     Between two pieces a line of ours could come, and its reader take neither. It is for programs:
@@ -113,14 +95,17 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     )
 
 
-def of_a_library() -> Any:  # noqa: ANN401 - structlog's loggers have no one type
+def of_a_library() -> FilteringBoundLogger:
     """Return a logger for use within another program, whose settings of structlog stay its own.
 
     Where it has made none, only warnings and errors are written.
     """
+    logger: FilteringBoundLogger
     if structlog.is_configured():
-        return structlog.get_logger("scissorsd")
-    return structlog.wrap_logger(_Stderr(), **_settings(debug=False, quiet=True))
+        logger = structlog.get_logger("scissorsd")
+    else:
+        logger = structlog.wrap_logger(_Stderr(), **_settings(debug=False, quiet=True))
+    return logger
 
 
 def _settings(*, debug: bool, quiet: bool) -> dict[str, Any]:
@@ -143,7 +128,7 @@ def _settings(*, debug: bool, quiet: bool) -> dict[str, Any]:
             ),
             _printable,
             _plain if terminal else structlog.processors.format_exc_info,
-            _with_priority(renderer) if _goes_to_the_journal() else renderer,
+            _with_priority(renderer) if streams.goes_to_the_journal() else renderer,
         ],
         "wrapper_class": structlog.make_filtering_bound_logger(level),
     }

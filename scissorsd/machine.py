@@ -22,7 +22,7 @@ TOO_FEW_THREADS = (
 
 
 def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Tell whether the CPU computes in bfloat16 itself; emulated, it is far slower than float32."""
+    """Whether the CPU computes in bfloat16 itself; emulated, it is far slower than float32."""
     try:
         text = cpuinfo.read_text(errors="replace")
     except OSError:
@@ -32,7 +32,7 @@ def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def expects_gpu() -> bool:
-    """Tell whether an NVIDIA GPU should work here: its driver is loaded, or the container's for it.
+    """Whether an NVIDIA GPU should work here: its driver is loaded, or the container's for it.
 
     NVIDIA_VISIBLE_DEVICES is what NVIDIA's container toolkit is told by, and our gpu image sets it.
     """
@@ -168,13 +168,13 @@ def _number(path: Path) -> int | None:
 
 
 def _table(path: Path) -> dict[str, int]:
-    """Read lines of a name and a number; what is in kB is given in bytes."""
+    """Read lines of a name and a number; numbers in kB become bytes."""
     try:
         text = path.read_text(errors="replace")
     except OSError:
         return {}
-    found = re.findall(r"^(\w+):?\s+(\d+)( kB)?$", text, re.MULTILINE)
-    return {name: int(number) * (1024 if unit else 1) for name, number, unit in found}
+    fields = re.findall(r"^(\w+):?\s+(\d+)( kB)?$", text, re.MULTILINE)
+    return {name: int(number) * (1024 if unit else 1) for name, number, unit in fields}
 
 
 def give_back_memory() -> None:

@@ -1,25 +1,23 @@
-"""Text that any terminal and parser can take."""
-
-from typing import Any
-
-
-def printable(value: Any) -> Any:  # noqa: ANN401 - whatever a log line carries
-    """Escape undecodable bytes in strings, also within lists."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if isinstance(value, list | tuple):
-        return [printable(part) for part in value]
-    return value
-
+"""Text that a log, a terminal or one line of a message can take: all escaping of names is here."""
 
 # Control characters, and those that turn the direction of writing or end a line.
 _CONTROLS = (*range(32), *range(127, 160), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 _ESCAPES = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
 
 
-def plain(text: str) -> str:
+def escape_undecodable(text: str) -> str:
+    r"""Escape bytes of a name that are not UTF-8: \xe9."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def for_terminal(text: str) -> str:
     """Escape whatever in a line would make a terminal do anything but show it."""
-    return str(printable(text)).translate(_ESCAPES)
+    return escape_undecodable(text).translate(_ESCAPES)
+
+
+def escape_unprintable(text: str) -> str:
+    """Escape every character that does not print, so that the text stays in one line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def one_line(reason: str) -> str:

@@ -1,5 +1,6 @@
 """The configuration as the daemon sees it: checked, with every default filled in."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,22 @@ from typing import Literal
 from scissorsd.core.catalogue import Model
 from scissorsd.core.rules import Rule
 
+DEFAULT_CONFIG = Path("/etc/scissorsd/scissorsd.yaml")
+DEFAULT_STATE = Path("/var/lib/scissorsd")
+MAX_PIXELS = 250_000_000  # of a picture, where no configuration says otherwise
+
 Watch = Literal["auto", "events", "polling"]
+
+
+def default_models_folder() -> Path | None:
+    """Return the models folder shared with rembg: $U2NET_HOME, else ~/.u2net.
+
+    None where that is in a home folder and there is none.
+    """
+    try:
+        return Path(os.environ.get("U2NET_HOME") or "~/.u2net").expanduser()
+    except RuntimeError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

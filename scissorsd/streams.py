@@ -119,3 +119,28 @@ def output_failure() -> OSError | None:
     """Return why some of what was said on standard output did not come out, if so."""
     raw = getattr(sys.stdout, "buffer", None)
     return raw.failure if isinstance(raw, Patient) and raw.lost else None
+
+
+# --- systemd's journal -----------------------------------------------------------------------
+
+# sd-daemon(3): the priority that a line for the journal begins with.
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
+
+
+def goes_to_the_journal() -> bool:
+    """Whether systemd's journal reads what is written to standard error (systemd.exec(5))."""
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):  # there is none, or it is no file
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def priority_mark(level: str) -> str:
+    """Return the mark of a line of this level, as the journal takes it."""
+    return f"<{_PRIORITIES.get(level, 6)}>"
+
+
+def marked_as_error(line: str) -> str:
+    """Return a line for a person as standard error takes it: marked as an error in the journal."""
+    return f"{priority_mark('error') if goes_to_the_journal() else ''}{line}"

@@ -25,7 +25,8 @@ FLOORS = (
     {"api", "config"},
     {"records"},
     {"daemon", "service"},
-    {"commands"},
+    {"commands", "cli_options"},
+    {"cli_errors", "cli_models", "cli_service"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
 )
@@ -42,10 +43,10 @@ HOMES = MappingProxyType(
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino"},
-        "click": {"cli"},
+        "click": {"cli", "cli_models", "cli_options", "cli_service", "commands"},
         "isal": {"pictures.png", "pictures.tiff"},
-        "rich": {"cli", "commands.console", "commands.progress"},
-        "PIL": {"core", "config", "pictures", "api", "commands.sheet"},
+        "rich": {"commands.console", "commands.progress", "commands.status_table"},
+        "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from scissorsd import logs
+from scissorsd import logs, streams
 
 UNDECODABLE = os.fsdecode(b"caf\xe9.jpg")
 
@@ -65,7 +65,7 @@ def test_lines_for_the_journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
             log.info("job.finished")
             log.warning("job.held")
             log.error("job.failed")
-            stream.write(logs.complaint("{no configuration}\n"))
+            stream.write(streams.marked_as_error("{no configuration}\n"))
         stream.seek(0)
         begins = [line.partition("{")[0] for line in stream]
     assert begins == ["<6>", "<4>", "<3>", "<3>", *[""] * 4]
@@ -135,7 +135,7 @@ def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lines_of_c_libraries_stay_whole() -> None:
     """What a C library writes in pieces comes out as one line, also the last one at the end."""
     script = (
-        "import ctypes, os; from scissorsd import logs; logs.take_whole_lines_from_libraries(); "
+        "import ctypes, os; from scissorsd import logs; logs.line_buffer_c_stderr(); "
         "libc = ctypes.CDLL(None); "
         "stderr = ctypes.c_void_p.in_dll(libc, 'stderr'); libc.fprintf(stderr, b'a.tif: '); "
         "os.write(2, b'ours\\n'); libc.fprintf(stderr, b'broken.\\n'); "

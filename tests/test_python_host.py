@@ -4,6 +4,8 @@ import io
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -82,9 +84,45 @@ def test_the_host_stays_as_it_is(models_folder: Path) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def test_its_types_are_shipped() -> None:
-    """Type checkers are told that the package has types of its own."""
-    assert (Path(scissorsd.__file__).parent / "py.typed").is_file()
+TYPED = """
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+from typing import assert_type
+from scissorsd import Cutout, cut_out
+
+cutout = cut_out("a.jpg", "u2netp", edges="best")
+assert_type(cutout, Cutout)
+assert_type(cutout.image, Image)
+assert_type(cutout.mask, NDArray[np.float32])
+cut_out("a.jpg", edges="sharp")
+"""
+
+
+def test_its_types_are_shipped(tmp_path: Path) -> None:
+    """A type checker that looks at somebody else's program goes by the package's own types.
+
+    The package is installed in an environment there, since what is on a path needs no py.typed.
+    """
+    venv.create(tmp_path / "environment", symlinks=True)
+    (packages,) = (tmp_path / "environment").glob("lib/python*/site-packages")
+    (packages / "scissorsd").symlink_to(Path(scissorsd.__file__).parent)
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
+    script = tmp_path / "program.py"
+    script.write_text(TYPED)
+    options = ("--strict", "--cache-dir", tmp_path / "cache")
+    python = tmp_path / "environment" / "bin" / "python"
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "--python-executable", python, script.name],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+        cwd=tmp_path,
+    )
+    problem, total = done.stdout.splitlines()
+    assert problem.startswith('program.py:12: error: Argument "edges" to "cut_out" has')
+    assert total == "Found 1 error in 1 file (checked 1 source file)"
 
 
 def test_pillows_own_limit_is_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,8 +33,7 @@ def messages() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
                 continue
-            of_doctor = path.name in {"doctor.py", "folderdoctor.py"}
-            skip = 1 if node.func.id == "Finding" and of_doctor else 0
+            skip = 1 if node.func.id == "Finding" else 0
             if (skip or node.func.id in ERRORS) and len(node.args) >= 2 + skip:
                 yield f"{path.name}:{node.func.id}", literal(node.args[skip])
 

@@ -1,22 +1,67 @@
 """`cut`: pictures cut at once, without a daemon."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from scissorsd import plain_text
-from scissorsd.api import (
-    MAX_PIXELS,
-    read_picture,
-)
+from scissorsd.api import read_picture
+from scissorsd.commands.messages import complain, in_words
+from scissorsd.commands.progress import Bars
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import FORMATS, SUFFIXES, Edges, Kind, MaskOptions, Output
-from scissorsd.errors import PictureError, PlaceTakenError, ScissorsError, UsageError
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Kind
+from scissorsd.core.rules import Edges, MaskOptions, Output
+from scissorsd.errors import (
+    EXIT_FAILURE,
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    EXIT_STOPPED,
+    PictureError,
+    PlaceTakenError,
+    ScissorsError,
+    UsageError,
+)
 from scissorsd.folders import publishing
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
-from scissorsd.pictures import cutting_out, reading
+from scissorsd.pictures import cutting_out
+from scissorsd.pictures.backgrounds import parse_colour
+from scissorsd.settings import MAX_PIXELS
+
+
+def cut(pictures: Sequence[Path], options: Mapping[str, Any]) -> int:
+    """Cut each picture, say what came of it, and return the exit code."""
+    _refuse_streams(*pictures, options["out"])
+    failures = done = 0
+    try:
+        with Bars() as bars:
+            for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
+                done += 1
+                if isinstance(outcome, ScissorsError):
+                    failures += 1
+                    complain(f"{picture}: {in_words(outcome)}")
+                else:
+                    click.echo("\n".join(outcome))
+    except KeyboardInterrupt:
+        not_cut = f", {failures} not" if failures else ""
+        complain(f"stopped: {done - failures} cut{not_cut}, {len(pictures) - done} left")
+        return EXIT_STOPPED + signal.SIGINT
+    if not failures:
+        return EXIT_OK
+    return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED
+
+
+def _refuse_streams(*paths: Path | None) -> None:
+    for path in paths:
+        if path == Path("-") and not path.exists():
+            raise UsageError(
+                "'-' is not taken for standard input or output",
+                "Name files; in Python, scissorsd.cut_out takes the bytes of one.",
+            )
 
 
 def cut_all(
@@ -31,14 +76,14 @@ def cut_all(
     models: Path | None,
     fetching: weights.Progress,
 ) -> Iterator[tuple[Path, list[str] | ScissorsError]]:
-    """Cut each picture; give it with the paths that were written, or with what went wrong."""
+    """Cut each picture; yield it with the paths that were written, or with what went wrong."""
     if model not in CATALOGUE:
         raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
     outputs = [
-        Output(kind=kind, format=FORMATS[kind][0], background=background)
+        Output(kind=kind, format=FORMATS_OF[kind][0], background=background)
         for kind in kinds or ("cutout",)
     ]
-    if reading.colour(background) is None and not Path(background).is_file():
+    if parse_colour(background) is None and not Path(background).is_file():
         raise UsageError(f"the background {background!r} is neither a colour nor a picture")
     sessions = Sessions(
         models=CATALOGUE, folder=models or weights.default_folder(), progress=fetching
@@ -52,15 +97,17 @@ def cut_all(
             read = read_picture(picture)
             height, width = read.rgb.shape[:2]
             cutting_out.refuse_impossible(height, width, outputs, max_pixels=MAX_PIXELS)
-            cut = cutting_out.cut_out(read, CATALOGUE[model], sessions, MaskOptions(edges=edges))
+            cut = cutting_out.find_subject(
+                read, CATALOGUE[model], sessions, MaskOptions(edges=edges)
+            )
             contents = cutting_out.render_all(read, cut, outputs, max_pixels=MAX_PIXELS)
             files = list(zip(targets, contents, strict=True))
             publishing.publish(files, tag="cut", own=lambda _: overwrite)
-            said = [plain_text.printable(str(path)) for path in targets]
+            lines = [plain_text.escape_undecodable(str(path)) for path in targets]
             if cut.judgement.verdict != "ok":
-                said[0] += f"   ({cut.judgement.reason})"
-            said[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
-            yield picture, said
+                lines[0] += f"   ({cut.judgement.reason})"
+            lines[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
+            yield picture, lines
         except PlaceTakenError as error:  # meanwhile, by another process
             yield picture, _there_already(error.place)
         except ScissorsError as error:
@@ -90,11 +137,11 @@ def _target(
     pictures: Sequence[Any],
     outputs: Sequence[Any],
 ) -> Path:
-    suffix = SUFFIXES[output.format][0]
+    suffix = FORMATS[output.format].suffixes[0]
     if out is None:
         return picture.with_name(f"{picture.stem}-{output.kind}{suffix}")
     if len(pictures) == len(outputs) == 1 and out.suffix and not out.is_dir():
-        if out.suffix.lower() not in SUFFIXES[output.format]:
+        if out.suffix.lower() not in FORMATS[output.format].suffixes:
             raise UsageError(
                 f"a {output.kind} is written as {output.format}, not as {out.suffix}",
                 f"Name the file {out.with_suffix(suffix).name}.",

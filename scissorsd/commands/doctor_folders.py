@@ -10,11 +10,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from scissorsd.commands.doctor import Finding
+from scissorsd.commands.doctor_machine import Finding
 from scissorsd.folders import mounts
-from scissorsd.service import accounts, trials
+from scissorsd.service import access_trials, accounts
+from scissorsd.service.access_trials import Doing, Refused, Trial
 from scissorsd.service.accounts import User, user_name
-from scissorsd.service.trials import Doing, Refused, Trial
 from scissorsd.settings import Config, Inbox
 
 _Look = Callable[[str, Path, Trial], Iterator[Finding]]
@@ -51,13 +51,15 @@ def examine(config: Config, file: Path | None = None) -> Iterator[Finding]:
     daemon = accounts.of_daemon(config.state)
     if daemon is not None and daemon.uid != user.uid:
         able: list[bool] = []
-        if trials.apart(daemon, lambda: able.append(accounts.become(daemon))) and able == [True]:
+        if access_trials.run_as(daemon, lambda: able.append(accounts.become(daemon))) and able == [
+            True
+        ]:
             user = daemon
             yield Finding("ok", f"the folders are tried as {user.name}, as whom the daemon works")
         else:
-            what = f"the folders are tried as {user.name}, but the daemon works as {daemon.name}"
+            message = f"the folders are tried as {user.name}, but the daemon works as {daemon.name}"
             command = ["scissorsd", "doctor", *(["-c", str(file)] if file else [])]
-            yield Finding("note", what, shlex.join(["sudo", "-u", f"#{daemon.uid}", *command]))
+            yield Finding("note", message, shlex.join(["sudo", "-u", f"#{daemon.uid}", *command]))
     elif daemon is None and user.uid == 0:
         yield Finding(
             "note",
@@ -81,15 +83,15 @@ def _errands(config: Config) -> Iterator[tuple[str, Path, _Look]]:
 def _examined(name: str, path: Path, user: User, look: _Look) -> Iterator[Finding]:
     """Look at one folder and all that is in it, but not for ever."""
     trial = Trial(user, path)
-    found: list[Finding] = []
-    if trials.apart(user, lambda: found.extend(look(name, path, trial))):
-        yield from found
+    findings: list[Finding] = []
+    if access_trials.run_as(user, lambda: findings.extend(look(name, path, trial))):
+        yield from findings
         return
-    yield from tuple(found)
+    yield from tuple(findings)
     yield from _refusals(name, trial, "")
     yield Finding(
         "bad",
-        f"{name}: {trial.at} has not answered for {trials.LIMIT:.0f} s",
+        f"{name}: {trial.at} has not answered for {access_trials.LIMIT:.0f} s",
         "Look at its share or disk; what else is in it was not tried.",
     )
 
@@ -98,47 +100,49 @@ def _examined(name: str, path: Path, user: User, look: _Look) -> Iterator[Findin
 
 
 def _state(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
-    kind = mounts.mount_type(path)
-    if not mounts.raises_events(kind):
+    file_system = mounts.mount_type(path)
+    if not mounts.raises_events(file_system):
         yield Finding(
-            "bad", f"the state folder is on {kind}", "Set 'state:' to a folder on a local disk."
+            "bad",
+            f"the state folder is on {file_system}",
+            "Set 'state:' to a folder on a local disk.",
         )
     if (yield from _is_there(name, path, trial)):
-        trials.try_to_write(path, trial)
-        trials.try_own_files(path, trial)
+        access_trials.try_to_write(path, trial)
+        access_trials.try_own_files(path, trial)
         yield from _came_of(name, path, trial)
 
 
 def _outbox(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
     if (yield from _is_there(name, path, trial)):
-        trials.try_outbox(path, trial)
+        access_trials.try_outbox(path, trial)
         yield from _came_of(name, path, trial)
 
 
 def _is_there(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bool]:
-    """Tell of a folder that cannot be reached, or is yet to be made; give whether it is there."""
+    """Yield why a folder cannot be reached, or that it will be made; return whether it is there."""
     if (yield from _is_shut(name, path, trial)):
         return False
     nearest = next(p for p in (path, *path.parents) if os.path.lexists(p))
     if not nearest.is_dir():
-        what = f"{name}: {nearest} is in the way: a folder is wanted, and it is none"
-        yield Finding("bad", what, "Move it away, or choose another folder.")
+        message = f"{name}: {nearest} is in the way: a folder is wanted, and it is none"
+        yield Finding("bad", message, "Move it away, or choose another folder.")
     elif nearest == path:
         return True
-    elif trials.try_to_write(nearest, trial):
+    elif access_trials.try_to_write(nearest, trial):
         yield Finding("ok", f"{name}: {path} (will be made)")
     else:
         why = trial.refused[0].why if trial.refused else "it has just gone"
         make = ["install", "-d", "-o", user_name(trial.user.uid), "-g", str(trial.user.gid)]
-        what = f"{name}: {path} cannot be made by {trial.user.name} in {nearest} ({why})"
-        yield Finding("bad", what, shlex.join([*make, str(path)]))
+        message = f"{name}: {path} cannot be made by {trial.user.name} in {nearest} ({why})"
+        yield Finding("bad", message, shlex.join([*make, str(path)]))
     return False
 
 
 def _is_shut(name: str, path: Path, trial: Trial) -> Generator[Finding, None, bool]:
-    """Tell of a folder above that lets nobody through to this one; give whether there is one."""
+    """Yield which folder above lets nobody through to this one; return whether there is one."""
     for folder in reversed(path.parents):
-        if folder.is_dir() and not trials.try_to_pass(folder, trial):
+        if folder.is_dir() and not access_trials.try_to_pass(folder, trial):
             yield from _refusals(name, trial, mounts.mount_type(folder))
             return True
     return False
@@ -151,17 +155,19 @@ def _inbox(inbox: Inbox, name: str, path: Path, trial: Trial) -> Iterator[Findin
     if away:
         yield Finding("bad", f"{name} is away: {away}", "Make or mount it.")
         return
-    kind = mounts.mount_type(path)
-    polled = inbox.watch == "polling" or (inbox.watch == "auto" and not mounts.raises_events(kind))
+    file_system = mounts.mount_type(path)
+    polled = inbox.watch == "polling" or (
+        inbox.watch == "auto" and not mounts.raises_events(file_system)
+    )
     how = "polling" if polled else "native events"
-    yield Finding("ok", f"{name}: {path} on {kind or 'an unknown file system'}, {how}")
-    if not polled and not mounts.raises_events(kind):
+    yield Finding("ok", f"{name}: {path} on {file_system or 'an unknown file system'}, {how}")
+    if not polled and not mounts.raises_events(file_system):
         yield Finding(
             "bad",
-            f"{name}: {kind} raises no events for what other machines write",
+            f"{name}: {file_system} raises no events for what other machines write",
             "Set 'watch: polling' or 'watch: auto'.",
         )
-    trials.try_inbox(inbox, trial)
+    access_trials.try_inbox(inbox, trial)
     yield from _came_of(name, path, trial)
 
 
@@ -169,7 +175,7 @@ def _inbox(inbox: Inbox, name: str, path: Path, trial: Trial) -> Iterator[Findin
 
 
 def _came_of(name: str, path: Path, trial: Trial) -> Iterator[Finding]:
-    """Tell what a trial found, or how much it tried where all was well."""
+    """Yield what was refused in a trial or, where nothing was, how much was tried."""
     pictures = f" and {_count(trial.pictures, 'picture')}" if trial.pictures else ""
     tried = f"{_count(trial.folders, 'folder')}{pictures}"
     if not trial.refused:
@@ -184,7 +190,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _refusals(name: str, trial: Trial, file_system: str) -> Iterator[Finding]:
-    """Tell of what was refused, the equal as one."""
+    """Yield what was refused, one finding for equal refusals."""
     equal: dict[tuple[object, ...], list[Refused]] = {}
     for refused in tuple(trial.refused):
         equal.setdefault((refused.doing, refused.number, refused.owner), []).append(refused)
@@ -195,8 +201,8 @@ def _refusals(name: str, trial: Trial, file_system: str) -> Iterator[Finding]:
         if len(several) > 1:
             which = f"{_count(len(several), noun)}, such as {first.path},"
         owner = f"; owner {first.owner}" if first.owner else ""
-        what = f"{name}: {which} cannot be {done} by {trial.user.name} ({first.why}{owner})"
-        yield Finding("bad", what, _advice(several, trial.user, file_system))
+        message = f"{name}: {which} cannot be {done} by {trial.user.name} ({first.why}{owner})"
+        yield Finding("bad", message, _advice(several, trial.user, file_system))
 
 
 def _advice(several: Sequence[Refused], user: User, file_system: str) -> str:

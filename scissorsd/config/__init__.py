@@ -12,14 +12,15 @@ from scissorsd.config.check_outputs import format_of
 from scissorsd.config.check_rules import check_rules
 from scissorsd.config.description import describe
 from scissorsd.config.outputs import MaskSection, OutputSection
-from scissorsd.config.problems import Document, printable
+from scissorsd.config.problems import Document
 from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
 from scissorsd.config.validation import validate
 from scissorsd.config.yaml_positions import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
-from scissorsd.settings import Config, Inbox, Limits, Loaded
+from scissorsd.plain_text import escape_unprintable
+from scissorsd.settings import Config, Inbox, Limits, Loaded, default_models_folder
 
 __all__ = [
     "describe",
@@ -35,14 +36,14 @@ _LARGEST_FILE = 2**20  # bytes; far beyond any configuration
 def load(path: Path, *, folders: bool = True) -> Loaded:
     """Read a configuration file; raises ConfigError with every problem at once.
 
-    Without `folders` it is not looked at how the folders lie to each other: who only asks about a
-    daemon is answered however they do now.
+    Without `folders` the folders may lie in each other: a command that only asks about a daemon
+    answers all the same.
     """
-    origin = printable(str(path))
+    origin = escape_unprintable(str(path))
     try:
         document = read(_text(path, origin), origin)
     except YamlError as error:
-        raise ConfigError(Document(origin, {}).lines([error.finding])) from None
+        raise ConfigError(Document(origin, {}).lines([error.problem])) from None
     return _loaded(document, path.absolute().parent, folders=folders)
 
 
@@ -64,7 +65,7 @@ def from_values(
 
 def state_of(path: Path) -> Path | None:
     """Return the state folder that a configuration file names, with mistakes or without."""
-    origin, base = printable(str(path)), path.absolute().parent
+    origin, base = escape_unprintable(str(path)), path.absolute().parent
     try:
         text = _text(path, origin)
     except ConfigError:
@@ -74,7 +75,7 @@ def state_of(path: Path) -> Path | None:
         if configuration is not None:
             return configuration.state
     written = _STATE.search(text)
-    return base / os.path.expanduser(written[2]) if written else None  # noqa: PTH111 (see texts.place)
+    return base / os.path.expanduser(written[2]) if written else None  # noqa: PTH111 (see parse_texts.place)
 
 
 _STATE = re.compile(r"""^state:[ \t]*(['"]?)([^'"#\n]+?)\1[ \t]*(?:#.*)?$""", re.MULTILINE)
@@ -82,15 +83,15 @@ _STATE = re.compile(r"""^state:[ \t]*(['"]?)([^'"#\n]+?)\1[ \t]*(?:#.*)?$""", re
 
 def _loaded(document: Document, base: Path, *, folders: bool) -> Loaded:
     validated = validate(document, base)
-    findings = [
-        *document.findings,
-        *validated.findings,
+    problems = [
+        *document.problems,
+        *validated.problems,
         *(check_folders(validated) if folders else ()),
         *check_rules(validated),
         *check_globs(validated),
     ]
-    lines = document.lines(findings)
-    if validated.configuration is None or not all(finding.warning for finding in findings):
+    lines = document.lines(problems)
+    if validated.configuration is None or not all(problem.warning for problem in problems):
         raise ConfigError(lines)
     return Loaded(_config(validated.configuration), lines)
 
@@ -125,7 +126,7 @@ def _config(section: Configuration) -> Config:
     custom = {name: _model(name, model) for name, model in section.custom_models.items()}
     return Config(
         state=section.state,
-        models=section.models or _models_folder(section.state),
+        models=section.models or (default_models_folder() or section.state / "models").absolute(),
         providers=tuple(section.providers),
         require_gpu=section.require_gpu,
         precision=section.precision,
@@ -135,15 +136,6 @@ def _config(section: Configuration) -> Config:
         inboxes=tuple(_inbox(name, inbox) for name, inbox in section.inboxes.items()),
         catalogue=CATALOGUE | custom,
     )
-
-
-def _models_folder(state: Path) -> Path:
-    """Return the folder that rembg uses too, so that its users download nothing.
-
-    Where there is no home folder, it lies beside the job journal.
-    """
-    folder = os.path.expanduser(os.environ.get("U2NET_HOME") or "~/.u2net")  # noqa: PTH111
-    return state / "models" if folder.startswith("~") else Path(folder).absolute()
 
 
 def _model(name: str, section: CustomModelSection) -> Model:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd.config.problems import Finding
+from scissorsd.config.problems import Problem
 from scissorsd.config.schema import InboxSection, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.ignored_names import why_ignored
@@ -27,87 +27,88 @@ class _Inbox:
 
     def takes_from(self, folder: Location) -> str | None:
         """Return where in this inbox a folder lies whose pictures it would take, or None."""
-        return next((place for place in folder.seen_in(self.path) if self._takes(place)), None)
+        return next((below for below in folder.seen_in(self.path) if self._takes(below)), None)
 
-    def _takes(self, place: str) -> bool:
-        return place == "." or (self.section.recursive and not self._ignores(place))
+    def _takes(self, below: str) -> bool:
+        return below == "." or (self.section.recursive and not self._ignores(below))
 
-    def _ignores(self, place: str) -> bool:
-        paths = (f"{place}/{probe}" for probe in _PROBES)
+    def _ignores(self, below: str) -> bool:
+        paths = (f"{below}/{probe}" for probe in _PROBES)
         return all(why_ignored(path, self.section.ignore) for path in paths)
 
 
-def check_folders(validated: Validated) -> Iterator[Finding]:
+def check_folders(validated: Validated) -> Iterator[Problem]:
     """Look at how inboxes, outboxes, destinations and the state folder lie to each other."""
     configuration = validated.configuration
     if configuration is None:
         return
-    found = real_paths.locate({configuration.state, *_paths(configuration.inboxes)})
-    yield from _entangled(configuration.inboxes, found)
+    locations = real_paths.locate({configuration.state, *_paths(configuration.inboxes)})
+    yield from _entangled(configuration.inboxes, locations)
     for name, section in configuration.inboxes.items():
-        obstacle = found[section.outbox].obstacle
+        obstacle = locations[section.outbox].obstacle
         if obstacle is not None:
-            what = f"cannot be a folder: {obstacle} is a file; choose another"
-            yield Finding(("inboxes", name, "outbox"), what)
-        inside = found[configuration.state].within(found[section.path]) is not None
+            message = f"cannot be a folder: {obstacle} is a file; choose another"
+            yield Problem(("inboxes", name, "outbox"), message)
+        inside = locations[configuration.state].within(locations[section.path]) is not None
         if inside and validated.whole("state"):
-            yield Finding(("state",), f"lies inside the inbox of inboxes.{name}")
+            yield Problem(("state",), f"lies inside the inbox of inboxes.{name}")
 
 
 def why_entangled(config: Config) -> dict[str, str]:
     """Return each inbox whose folders have come to feed each other, and how; mounts may change."""
     inboxes = {inbox.name: inbox for inbox in config.inboxes}
     why: dict[str, str] = {}
-    for finding in _entangled(inboxes, real_paths.locate(_paths(inboxes))):
-        _, name, *_, key = finding.loc
+    for problem in _entangled(inboxes, real_paths.locate(_paths(inboxes))):
+        _, name, *_, key = problem.loc
         subject = f"its {key} " if key in {"path", "outbox"} else ""
-        why.setdefault(str(name), f"{subject}{finding.what}")
+        why.setdefault(str(name), f"{subject}{problem.message}")
     return why
 
 
-def _entangled(sections: Mapping[str, Section], found: Locations) -> Iterator[Finding]:
+def _entangled(sections: Mapping[str, Section], locations: Locations) -> Iterator[Problem]:
     inboxes = [
-        _Inbox(name, section, found[section.path], found[section.outbox])
+        _Inbox(name, section, locations[section.path], locations[section.outbox])
         for name, section in sections.items()
     ]
     for index, inbox in enumerate(inboxes):
         yield from _own_outbox(inbox)
         yield from _overlaps(inbox, inboxes[:index])
-        yield from _moves(inbox, inboxes, found)
+        yield from _moves(inbox, inboxes, locations)
     yield from _circles(inboxes)
 
 
-def _own_outbox(inbox: _Inbox) -> Iterator[Finding]:
-    place = inbox.takes_from(inbox.outbox)
-    if place == ".":
-        what = "is the inbox itself: results would be cut again; choose another folder"
-        yield Finding(("inboxes", inbox.name, "outbox"), what)
-    elif place is not None:
-        what = "lies inside its own inbox: results would be cut again; choose another folder, or "
-        yield Finding(("inboxes", inbox.name, "outbox"), f'{what}exclude it: ignore: ["{place}/"]')
+def _own_outbox(inbox: _Inbox) -> Iterator[Problem]:
+    below = inbox.takes_from(inbox.outbox)
+    if below == ".":
+        message = "is the inbox itself: results would be cut again; choose another folder"
+        yield Problem(("inboxes", inbox.name, "outbox"), message)
+    elif below is not None:
+        message = "lies inside its own inbox: results would be cut again"
+        advice = f'choose another folder, or exclude it: ignore: ["{below}/"]'
+        yield Problem(("inboxes", inbox.name, "outbox"), f"{message}; {advice}")
     elif inbox.path.within(inbox.outbox) not in {None, "."}:
-        what = "lies inside its own outbox: results could land in it; choose another folder"
-        yield Finding(("inboxes", inbox.name, "path"), what)
+        message = "lies inside its own outbox: results could land in it; choose another folder"
+        yield Problem(("inboxes", inbox.name, "path"), message)
 
 
-def _overlaps(inbox: _Inbox, earlier: list[_Inbox]) -> Iterator[Finding]:
+def _overlaps(inbox: _Inbox, earlier: list[_Inbox]) -> Iterator[Problem]:
     for other in earlier:
         inner = inbox.takes_from(other.path)
         outer = other.takes_from(inbox.path)
         if inner is None and outer is None:
             continue
         how = "is the same folder as" if "." in {inner, outer} else "overlaps with"
-        what = f"{how} inboxes.{other.name}.path: pictures would be taken twice"
-        yield Finding(("inboxes", inbox.name, "path"), what)
+        message = f"{how} inboxes.{other.name}.path: pictures would be taken twice"
+        yield Problem(("inboxes", inbox.name, "path"), message)
 
 
-def _moves(inbox: _Inbox, inboxes: list[_Inbox], found: Locations) -> Iterator[Finding]:
+def _moves(inbox: _Inbox, inboxes: list[_Inbox], locations: Locations) -> Iterator[Problem]:
     for index, path in _destinations(inbox.section):
-        taker = next((i for i in inboxes if i.takes_from(found[path]) is not None), None)
+        taker = next((i for i in inboxes if i.takes_from(locations[path]) is not None), None)
         if taker:
             key = "move_to" if inbox.section.rules[index].move_to else "source"
-            what = f"pictures moved to {path} would be taken again by inboxes.{taker.name}"
-            yield Finding(("inboxes", inbox.name, "rules", index, key), what)
+            message = f"pictures moved to {path} would be taken again by inboxes.{taker.name}"
+            yield Problem(("inboxes", inbox.name, "rules", index, key), message)
 
 
 def _destinations(section: Section) -> Iterator[tuple[int, Path]]:
@@ -117,7 +118,7 @@ def _destinations(section: Section) -> Iterator[tuple[int, Path]]:
             yield index, section.outbox / (rule.move_to or PROCESSED_FOLDER)
 
 
-def _circles(inboxes: list[_Inbox]) -> Iterator[Finding]:
+def _circles(inboxes: list[_Inbox]) -> Iterator[Problem]:
     """Find each way by which what comes out of an inbox comes back into it through others."""
     feeds = {
         inbox.name: [
@@ -128,17 +129,17 @@ def _circles(inboxes: list[_Inbox]) -> Iterator[Finding]:
         ]
         for inbox in inboxes
     }
-    told: set[frozenset[str]] = set()
+    known: set[frozenset[str]] = set()
     for name in feeds:
         way = _way_back(name, feeds)
-        if way and frozenset(way) not in told:
-            told.add(frozenset(way))
-            what = f"results would go round in a circle: {' → '.join([*way, name])}"
-            yield Finding(("inboxes", way[-1], "outbox"), what)
+        if way and frozenset(way) not in known:
+            known.add(frozenset(way))
+            message = f"results would go round in a circle: {' → '.join([*way, name])}"
+            yield Problem(("inboxes", way[-1], "outbox"), message)
 
 
 def _way_back(start: str, feeds: dict[str, list[str]]) -> list[str]:
-    """Return the shortest way from an inbox through others back to it, or nothing."""
+    """Return the shortest way from an inbox through others back to it, or []. Breadth first."""
     ways, seen = [[start]], {start}
     for way in ways:
         for fed in feeds[way[-1]]:

@@ -1,10 +1,10 @@
-"""Globs that are probably not what was meant: every finding is a warning."""
+"""Globs that are probably not what was meant: every problem is a warning."""
 
 import re
 from collections.abc import Iterator
 from itertools import takewhile
 
-from scissorsd.config.problems import Finding, quoted
+from scissorsd.config.problems import Problem, quoted
 from scissorsd.config.schema import InboxSection, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.ignored_names import PICTURE_SUFFIXES, why_ignored
@@ -19,13 +19,13 @@ _REWRITES = (  # regular expression → glob, in order
     (r"\\d[+*]?", "[0-9]"),
     (r"\\[wS][+*]?", "*"),
     (r"\\(.)", r"\1"),
-    (r"\(([^()|]*(?:\|[^()|]*)+)\)", lambda found: "{" + found[1].replace("|", ",") + "}"),
+    (r"\(([^()|]*(?:\|[^()|]*)+)\)", lambda match: "{" + match[1].replace("|", ",") + "}"),
 )
 _EVERYTHING = {"**", "*", "**/*"}
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 
-def check_globs(validated: Validated) -> Iterator[Finding]:
+def check_globs(validated: Validated) -> Iterator[Problem]:
     """Look at every inbox's `ignore` and at the `match` of its rules."""
     configuration = validated.configuration
     for name, inbox in configuration.inboxes.items() if configuration else ():
@@ -38,22 +38,22 @@ def check_globs(validated: Validated) -> Iterator[Finding]:
                 if _REGEX.search(pattern) or _HIDDEN.search(pattern):
                     yield _regex((*loc, "match", number), pattern)
                 elif reason := _never(pattern, inbox):
-                    what = f"{quoted(pattern)} can never match: {reason}"
-                    yield Finding((*loc, "match", number), what, warning=True)
+                    message = f"{quoted(pattern)} can never match: {reason}"
+                    yield Problem((*loc, "match", number), message, warning=True)
         yield from _shadowed(validated, name, inbox)
 
 
-def _regex(loc: tuple[str | int, ...], pattern: str) -> Finding:
+def _regex(loc: tuple[str | int, ...], pattern: str) -> Problem:
     glob = pattern
     for old, new in _REWRITES:
         glob = re.sub(old, new, glob)
     hint = f", such as {quoted(glob)}" if glob and glob != pattern else ""
-    what = f"{quoted(pattern)} looks like a regular expression; patterns are globs{hint}"
-    return Finding(loc, what, warning=True)
+    message = f"{quoted(pattern)} looks like a regular expression; patterns are globs{hint}"
+    return Problem(loc, message, warning=True)
 
 
 def _never(pattern: str, inbox: InboxSection) -> str:
-    """Say why no picture can match, or nothing."""
+    """Return why no picture can match, or ''."""
     folder, _, _ = pattern.rpartition("/")
     if pattern.startswith("/"):
         return "patterns are relative to the inbox; leave out what comes before"
@@ -73,7 +73,7 @@ def _is_literal(part: str) -> bool:
     return not set(part) & set("*?[{")
 
 
-def _shadowed(validated: Validated, name: str, inbox: InboxSection) -> Iterator[Finding]:
+def _shadowed(validated: Validated, name: str, inbox: InboxSection) -> Iterator[Problem]:
     """Find rules of which nothing is left by `ignore` and the rules above."""
     taken = dict.fromkeys(inbox.ignore, "ignore")
     for index, rule in enumerate(inbox.rules):
@@ -85,9 +85,9 @@ def _shadowed(validated: Validated, name: str, inbox: InboxSection) -> Iterator[
         if all(takers):
             taker = " and ".join(dict.fromkeys(t for t in taken.values() if t in takers))
             verb = "" if " and " in taker else "s"
-            what = f"this rule can never match: {taker} take{verb} all before it"
+            message = f"this rule can never match: {taker} take{verb} all before it"
             place = (*loc, "match") if rule.match else loc
-            yield Finding(place, what, warning=True)
+            yield Problem(place, message, warning=True)
         for pattern in patterns:
             taken.setdefault(pattern, _called(rule, index))
 
@@ -97,15 +97,15 @@ def _called(rule: RuleSection, index: int) -> str:
 
 
 def _taker(pattern: str, taken: dict[str, str]) -> str:
-    """Name what takes everything that the pattern matches, or nothing."""
+    """Return what takes everything that the pattern matches, or ''."""
     return next((taker for earlier, taker in taken.items() if _covers(earlier, pattern)), "")
 
 
 def _covers(earlier: str, later: str) -> bool:
-    """Tell whether every path of `later` is surely one of `earlier`; no means perhaps."""
+    """Whether every path of `later` is surely one of `earlier`; false where it is not known."""
     earlier, later = earlier.casefold(), later.casefold()
     if earlier in _EVERYTHING or earlier == later:
         return True
     folder = earlier.removesuffix("**")
-    plain = folder.endswith("/") and _is_literal(folder)
-    return plain and later.startswith(folder)
+    is_folder = folder.endswith("/") and _is_literal(folder)
+    return is_folder and later.startswith(folder)

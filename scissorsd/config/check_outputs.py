@@ -4,76 +4,74 @@ from collections.abc import Iterator
 
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.parse_quantities import said_aspect, said_frame, said_length
-from scissorsd.config.problems import Finding, Loc
-from scissorsd.core.rules import FORMATS, LONGEST_SIDES, SUFFIXES, Format
+from scissorsd.config.problems import Loc, Problem
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, listed
 
-_WITH_QUALITY = {"jpeg", "webp", "avif"}
-_WITH_DEPTH = {"png", "tiff"}
 _CANVAS = ("crop", "margin", "aspect", "size", "align")
 
 
-def check_mask(loc: Loc, mask: MaskSection) -> Iterator[Finding]:
+def check_mask(loc: Loc, mask: MaskSection) -> Iterator[Problem]:
     """Look at how a mask is made."""
     if mask.grow.amount and mask.shrink.amount:
-        yield Finding((*loc, "shrink"), "stands beside grow; a mask either grows or shrinks")
+        yield Problem((*loc, "shrink"), "stands beside grow; a mask either grows or shrinks")
 
 
-def check_output(loc: Loc, output: OutputSection) -> Iterator[Finding]:
+def check_output(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     """Look at one output."""
     yield from _names(loc, output)
     yield from _room(loc, output)
-    form = format_of(output)
-    if output.depth == "16" and form in FORMATS[output.kind] and form not in _WITH_DEPTH:
-        choice = " or ".join(known for known in FORMATS[output.kind] if known in _WITH_DEPTH)
-        yield Finding((*loc, "depth"), f"{form} has no 16 bits; use format: {choice}, or depth: 8")
+    form, formats = format_of(output), FORMATS_OF[output.kind]
+    if output.depth == "16" and form in formats and not FORMATS[form].has_16_bits:
+        choice = listed((name for name in formats if FORMATS[name].has_16_bits), "or")
+        yield Problem((*loc, "depth"), f"{form} has no 16 bits; use format: {choice}, or depth: 8")
     for option, why in _in_vain(output, form):
-        yield Finding((*loc, option), f"has no effect{why}", warning=True)
+        yield Problem((*loc, option), f"has no effect{why}", warning=True)
 
 
 def format_of(output: OutputSection) -> Format:
     """Return the output's format, by default the first of its kind."""
-    return output.format or FORMATS[output.kind][0]
+    return output.format or FORMATS_OF[output.kind][0]
 
 
-def _names(loc: Loc, output: OutputSection) -> Iterator[Finding]:
+def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     form = format_of(output)
-    if form not in FORMATS[output.kind]:
-        *others, last = FORMATS[output.kind]
-        choice = f"{', '.join(others)} or {last}" if others else last
-        yield Finding((*loc, "format"), f"a {output.kind} cannot be {form}; use {choice}")
+    if form not in FORMATS_OF[output.kind]:
+        choice = listed(FORMATS_OF[output.kind], "or")
+        yield Problem((*loc, "format"), f"a {output.kind} cannot be {form}; use {choice}")
     elif suffix := _other_suffix(output.name or "", form):
-        what = f"the name ends in {suffix}, but the format is {form}"
-        yield Finding((*loc, "name"), what)
+        message = f"the name ends in {suffix}, but the format is {form}"
+        yield Problem((*loc, "name"), message)
     if output.name and "{stem}" not in output.name:
-        what = "has no {stem}, so every picture of a folder wants this one name"
-        yield Finding((*loc, "name"), what, warning=True)
+        message = "has no {stem}, so every picture of a folder wants this one name"
+        yield Problem((*loc, "name"), message, warning=True)
 
 
 def _other_suffix(name: str, form: Format) -> str:
-    """Return the suffix of another format in which a name ends, or nothing."""
-    others = (suffix for known, found in SUFFIXES.items() if known != form for suffix in found)
+    """Return the suffix of another format in which a name ends, or ''."""
+    others = (suffix for other, row in FORMATS.items() if other != form for suffix in row.suffixes)
     return next((suffix for suffix in others if name.lower().endswith(suffix)), "")
 
 
-def _room(loc: Loc, output: OutputSection) -> Iterator[Finding]:
+def _room(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     size, aspect = output.size, output.aspect
     if isinstance(size, tuple) and aspect and not _same_shape(size, aspect):
-        what = f"is {said_aspect(aspect)}, but size is {said_frame(size)}; leave one of them out"
-        yield Finding((*loc, "aspect"), what)
+        message = f"is {said_aspect(aspect)}, but size is {said_frame(size)}; leave one of them out"
+        yield Problem((*loc, "aspect"), message)
         return
     sides = _sides(output)
     if sides and 2 * output.margin.of(max(sides)) >= min(sides):
-        what = f"leaves no room: twice {said_length(output.margin)} takes a whole side"
-        yield Finding((*loc, "margin"), what)
+        message = f"leaves no room: twice {said_length(output.margin)} takes a whole side"
+        yield Problem((*loc, "margin"), message)
     longest = size if isinstance(size, int) else max(size or (0, 0))
     form = format_of(output)
-    if longest > (most := LONGEST_SIDES.get(form, longest)):
-        what = f"is too much for {form}; a side has at most {most} pixels"
-        yield Finding((*loc, "size"), what)
+    limit = FORMATS[form].longest_side
+    if limit and longest > limit:
+        what = f"is too much for {form}; a side has at most {limit} pixels"
+        yield Problem((*loc, "size"), what)
 
 
 def _same_shape(size: tuple[int, int], aspect: tuple[int, int]) -> bool:
-    """Tell whether a frame has this aspect, to the pixel that rounding may cost."""
+    """Whether a frame has this aspect, to the pixel that rounding may cost."""
     (width, height), (across, down) = size, aspect
     return abs(width * down - height * across) <= max(across, down)
 
@@ -98,13 +96,14 @@ def _in_vain(output: OutputSection, form: Format) -> Iterator[tuple[str, str]]:
     kind, given = output.kind, output.model_fields_set
     if "background" in given and kind != "flat":
         yield "background", ": only a flat has one"
-    if "quality" in given and form not in _WITH_QUALITY:
+    if "quality" in given and FORMATS[form].is_lossless:
         yield "quality", f": {form} is lossless"
-    if "compression" in given and form != "png":
-        yield "compression", ": only png has it"
+    if "compression" in given and not FORMATS[form].has_compression:
+        others = (name for name, row in FORMATS.items() if row.has_compression)
+        yield "compression", f": only {listed(others, 'and')} has it"
     if output.depth != "8" and kind == "comparison":
         yield "depth", ": a comparison has 8 bits"
-    elif output.depth == "same" and form not in _WITH_DEPTH:
+    elif output.depth == "same" and not FORMATS[form].has_16_bits:
         yield "depth", f": {form} has 8 bits"
     if "colour" in given and kind == "mask":
         yield "colour", ": a mask has none"

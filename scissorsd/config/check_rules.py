@@ -4,16 +4,17 @@ from collections.abc import Iterator
 
 from scissorsd.config.check_outputs import check_mask, check_output, format_of
 from scissorsd.config.outputs import OutputSection
-from scissorsd.config.problems import Finding, Loc, meant, quoted
+from scissorsd.config.problems import Loc, Problem, meant, quoted
 from scissorsd.config.schema import Configuration, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import SUFFIXES, name_key
+from scissorsd.core.formats import FORMATS
+from scissorsd.core.rules import name_key
 
 _OF_A_SKIP = {"name", "match", "skip"}
 
 
-def check_rules(validated: Validated) -> Iterator[Finding]:
+def check_rules(validated: Validated) -> Iterator[Problem]:
     """Look at the models, at the providers and at every rule with its outputs."""
     configuration = validated.configuration
     if configuration is None:
@@ -22,8 +23,8 @@ def check_rules(validated: Validated) -> Iterator[Finding]:
     known = _models(validated)
     for name in configuration.custom_models:
         if name in CATALOGUE:
-            what = f"{quoted(name)} is the name of a known model; choose another"
-            yield Finding(("custom_models", name), what, about_key=True)
+            message = f"{quoted(name)} is the name of a known model; choose another"
+            yield Problem(("custom_models", name), message, about_key=True)
     for inbox, section in configuration.inboxes.items():
         yield from _same_names(inbox, section.rules)
         for index, rule in enumerate(section.rules):
@@ -33,11 +34,11 @@ def check_rules(validated: Validated) -> Iterator[Finding]:
             yield from _outputs(loc, rule, validated)
 
 
-def _providers(validated: Validated, configuration: Configuration) -> Iterator[Finding]:
+def _providers(validated: Validated, configuration: Configuration) -> Iterator[Problem]:
     names = configuration.providers
     lacking = configuration.require_gpu and not {"auto", "cuda"} & set(names)
     if lacking and validated.whole("providers"):
-        yield Finding(("require_gpu",), "a GPU is required, but providers has no cuda")
+        yield Problem(("require_gpu",), "a GPU is required, but providers has no cuda")
 
 
 def _models(validated: Validated) -> list[str]:
@@ -45,28 +46,28 @@ def _models(validated: Validated) -> list[str]:
     return [*CATALOGUE, *(map(str, custom) if isinstance(custom, dict) else ())]
 
 
-def _same_names(inbox: str, rules: list[RuleSection]) -> Iterator[Finding]:
+def _same_names(inbox: str, rules: list[RuleSection]) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, rule in enumerate(rules):
         name = rule.name or f"rule {index + 1}"
         if first.setdefault(name, index) != index:
-            what = f"rule {first[name] + 1} of this inbox has the same name"
-            yield Finding(("inboxes", inbox, "rules", index, "name"), what)
+            message = f"rule {first[name] + 1} of this inbox has the same name"
+            yield Problem(("inboxes", inbox, "rules", index, "name"), message)
 
 
-def _rule(loc: Loc, rule: RuleSection, known: list[str]) -> Iterator[Finding]:
+def _rule(loc: Loc, rule: RuleSection, known: list[str]) -> Iterator[Problem]:
     if rule.model not in known:
-        what = f"unknown model {quoted(rule.model)}{meant(rule.model, known)}"
-        yield Finding((*loc, "model"), f"{what}; known are {', '.join(known)}")
+        message = f"unknown model {quoted(rule.model)}{meant(rule.model, known)}"
+        yield Problem((*loc, "model"), f"{message}; known are {', '.join(known)}")
     idle = sorted(rule.model_fields_set - _OF_A_SKIP) if rule.skip else []
     if idle:
-        what = f"has no effect, since the rule skips its pictures: {', '.join(idle)}"
-        yield Finding((*loc, idle[0]), what, warning=True)
+        message = f"has no effect, since the rule skips its pictures: {', '.join(idle)}"
+        yield Problem((*loc, idle[0]), message, warning=True)
     elif rule.move_to and rule.source != "move":
-        yield Finding((*loc, "move_to"), "has no effect without source: move", warning=True)
+        yield Problem((*loc, "move_to"), "has no effect without source: move", warning=True)
 
 
-def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Finding]:
+def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, output in enumerate(rule.outputs):
         here = (*loc, "outputs", index)
@@ -75,14 +76,15 @@ def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Find
         yield from check_output(here, output)
         path = name_key(_path(output))
         if first.setdefault(path, index) != index:
-            what = f"gets the same name as outputs[{first[path] + 1}]; give one a name or a folder"
-            yield Finding(here, what)
+            other = f"outputs[{first[path] + 1}]"
+            message = f"gets the same name as {other}; give one a name or a folder"
+            yield Problem(here, message)
 
 
 def _path(output: OutputSection) -> str:
     """Return the path as the planner will build it, with its fields still open."""
     name = output.name or ("{stem}" if output.kind == "cutout" else "{stem}-{kind}")
-    suffixes = SUFFIXES[format_of(output)]
+    suffixes = FORMATS[format_of(output)].suffixes
     if not name.lower().endswith(suffixes):
         name += suffixes[0]
     return f"{output.folder}/{name}".replace("{kind}", output.kind)

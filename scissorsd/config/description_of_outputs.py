@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from scissorsd.config.parse_quantities import said_aspect, said_frame, said_length
-from scissorsd.core.rules import Format, Length, MaskOptions, Output
-
-_FORMATS: dict[Format, str] = {"jpeg": "JPEG", "webp": "WebP"}
+from scissorsd.core.formats import FORMATS
+from scissorsd.core.rules import Length, MaskOptions, Output
 
 
 def said_mask(mask: MaskOptions) -> str:
@@ -15,8 +14,8 @@ def said_mask(mask: MaskOptions) -> str:
 
 def said_output(output: Output) -> str:
     """Say what an output is: `a flat JPEG of 2000 × 2000 on white (the subject alone)`."""
-    form = _FORMATS.get(output.format, output.format.upper())
-    words = f"a {'16-bit ' if output.depth == '16' else ''}{output.kind} {form}"
+    form = FORMATS[output.format]
+    words = f"a {'16-bit ' if output.depth == '16' else ''}{output.kind} {form.title}"
     if output.size:
         words += f" of {said_frame(output.size)}"
     if output.kind == "flat":
@@ -47,11 +46,11 @@ def _of_the_mask(mask: MaskOptions) -> Iterator[str]:
 
 
 def _of_the_picture(output: Output) -> Iterator[str]:
-    what = "the subject alone" if output.crop == "subject" else ""
+    frame = "the subject alone" if output.crop == "subject" else ""
     if output.margin.amount:
-        yield f"{what or 'the whole picture'} with a margin of {said_length(output.margin)}"
-    elif what:
-        yield what
+        yield f"{frame or 'the whole picture'} with a margin of {said_length(output.margin)}"
+    elif frame:
+        yield frame
     if output.aspect and not isinstance(output.size, tuple):
         yield said_aspect(output.aspect)
     if output.align != "center":
@@ -62,12 +61,12 @@ def _of_the_picture(output: Output) -> Iterator[str]:
         yield f"an outline of {said_length(output.outline)} in {output.outline_colour}"
     if output.colour == "as_is" and output.kind != "mask":
         yield "the old background's colour left in the edges"
-    if output.depth == "same" and output.format in {"png", "tiff"}:
+    if output.depth == "same" and FORMATS[output.format].has_16_bits:
         yield "as many bits as the picture has"
-    if output.format == "png" and output.compression == "small":
+    if FORMATS[output.format].has_compression and output.compression == "small":
         yield "packed small"
 
 
-def _bracketed(words: Iterator[str], of_what: str = "") -> str:
-    said = ", ".join(words)
-    return f" ({of_what}{said})" if said else ""
+def _bracketed(words: Iterator[str], label: str = "") -> str:
+    joined = ", ".join(words)
+    return f" ({label}{joined})" if joined else ""

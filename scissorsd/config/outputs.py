@@ -6,9 +6,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.sections import Section, written
-from scissorsd.core.rules import FORMATS, NAME_FIELDS, Align, Edges, Format, Kind, Length
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind, listed
+from scissorsd.core.rules import NAME_FIELDS, Align, Edges, Length
 
 _LENGTH = WithJsonSchema({"type": ["string", "number"]})
+_WITH_QUALITY = listed((name for name, row in FORMATS.items() if not row.is_lossless), "and")
+_WITH_COMPRESSION = listed((name for name, row in FORMATS.items() if row.has_compression), "and")
+_WITH_16_BITS = listed((name for name, row in FORMATS.items() if row.has_16_bits), "and")
 
 Folder = Annotated[str, AfterValidator(parse_texts.folder_in_outbox)]
 Template = Annotated[str, AfterValidator(parse_texts.template)]
@@ -101,7 +105,7 @@ class OutputSection(Section):
     format: Format | None = Field(
         default=None,
         description="The file format. "
-        + "; ".join(f"{kind}: {', '.join(formats)}" for kind, formats in FORMATS.items())
+        + "; ".join(f"{kind}: {', '.join(formats)}" for kind, formats in FORMATS_OF.items())
         + ". The first is the default.",
         examples=["png"],
     )
@@ -119,18 +123,19 @@ class OutputSection(Section):
     )
     quality: int = Field(
         default=90,
-        description="From 1 to 100; for jpeg, webp and avif.",
+        description=f"From 1 to 100; for {_WITH_QUALITY}.",
         ge=1,
         le=100,
         examples=[92],
     )
     compression: Literal["fast", "small"] = Field(
         default="fast",
-        description="For png. small: about a tenth smaller, in twenty times the time.",
+        description=f"For {_WITH_COMPRESSION}. small: about a tenth smaller, in twenty times the "
+        "time.",
     )
     depth: Depth = Field(
         default=written(8),
-        description="Bits of each colour; for png and tiff. same: as many as the picture has.",
+        description=f"Bits of each colour; for {_WITH_16_BITS}. same: as many as the picture has.",
         examples=[8, 16, "same"],
     )
     metadata: Literal["strip", "keep"] = Field(

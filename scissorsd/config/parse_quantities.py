@@ -34,7 +34,7 @@ _FRAME = re.compile(r"(\d{1,9})\s*(?:[x×*]\s*(\d{1,9})\s*)?(?:px)?", re.IGNOREC
 _ASPECT = re.compile(
     r"(\d{1,5}(?:\.\d{1,3})?)\s*[:/x×]\s*(\d{1,5}(?:\.\d{1,3})?)", re.IGNORECASE | re.ASCII
 )
-_LEAST_SIDE, _MOST_SIDE = 16, 16384  # pixels; WebP's own limit is 16383, PNG's far beyond
+_LEAST_SIDE, _MOST_SIDE = 16, 16384  # pixels; some formats hold less (core.formats)
 _NARROWEST = 20  # the longer side to the shorter
 _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 

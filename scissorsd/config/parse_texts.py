@@ -1,7 +1,7 @@
 """What the texts in a configuration must be: names, paths, folders, globs, templates, colours.
 
-Each function gives the text ready for use, or raises ValueError with the end of a sentence that
-begins with what the user wrote.
+Each function returns the text ready for use, or raises ValueError. The error's text is the end of a
+sentence that begins with what the user wrote.
 """
 
 import os

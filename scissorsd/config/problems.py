@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from scissorsd.plain_text import (
+    escape_unprintable,
+)
+
 Loc = tuple[str | int, ...]
 _LONGEST = 60  # characters of a user's value that one line shows
 
@@ -17,14 +21,14 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Problem:
     """One problem or warning: where it is and what to say.
 
     `about_key` points at the key itself and leaves it out of the trail; `mark` overrides the place.
     """
 
     loc: Loc
-    what: str
+    message: str
     warning: bool = False
     about_key: bool = False
     mark: Mark | None = None
@@ -42,12 +46,12 @@ class Document:
     keys: Mapping[Loc, Mark] = field(default_factory=dict)
     spots: Mapping[Loc, Mark] = field(default_factory=dict)
     texts: Mapping[Loc, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
-    def lines(self, findings: list[Finding]) -> tuple[str, ...]:
-        """Return a line for each finding, in the order of the file."""
-        placed = sorted(findings, key=lambda finding: self._mark(finding) or Mark(0, 0))
-        return tuple(dict.fromkeys(self._line(finding) for finding in placed))
+    def lines(self, problems: list[Problem]) -> tuple[str, ...]:
+        """Return a line for each problem, in the order of the file."""
+        placed = sorted(problems, key=lambda problem: self._mark(problem) or Mark(0, 0))
+        return tuple(dict.fromkeys(self._line(problem) for problem in placed))
 
     def at(self, loc: Loc) -> object:
         """Return the value at a place, or None."""
@@ -66,20 +70,20 @@ class Document:
         if isinstance(value, dict | list):
             return "a list" if isinstance(value, list) else "keys with values"
         text = self.texts.get(loc, value if isinstance(value, str) else repr(value))
-        return quoted(text) if isinstance(value, str) else plain(text)
+        return quoted(text) if isinstance(value, str) else shortened(text)
 
-    def _line(self, finding: Finding) -> str:
-        mark = self._mark(finding)
-        trail = self._trail(finding.loc[:-1] if finding.about_key else finding.loc)
+    def _line(self, problem: Problem) -> str:
+        mark = self._mark(problem)
+        trail = self._trail(problem.loc[:-1] if problem.about_key else problem.loc)
         place = f"{self.origin}:{mark.line}:{mark.column}" if mark else self.origin
-        parts = [place, "warning" if finding.warning else "", trail, finding.what]
+        parts = [place, "warning" if problem.warning else "", trail, problem.message]
         return ": ".join(part for part in parts if part)
 
-    def _mark(self, finding: Finding) -> Mark | None:
-        if finding.mark or not self.spots:
-            return finding.mark
-        loc = finding.loc
-        if finding.about_key and loc in self.keys:
+    def _mark(self, problem: Problem) -> Mark | None:
+        if problem.mark or not self.spots:
+            return problem.mark
+        loc = problem.loc
+        if problem.about_key and loc in self.keys:
             return self.keys[loc]
         while loc and loc not in self.spots:
             loc = loc[:-1]
@@ -90,7 +94,7 @@ class Document:
         for end, part in enumerate(loc):
             holder = self.at(loc[:end])
             if isinstance(part, str):
-                word = plain(part) or "''"
+                word = shortened(part) or "''"
                 trail += f".{word}" if trail else word
             elif isinstance(holder, list):
                 trail += f"[{_element(loc[end - 1] if end else '', part, holder)}]"
@@ -103,29 +107,24 @@ def _element(key: str | int, index: int, holder: list[object]) -> str:
     fields = element if isinstance(element, dict) else {}
     name, kind = fields.get("name"), fields.get("kind")
     if key == "rules" and isinstance(name, str) and name:
-        return plain(name)
+        return shortened(name)
     if key == "outputs" and isinstance(kind, str):
-        return f"{index + 1} {plain(kind)}"
+        return f"{index + 1} {shortened(kind)}"
     return str(index + 1)
 
 
-def printable(text: str) -> str:
-    """Escape what does not print, so that the text stays in one line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def plain(text: str) -> str:
+def shortened(text: str) -> str:
     """Make a text fit to stand in one line: no control characters, not too long."""
-    line = printable(text)
+    line = escape_unprintable(text)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def quoted(text: str) -> str:
     """Return a user's text in quotes."""
-    return f"'{plain(text)}'"
+    return f"'{shortened(text)}'"
 
 
 def meant(word: str, known: list[str]) -> str:
-    """Return `(did you mean 'source'?)` with a space before it, or nothing."""
+    """Return `(did you mean 'source'?)` with a space before it, or ''."""
     close = get_close_matches(word.lower(), known, n=1)
     return f" (did you mean {quoted(close[0])}?)" if close else ""

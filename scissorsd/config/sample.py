@@ -147,8 +147,8 @@ def _comment(field: FieldInfo) -> list[str]:
     choices = _choices(field.annotation)
     notes = " | ".join(choices) if len(choices) > 1 else ""
     default = _scalar(_default(field))
-    plain = default not in {"", '""'} and "Default" not in (field.description or "")
-    notes = "; ".join(filter(None, [notes, f"default: {default}" if plain else ""]))
+    shows_default = default not in {"", '""'} and "Default" not in (field.description or "")
+    notes = "; ".join(filter(None, [notes, f"default: {default}" if shows_default else ""]))
     notes = notes or ("required" if field.is_required() else "")
     text = f"{field.description} ({notes})" if notes else str(field.description)
     return textwrap.wrap(text, _WIDTH - 16, initial_indent="# ", subsequent_indent="# ")
@@ -157,14 +157,14 @@ def _comment(field: FieldInfo) -> list[str]:
 def _choices(annotation: object) -> list[str]:
     if get_origin(annotation) is Literal:
         return [str(choice) for choice in get_args(annotation)]
-    return next((found for arg in get_args(annotation) if (found := _choices(arg))), [])
+    return next((choices for arg in get_args(annotation) if (choices := _choices(arg))), [])
 
 
-def _default(field: FieldInfo) -> Any:  # noqa: ANN401 (whatever the option holds)
+def _default(field: FieldInfo) -> object:
     return None if field.default is PydanticUndefined else field.default
 
 
-def _example(field: FieldInfo) -> Any:  # noqa: ANN401 (whatever the option holds)
+def _example(field: FieldInfo) -> object:
     """Return what an option that is not in use shows: its default, else its first example."""
     inner = section_of(field.annotation)
     if inner and field.annotation is inner:
@@ -176,7 +176,7 @@ def _example(field: FieldInfo) -> Any:  # noqa: ANN401 (whatever the option hold
     return field.examples[0] if default in (None, "") and field.examples else default
 
 
-def _scalar(value: Any) -> str:  # noqa: ANN401 (whatever the option holds)
+def _scalar(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_scalar(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):

@@ -15,6 +15,7 @@ from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.sections import Section, Text, written
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
 from scissorsd.core.rules import OnVerdict, SourceAction
+from scissorsd.settings import DEFAULT_STATE, MAX_PIXELS
 
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _DURATION = WithJsonSchema({"type": ["string", "number"]})
@@ -183,7 +184,7 @@ class LimitsSection(Section):
         examples=["512MiB", "2GB"],
     )
     pixels: Count = Field(
-        default=written("250M"),
+        default=written(f"{MAX_PIXELS // 1_000_000}M"),
         description="Its width times its height.",
         examples=["250M"],
     )
@@ -225,7 +226,7 @@ class Configuration(Section):
     """The configuration of scissorsd: which folders it watches, and what it makes of pictures."""
 
     state: Place = Field(
-        default=written("/var/lib/scissorsd"),
+        default=written(str(DEFAULT_STATE)),
         description="The folder of the job journal; on a local disk.",
     )
     models: Place | None = Field(

@@ -27,7 +27,7 @@ def section_of(annotation: object) -> type[Section] | None:
     """Return the section that an option's type is, or is a list or table of."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
-    return next((found for arg in get_args(annotation) if (found := section_of(arg))), None)
+    return next((section for arg in get_args(annotation) if (section := section_of(arg))), None)
 
 
 def written(value: str | int) -> Any:  # noqa: ANN401 (its type is the option's)

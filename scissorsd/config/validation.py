@@ -1,4 +1,4 @@
-"""Values against the schema; pydantic's errors become our findings here and nowhere else."""
+"""Values against the schema; pydantic's errors become our problems here and nowhere else."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from scissorsd.config.problems import Document, Finding, Loc, meant, quoted
+from scissorsd.config.problems import Document, Loc, Problem, meant, quoted
 from scissorsd.config.schema import Configuration
 from scissorsd.config.sections import Section, section_of
 
@@ -29,11 +29,11 @@ class Validated:
 
     document: Document
     configuration: Configuration | None
-    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
     broken: frozenset[Loc]
 
     def whole(self, *loc: str | int) -> bool:
-        """Tell whether nothing at or below this place is broken."""
+        """Whether nothing at or below this place is broken."""
         return not any(broken[: len(loc)] == loc for broken in self.broken)
 
 
@@ -41,10 +41,10 @@ def validate(document: Document, base: Path) -> Validated:
     """Find every value that the schema refuses; relative paths begin at `base`."""
     values: dict[str, object] = deepcopy(document.values)
     configuration, errors = _attempt(values, base)
-    findings = [_finding(error, document) for error in errors]
-    told = {finding.loc for finding in findings}
-    empty = [loc for loc in _empty(values, ()) if loc not in told]
-    findings += [Finding(loc, _NO_VALUE) for loc in empty]
+    problems = [_problem(error, document) for error in errors]
+    reported = {problem.loc for problem in problems}
+    empty = [loc for loc in _empty(values, ()) if loc not in reported]
+    problems += [Problem(loc, _NO_VALUE) for loc in empty]
     broken: set[Loc] = {_prune(values, loc) for loc in empty}
     for _ in range(_ROUNDS):
         for error in errors:
@@ -54,7 +54,7 @@ def validate(document: Document, base: Path) -> Validated:
         if not errors or () in broken:
             break
         configuration, errors = _attempt(values, base)
-    return Validated(document, configuration, tuple(findings), frozenset(broken))
+    return Validated(document, configuration, tuple(problems), frozenset(broken))
 
 
 def _attempt(
@@ -84,7 +84,7 @@ def _place(error: ErrorDetails) -> Loc:
 
 
 def _prune(values: dict[str, object], loc: Loc) -> Loc:
-    """Take a value out and give its place; in a list the others keep their numbers."""
+    """Take a value out and return where it was; in a list the others keep their numbers."""
     holder: Any = values
     for depth, part in enumerate(loc[:-1]):
         inner = holder.get(part) if isinstance(holder, dict) else holder[part]
@@ -100,15 +100,15 @@ def _prune(values: dict[str, object], loc: Loc) -> Loc:
     return loc
 
 
-def _finding(error: ErrorDetails, document: Document) -> Finding:
+def _problem(error: ErrorDetails, document: Document) -> Problem:
     loc = _place(error)
     shown = document.shown(loc, error["input"])
     sentence = SENTENCES.get(error["type"])
     about_key = error["type"] == "extra_forbidden"
     empty = error["input"] is None and not about_key
-    what = _NO_VALUE if empty else (sentence or _fallback)(error, shown)
+    message = _NO_VALUE if empty else (sentence or _fallback)(error, shown)
     mark = None if error["loc"] == loc else document.keys.get(loc)  # of what lacks a key, or is one
-    return Finding(loc, what, about_key=about_key, mark=mark)
+    return Problem(loc, message, about_key=about_key, mark=mark)
 
 
 def _fallback(error: ErrorDetails, shown: str) -> str:

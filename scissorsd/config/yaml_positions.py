@@ -9,7 +9,7 @@ import re
 
 import yaml
 
-from scissorsd.config.problems import Document, Finding, Loc, Mark, quoted
+from scissorsd.config.problems import Document, Loc, Mark, Problem, quoted
 
 _PREFIX = "tag:yaml.org,2002:"
 _TRUE = {"true", "yes", "on"}
@@ -63,11 +63,11 @@ _resolve("merge", r"<<$", "<")
 
 
 class YamlError(Exception):
-    """The text is no YAML that can be used; one finding tells why."""
+    """The text is no YAML that can be used; one problem tells why."""
 
-    def __init__(self, what: str, mark: Mark | None) -> None:
-        super().__init__(what)
-        self.finding = Finding((), what, mark=mark)
+    def __init__(self, message: str, mark: Mark | None) -> None:
+        super().__init__(message)
+        self.problem = Problem((), message, mark=mark)
 
 
 def read(text: str, origin: str) -> Document:
@@ -123,7 +123,7 @@ class _Reader:
         self._keys: dict[Loc, Mark] = {}
         self._spots: dict[Loc, Mark] = {}
         self._texts: dict[Loc, str] = {}
-        self._findings: list[Finding] = []
+        self._problems: list[Problem] = []
         self._open: list[yaml.Node] = []
         self._count = 0
 
@@ -132,8 +132,8 @@ class _Reader:
         if node is None or node.tag == _PREFIX + "null":
             raise YamlError("the file is empty; it needs at least 'inboxes'", Mark(1, 1))
         if not isinstance(node, yaml.MappingNode):
-            what = "the file must be keys with values, such as 'inboxes:'"
-            raise YamlError(what, _mark(node.start_mark))
+            message = "the file must be keys with values, such as 'inboxes:'"
+            raise YamlError(message, _mark(node.start_mark))
         values = self._value(node, ())
         return Document(
             origin=self._origin,
@@ -141,7 +141,7 @@ class _Reader:
             keys=self._keys,
             spots=self._spots,
             texts=self._texts,
-            findings=tuple(self._findings),
+            problems=tuple(self._problems),
         )
 
     def _value(self, node: yaml.Node, loc: Loc) -> object:
@@ -177,8 +177,8 @@ class _Reader:
             elif key.tag == _PREFIX + "merge":
                 merged.append(value)
             elif key.value in own:
-                what = f"duplicate key {quoted(key.value)} (first on line {own[key.value].line})"
-                self._problem(key, loc, what)
+                message = f"duplicate key {quoted(key.value)} (first on line {own[key.value].line})"
+                self._problem(key, loc, message)
             else:
                 own[key.value] = _mark(key.start_mark)
                 self._add(mapping, key, value, loc)
@@ -227,11 +227,11 @@ class _Reader:
 
     def _check_tag(self, node: yaml.Node, loc: Loc, *kinds: str) -> None:
         if node.tag not in {_PREFIX + kind for kind in kinds}:
-            what = f"tags are not used here: {quoted(node.tag.removeprefix(_PREFIX))}"
-            self._problem(node, loc, what)
+            message = f"tags are not used here: {quoted(node.tag.removeprefix(_PREFIX))}"
+            self._problem(node, loc, message)
 
-    def _problem(self, node: yaml.Node, loc: Loc, what: str) -> None:
-        self._findings.append(Finding(loc, what, mark=_mark(node.start_mark)))
+    def _problem(self, node: yaml.Node, loc: Loc, message: str) -> None:
+        self._problems.append(Problem(loc, message, mark=_mark(node.start_mark)))
 
 
 def _number(kind: str, text: str) -> int | float | None:
@@ -244,5 +244,5 @@ def _number(kind: str, text: str) -> int | float | None:
 
 
 def _printable(text: str) -> bool:
-    """Tell whether a text has neither NUL nor half a surrogate pair."""
+    """Whether a text has neither NUL nor half a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

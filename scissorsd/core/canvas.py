@@ -9,11 +9,11 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-from scissorsd.core.components import Box
+from scissorsd.core.boxes import Box, Region
 from scissorsd.core.depth import Sample
-from scissorsd.core.resizing import RIPPLE, SUPPORT, Region, resized
+from scissorsd.core.resizing import RIPPLE, SUPPORT, resized_with_mask
 from scissorsd.core.rules import NOTHING, Output
-from scissorsd.core.shaping import box_of, solid_parts
+from scissorsd.core.shaping import box_of, solid_components
 
 # What counts as subject when cropping: a tenth of the mask's range, in more than a speck; and then
 # the soft edge next to it while it shows, within a part of the picture's longer side.
@@ -50,8 +50,8 @@ def subject_box(mask: NDArray[np.uint8]) -> Box | None:
     if rough is None:
         return None
     left, top, right, bottom = rough
-    parts, solid = solid_parts(mask[top:bottom, left:right], _SUBJECT)
-    x0, y0, x1, y1 = parts.box(solid)
+    components, solid = solid_components(mask[top:bottom, left:right], _SUBJECT)
+    x0, y0, x1, y1 = components.box(solid)
     x0, x1, y0, y1 = x0 + left, x1 + left, y0 + top, y1 + top
     reach = max(2, ceil(max(height, width) * _SOFT))
     around_x, around_y = max(x0 - reach, 0), max(y0 - reach, 0)
@@ -244,7 +244,7 @@ def placed(
     else:
         place = _where_it_shows(mask, place)
         left, top, right, bottom = place.target
-        rgb, mask = resized(rgb, mask, (right - left, bottom - top), place.region)
+        rgb, mask = resized_with_mask(rgb, mask, (right - left, bottom - top), place.region)
     left, top, right, bottom = place.target
     if place.target == (0, 0, place.width, place.height):
         return rgb, mask

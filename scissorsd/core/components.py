@@ -1,4 +1,4 @@
-"""Which pixels hang together: the connected parts of a binary picture, exactly and at full size.
+"""Connected components of a binary picture, exactly and at full size.
 
 Each row is a list of runs; runs that touch in neighbouring rows are joined (the run-based
 two-pass scheme of He, Chao and Suzuki, "A Run-Based Two-Scan Labeling Algorithm", IEEE Trans.
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are just outside
+from scissorsd.core.boxes import Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parts:
+class Components:
     """The parts of a binary picture: its runs, row by row, and the number of each one's part."""
 
     height: int
@@ -81,7 +81,7 @@ class Parts:
         return int(left), int(rows[0]), int(right), int(rows[-1]) + 1
 
 
-def parts_of(binary: NDArray[np.bool_], *, diagonally: bool) -> Parts:
+def connected_components(binary: NDArray[np.bool_], *, diagonally: bool) -> Components:
     """Find the parts of a bool array, height × width; `diagonally`: corners that touch join."""
     height, width = binary.shape
     stride = width + 1  # one pixel of nothing between rows
@@ -94,7 +94,9 @@ def parts_of(binary: NDArray[np.bool_], *, diagonally: bool) -> Parts:
     last = np.searchsorted(starts, ends + (stride + reach), "left")
     of_run, count = _joined(len(starts), first, last)
     rows = starts // stride
-    return Parts(height, width, rows, starts - rows * stride, ends - rows * stride, of_run, count)
+    return Components(
+        height, width, rows, starts - rows * stride, ends - rows * stride, of_run, count
+    )
 
 
 def _joined(

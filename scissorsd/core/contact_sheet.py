@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from scissorsd.core import cutting
 from scissorsd.core.rules import Verdict
 
 SIDE = 240  # pixels; a picture on the sheet is no wider and no higher
@@ -46,7 +46,7 @@ _LINE: Colour = (214, 214, 210)
 _INK: Colour = (34, 34, 34)
 _FAINT: Colour = (118, 118, 114)
 _EMPTY: Colour = (244, 244, 242)
-_LIGHT, _DARK = 222, 184
+_GREYS = 222, 184
 _COLOURS: dict[Judged, Colour] = {
     "doubtful": (198, 112, 0),
     "no_subject": (196, 40, 40),
@@ -114,11 +114,9 @@ def page(
     return sheet
 
 
-def checkerboard(width: int, height: int) -> Image.Image:
-    """Return a checkerboard of two light greys: RGB."""
-    rows, columns = np.arange(height) // _SQUARE, np.arange(width) // _SQUARE
-    light = (rows[:, None] + columns) % 2 == 0
-    return Image.fromarray(np.where(light, _LIGHT, _DARK).astype(np.uint8)).convert("RGB")
+def backdrop(width: int, height: int) -> Image.Image:
+    """Return what lies behind the cutouts: RGB."""
+    return Image.fromarray(cutting.checkerboard(width, height, square=_SQUARE, greys=_GREYS))
 
 
 def shortened(text: str, room: float, measure: Callable[[str], float]) -> str:
@@ -175,7 +173,7 @@ def _draw_picture(pen: "_Pen", picture: Image.Image, left: int, top: int) -> Non
     left += (SIDE - width) // 2
     top += (SIDE - height) // 2
     if picture.mode == "RGBA":
-        board = checkerboard(width, height)
+        board = backdrop(width, height)
         board.paste(picture, mask=picture.getchannel("A"))
         pen.sheet.paste(board, (left, top))
     else:  # its edge must be seen, on a white card too

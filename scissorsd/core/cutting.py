@@ -14,7 +14,8 @@ _BAND = 128  # rows composited at a time: they stay in the processor's cache
 _LONGEST_SIDE = 2000
 _GAP = 8
 _SQUARE = 16
-_LIGHT, _DARK, _BETWEEN = 224, 176, 255
+_GREYS = 224, 176
+_BETWEEN = 255
 
 
 def cutout(rgb: NDArray[Sample], mask: NDArray[Sample]) -> NDArray[Sample]:
@@ -82,7 +83,7 @@ def comparison(
     size = max(1, int(width * scale)), max(1, int(height * scale))
     before, small = _resized(rgb, size), _resized(mask, size)
     colours = before if own is rgb else _resized(own, size)
-    after = flat(colours, small, _checkerboard(*size))
+    after = flat(colours, small, checkerboard(*size, square=_SQUARE, greys=_GREYS))
     gap = np.full((size[1], _GAP, 3), _BETWEEN, np.uint8)
     return np.concatenate((before, gap, after), axis=1)
 
@@ -92,7 +93,10 @@ def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uin
     return np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
 
 
-def _checkerboard(width: int, height: int) -> NDArray[np.uint8]:
-    rows, columns = np.arange(height) // _SQUARE, np.arange(width) // _SQUARE
-    light = (rows[:, None] + columns) % 2 == 0
-    return np.repeat(np.where(light, _LIGHT, _DARK).astype(np.uint8)[..., None], 3, axis=2)
+def checkerboard(
+    width: int, height: int, *, square: int, greys: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Return squares of two greys in turn, uint8 (height, width, 3); the first is at the corner."""
+    rows, columns = np.arange(height) // square, np.arange(width) // square
+    is_first = (rows[:, None] + columns) % 2 == 0
+    return np.repeat(np.where(is_first, *greys).astype(np.uint8)[..., None], 3, axis=2)

@@ -157,10 +157,10 @@ def within(mask: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> NDArray[
     return product.astype(np.uint8)
 
 
-def resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def resized_bilinear(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resize to (width, height) by triangle interpolation, antialiased when shrinking."""
     return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
 
 
 def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    return np.asarray(resized(Image.fromarray(pixels), size))
+    return np.asarray(resized_bilinear(Image.fromarray(pixels), size))

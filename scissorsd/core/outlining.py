@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from scissorsd.core import cutting
-from scissorsd.core.shaping import grown, in_tiles, solid_parts
+from scissorsd.core.shaping import grown, in_tiles, solid_components
 
 _SOLID = 90  # where less of a subject is left than this, the rim does not go around it
 _SMOOTHING = 1 / 6  # of the width: what the corners of the rim are rounded by
@@ -33,7 +33,7 @@ def outlined(
 
 def _rim(alpha: NDArray[np.uint8], width: float) -> NDArray[np.uint8] | None:
     """Draw what the subject and the rim around it cover: 255, with a smooth edge."""
-    parts, solid = solid_parts(alpha, _SOLID)
+    parts, solid = solid_components(alpha, _SOLID)
     if not parts.count:
         return None
     subject = parts.painted(solid)

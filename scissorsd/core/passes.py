@@ -1,8 +1,8 @@
-"""What the network saw of a picture: of the whole of it, and perhaps of a part a second time.
+"""Two-pass inference: the whole picture, then a crop around a small subject.
 
-The network's answer is as coarse as its grid, whatever the size of what it is shown. A subject
-that is small in its picture is therefore shown to it once more, alone, where that is worth while;
-the second answer counts only where it says the same with more detail.
+The network's mask is as coarse as its grid, whatever the size of the picture. A subject that is
+small in its picture is therefore shown to it once more, alone. The second mask is used only where
+it agrees with the first.
 """
 
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SUBJECT = 0.3  # a mask above this may be subject: the second look must not cut it off
+from scissorsd.core.boxes import Box
+
+SUBJECT = 0.3  # a mask above this may be subject: the second pass must not cut it off
 MARGIN = 0.2  # around it, of its longer side
 WORTH_WHILE = 0.85  # of the frame's area: a box larger than this shows the network nothing new
-SHORTEST_SIDE = 640  # pixels: in less there is no more to be seen than in the first look
+SHORTEST_SIDE = 640  # pixels: in less there is no more to be seen than in the first pass
 AGREEMENT = 0.75  # intersection over union of the two masks
 LIKELY = 0.5  # a mask above this is more likely subject than not
-FEATHER = 0.06  # of the box's sides: where the second look fades into the first
-
-Box = tuple[int, int, int, int]  # left, top, right, bottom; pixels of the picture
+FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class NetworkMask:
     """The network's mask of one box of a picture: size × size, float32 in [0, 1]."""
 
     values: NDArray[np.float32]
     box: Box
 
 
-def second_box(first: Look) -> Box | None:
-    """Return the box that is worth a second look, if any."""
+def second_box(first: NetworkMask) -> Box | None:
+    """Return the box that is worth a second pass; None where there is none."""
     rows, columns = (np.flatnonzero((first.values > SUBJECT).any(axis)) for axis in (1, 0))
     if not len(rows):
         return None
@@ -52,8 +52,8 @@ def second_box(first: Look) -> Box | None:
     return box
 
 
-def agree(first: Look, second: Look) -> bool:
-    """Tell whether a second look at a part of the picture found the same subject there."""
+def agree(first: NetworkMask, second: NetworkMask) -> bool:
+    """Tell whether a second mask, of a part of the picture, has the same subject there."""
     height, width = second.values.shape
     before = _part(first, second.box, (width, height)) > LIKELY
     after = second.values > LIKELY
@@ -61,18 +61,20 @@ def agree(first: Look, second: Look) -> bool:
     return union > 0 and int(np.count_nonzero(before & after)) > AGREEMENT * union
 
 
-def full_size(looks: tuple[Look, ...], *, nothing: float = 0.0) -> NDArray[np.uint8]:
+def full_size(network_masks: tuple[NetworkMask, ...], *, nothing: float = 0.0) -> NDArray[np.uint8]:
     """Stretch the mask over the picture (height × width), in 8 bits: 255 stands for 1.
 
     Values up to `nothing` become 0, those as near to 1 become 1, linearly between.
     """
-    _, _, width, height = looks[0].box
-    mask = _stretched(looks[0].values, (width, height), Image.Resampling.BILINEAR)
-    for look in looks[1:]:
-        left, top, right, bottom = look.box
+    _, _, width, height = network_masks[0].box
+    mask = _stretched(network_masks[0].values, (width, height), Image.Resampling.BILINEAR)
+    for network_mask in network_masks[1:]:
+        left, top, right, bottom = network_mask.box
         size = right - left, bottom - top
-        part = _stretched(look.values, size, Image.Resampling.BILINEAR)
-        weight = Image.fromarray(np.rint(_weight(look, looks[0], size) * 255).astype(np.uint8))
+        part = _stretched(network_mask.values, size, Image.Resampling.BILINEAR)
+        weight = Image.fromarray(
+            np.rint(_weight(network_mask, network_masks[0], size) * 255).astype(np.uint8)
+        )
         mask.paste(part, (left, top), weight)
     if nothing:
         steps = (np.arange(256) / 255 - nothing) / (1 - 2 * nothing)
@@ -80,9 +82,9 @@ def full_size(looks: tuple[Look, ...], *, nothing: float = 0.0) -> NDArray[np.ui
     return np.array(mask)
 
 
-def at(looks: tuple[Look, ...], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return the mask of the last look's box at a size (width, height), in [0, 1], by cubics."""
-    first, last = looks[0], looks[-1]
+def at_size(network_masks: tuple[NetworkMask, ...], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the mask of the last one's box at a size (width, height), in [0, 1], by cubics."""
+    first, last = network_masks[0], network_masks[-1]
     mask = _part(first, last.box, size)
     if last is not first:
         weight = _weight(last, first, size)
@@ -96,10 +98,10 @@ def _stretched(
     return Image.fromarray(np.rint(values * 255).astype(np.uint8)).resize(size, how)
 
 
-def _part(look: Look, box: Box, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return a look's mask of a box within its own, at a size (width, height)."""
-    height, width = look.values.shape
-    left, top, right, bottom = look.box
+def _part(network_mask: NetworkMask, box: Box, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the mask of a box within its own, at a size (width, height)."""
+    height, width = network_mask.values.shape
+    left, top, right, bottom = network_mask.box
     across, down = width / (right - left), height / (bottom - top)
     place = (
         (box[0] - left) * across,
@@ -107,17 +109,21 @@ def _part(look: Look, box: Box, size: tuple[int, int]) -> NDArray[np.float32]:
         (box[2] - left) * across,
         (box[3] - top) * down,
     )
-    image = Image.fromarray(look.values)
+    image = Image.fromarray(network_mask.values)
     return np.array(image.resize(size, Image.Resampling.BICUBIC, box=place))
 
 
-def _weight(look: Look, first: Look, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return how much a second look counts: less towards its sides, but not at the frame's own."""
+def _weight(
+    network_mask: NetworkMask, first: NetworkMask, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return how much a second mask counts: less towards its sides, but not at the frame's own."""
     ramps = []
     for side, length in ((0, size[0]), (1, size[1])):
         along = (np.arange(length, dtype=np.float32) + 0.5) / length
-        from_start = along if look.box[side] > first.box[side] else np.ones_like(along)
-        from_end = 1 - along if look.box[side + 2] < first.box[side + 2] else np.ones_like(along)
+        from_start = along if network_mask.box[side] > first.box[side] else np.ones_like(along)
+        from_end = (
+            1 - along if network_mask.box[side + 2] < first.box[side + 2] else np.ones_like(along)
+        )
         ramps.append(np.minimum(np.minimum(from_start, from_end) / np.float32(FEATHER), 1))
     across, down = ramps
     return np.minimum(down[:, None], across)

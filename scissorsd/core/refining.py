@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from scissorsd.core import passes as seen
+from scissorsd.core import passes
 from scissorsd.core.box_filter import means, spread, sums
-from scissorsd.core.passes import Box, Look
+from scissorsd.core.boxes import Box
+from scissorsd.core.passes import NetworkMask
 
 Values = NDArray[np.floating]  # height × width, of the guide; or some such, one behind the other
 
@@ -46,21 +47,21 @@ _NOTHING = 0.015  # values of the mask up to here become 0, and as near to 1 bec
 _STRETCH = 1 / (1 - 2 * _NOTHING)
 
 
-def refine(rgb: NDArray[np.uint8], looks: tuple[Look, ...]) -> NDArray[np.uint8]:
+def refine(rgb: NDArray[np.uint8], network_masks: tuple[NetworkMask, ...]) -> NDArray[np.uint8]:
     """Return the mask (height × width, 255 for 1) that follows the edges of `rgb`.
 
-    `rgb` is uint8 (height, width, 3); `looks` are what the network made of it. Refined is what the
-    last of them shows.
+    `rgb` is uint8 (height, width, 3); `network_masks` are those of one pass or of two. The box of
+    the last one is refined.
     """
-    mask = seen.full_size(looks, nothing=_NOTHING)
-    box = looks[-1].box
-    cells = max(looks[-1].values.shape)
+    mask = passes.full_size(network_masks, nothing=_NOTHING)
+    box = network_masks[-1].box
+    cells = max(network_masks[-1].values.shape)
     longest = max(box[2] - box[0], box[3] - box[1])
     side = min(cells * _FINESSE, _LONGEST)
     scale = max(1.0, longest / side)  # pixels of the picture for one of the guide's
     cell = longest / cells / scale  # in the guide's pixels
     wide, high = (max(1, round((box[2 + at] - box[at]) / scale)) for at in (0, 1))
-    coarse = seen.at(looks, (wide, high))
+    coarse = passes.at_size(network_masks, (wide, high))
     band = _band(coarse, round(cell))
     bounds = _bounds(band, margin=round((_EXPLAINED_RADIUS + 1) * cell))
     if bounds is not None:

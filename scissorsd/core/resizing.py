@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from scissorsd.core import cutting
+from scissorsd.core.boxes import Region
 from scissorsd.core.depth import Sample
-
-Region = tuple[float, float, float, float]  # left, top, right, bottom
 
 SUPPORT = 3  # the reach of Lanczos' filter, in pixels of the coarser of both pictures
 # The ripples of a sharp filter: so near to nothing, and to all, they are nothing and all.
@@ -21,7 +20,7 @@ _TILE = 128
 _FAINT = 4  # so little of the mask says nothing of the colour
 
 
-def resized(
+def resized_with_mask(
     rgb: NDArray[Sample], mask: NDArray[np.uint8], size: tuple[int, int], region: Region
 ) -> tuple[NDArray[Sample], NDArray[np.uint8]]:
     """Resize a region of a picture (height × width × 3) and its mask to (width, height).

@@ -9,11 +9,10 @@ from itertools import count
 from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
+from scissorsd.core.formats import FORMATS, Format, Kind
 from scissorsd.core.globs import matches
 from scissorsd.core.settling import Sighting
 
-Kind = Literal["cutout", "mask", "flat", "comparison"]
-Format = Literal["png", "webp", "avif", "tiff", "jpeg"]
 Verdict = Literal["ok", "doubtful", "no_subject"]
 OnVerdict = Literal["publish", "review", "fail"]
 SourceAction = Literal["keep", "move", "delete"]
@@ -29,21 +28,6 @@ Align = Literal[
     "bottom left",
     "bottom right",
 ]
-
-FORMATS: dict[Kind, tuple[Format, ...]] = {  # the first is the default
-    "cutout": ("png", "webp", "avif", "tiff"),
-    "mask": ("png",),
-    "flat": ("jpeg", "png", "webp"),
-    "comparison": ("jpeg", "png", "webp"),
-}
-SUFFIXES: dict[Format, tuple[str, ...]] = {  # the first is what we write
-    "png": (".png",),
-    "webp": (".webp",),
-    "avif": (".avif",),
-    "tiff": (".tif", ".tiff"),
-    "jpeg": (".jpg", ".jpeg"),
-}
-LONGEST_SIDES: dict[Format, int] = {"webp": 16383, "jpeg": 65500, "avif": 32768}  # pixels
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 _DEFAULT_NAMES: dict[Kind, str] = {
     "cutout": "{stem}",
@@ -270,7 +254,7 @@ def _output_path(
         "date": date,
     }
     name = template.format(**{key: _harmless(value) for key, value in values.items()})
-    suffixes = SUFFIXES[output.format]
+    suffixes = FORMATS[output.format].suffixes
     suffix = next((s for s in suffixes if name.lower().endswith(s)), "")
     *folders, body = (name[: -len(suffix)] if suffix else name).split("/")
     inner = (naming.name(_harmless(folder), "") for folder in folders)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from scissorsd.core.components import Box, Parts, parts_of
+from scissorsd.core.boxes import Box
+from scissorsd.core.components import Components, connected_components
 from scissorsd.core.rules import MaskOptions
 
 Mask = NDArray[np.uint8]
@@ -42,7 +43,7 @@ def shape(mask: Mask, options: MaskOptions) -> Mask:
     """
     longer = max(mask.shape)
     if options.keep == "largest":
-        mask = largest_part(mask)
+        mask = largest_component(mask)
     if options.holes == "fill":
         mask = without_holes(mask)
     mask = grown(mask, options.grow.of(longer))
@@ -54,7 +55,7 @@ def shape(mask: Mask, options: MaskOptions) -> Mask:
 # --- parts and holes -------------------------------------------------------------------------
 
 
-def largest_part(mask: Mask) -> Mask:
+def largest_component(mask: Mask) -> Mask:
     """Keep the largest part with its soft edges; everything else becomes 0.
 
     Parts are what hangs together at a quarter of the mask's range or more, corners included, found
@@ -69,21 +70,21 @@ def largest_part(mask: Mask) -> Mask:
     # whole cells, so that the coarse grid of the parts lies on that of the mask
     cell = ceil(max(mask.shape) / _GRID)
     left, top = box[0] // cell * cell, box[1] // cell * cell
-    parts = parts_of(mask[top : box[3], left : box[2]] >= _JOINED, diagonally=True)
-    chosen = np.zeros(parts.count, np.bool_)
-    chosen[parts.areas.argmax()] = True
+    components = connected_components(mask[top : box[3], left : box[2]] >= _JOINED, diagonally=True)
+    chosen = np.zeros(components.count, np.bool_)
+    chosen[components.areas.argmax()] = True
     coarse = _coarsest(mask, cell)
     ours, theirs = np.zeros((2, *coarse.shape), np.bool_)
     for grid, those in ((ours, chosen), (theirs, ~chosen)):
-        cells = parts.touched(those, cell)
+        cells = components.touched(those, cell)
         rows, columns = top // cell, left // cell
         grid[rows : rows + cells.shape[0], columns : columns + cells.shape[1]] = cells
     theirs &= ~ours
     for level, reach in _REACHES:
         _spread(ours, theirs, coarse >= level, reach)
     result = _only(mask, ours, cell)
-    if parts.count > 1:
-        result[top : box[3], left : box[2]][parts.painted(~chosen)] = 0
+    if components.count > 1:
+        result[top : box[3], left : box[2]][components.painted(~chosen)] = 0
     return result
 
 
@@ -151,7 +152,7 @@ def without_holes(mask: Mask) -> Mask:
         return mask
     left, top, right, bottom = box
     inner = mask[top:bottom, left:right]
-    open_ = parts_of(inner < _HOLE, diagonally=False)
+    open_ = connected_components(inner < _HOLE, diagonally=False)
     shut_in = ~open_.at_border()
     if not shut_in.any():
         return mask
@@ -160,7 +161,7 @@ def without_holes(mask: Mask) -> Mask:
     inside[open_.painted(shut_in)] = 255
     rows, columns = (position[shut_in] for position in open_.firsts())
     for level in _RIMS:
-        wider = parts_of(inner < level, diagonally=False)
+        wider = connected_components(inner < level, diagonally=False)
         numbers = wider.at(rows, columns)
         leaks = wider.at_border()[numbers]
         chosen = np.zeros(wider.count, np.bool_)
@@ -183,17 +184,17 @@ def box_of(mask: Mask, level: int) -> Box | None:
     return int(columns[0]), top, int(columns[-1]) + 1, bottom
 
 
-def solid_parts(mask: Mask, level: int) -> tuple[Parts, NDArray[np.bool_]]:
+def solid_components(mask: Mask, level: int) -> tuple[Components, NDArray[np.bool_]]:
     """Find the parts at the level or above, and which of them are more than specks.
 
     A speck is a few pixels, or less than a five-thousandth of the largest part.
     """
-    parts = parts_of(mask >= level, diagonally=True)
-    areas = parts.areas
-    if not parts.count:
-        return parts, np.zeros(0, np.bool_)
+    components = connected_components(mask >= level, diagonally=True)
+    areas = components.areas
+    if not components.count:
+        return components, np.zeros(0, np.bool_)
     largest = int(areas.max())
-    return parts, areas > min(max(_SPECK, largest // 5000), largest - 1)
+    return components, areas > min(max(_SPECK, largest // 5000), largest - 1)
 
 
 _SPECK = 8  # pixels

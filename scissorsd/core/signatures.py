@@ -5,8 +5,10 @@ Everything here is a short walk over lengths and offsets; no sample is ever unpa
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal
+
+from scissorsd.core import tiff_directory
 
 PictureFormat = Literal["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF"]
 
@@ -46,7 +48,6 @@ _ZEROS: dict[PictureFormat, int] = {"TIFF": _TAIL, "BMP": _TAIL}
 _USUAL_ZEROS = 16
 _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330
 _STRIPS, _TILES = (273, 279), (324, 325)  # tags of offsets and of byte counts
-_TIFF_FORMS = {2: "x", 3: "H", 4: "I", 5: "Q", 8: "h", 9: "i", 10: "q", 11: "f", 12: "d", 13: "I"}
 
 
 def recognise(data: bytes) -> PictureFormat | None:
@@ -126,10 +127,10 @@ def _is_raw(data: bytes) -> bool:
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return False
     try:
-        tags = {tag: value for tag, _, _, value in _tiff_entries(data)}
+        tags = {tag: value for tag, _, _, value in tiff_directory.entries(data)}
     except struct.error:
         return False
-    order = _tiff_order(data)
+    order = tiff_directory.byte_order(data)
     is_preview = struct.unpack(order + "I", tags.get(_NEW_SUBFILE_TYPE, bytes(4)))[0] & 1
     return _DNG_VERSION in tags or bool(is_preview and _SUB_IFDS in tags)
 
@@ -254,26 +255,13 @@ def _boxes_end_early(data: bytes) -> bool:
     return at > len(data) or b"mdat" not in kinds
 
 
-def _tiff_order(data: bytes) -> str:
-    return "<" if data[:2] == b"II" else ">"
-
-
-def _tiff_entries(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Tag, type, count and the four bytes of value or offset of each entry of the first page."""
-    order = _tiff_order(data)
-    (at,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, at)
-    for entry in range(at + 2, at + 2 + 12 * count, 12):
-        yield struct.unpack_from(order + "HHI4s", data, entry)
-
-
 def _tiff_ends_early(data: bytes) -> bool:
     if b"+" in data[:4]:
-        (at,) = struct.unpack_from(_tiff_order(data) + "Q", data, 8)
+        (at,) = struct.unpack_from(tiff_directory.byte_order(data) + "Q", data, 8)
         return bool(at + 8 > len(data))
     arrays: dict[int, tuple[int, ...]] = {}
-    for tag, kind, count, value in _tiff_entries(data):
-        values = _tiff_values(data, kind, count, value)
+    for tag, kind, count, value in tiff_directory.entries(data):
+        values = tiff_directory.values(data, kind, count, value)
         if tag in _STRIPS + _TILES:
             arrays[tag] = values
     return any(
@@ -281,28 +269,6 @@ def _tiff_ends_early(data: bytes) -> bool:
         for offsets, lengths in (_STRIPS, _TILES)
         for offset, length in zip(arrays.get(offsets, ()), arrays.get(lengths, ()), strict=False)
     )
-
-
-def tiff_numbers(data: bytes, wanted: int) -> tuple[int, ...]:
-    """Read the whole numbers of one tag of a TIFF's first page; none where it has no such tag.
-
-    Of a BigTIFF nothing is read. Raises struct.error where the file breaks off.
-    """
-    if b"+" in data[:4]:
-        return ()
-    for tag, kind, count, value in _tiff_entries(data):
-        if tag == wanted:
-            return _tiff_values(data, kind, count, value)
-    return ()
-
-
-def _tiff_values(data: bytes, kind: int, count: int, value: bytes) -> tuple[int, ...]:
-    """Read an entry's whole numbers, here or where its offset points; struct.error if cut off."""
-    form = _tiff_order(data) + str(count) + _TIFF_FORMS.get(kind, "x")
-    if struct.calcsize(form) <= len(value):
-        return struct.unpack_from(form, value)
-    (offset,) = struct.unpack(_tiff_order(data) + "I", value)
-    return struct.unpack_from(form, data, offset)
 
 
 _OUTLINES: dict[PictureFormat, Callable[[bytes], bool]] = {

@@ -3,7 +3,8 @@
 import struct
 
 from scissorsd.core.repairs import frame_header
-from scissorsd.core.signatures import PictureFormat, tiff_numbers
+from scissorsd.core.signatures import PictureFormat
+from scissorsd.core.tiff_directory import tag_values
 
 _COMPRESSION = 259  # a TIFF's tag
 _READ = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000}  # what TIFFs are compressed by
@@ -48,7 +49,7 @@ def _of_a_jpeg(data: bytes) -> str:
 
 
 def _of_a_tiff(data: bytes) -> str:
-    (code, *_) = tiff_numbers(data, _COMPRESSION) or (1,)
+    (code, *_) = tag_values(data, _COMPRESSION) or (1,)
     if code in _READ:
         return ""
     return f"it is compressed by {_NAMED.get(code, f'method {code}')}"

@@ -37,7 +37,7 @@ from scissorsd.errors import (
 from scissorsd.folders.messages import Message
 from scissorsd.inference.sessions import usable_cpus
 from scissorsd.inference.weights import Progress
-from scissorsd.rate_limit import RateLimit
+from scissorsd.rate_limit import RateLimiter
 from scissorsd.records import journal_file, lock, status_file
 from scissorsd.settings import Config
 
@@ -88,7 +88,7 @@ class Daemon:
         self._workers = WorkerPool(self._queue.put, self.pace, _worker_count(config))
         self._layout = LayoutCheck(self._queue.put)
         self._job_lines = job_log.JobLines()
-        self._status_warnings = RateLimit(1, TELL_AGAIN)
+        self._status_warnings = RateLimiter(1, TELL_AGAIN)
         self._watchdog = standstill.Watchdog(config.state)
         self._refusal: status_file.Refusal | None = None
         self._started_at = time.time()

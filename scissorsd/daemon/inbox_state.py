@@ -17,7 +17,7 @@ from scissorsd.errors import JournalError
 from scissorsd.folders.messages import Away, Scanned, Watched
 from scissorsd.folders.mounts import Root
 from scissorsd.plain_text import one_line
-from scissorsd.rate_limit import RateLimit
+from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry, Known
 from scissorsd.settings import Inbox
@@ -60,8 +60,8 @@ class InboxState:
     journal_lost: bool = False
     # With a lost journal: pictures of which an earlier run may have published outputs.
     present_at_start: set[str] = field(default_factory=set)
-    warning_limit: RateLimit = field(default_factory=lambda: RateLimit(1, TELL_AGAIN))
-    flap_limit: RateLimit = field(default_factory=lambda: RateLimit(FLAPS, TELL_AGAIN))
+    warning_limit: RateLimiter = field(default_factory=lambda: RateLimiter(1, TELL_AGAIN))
+    flap_limit: RateLimiter = field(default_factory=lambda: RateLimiter(FLAPS, TELL_AGAIN))
     away_logged_at: float = 0.0
 
     @classmethod

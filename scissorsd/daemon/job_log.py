@@ -5,7 +5,7 @@ import structlog
 from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.outcomes import Changed, Done, Ended, Failed, LeftAlone, Outcome, Task
 from scissorsd.plain_text import one_line
-from scissorsd.rate_limit import RateLimit
+from scissorsd.rate_limit import RateLimiter
 
 log = structlog.get_logger("scissorsd")
 
@@ -21,9 +21,9 @@ class JobLines:
     """
 
     def __init__(self) -> None:
-        self._failures = RateLimit(LINES + 1, TELL_AGAIN)
-        self._traces = RateLimit(1, TELL_AGAIN)
-        self._echoes = RateLimit(ECHOES, TELL_AGAIN)
+        self._failures = RateLimiter(LINES + 1, TELL_AGAIN)
+        self._traces = RateLimiter(1, TELL_AGAIN)
+        self._echoes = RateLimiter(ECHOES, TELL_AGAIN)
 
     def write(self, ended: Ended, now: float) -> None:
         """Log what came of a job; what is held is logged more rarely, by `InboxState`."""

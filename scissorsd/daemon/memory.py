@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scissorsd.core.canvas import asks_nothing, framed_size
-from scissorsd.core.rules import Format, Rule
+from scissorsd.core.formats import FORMATS
+from scissorsd.core.rules import Rule
 from scissorsd.errors import OverLimitsError
 from scissorsd.machine import MemoryBound
 from scissorsd.pictures.reading import Header
@@ -16,11 +17,10 @@ LARGE = 64 << 20  # bytes: after such a picture what it took is given back to th
 _READ_AHEAD = 4  # this part of the ceiling, at most, is for files that are not being cut yet
 _PATIENCE = 30.0  # seconds: a share that hangs in the middle of a file must not stop the others
 # What one pixel costs at most while its picture is in hand: measured over every format that is
-# read, 10 to 18 bytes; encoding takes no more, but for these formats.
+# read, 10 to 18 bytes; what encoding takes stands in the format's row.
 _BYTES_PER_PIXEL = 20
 _BYTES_PER_PIXEL_LEAST = 7  # a picture as Pillow has it and, beside it, as an array
 _BYTES_PER_PIXEL_DEEP = 36  # where 16 bits are read or written
-_BYTES_PER_PIXEL_ENCODING: dict[Format, int] = {"webp": 30, "avif": 50}
 _SHALLOW = 8  # bits a sample
 _BYTES_PER_PIXEL_BESIDE = 8  # the picture, its clean colours and its mask beside a framed output
 
@@ -128,7 +128,7 @@ def bytes_to_cut(header: Header, rule: Rule) -> int:
     )
     most = pixels * (_BYTES_PER_PIXEL_DEEP if deep else _BYTES_PER_PIXEL)
     for output in rule.outputs:
-        encoding = _BYTES_PER_PIXEL_ENCODING.get(output.format, _BYTES_PER_PIXEL)
+        encoding = FORMATS[output.format].bytes_per_pixel
         most = max(most, pixels * encoding)
         if not asks_nothing(output):
             height, width = framed_size(header.height, header.width, output)

@@ -39,8 +39,8 @@ from scissorsd.errors import (
 from scissorsd.folders import publishing, sources
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
-from scissorsd.pictures.cutting_out import Cut, cut_out, refuse_impossible, render_all
-from scissorsd.pictures.reading import Picture
+from scissorsd.pictures.cutting_out import Cut, find_subject, refuse_impossible, render_all
+from scissorsd.pictures.picture import Picture
 
 
 def process(task: Task, bench: Bench) -> Outcome:
@@ -57,7 +57,7 @@ def process(task: Task, bench: Bench) -> Outcome:
             refuse_deadly(task, bench)
             with bench.memory.lease(min(task.source.size, bench.limits.file)) as lease:
                 picture = _decode(_read(task, bench), task, bench, lease)
-                cut = cut_out(
+                cut = find_subject(
                     picture, bench.catalogue[job.rule.model], bench.sessions, job.rule.mask
                 )
                 rendered = _render(picture, cut, task, bench)

@@ -20,7 +20,7 @@ import structlog
 
 from scissorsd import failpoints
 from scissorsd.daemon import onlooker
-from scissorsd.logs import complaint
+from scissorsd.streams import marked_as_error
 
 log = structlog.get_logger("scissorsd")
 
@@ -52,7 +52,7 @@ class Watchdog:
             self._file = self._trace.open("w")
             faulthandler.register(signal.SIGUSR2, self._file, all_threads=True)
             message = f"it stood still for {BEAT_LIMIT:g} s and was ended"
-            last_words = complaint(f"scissorsd: {message}; where it stood: {self._trace}")
+            last_words = marked_as_error(f"scissorsd: {message}; where it stood: {self._trace}")
             self._onlooker = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-I", "-S", onlooker.__file__, str(os.getpid()), last_words],
                 stdin=subprocess.PIPE,

@@ -243,3 +243,12 @@ def _inode_or_none(path: Path) -> Inode | None:
 def _inode(path: Path) -> Inode:
     status = path.stat()
     return status.st_dev, status.st_ino
+
+
+def relative_to(path: Path, folder: Path) -> Path | None:
+    """Return a path relative to a folder that holds it, however both are spelled, or None."""
+    if ".." not in path.parts and path.is_relative_to(folder):
+        return path.relative_to(folder)
+    places = locate((path, folder))
+    below = places[path].within(places[folder])
+    return Path(below) if below is not None else None

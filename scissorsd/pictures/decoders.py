@@ -250,12 +250,14 @@ def declared_samples(image: Image.Image) -> Samples:
 _SORTS: dict[int, Sort] = {2: "signed", 3: "float"}  # as TIFF numbers them
 
 
-def alpha_may_be_filling(image: Image.Image) -> bool:
-    """Tell whether an alpha that is 0 throughout stands for nothing: the picture is opaque.
+def is_filling(image: Image.Image, alpha: Image.Image) -> bool:
+    """Tell whether an alpha says nothing: it is 0 throughout, in a file that need not mean it.
 
     So in a BMP, whose writers leave the fourth byte empty even where the header calls it alpha,
     and in a TIFF that does not say what its fourth sample is.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return not {1, 2} & set(image.tag_v2.get(ExifTags.Base.ExtraSamples, ()))
-    return image.format == "BMP"
+        may_be = not {1, 2} & set(image.tag_v2.get(ExifTags.Base.ExtraSamples, ()))
+    else:
+        may_be = image.format == "BMP"
+    return may_be and alpha.getextrema() == (0, 0)

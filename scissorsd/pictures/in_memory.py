@@ -18,14 +18,15 @@ from scissorsd.errors import (
     ScissorsError,
     UnsupportedPictureError,
 )
-from scissorsd.pictures import reading
-from scissorsd.pictures.decoders import declared_samples
+from scissorsd.pictures.decoders import declared_samples, is_filling
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import Picture, as_picture
 
 _COLOURS = (2, 3, 4)  # of an array's pixel: grey with alpha, RGB, RGBA
 _FLAT, _DEEP = 2, 3  # dimensions
 
 
-def from_pillow(image: Image.Image, max_pixels: int) -> reading.Picture:
+def from_pillow(image: Image.Image, max_pixels: int) -> Picture:
     """Take a Pillow image of any mode, upright, at 8 bits; it stays as it is.
 
     `I` is of 8 or 16 bits, whichever its values are, and `F` from 0 to 1, 255 or 65535; of what
@@ -47,10 +48,10 @@ def from_pillow(image: Image.Image, max_pixels: int) -> reading.Picture:
         if upright.mode == "HSV":
             upright = upright.convert("RGB")
         colours = to_rgb(upright, upright.info.get("icc_profile"), samples)
-        if colours.alpha and reading.is_filling(image, colours.alpha):
+        if colours.alpha and is_filling(image, colours.alpha):
             colours = replace(colours, alpha=None)
-        metadata = reading.Metadata(colours.profile, None, None, None)
-        return reading.as_picture(colours.rgb, colours.alpha, metadata)
+        metadata = Metadata(colours.profile, None, None, None)
+        return as_picture(colours.rgb, colours.alpha, metadata)
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def _loading(image: Image.Image) -> Iterator[None]:
         ) from error
 
 
-def from_array(array: NDArray[Any], max_pixels: int) -> reading.Picture:
+def from_array(array: NDArray[Any], max_pixels: int) -> Picture:
     """Take an array: height × width (grey), or × 2, 3 or 4 (with alpha, RGB, RGBA), uint8.
 
     Grey may be uint16 too. Raises UnsupportedPictureError for any other, and OverLimitsError.

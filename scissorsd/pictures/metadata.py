@@ -4,18 +4,18 @@ Whatever is broken in it is left behind, and never costs the picture.
 """
 
 import re
-import struct
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import ExifTags, Image, PngImagePlugin
+from PIL import ExifTags, Image
 
 from scissorsd.core import isobmff, jpeg_segments, png_chunks
 from scissorsd.core.calibration import bmp_profile
 from scissorsd.core.code_points import Named, named
 from scissorsd.core.colours import is_readable
+from scissorsd.core.formats import FORMATS
 from scissorsd.core.profiles import ADOBE_RGB
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.rules import Output
 
 _Base = ExifTags.Base
 _DESCRIPTIVE_TAGS = frozenset(
@@ -48,17 +48,10 @@ _UNTRUE_TAGS = frozenset(
 _XMP_ORIENTATION = re.compile(
     rb"""tiff:Orientation\s?=\s?["'][0-9]["']|<tiff:Orientation>[0-9]</tiff:Orientation>"""
 )
-_WITHOUT_RESOLUTION: tuple[Format, ...] = ("webp", "avif")  # it goes into their EXIF
 _INCH = 2  # as EXIF numbers its units; 3 is the centimetre
 _UNITS = {_INCH: 1.0, 3: 2.54}
 _JPEGS = ("JPEG", "MPO")
 _MAX_DPI = 65_535  # what a JPEG can say
-_JPEG_SEGMENT = 65_000  # what does not fit one of a JPEG's segments is left behind
-_LONGEST_XMP: dict[Format, int] = {
-    "jpeg": _JPEG_SEGMENT,
-    "png": 8_000_000,  # libpng's PNG_USER_CHUNK_MALLOC_MAX, with which it is usually built
-    **dict.fromkeys(("webp", "avif", "tiff"), 1 << 30),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,28 @@ def parse_exif(image: Image.Image) -> Image.Exif:
         return Image.Exif()
 
 
-def resolution(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
+def read_metadata(
+    image: Image.Image,
+    exif: Image.Exif,
+    data: bytes,
+    *,
+    icc: bytes | None,
+    named_icc: bytes | None,
+    sideways: bool,
+) -> Metadata:
+    """Return what goes with a decoded picture.
+
+    `icc` is the profile of its values, `named_icc` the one in its file; `sideways`: its width and
+    height are not those of the file.
+    """
+    dpi = _resolution(image, exif)
+    if dpi and sideways:
+        dpi = dpi[::-1]
+    remarks = _remarks(image, data, named_icc)
+    return Metadata(icc, dpi, _kept_exif(exif), _kept_xmp(image, data), remarks)
+
+
+def _resolution(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     """Dots per inch across and down, of the format's own field or else of EXIF."""
     inch = 1.0
     given: Any = image.info.get("dpi") if _has_own_resolution(image) else None
@@ -139,7 +153,7 @@ def colour(image: Image.Image, exif: Image.Exif, data: bytes) -> Named:
 _INTEROP_INDEX = 1
 
 
-def remarks(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str, ...]:
+def _remarks(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str, ...]:
     """Say what is left behind as broken, and what is a guess; `profile` is what was found."""
     said = png_chunks.broken(data) if image.format == "PNG" else []
     is_lost = image.format in _JPEGS and profile is None and jpeg_segments.has_profile(data)
@@ -154,7 +168,7 @@ def remarks(image: Image.Image, data: bytes, profile: bytes | None) -> tuple[str
     return tuple(left)
 
 
-def kept_exif(exif: Image.Exif) -> bytes | None:
+def _kept_exif(exif: Image.Exif) -> bytes | None:
     """Serialise those tags that are still true of an upright picture of its own."""
     kept = Image.Exif()
     try:
@@ -171,7 +185,7 @@ def kept_exif(exif: Image.Exif) -> bytes | None:
         return None
 
 
-def kept_xmp(image: Image.Image, data: bytes) -> bytes | None:
+def _kept_xmp(image: Image.Image, data: bytes) -> bytes | None:
     """Return the XMP packet without its orientation."""
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if not xmp and image.format == "PNG":
@@ -181,64 +195,35 @@ def kept_xmp(image: Image.Image, data: bytes) -> bytes | None:
     return _XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None
 
 
-def carried(output: Output, metadata: Metadata, *, grey: bool) -> dict[str, Any]:
-    """Pillow's arguments for what goes with the pixels; a TIFF's EXIF is added later."""
-    options: dict[str, Any] = {}
-    if metadata.icc and not grey:  # the profile is of RGB: an error in a grey file
-        options["icc_profile"] = metadata.icc
-    if metadata.dpi and output.format not in _WITHOUT_RESOLUTION:
-        options["dpi"] = metadata.dpi
-    if output.metadata == "keep" and metadata.xmp:
-        options |= _xmp_option(output.format, metadata.xmp)
-    exif = exif_for(output, metadata)
-    too_long = output.format == "jpeg" and len(exif.tobytes()) > _JPEG_SEGMENT
-    if len(exif) and not too_long and output.format != "tiff":
-        options["exif"] = exif
-    return options
+@dataclass(frozen=True, slots=True, eq=False)
+class Carried:
+    """What one output carries besides its pixels, as far as its format holds it.
+
+    `exif` is empty where there is none; `dpi` is in it where the format has no field for it.
+    """
+
+    icc: bytes | None
+    dpi: tuple[float, float] | None
+    exif: Image.Exif
+    xmp: bytes | None
 
 
-def exif_for(output: Output, metadata: Metadata) -> Image.Exif:
-    """Return the EXIF tags that this output is to have."""
+def carried(output: Output, metadata: Metadata, *, grey: bool) -> Carried:
+    """Choose what goes with the pixels of an output; `grey`: it has one channel."""
+    row = FORMATS[output.format]
+    keeps = output.metadata == "keep"
     exif = Image.Exif()
-    if output.metadata == "keep" and metadata.exif:
+    if keeps and metadata.exif:
         exif.load(metadata.exif)
-    if metadata.dpi and output.format in _WITHOUT_RESOLUTION:
+    if metadata.dpi and not row.has_resolution:
         exif[_Base.XResolution], exif[_Base.YResolution] = metadata.dpi
         exif[_Base.ResolutionUnit] = _INCH
-    if output.metadata == "keep" and metadata.xmp and output.format == "tiff":
-        exif[_Base.XMLPacket] = metadata.xmp
-    return exif
-
-
-def with_exif(tiff: bytes, exif: Image.Exif) -> bytes:
-    """Add EXIF tags to a TIFF of one page, which Pillow does not do where it is compressed.
-
-    The tags are written behind the file, and behind them a new directory of old and new entries.
-    """
-    order = "<" if tiff.startswith(b"II") else ">"
-    exif.endian = order
-    tiff += bytes(len(tiff) % 2)
-    added = exif.tobytes(len(tiff))[len(b"Exif\0\0") + 8 :]
-    (at,) = struct.unpack_from(order + "I", tiff, 4)
-    entries = sorted(
-        _entries(tiff[at:], order) | _entries(added, order),
-        key=lambda entry: struct.unpack_from(order + "H", entry),
+    if len(exif) and len(exif.tobytes()) > row.longest_exif:
+        exif = Image.Exif()
+    is_short = metadata.xmp is not None and len(metadata.xmp) <= row.longest_xmp
+    return Carried(
+        icc=None if grey else metadata.icc,  # the profile is of RGB: an error in a grey file
+        dpi=metadata.dpi if row.has_resolution else None,
+        exif=exif,
+        xmp=metadata.xmp if keeps and is_short else None,
     )
-    body = tiff + added + bytes(len(added) % 2)
-    directory = struct.pack(order + "H", len(entries)) + b"".join(entries) + bytes(4)
-    return body[:4] + struct.pack(order + "I", len(body)) + body[8:] + directory
-
-
-def _entries(directory: bytes, order: str) -> set[bytes]:
-    (count,) = struct.unpack_from(order + "H", directory)
-    return {directory[at : at + 12] for at in range(2, 2 + 12 * count, 12)}
-
-
-def _xmp_option(name: Format, xmp: bytes) -> dict[str, Any]:
-    if len(xmp) > _LONGEST_XMP[name]:
-        return {}
-    if name == "png":
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
-        return {"pnginfo": text}
-    return {} if name == "tiff" else {"xmp": xmp}

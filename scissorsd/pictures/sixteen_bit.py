@@ -9,18 +9,27 @@ import io
 import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeGuard, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
-from scissorsd.core.depth import joined, straightened
+from scissorsd.core.depth import DEEP, deepened, joined, shallow, straightened
+from scissorsd.core.tiff_directory import LONG, byte_order, directory
+from scissorsd.pictures.orientation import as_stored
+from scissorsd.pictures.picture import Picture
 
 Band = tuple[slice, NDArray[np.uint16]]
 """Some rows, and their samples: rows × width × 1 (grey), 2 (and alpha), 3 (RGB) or 4 (RGBA)."""
 
-Sample = TypeVar("Sample", np.uint8, np.uint16)
+Planes = tuple[str, Sequence[NDArray[np.uint16]]]
+"""Pillow's name of their mode; height × width each."""
+
+# From the bytes of colours and alpha that were read, as they lie in the file, to whole samples.
+Bands = Callable[[NDArray[np.uint8], NDArray[np.uint8] | None], Iterator[Band]]
 
 _ROWS = 64  # of a band
 _BITS = 16
@@ -30,43 +39,79 @@ _PREMULTIPLIED = "RGBa"
 _OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
-def upright(
-    bands: Iterator[Band], shape: tuple[int, ...], turn: int
+def load(image: ImageFile.ImageFile, data: bytes) -> Planes | None:
+    """Load a picture; return its planes where Pillow can be made to decode all of their bits."""
+    if _is_grey_with_alpha(image):
+        return "LA", _grey_with_alpha(image)
+    if _is_in_planes(image):
+        return _planes(image, data)
+    image.load()
+    return None
+
+
+def bands_of(
+    planes: Planes | None, again: Callable[[], ImageFile.ImageFile] | None
+) -> Bands | None:
+    """Return what makes whole samples; None where no more than 8 bits can be had.
+
+    `again` opens the file of a picture that `is_colour`, once more.
+    """
+    if planes is None:
+        return again and partial(_colours, again=again)
+    mode, each = planes
+    return None if mode == "CMYK" else lambda _, __: _joined_planes(mode, each)
+
+
+def with_16_bits(
+    picture: Picture, orientation: int, bands: Bands, key: tuple[int, ...] | None
+) -> Picture:
+    """Add the samples of 16 bits to a picture.
+
+    `orientation` is EXIF's, where the decoder did not apply it; `key` the transparent colour, by
+    which alpha is exact then.
+    """
+    high, high_alpha = picture.rgb, picture.alpha
+    stored = bands(
+        as_stored(high, orientation),
+        None if high_alpha is None else as_stored(high_alpha, orientation),
+    )
+    rgb, alpha = _upright(stored, high.shape, orientation)
+    if key is not None:
+        alpha = np.where((rgb == key).all(axis=2), 0, DEEP).astype(np.uint16)
+        picture = replace(picture, alpha=shallow(alpha))
+    elif alpha is None and high_alpha is not None:
+        alpha = deepened(high_alpha)
+    opaque = alpha is None or alpha.min() == DEEP
+    return replace(picture, deep=rgb, deep_alpha=None if opaque else alpha)
+
+
+def _upright(
+    bands: Iterator[Band], shape: tuple[int, ...], orientation: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None]:
     """Put bands together: RGB of that shape (height × width × 3), and alpha where they have it.
 
-    `turn` is EXIF's orientation of the file; each sample is written where it belongs.
+    `orientation` is EXIF's; each sample is written where it belongs.
     """
     rgb = np.empty(shape, np.uint16)
     alpha = None
     for rows, band in bands:
         has_alpha, is_grey = band.shape[-1] in {2, 4}, band.shape[-1] in {1, 2}
-        as_stored(rgb, turn)[rows] = band[..., :1] if is_grey else band[..., :3]
+        as_stored(rgb, orientation)[rows] = band[..., :1] if is_grey else band[..., :3]
         if has_alpha:
             alpha = np.empty(shape[:2], np.uint16) if alpha is None else alpha
-            as_stored(alpha, turn)[rows] = band[..., -1]
+            as_stored(alpha, orientation)[rows] = band[..., -1]
     return rgb, alpha
-
-
-def as_stored(pixels: NDArray[Sample], turn: int) -> NDArray[Sample]:
-    """Show an upright array as it lies in the file: the same memory, so it may be written to."""
-    if turn in _SIDEWAYS:
-        pixels = pixels.swapaxes(0, 1)
-    return pixels[:: -1 if turn in _UPSIDE_DOWN else 1, :: -1 if turn in _MIRRORED else 1]
-
-
-_SIDEWAYS, _UPSIDE_DOWN, _MIRRORED = (5, 6, 7, 8), (3, 4, 6, 7), (2, 3, 7, 8)
 
 
 # Grey with alpha in a PNG
 
 
-def is_grey_with_alpha(image: ImageFile.ImageFile) -> bool:
+def _is_grey_with_alpha(image: ImageFile.ImageFile) -> bool:
     """Tell whether this picture, not loaded yet, is 16 bits of grey and 16 of alpha."""
     return _raw_mode(image) == _GREY_WITH_ALPHA
 
 
-def grey_with_alpha(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+def _grey_with_alpha(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """Load such a picture: its grey and its alpha, each height × width.
 
     The four bytes of a pixel are taken for red, green, blue and alpha, so all of them come out.
@@ -84,11 +129,11 @@ def grey_with_alpha(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], NDA
 
 
 def is_colour(image: ImageFile.ImageFile) -> bool:
-    """Tell whether this picture, not loaded yet, has colours that `colours` can read."""
+    """Tell whether this picture, not loaded yet, has colours of 16 bits, pixel by pixel."""
     return _raw_mode(image)[:-1] in _COLOURS
 
 
-def colours(
+def _colours(
     high: NDArray[np.uint8],
     high_alpha: NDArray[np.uint8] | None,
     again: Callable[[], ImageFile.ImageFile],
@@ -155,10 +200,9 @@ _PLACES = (
     (_Base.StripOffsets, _Base.StripByteCounts),
     (_Base.TileOffsets, _Base.TileByteCounts),
 )
-_LONG = 4  # as TIFF numbers the types of values
 
 
-def is_in_planes(image: ImageFile.ImageFile) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
+def _is_in_planes(image: ImageFile.ImageFile) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
     """Tell whether this is a TIFF in which 16 bits of red, of green and of blue lie apart."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return False
@@ -168,7 +212,7 @@ def is_in_planes(image: ImageFile.ImageFile) -> TypeGuard[TiffImagePlugin.TiffIm
     return apart and bits == {_BITS} and image.mode in ("RGB", "RGBA", "CMYK")
 
 
-def planes(
+def _planes(
     image: TiffImagePlugin.TiffImageFile, data: bytes
 ) -> tuple[str, Sequence[NDArray[np.uint16]]]:
     """Read such a TIFF: the mode of its colours, and each plane (height × width).
@@ -178,16 +222,16 @@ def planes(
     """
     multiplied = _ASSOCIATED in image.tag_v2.get(_Base.ExtraSamples, ())
     mode = _PREMULTIPLIED if image.mode == "RGBA" and multiplied else image.mode
-    found = []
+    each = []
     for number in range(len(image.mode)):
         with type(image)(io.BytesIO(_one_plane(image, data, number))) as plane:
             plane.load()
-            found.append(np.asarray(plane).astype(np.uint16))
-    return mode, found
+            each.append(np.asarray(plane).astype(np.uint16))
+    return mode, each
 
 
 def _one_plane(image: TiffImagePlugin.TiffImageFile, data: bytes, number: int) -> bytes:
-    order = "<" if data.startswith(b"II") else ">"
+    order = byte_order(data)
     tags: dict[int, tuple[int, ...]] = {
         tag: (int(image.tag_v2[tag]),) for tag in _KEPT_TAGS if tag in image.tag_v2
     }
@@ -197,24 +241,16 @@ def _one_plane(image: TiffImagePlugin.TiffImageFile, data: bytes, number: int) -
             if values := tuple(map(int, image.tag_v2.get(tag, ()))):
                 each = len(values) // image.tag_v2[_Base.SamplesPerPixel]
                 tags[tag] = values[number * each : (number + 1) * each]
+    entries = [
+        (tag, LONG, struct.pack(f"{order}{len(values)}I", *values)) for tag, values in tags.items()
+    ]
     first = data[:2] + struct.pack(order + "HI", 42, len(data))
-    return first + data[len(first) :] + _directory(tags, len(data), order)
+    return first + data[len(first) :] + directory(entries, len(data), order)
 
 
-def _directory(tags: dict[int, tuple[int, ...]], at: int, order: str) -> bytes:
-    behind = at + 2 + 12 * len(tags) + 4
-    entries, arrays = struct.pack(order + "H", len(tags)), b""
-    for tag, values in sorted(tags.items()):
-        packed = struct.pack(f"{order}{len(values)}I", *values)
-        place = packed if len(values) == 1 else struct.pack(order + "I", behind + len(arrays))
-        entries += struct.pack(order + "HHI", tag, _LONG, len(values)) + place
-        arrays += b"" if len(values) == 1 else packed
-    return entries + bytes(4) + arrays
-
-
-def joined_planes(mode: str, found: Sequence[NDArray[np.uint16]]) -> Iterator[Band]:
+def _joined_planes(mode: str, each: Sequence[NDArray[np.uint16]]) -> Iterator[Band]:
     """Yield planes of that mode pixel by pixel, with straight alpha."""
-    for top in range(0, len(found[0]), _ROWS):
+    for top in range(0, len(each[0]), _ROWS):
         rows = slice(top, top + _ROWS)
-        band = np.stack([plane[rows] for plane in found], axis=-1)
+        band = np.stack([plane[rows] for plane in each], axis=-1)
         yield rows, straightened(band) if mode == _PREMULTIPLIED else band

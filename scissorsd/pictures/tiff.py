@@ -13,11 +13,19 @@ from fractions import Fraction
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
-from PIL import ExifTags
+from PIL import ExifTags, Image
+
+from scissorsd.core.tiff_directory import (
+    LONG,
+    RATIONAL,
+    SHORT,
+    UNDEFINED,
+    Entry,
+    directory,
+    merged,
+)
 
 _Base = ExifTags.Base
-_SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7  # the types of values
-_SIZES = {_SHORT: "H", _LONG: "I", _RATIONAL: "2I", _UNDEFINED: "s"}
 _STRIP = 1 << 18  # bytes before they are compressed
 _LEVEL = 2  # of ISA-L
 _LARGEST = (1 << 32) - 1  # bytes: what its offsets can say
@@ -25,9 +33,6 @@ _DEFLATE, _DIFFERENCES, _INCH = 8, 2, 2
 _GREY, _RGB = 1, 2
 _STRAIGHT = 2  # alpha that the colours are not multiplied with
 _WITH_ALPHA = 4  # samples of a pixel
-_IN_PLACE = 4  # bytes of a value for which there is room in the directory
-
-Entry = tuple[int, int, bytes]  # tag, type, value
 
 
 def encode_tiff(
@@ -35,11 +40,19 @@ def encode_tiff(
     *,
     icc: bytes | None = None,
     dpi: tuple[float, float] | None = None,
+    exif: Image.Exif | None = None,
 ) -> bytes:
     """Encode (height, width), (height, width, 3) or (height, width, 4) as the bytes of a TIFF.
 
     Raises ValueError where it cannot hold that.
     """
+    tiff = _without_exif(pixels, icc, dpi)
+    return tiff if exif is None or not len(exif) else _with_exif(tiff, exif)
+
+
+def _without_exif(
+    pixels: NDArray[np.uint8 | np.uint16], icc: bytes | None, dpi: tuple[float, float] | None
+) -> bytes:
     height, width = pixels.shape[:2]
     rows = min(height, max(1, _STRIP // (pixels.nbytes // height)))
     written = io.BytesIO()
@@ -50,18 +63,18 @@ def encode_tiff(
         lengths.append(written.write(strip))
     entries = [
         *_about(pixels),
-        (_Base.StripOffsets, _LONG, np.array(offsets, "<u4").tobytes()),
-        (_Base.RowsPerStrip, _LONG, struct.pack("<I", rows)),
-        (_Base.StripByteCounts, _LONG, np.array(lengths, "<u4").tobytes()),
+        (_Base.StripOffsets, LONG, np.array(offsets, "<u4").tobytes()),
+        (_Base.RowsPerStrip, LONG, struct.pack("<I", rows)),
+        (_Base.StripByteCounts, LONG, np.array(lengths, "<u4").tobytes()),
         *_resolution(dpi),
     ]
     if icc:
-        entries.append((_Base.InterColorProfile, _UNDEFINED, icc))
+        entries.append((_Base.InterColorProfile, UNDEFINED, icc))
     at = written.tell() + written.tell() % 2
     if at + len(icc or b"") + 16 * len(offsets) + 1024 > _LARGEST:
         raise ValueError("it would be larger than 4 GiB")
     written.seek(at)
-    written.write(_directory(entries, at))
+    written.write(directory(entries, at, "<"))
     written.seek(4)
     written.write(struct.pack("<I", at))
     return written.getvalue()
@@ -80,20 +93,20 @@ def _strips(pixels: NDArray[np.uint8 | np.uint16], rows: int) -> Iterator[bytes]
 def _about(pixels: NDArray[np.uint8 | np.uint16]) -> Iterator[Entry]:
     height, width = pixels.shape[:2]
     samples = pixels[0, 0].size
-    yield _Base.ImageWidth, _LONG, struct.pack("<I", width)
-    yield _Base.ImageLength, _LONG, struct.pack("<I", height)
-    yield _Base.BitsPerSample, _SHORT, struct.pack("<H", pixels.itemsize * 8) * samples
-    yield _Base.Compression, _SHORT, struct.pack("<H", _DEFLATE)
+    yield _Base.ImageWidth, LONG, struct.pack("<I", width)
+    yield _Base.ImageLength, LONG, struct.pack("<I", height)
+    yield _Base.BitsPerSample, SHORT, struct.pack("<H", pixels.itemsize * 8) * samples
+    yield _Base.Compression, SHORT, struct.pack("<H", _DEFLATE)
     yield (
         _Base.PhotometricInterpretation,
-        _SHORT,
+        SHORT,
         struct.pack("<H", _GREY if samples == 1 else _RGB),
     )
-    yield _Base.SamplesPerPixel, _SHORT, struct.pack("<H", samples)
-    yield _Base.PlanarConfiguration, _SHORT, struct.pack("<H", 1)
-    yield _Base.Predictor, _SHORT, struct.pack("<H", _DIFFERENCES)
+    yield _Base.SamplesPerPixel, SHORT, struct.pack("<H", samples)
+    yield _Base.PlanarConfiguration, SHORT, struct.pack("<H", 1)
+    yield _Base.Predictor, SHORT, struct.pack("<H", _DIFFERENCES)
     if samples == _WITH_ALPHA:
-        yield _Base.ExtraSamples, _SHORT, struct.pack("<H", _STRAIGHT)
+        yield _Base.ExtraSamples, SHORT, struct.pack("<H", _STRAIGHT)
 
 
 def _resolution(dpi: tuple[float, float] | None) -> Iterator[Entry]:
@@ -101,20 +114,20 @@ def _resolution(dpi: tuple[float, float] | None) -> Iterator[Entry]:
         return
     for tag, value in zip((_Base.XResolution, _Base.YResolution), dpi, strict=True):
         fraction = Fraction(value).limit_denominator(10_000)
-        yield tag, _RATIONAL, struct.pack("<2I", *fraction.as_integer_ratio())
-    yield _Base.ResolutionUnit, _SHORT, struct.pack("<H", _INCH)
+        yield tag, RATIONAL, struct.pack("<2I", *fraction.as_integer_ratio())
+    yield _Base.ResolutionUnit, SHORT, struct.pack("<H", _INCH)
 
 
-def _directory(entries: list[Entry], at: int) -> bytes:
-    """Return the directory that lies at that offset, and behind it what does not fit in it."""
-    behind = at + 2 + 12 * len(entries) + 4
-    directory, values = struct.pack("<H", len(entries)), b""
-    for tag, kind, value in sorted(entries):
-        count = len(value) // struct.calcsize("<" + _SIZES[kind])
-        directory += struct.pack("<HHI", tag, kind, count)
-        if len(value) <= _IN_PLACE:
-            directory += value.ljust(_IN_PLACE, b"\0")
-        else:
-            directory += struct.pack("<I", behind + len(values))
-            values += value + bytes(len(value) % 2)
-    return directory + bytes(4) + values
+def _with_exif(tiff: bytes, exif: Image.Exif) -> bytes:
+    """Add EXIF tags to a TIFF of one page, which Pillow does not do where it is compressed.
+
+    The tags are written behind the file, and behind them a new directory of old and new entries.
+    """
+    order = "<"
+    exif.endian = order
+    tiff += bytes(len(tiff) % 2)
+    added = exif.tobytes(len(tiff))[len(b"Exif\0\0") + 8 :]
+    (at,) = struct.unpack_from(order + "I", tiff, 4)
+    body = tiff + added + bytes(len(added) % 2)
+    pointer = struct.pack(order + "I", len(body))
+    return body[:4] + pointer + body[8:] + merged(tiff[at:], added, order)

@@ -19,9 +19,8 @@ from scissorsd.config import from_values, load, state_of
 from scissorsd.errors import ConfigError, ScissorsError, UsageError
 from scissorsd.folders import mounts, real_paths
 from scissorsd.records import lock, status_file
-from scissorsd.settings import Config
+from scissorsd.settings import DEFAULT_CONFIG, DEFAULT_STATE, Config
 
-DEFAULT_CONFIG = Path("/etc/scissorsd/scissorsd.yaml")
 _VALUES = "command-line.json"
 
 
@@ -242,9 +241,6 @@ def even_with_mistakes(config: Path | None, state: Path | None) -> StateFolder:
                 kept = from_values(values, base=Path("/"), folders=False).config
                 return StateFolder(folder, kept, error.problems)
         raise
-
-
-DEFAULT_STATE = Path("/var/lib/scissorsd")
 
 
 def _is_of(status: status_file.DaemonStatus, path: Path) -> bool:

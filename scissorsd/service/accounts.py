@@ -78,13 +78,13 @@ def of_daemon(state: Path) -> User | None:
 def _of_process(pid: int) -> User:
     """Read proc(5): real, effective, saved and file-system numbers, in that order."""
     text = Path(f"/proc/{pid}/status").read_text()
-    found = dict(re.findall(r"^(Uid|Gid|Groups):\s*(.*)$", text, re.MULTILINE))
-    groups = tuple(map(int, found["Groups"].split()))
-    return User(int(found["Uid"].split()[3]), int(found["Gid"].split()[3]), groups)
+    numbers = dict(re.findall(r"^(Uid|Gid|Groups):\s*(.*)$", text, re.MULTILINE))
+    groups = tuple(map(int, numbers["Groups"].split()))
+    return User(int(numbers["Uid"].split()[3]), int(numbers["Gid"].split()[3]), groups)
 
 
 def become(user: User) -> bool:
-    """Let this thread alone work with files as another user; false where that is not possible.
+    """Let this thread alone work with files as another user; return whether that is possible.
 
     The kernel keeps these numbers for each thread (setfsuid(2)), and takes root's power over files
     away with them (capabilities(7)). The C library has no setgroups for one thread: hence the call
@@ -102,11 +102,11 @@ def become(user: User) -> bool:
         return False
     libc.setfsgid(user.gid)
     libc.setfsuid(user.uid)
-    return int(libc.setfsuid(-1)) == user.uid  # which changes nothing, and gives what is
+    return int(libc.setfsuid(-1)) == user.uid  # which changes nothing, and returns what is
 
 
 def whose(path: Path) -> str:
-    """Say to whom a file or folder belongs and what its mode is; nothing where that is not seen."""
+    """Say to whom a file or folder belongs and what its mode is, or '' where that is not seen."""
     try:
         status = path.lstat()
     except OSError:

@@ -33,7 +33,7 @@ def missing(config: Config) -> list[Path]:
 
 
 def make(config: Config, account: str | None) -> Iterator[str]:
-    """Make what is missing, for an account or for this user; give a sentence for each folder.
+    """Make what is missing, for an account or for this user; yield a sentence for each folder.
 
     A folder above that is missing too becomes root's, as by `install -d`.
     """
@@ -76,7 +76,7 @@ def _make(path: Path, account: str | None, mode: int) -> None:
 
 
 def _why_not(path: Path) -> str:
-    """Say why a folder may not be made; nothing if it may."""
+    """Return why a folder may not be made, or '' if it may."""
     real = Path(os.path.realpath(path))
     for folder in sorted({*path.parents, *real.parents}, key=lambda folder: len(folder.parts)):
         why_not = _why_not_in(folder)
@@ -89,7 +89,7 @@ def _why_not(path: Path) -> str:
 
 
 def _why_not_in(folder: Path) -> str:
-    """Say why nothing may be made below a folder that is there: others could redirect it."""
+    """Return why nothing may be made below a folder: others could redirect it; else ''."""
     try:
         status = folder.lstat()
     except OSError:

@@ -17,7 +17,7 @@ _RIGHTS = {"r": "read", "w": "write to", "x": "pass through"}
 
 
 def wanted_folders(config: Config) -> Iterator[tuple[Path, bool]]:
-    """Yield each folder that pictures come from and go to, and whether it must be a mount."""
+    """Yield each folder that pictures come from or go to, and whether it must be a mount."""
     for inbox in config.inboxes:
         yield inbox.path, inbox.require_mount
         yield inbox.outbox, False
@@ -26,30 +26,32 @@ def wanted_folders(config: Config) -> Iterator[tuple[Path, bool]]:
                 yield Path(rule.move_to), False
 
 
-def warnings(settings: Config, path: Path, made: unit.Unit, account: str | None) -> Iterator[str]:
+def warnings(
+    settings: Config, path: Path, unit_values: unit.Unit, account: str | None
+) -> Iterator[str]:
     """Warn of each file and folder that the service will not reach, with what mends it."""
     wanted = [folder for folder, _ in wanted_folders(settings)]
     # one user's daemon makes its outboxes; another may not write where they would be
-    needed = [inbox.path for inbox in settings.inboxes] if made.personal else wanted
+    needed = [inbox.path for inbox in settings.inboxes] if unit_values.personal else wanted
     mounts = {folder for folder, require_mount in wanted_folders(settings) if require_mount}
     for folder in dict.fromkeys(needed):
         if not folder.exists():
             yield _missing(folder, account, mount=folder in mounts)
     try:
-        may = _may(account) if account or made.personal else None
+        may = _may(account) if account or unit_values.personal else None
     except KeyError:
         yield f"WARNING: there is no account {account}; systemd-sysusers or useradd makes it"
         return
     if may is None:
         return
     # What is bound into the service's own view of /home is reached whatever stands above it.
-    doors = [*map(Path, (*made.bound, *made.shown))]
-    program = [("x", Path(word)) for word in made.program[:1]]
+    bind_mounts = [*map(Path, (*unit_values.bind_paths, *unit_values.bind_read_only_paths))]
+    program = [("x", Path(word)) for word in unit_values.program[:1]]
     writes = [("w", folder) for folder in dict.fromkeys(wanted) if folder.exists()]
     for want, target in [*program, ("r", path), *writes]:
-        found = _obstacle(target, want, may, doors)
-        if found is not None:
-            yield _mend(*found, account)
+        obstacle = _obstacle(target, want, may, bind_mounts)
+        if obstacle is not None:
+            yield _mend(*obstacle, account)
 
 
 def _missing(folder: Path, account: str | None, *, mount: bool) -> str:
@@ -90,9 +92,10 @@ def _may(account: str | None) -> _May:
     return may
 
 
-def _obstacle(path: Path, want: str, may: _May, doors: list[Path]) -> tuple[Path, str] | None:
+def _obstacle(path: Path, want: str, may: _May, bind_mounts: list[Path]) -> tuple[Path, str] | None:
     """Return the first on the way to a path that does not let one in, and the right that lacks."""
-    hidden = {p for door in doors if path.is_relative_to(door) for p in door.parents}
+    within = [mount for mount in bind_mounts if path.is_relative_to(mount)]
+    hidden = {parent for mount in within for parent in mount.parents}
     for folder in reversed(path.parents):
         if folder not in hidden and not may(folder, "x"):
             return folder, "x"

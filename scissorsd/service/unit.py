@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scissorsd.errors import EXIT_BAD_CONFIG, UsageError
+from scissorsd.settings import DEFAULT_CONFIG, DEFAULT_STATE
 
 FOLDER = Path(__file__).resolve().parents[2] / "systemd"
 MARK = '# Written by "scissorsd service install"'
 ACCOUNT = "scissorsd"
-STATE = "/var/lib/scissorsd"
+STATE = str(DEFAULT_STATE)
 MODELS = f"{STATE}/models"
 NOTIFY_RELOAD = 253  # the first systemd with Type=notify-reload
 GROWING_DELAYS = 254  # ... and with RestartSteps=, which older ones complain of and ignore
@@ -102,12 +103,12 @@ SystemCallErrorNumber=EPERM
 # The internet is for fetching weights only; PrivateNetwork=yes in a drop-in once they are there.
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 """
-_NO_WALLS = """\
+_NO_SANDBOX = """\
 # Left out, since only the system's manager can give them: a file system of its own (ProtectSystem,
 # ProtectHome, PrivateTmp, ReadWritePaths, ProtectProc, ProtectKernel...), the bounds on
 # capabilities, a name and a clock that cannot be set, RemoveIPC, and the list of devices.
 """
-_WALLS = """\
+_SANDBOX = """\
 ProtectSystem=strict
 CapabilityBoundingSet=
 AmbientCapabilities=
@@ -136,11 +137,11 @@ u scissorsd - "scissorsd, cuts the background out of photographs" {STATE} /usr/s
 m scissorsd video
 m scissorsd render
 """
-_TMPFILES = """\
+_TMPFILES = f"""\
 # /etc/tmpfiles.d/scissorsd.conf or /usr/lib/tmpfiles.d/scissorsd.conf
-d /etc/scissorsd            0755 root      root      -
-d /var/lib/scissorsd        0750 scissorsd scissorsd -
-d /var/lib/scissorsd/models 0755 scissorsd scissorsd -
+d {DEFAULT_CONFIG.parent}            0755 root      root      -
+d {STATE}        0750 scissorsd scissorsd -
+d {MODELS} 0755 scissorsd scissorsd -
 """
 _TMPFILES_ADVICE = """\
 # An inbox and an outbox that a group of people share; setgid keeps what is dropped in the group.
@@ -154,11 +155,11 @@ class Unit:
     """What differs from one unit to another; every path is absolute."""
 
     program: tuple[str, ...] = ("/opt/scissorsd/bin/scissorsd",)
-    config: str = "/etc/scissorsd/scissorsd.yaml"
+    config: str = str(DEFAULT_CONFIG)
     writable: tuple[str, ...] = ()  # folders that are there when it starts, or it does not
-    perhaps: tuple[str, ...] = ()  # the same, but they may be missing then
-    bound: tuple[str, ...] = ()  # writable folders under homes
-    shown: tuple[str, ...] = ()  # what it must read under homes
+    optional_writable: tuple[str, ...] = ()  # the same, but they may be missing then
+    bind_paths: tuple[str, ...] = ()  # writable folders under homes
+    bind_read_only_paths: tuple[str, ...] = ()  # what it must read under homes
     open_tmp: bool = False  # something of it lies in /tmp or /var/tmp
     personal: bool = False  # for the manager of one user
     systemd: int | None = None  # its version; None: any from 252
@@ -179,7 +180,7 @@ def text(unit: Unit) -> str:
         _DELAYS if since >= GROWING_DELAYS else "",
         _ENDS,
         _FILTERS,
-        _NO_WALLS if unit.personal else _walls(unit),
+        _NO_SANDBOX if unit.personal else _sandbox(unit),
         f"\n[Install]\nWantedBy={'default' if unit.personal else 'multi-user'}.target\n",
     ]
     return "".join(parts)
@@ -203,21 +204,21 @@ def _command(unit: Unit) -> str:
     return " ".join([program, *(_plain_or_quoted(word, "$") for word in words)])
 
 
-def _walls(unit: Unit) -> str:
-    homes = bool(unit.bound or unit.shown)
+def _sandbox(unit: Unit) -> str:
+    homes = bool(unit.bind_paths or unit.bind_read_only_paths)
     lines = [f"PrivateTmp={'no' if unit.open_tmp else 'yes'}"]
     if homes:
         lines.append("# Homes are hidden but for what is named here.")
     lines.append(f"ProtectHome={'tmpfs' if homes else 'yes'}")
-    lines += [f"BindPaths={_plain_or_quoted(path)}" for path in unit.bound]
-    lines += [f"BindReadOnlyPaths={_plain_or_quoted(path)}" for path in unit.shown]
+    lines += [f"BindPaths={_plain_or_quoted(path)}" for path in unit.bind_paths]
+    lines += [f"BindReadOnlyPaths={_plain_or_quoted(path)}" for path in unit.bind_read_only_paths]
     if unit.open_tmp:
         lines.append("ReadWritePaths=/tmp /var/tmp")
-    if unit.writable or unit.perhaps:
+    if unit.writable or unit.optional_writable:
         lines.append("# The configuration's folders.")
     lines += [f"ReadWritePaths={_plain_or_quoted(path)}" for path in unit.writable]
-    lines += [f"ReadWritePaths={_plain_or_quoted('-' + path)}" for path in unit.perhaps]
-    return "\n".join(lines) + "\n" + _WALLS
+    lines += [f"ReadWritePaths={_plain_or_quoted('-' + path)}" for path in unit.optional_writable]
+    return "\n".join(lines) + "\n" + _SANDBOX
 
 
 def _plain_or_quoted(word: str, doubled: str = "") -> str:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFont
 
-from scissorsd.commands import sheet
+from scissorsd.commands import lettering, sheet
 from scissorsd.config import from_values
 from scissorsd.core import contact_sheet
 from scissorsd.core.contact_sheet import SIDE
 from scissorsd.core.rules import Output, Rule, in_review, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import UsageError
+from scissorsd.pictures import thumbnails
 from scissorsd.records import state_folders
 from scissorsd.records.journal import Journal
 from scissorsd.records.state_folders import StateFolder
@@ -335,7 +336,7 @@ def test_thumbnails_keep_their_colour(tmp_path: Path, suffix: str) -> None:
     pixels = np.where(alpha[..., None] > 0, colour, 0).astype(np.uint8)
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(np.dstack([pixels, alpha])).save(path, lossless=True, quality=100)
-    small = np.asarray(sheet.thumbnail(path)).astype(float)
+    small = np.asarray(thumbnails.thumbnail(path)).astype(float)
     assert small.shape == (160, 240, 4)
     seen, cover = small[..., :3], small[..., 3:] / 255
     assert ((cover > 0.1) & (cover < 0.9)).any()
@@ -348,7 +349,7 @@ def test_thumbnails_are_in_srgb(tmp_path: Path) -> None:
     swapped = srgb.replace(b"rXYZ", b"-XYZ").replace(b"bXYZ", b"rXYZ").replace(b"-XYZ", b"bXYZ")
     path = tmp_path / "a.png"
     Image.new("RGBA", (9, 9), (220, 40, 10, 255)).save(path, icc_profile=swapped)
-    red, green, blue, alpha = np.array(sheet.thumbnail(path).getpixel((4, 4)))
+    red, green, blue, alpha = np.array(thumbnails.thumbnail(path).getpixel((4, 4)))
     assert alpha == 255
     assert blue > 200
     assert max(red, green) < 60
@@ -359,7 +360,7 @@ def test_thumbnails_of_any_mode(tmp_path: Path, mode: str) -> None:
     """Masks and flats, and whatever else lies there, are shown as RGB or RGBA."""
     path = tmp_path / "a.png"
     Image.new(mode, (1000, 10)).save(path)
-    small = sheet.thumbnail(path)
+    small = thumbnails.thumbnail(path)
     assert small.mode == ("RGBA" if mode == "LA" else "RGB")
     assert small.size == (SIDE, 2)
 
@@ -368,7 +369,7 @@ def test_deep_masks_are_not_clipped(tmp_path: Path) -> None:
     """A mask of 16 bits is shown as bright as it is."""
     path = tmp_path / "a.png"
     Image.fromarray(np.full((9, 9), 32768, np.uint16)).save(path)
-    value = sheet.thumbnail(path).getpixel((4, 4))
+    value = thumbnails.thumbnail(path).getpixel((4, 4))
     assert isinstance(value, tuple)
     assert abs(value[0] - 128) <= 1
 
@@ -378,14 +379,14 @@ def test_deep_masks_are_not_clipped(tmp_path: Path) -> None:
 
 def test_fonts() -> None:
     """Plain names are in Pillow's own font; a letter that no font has becomes a question mark."""
-    assert sheet.lettering("IMG_1234.png", 15) == (sheet._own_font(15), "IMG_1234.png")
-    assert sheet.lettering("a\U0010fffeb", 15)[1] == "a?b"
+    assert lettering.lettering("IMG_1234.png", 15) == (lettering._own_font(15), "IMG_1234.png")
+    assert lettering.lettering("a\U0010fffeb", 15)[1] == "a?b"
 
 
 def test_without_freetype(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a Pillow that has only its bitmap font, other letters become question marks."""
-    monkeypatch.setattr(sheet, "_own_font", lambda _: ImageFont.load_default_imagefont())
-    assert sheet.lettering("größe 猫…", 15)[1] == "größe ?..."
+    monkeypatch.setattr(lettering, "_own_font", lambda _: ImageFont.load_default_imagefont())
+    assert lettering.lettering("größe 猫…", 15)[1] == "größe ?..."
 
 
 # --- where it goes when nobody says ----------------------------------------------------------

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scissorsd.core import canvas
-from scissorsd.core.components import Box
+from scissorsd.core.boxes import Box
 from scissorsd.core.rules import Align, Length, Output
 
 Pixels = NDArray[np.uint8]

@@ -98,7 +98,7 @@ def test_a_cutout_stands_on_a_checkerboard() -> None:
     shown = page.crop((left, top, left + SIDE, top + SIDE))
     assert shown.getpixel((SIDE // 2, SIDE // 2)) == (102, 51, 153)
     outside = shown.crop((0, 0, SIDE // 4, SIDE))
-    assert outside.tobytes() == contact_sheet.checkerboard(SIDE // 4, SIDE).tobytes()
+    assert outside.tobytes() == contact_sheet.backdrop(SIDE // 4, SIDE).tobytes()
 
 
 def test_soft_edges_mix_with_the_checkerboard() -> None:
@@ -106,7 +106,7 @@ def test_soft_edges_mix_with_the_checkerboard() -> None:
     page = drawn(Cell("a.png", "ok", Image.new("RGBA", (SIDE, SIDE), (255, 255, 255, 128))))
     left = contact_sheet._MARGIN + contact_sheet._PAD
     top = contact_sheet._MARGIN + contact_sheet._HEADER + contact_sheet._PAD
-    lightest = (255 + contact_sheet._LIGHT) // 2
+    lightest = (255 + contact_sheet._GREYS[0]) // 2
     shown = np.asarray(page.crop((left, top, left + 8, top + 8)))
     assert np.abs(shown.astype(int) - lightest).max() <= 1
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from scissorsd.core.cutting import flat
 from scissorsd.core.foreground_colour import cleaned
-from scissorsd.core.masking import resized
+from scissorsd.core.masking import resized_bilinear
 
 Pixels = NDArray[np.uint8]
 
@@ -28,7 +28,7 @@ LEFT = {
 
 def small(rgb: Pixels) -> Pixels:
     """Shrink as the reader of pictures does."""
-    return np.asarray(resized(Image.fromarray(rgb), (320, 320)))
+    return np.asarray(resized_bilinear(Image.fromarray(rgb), (320, 320)))
 
 
 def known_mask(drawing: Drawing) -> Pixels:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
-from scissorsd.core.passes import Look, full_size
+from scissorsd.core.passes import NetworkMask, full_size
 
 MODEL = CATALOGUE["u2netp"]
 SIDE = MODEL.input_size
@@ -113,7 +113,7 @@ def test_pictures_of_any_shape(height: int, width: int, *, with_alpha: bool) -> 
     assert np.isfinite(ours).all()
     raw = masking.without_transparent(np.full((SIDE, SIDE), 0.5, np.float32), alpha)
     assert raw.shape == (SIDE, SIDE)
-    mask = masking.within(full_size((Look(raw, (0, 0, width, height)),)), alpha)
+    mask = masking.within(full_size((NetworkMask(raw, (0, 0, width, height)),)), alpha)
     assert mask.shape == (height, width)
     assert mask.dtype == np.uint8
 
@@ -274,7 +274,7 @@ def test_transparent_is_never_subject() -> None:
 def test_stretched_to_the_picture() -> None:
     """The mask is stretched linearly, as a float one would be, to within a step of 255."""
     mask = np.random.default_rng(2).random((SIDE, SIDE), np.float32)
-    ours = full_size((Look(mask, (0, 0, 500, 700)),)).astype(np.float64)
+    ours = full_size((NetworkMask(mask, (0, 0, 500, 700)),)).astype(np.float64)
     plain = Image.fromarray(mask).resize((500, 700), Image.Resampling.BILINEAR)
     assert np.abs(ours - 255 * np.asarray(plain, np.float64)).max() <= 1.5
 

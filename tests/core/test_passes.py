@@ -3,7 +3,8 @@ import pytest
 from numpy.typing import NDArray
 
 from scissorsd.core import passes
-from scissorsd.core.passes import Box, Look
+from scissorsd.core.boxes import Box
+from scissorsd.core.passes import NetworkMask
 
 GRID = 320
 WHOLE = (0, 0, 4000, 3000)  # of a photograph of 12 megapixels
@@ -11,18 +12,18 @@ WHOLE = (0, 0, 4000, 3000)  # of a photograph of 12 megapixels
 Values = NDArray[np.float32]
 
 
-def saw(box: Box, within: Box = WHOLE, value: float = 1.0) -> Look:
+def saw(box: Box, within: Box = WHOLE, value: float = 1.0) -> NetworkMask:
     """Return what the network answers that sees a subject in a box, shown `within` of a picture."""
     left, top, right, bottom = within
     x = left + (np.arange(GRID) + 0.5) * (right - left) / GRID
     y = top + (np.arange(GRID) + 0.5) * (bottom - top) / GRID
     inside = ((x > box[0]) & (x < box[2]))[None] & ((y > box[1]) & (y < box[3]))[:, None]
-    return Look(inside.astype(np.float32) * np.float32(value), within)
+    return NetworkMask(inside.astype(np.float32) * np.float32(value), within)
 
 
-def flat(value: float, box: Box) -> Look:
+def flat(value: float, box: Box) -> NetworkMask:
     """Return a look that is the same everywhere."""
-    return Look(np.full((GRID, GRID), value, np.float32), box)
+    return NetworkMask(np.full((GRID, GRID), value, np.float32), box)
 
 
 # --- is it worth while? ----------------------------------------------------------------------
@@ -60,11 +61,11 @@ def test_what_is_faint_may_be_subject() -> None:
     first = saw((1500, 1000, 2500, 2000))
     faint = saw((1000, 1000, 1500, 2000), value=0.35)
     haze = saw((0, 0, 4000, 3000), value=0.25)
-    both = Look(np.maximum(first.values, faint.values), WHOLE)
+    both = NetworkMask(np.maximum(first.values, faint.values), WHOLE)
     box = passes.second_box(both)
     assert box is not None
     assert box[0] == 700
-    assert passes.second_box(Look(np.maximum(both.values, haze.values), WHOLE)) == box
+    assert passes.second_box(NetworkMask(np.maximum(both.values, haze.values), WHOLE)) == box
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (639, 639), (5000, 640)])
@@ -73,7 +74,7 @@ def test_small_pictures_have_no_second_look(shape: tuple[int, int]) -> None:
     height, width = shape
     frame = (0, 0, width, height)
     for values in (np.zeros((GRID, GRID)), np.eye(GRID), np.ones((GRID, GRID))):
-        assert passes.second_box(Look(values.astype(np.float32), frame)) is None
+        assert passes.second_box(NetworkMask(values.astype(np.float32), frame)) is None
 
 
 # --- do they agree? --------------------------------------------------------------------------
@@ -97,7 +98,7 @@ def test_two_looks_at_one_subject_agree() -> None:
     ],
     ids=["less", "more", "nothing", "unsure"],
 )
-def test_a_second_look_at_something_else_disagrees(other: Look) -> None:
+def test_a_second_look_at_something_else_disagrees(other: NetworkMask) -> None:
     """A second look that leaves out or takes in a good part is not to be believed."""
     assert not passes.agree(saw(SUBJECT), other)
 
@@ -123,7 +124,7 @@ def test_one_look_is_stretched() -> None:
 def test_next_to_nothing_becomes_nothing() -> None:
     """Values up to `nothing` become 0 and those as near to 1 become 1; a half stays a half."""
     levels = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(2, 0)
-    (row, _) = passes.full_size((Look(levels, (0, 0, 256, 2)),), nothing=0.015)
+    (row, _) = passes.full_size((NetworkMask(levels, (0, 0, 256, 2)),), nothing=0.015)
     assert (row[:4] == 0).all()
     assert (row[-4:] == 255).all()
     assert (np.diff(row.astype(int)) >= 0).all()
@@ -160,16 +161,16 @@ def test_the_second_look_does_not_fade_at_the_frame() -> None:
 def test_at_shows_the_last_look() -> None:
     """At a size of its own, `at` gives the last look's box: the second in the middle, in [0, 1]."""
     first, second = saw(SUBJECT), saw(SUBJECT, CLOSER)
-    whole = passes.at((first,), (640, 480))
+    whole = passes.at_size((first,), (640, 480))
     assert whole.shape == (480, 640)
     assert whole.dtype == np.float32
     assert whole.min() == 0
     assert whole.max() == 1
-    part = passes.at((first, second), (560, 460))
+    part = passes.at_size((first, second), (560, 460))
     assert part.shape == (460, 560)
     assert part[230, 280] == 1
     assert part[10, 280] == 0
-    faded = passes.at((flat(0.2, WHOLE), flat(0.8, CLOSER)), (560, 460))
+    faded = passes.at_size((flat(0.2, WHOLE), flat(0.8, CLOSER)), (560, 460))
     assert faded[230, 280] == pytest.approx(0.8)
     assert faded[0, 280] == pytest.approx(0.2, abs=0.02)
     assert faded[230, 0] == pytest.approx(0.2, abs=0.02)
@@ -180,7 +181,7 @@ def test_at_and_full_size_agree() -> None:
     both = saw(SUBJECT), saw(SUBJECT, CLOSER)
     left, top, right, bottom = CLOSER
     large = passes.full_size(both)[top:bottom, left:right] / 255
-    small = passes.at(both, ((right - left) // 2, (bottom - top) // 2))
+    small = passes.at_size(both, ((right - left) // 2, (bottom - top) // 2))
     difference = np.abs(large[::2, ::2] - small)
     assert difference.mean() < 0.005
 
@@ -189,9 +190,9 @@ def test_at_and_full_size_agree() -> None:
 def test_pictures_of_any_shape(shape: tuple[int, int]) -> None:
     """A mask comes out as large as the picture, a line of single pixels too."""
     height, width = shape
-    look = Look(np.eye(GRID, dtype=np.float32), (0, 0, width, height))
+    look = NetworkMask(np.eye(GRID, dtype=np.float32), (0, 0, width, height))
     assert passes.full_size((look,)).shape == shape
-    assert passes.at((look,), (width, height)).shape == shape
+    assert passes.at_size((look,), (width, height)).shape == shape
 
 
 def test_arguments_are_left_alone() -> None:
@@ -202,5 +203,5 @@ def test_arguments_are_left_alone() -> None:
     passes.second_box(both[0])
     passes.agree(*both)
     passes.full_size(both, nothing=0.01)
-    passes.at(both, (100, 100))
-    passes.at(both[:1], (GRID, GRID))  # the size that it has already
+    passes.at_size(both, (100, 100))
+    passes.at_size(both[:1], (GRID, GRID))  # the size that it has already

@@ -9,8 +9,9 @@ from PIL import Image, ImageFilter
 
 from scissorsd.core import passes, refining
 from scissorsd.core.box_filter import means
+from scissorsd.core.boxes import Box
 from scissorsd.core.masking import normalised
-from scissorsd.core.passes import Box, Look
+from scissorsd.core.passes import NetworkMask
 from scissorsd.core.refining import refine
 
 Pixels = NDArray[np.uint8]
@@ -32,9 +33,9 @@ LEFT: dict[str, Errors] = {
 UNSHARP_BEFORE_FOLIAGE = (0.0092, 0.00042, 0.00003)
 
 
-def look(values: Values, width: int, height: int) -> Look:
+def look(values: Values, width: int, height: int) -> NetworkMask:
     """Return what was seen of a whole picture."""
-    return Look(values, (0, 0, width, height))
+    return NetworkMask(values, (0, 0, width, height))
 
 
 def ball(side: int = GRID) -> Values:
@@ -105,7 +106,7 @@ def test_a_second_look_is_refined_in_its_box() -> None:
     box = (190, 125, 875, 625)
     left, top, right, bottom = box
     first = look(seen(drawing.alpha, blur=2.0), 1000, 750)
-    both = first, Look(seen(drawing.alpha[top:bottom, left:right]), box)
+    both = first, NetworkMask(seen(drawing.alpha[top:bottom, left:right]), box)
     mask = refine(drawing.rgb, both)
     alone = passes.full_size(both, nothing=refining._NOTHING)
     outside = np.ones(mask.shape, bool)
@@ -169,7 +170,7 @@ def test_pictures_whose_colours_lie_on_a_line(channels: tuple[int, int, int]) ->
 @pytest.mark.parametrize("box", [(0, 0, 200, 150), (13, 7, 14, 149), (50, 30, 53, 33)], ids=str)
 def test_a_last_look_of_any_box(box: Box) -> None:
     """However small the last look's box is, the mask is the picture's."""
-    both = look(ball(), 200, 150), Look(ball(), box)
+    both = look(ball(), 200, 150), NetworkMask(ball(), box)
     mask = refine(noise(150, 200), both)
     assert mask.shape == (150, 200)
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scissorsd.core.formats import Kind
 from scissorsd.core.rules import (
     NAME_FIELDS,
     NAME_LIMIT,
     Job,
-    Kind,
     Output,
     Rule,
     choose,

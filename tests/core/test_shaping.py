@@ -92,7 +92,7 @@ def test_percent_is_of_the_longer_side() -> None:
 def test_only_the_largest_part_stays_with_its_soft_edge() -> None:
     """The smaller thing goes with its edge; the larger keeps every value of its own."""
     large, small = disc(400, 600, (200, 200), 120, 30), disc(400, 600, (200, 500), 60, 30)
-    assert (shaping.largest_part(both(large, small)) == large).all()
+    assert (shaping.largest_component(both(large, small)) == large).all()
 
 
 @pytest.mark.parametrize("scale", [1, 3])
@@ -103,7 +103,7 @@ def test_what_hangs_on_by_haze_goes(scale: int) -> None:
     small = disc(*shape, (150 * scale, 380 * scale), 50 * scale, 6)
     haze = np.full(shape, 12, np.uint8)
     haze[140 * scale : 160 * scale, 150 * scale : 380 * scale] = 40
-    kept = shaping.largest_part(both(large, small, haze))
+    kept = shaping.largest_component(both(large, small, haze))
     assert (kept[large > 64] == large[large > 64]).all()
     assert (kept[:, 325 * scale :] == 0).all()
     assert (kept[:, 450 * scale :] == 0).all()
@@ -113,17 +113,17 @@ def test_what_hangs_on_by_haze_goes(scale: int) -> None:
 def test_a_thin_connection_counts() -> None:
     """A thread one pixel wide in a large picture joins two things."""
     mask = both(disc(900, 1600, (400, 300), 200), disc(900, 1600, (400, 1300), 150))
-    apart = shaping.largest_part(mask)
+    apart = shaping.largest_component(mask)
     assert (apart[:, 1200:] == 0).all()
     mask[400, 400:1300] = 255
-    assert (shaping.largest_part(mask) == mask).all()
+    assert (shaping.largest_component(mask) == mask).all()
 
 
 def test_strands_stay() -> None:
     """A soft strand that leads away from the largest part belongs to it."""
     mask = disc(400, 600, (200, 150), 100)
     mask[200:202, 250:400] = np.linspace(200, 30, 150).astype(np.uint8)
-    assert (shaping.largest_part(mask)[200:202, 250:400] == mask[200:202, 250:400]).all()
+    assert (shaping.largest_component(mask)[200:202, 250:400] == mask[200:202, 250:400]).all()
 
 
 def test_the_closest_of_others_goes() -> None:
@@ -131,7 +131,7 @@ def test_the_closest_of_others_goes() -> None:
     mask = np.zeros((2048, 64), np.uint8)
     mask[:, 10:31] = 255
     mask[:, 33:50] = 255
-    kept = shaping.largest_part(mask)
+    kept = shaping.largest_component(mask)
     assert (kept[:, 10:31] == 255).all()
     assert (kept[:, 31:] == 0).all()
 
@@ -139,7 +139,7 @@ def test_the_closest_of_others_goes() -> None:
 def test_where_all_is_haze_all_stays() -> None:
     """Without anything firm there is no largest part, and the mask is left alone."""
     mask = np.full((20, 20), 40, np.uint8)
-    assert shaping.largest_part(mask) is mask
+    assert shaping.largest_component(mask) is mask
 
 
 # --- holes -----------------------------------------------------------------------------------

@@ -104,7 +104,10 @@ def test_copies_of_a_picture() -> None:
     data = photograph()
     assert most_memory(lambda: reading.read(data, max_pixels=PIXELS)) < 6.1
     picture = reading.read(data, max_pixels=PIXELS)
-    assert most_memory(lambda: cutting_out.cut_out(picture, MODEL, Network(), MaskOptions())) < 5.5
+    assert (
+        most_memory(lambda: cutting_out.find_subject(picture, MODEL, Network(), MaskOptions()))
+        < 5.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_copies_of_a_picture() -> None:
 def test_copies_of_an_output(output: Output, most: float) -> None:
     """Making and encoding an output takes the output once, and little besides."""
     picture = reading.read(photograph(), max_pixels=PIXELS)
-    cut = cutting_out.cut_out(picture, MODEL, Network(), MaskOptions())
+    cut = cutting_out.find_subject(picture, MODEL, Network(), MaskOptions())
     taken = most_memory(lambda: cutting_out.render(picture, cut, output, max_pixels=PIXELS))
     assert taken < most, taken
 

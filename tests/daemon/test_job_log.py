@@ -10,7 +10,7 @@ from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.job_log import LINES, JobLines
 from scissorsd.daemon.outcomes import Ended, Failed, Outcome, Task
 from scissorsd.folders.mounts import Root
-from scissorsd.rate_limit import RateLimit
+from scissorsd.rate_limit import RateLimiter
 
 RULE = {"name": "all"}
 INBOX = from_values(
@@ -51,15 +51,15 @@ def test_ten_thousand_equal_failures(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_what_is_said_seldom() -> None:
     """A thing is said so many times within a while, and then again; each thing counts alone."""
-    seldom = RateLimit(2, within=10.0)
-    assert [seldom.left("a", now) for now in (0.0, 1.0, 2.0, 9.9)] == [2, 1, 0, 0]
-    assert seldom.left("b", 3.0) == 2
-    assert [seldom.left("a", now) for now in (10.0, 11.0, 12.0)] == [2, 1, 0]
+    limiter = RateLimiter(2, within=10.0)
+    assert [limiter.left("a", now) for now in (0.0, 1.0, 2.0, 9.9)] == [2, 1, 0, 0]
+    assert limiter.left("b", 3.0) == 2
+    assert [limiter.left("a", now) for now in (10.0, 11.0, 12.0)] == [2, 1, 0]
 
 
 def test_what_was_said_long_ago_is_forgotten() -> None:
     """What was said of a hundred thousand different things does not fill the memory."""
-    seldom = RateLimit(1, within=10.0)
+    limiter = RateLimiter(1, within=10.0)
     for number in range(100_000):
-        assert seldom.left(str(number), now=number / 100) == 1
-    assert len(seldom._said) <= 11_000
+        assert limiter.left(str(number), now=number / 100) == 1
+    assert len(limiter._allowed) <= 11_000

@@ -26,7 +26,8 @@ from scissorsd.errors import HoldError, SessionError
 from scissorsd.folders import mounts, no_replace, publishing, scanning, sources
 from scissorsd.inference.sessions import Sessions
 from scissorsd.machine import MemoryBound
-from scissorsd.pictures import reading
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import SMALL, Picture, as_picture
 from scissorsd.records.journal import STARVED, Journal
 from scissorsd.records.journal_rows import Entry
 from scissorsd.settings import Config, Inbox
@@ -661,7 +662,7 @@ def test_source_that_cannot_be_moved(shop: Shop, monkeypatch: pytest.MonkeyPatch
 def test_memory_that_does_not_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture for which memory does not do is tried alone; after its last look it fails."""
 
-    def starve(*_: object, **__: object) -> reading.Picture:
+    def starve(*_: object, **__: object) -> Picture:
         raise MemoryError
 
     shop.put("a.jpg")
@@ -703,10 +704,10 @@ def test_starved_to_death(shop: Shop) -> None:
 def test_the_network_sees_the_whole_picture(size: tuple[int, int]) -> None:
     """What a network is shown of a picture that was shrunk on reading is that of the whole one."""
     noise = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)
-    picture = reading.as_picture(Image.fromarray(noise), None, reading.Metadata())
+    picture = as_picture(Image.fromarray(noise), None, Metadata())
     model = CATALOGUE["u2netp"]
     small, whole = (masking.network_input(rgb, None, model) for rgb in (picture.small, picture.rgb))
-    assert picture.small.shape == (reading.SMALL, reading.SMALL, 3)
+    assert picture.small.shape == (SMALL, SMALL, 3)
     assert (small == whole).all()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scissorsd.service import install, unit
+from scissorsd.service import target, unit, unit_for_config
 
 UNIT = "etc/systemd/system/scissorsd.service"
 
@@ -140,7 +140,7 @@ def test_mounts_are_reached_through_the_folder_above(config: Path) -> None:
     """An inbox that must be a mount is not named itself: it would look mounted for ever."""
     text = config.read_text().replace("    path:", "    require_mount: true\n    path:")
     config.write_text(text)
-    shown = install.unit_text(install.Place(), config)
+    shown = unit_for_config.unit_text(target.Target(), config)
     folder = config.parent
     assert f"ReadWritePaths={folder}/shop\n" in shown
     assert f"{folder}/shop/inbox" not in shown
@@ -156,7 +156,7 @@ def test_inbox_and_outbox_side_by_side_are_one(tmp_path: Path) -> None:
         "  anna: {path: /home/anna/in, outbox: /home/anna/out}\n"
         "  top: {path: /srv/in, outbox: /srv/out}\n"
     )
-    lines = install.unit_text(install.Place(), file).splitlines()
+    lines = unit_for_config.unit_text(target.Target(), file).splitlines()
     named = [line for line in lines if line.startswith(("ReadWritePaths=/srv", "BindPaths="))]
     assert named == [
         "BindPaths=/home/anna/in",
@@ -173,7 +173,7 @@ def test_home_is_that_of_the_service(tmp_path: Path) -> None:
     file.write_text(
         "state: /var/lib/scissorsd\ninboxes:\n  a: {path: ~/inbox, outbox: /srv/o/out}\n"
     )
-    shown = install.unit_text(install.Place(), file)
+    shown = unit_for_config.unit_text(target.Target(), file)
     keys = ("ReadWritePaths=/srv", "ReadWritePaths=/var/lib", "BindPaths=")
     named = [line for line in shown.splitlines() if line.startswith(keys)]
     assert named == ["ReadWritePaths=/srv/o/out"]  # StateDirectory= allows the other

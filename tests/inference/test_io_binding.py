@@ -13,7 +13,8 @@ import pytest
 
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.inference import io_binding, providers
-from scissorsd.inference.io_binding import Raw, Slots, page_locked, plain_memory
+from scissorsd.inference.io_binding import Slots, page_locked, plain_memory
+from scissorsd.inference.onnx_runtime import Raw
 
 MODEL = CATALOGUE["u2netp"]
 SHAPE = (1, 3, 320, 320)

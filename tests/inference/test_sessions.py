@@ -21,9 +21,10 @@ from scissorsd import machine
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import HoldError, SessionError, WeightsError
 from scissorsd.inference import onnx_runtime
+from scissorsd.inference.model_state import LONGEST_BACK_OFF_S
 from scissorsd.inference.onnx_runtime import RefusedError
 from scissorsd.inference.providers import PROVIDERS, ProviderName, Session, probe, warm_up
-from scissorsd.inference.sessions import LONGEST_PAUSE_S, Sessions
+from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import FILE, Speeds
 
 Raw = NDArray[np.float32]
@@ -311,7 +312,7 @@ def test_the_pause_has_an_end(models_folder: Path) -> None:
     sessions.run("u2netp", INPUT)
     seam.refusals["cuda"] = RefusedError("still not", passing=True)
     for _ in range(10):
-        seam.now += LONGEST_PAUSE_S
+        seam.now += LONGEST_BACK_OFF_S
         before = len(seam.opened)
         assert sessions.run("u2netp", INPUT)[1] == "cpu"
         assert seam.opened[before:] == ["cuda"]
@@ -498,13 +499,15 @@ def test_only_the_noise_is_held_back(capfd: pytest.CaptureFixture[str]) -> None:
 def test_plain_words() -> None:
     """What onnxruntime and OpenVINO throw is led by words for a person, its prefix gone."""
     error = RuntimeError("[ONNXRuntimeError] : 1 : FAIL : CUDA failure 100: no CUDA-capable …")
-    assert onnx_runtime.plain(error).startswith("no NVIDIA GPU is visible here (CUDA failure 100")
-    assert onnx_runtime.plain(ValueError()) == "ValueError"
+    assert onnx_runtime.in_plain_words(error).startswith(
+        "no NVIDIA GPU is visible here (CUDA failure 100"
+    )
+    assert onnx_runtime.in_plain_words(ValueError()) == "ValueError"
     error = RuntimeError(
         "Exception from src/inference/src/cpp/core.cpp:117:\nException from src/x/plugin.cpp:54:\n"
         "Check 'a == b' failed at src/x/y.cpp:669:\nThe input tensor size is not equal.\n\n"
     )
-    assert onnx_runtime.plain(error) == "The input tensor size is not equal"
+    assert onnx_runtime.in_plain_words(error) == "The input tensor size is not equal"
 
 
 @pytest.mark.parametrize(

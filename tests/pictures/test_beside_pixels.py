@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, PngImagePlugin
 
 from scissorsd.core import jpeg_segments, png_chunks
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.formats import Format
+from scissorsd.core.rules import Output
 from scissorsd.errors import CorruptPictureError, PictureError
 from scissorsd.pictures import reading
-from scissorsd.pictures.reading import Metadata, Picture
+from scissorsd.pictures.encoding import encode
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import Picture
 
 pillow_heif.register_heif_opener()  # for writing
 
@@ -176,7 +179,7 @@ def test_a_large_xmp_packet_is_kept(*, is_packed: bool) -> None:
     picture = read(png(chunk(b"iTXt", b"XML:com.adobe.xmp\0" + bytes((is_packed, 0, 0, 0)) + text)))
     assert picture.metadata.xmp == LONG_XMP
     assert picture.metadata.remarks == ()
-    written = reading.encode(picture.rgb, Output(format="png", metadata="keep"), picture.metadata)
+    written = encode(picture.rgb, Output(format="png", metadata="keep"), picture.metadata)
     with Image.open(io.BytesIO(written)) as image:
         image.load()
         assert image.info["xmp"] == LONG_XMP
@@ -194,7 +197,7 @@ def test_a_large_profile_is_read_and_written_smaller(source: str) -> None:
     assert picture.metadata.icc is not None
     assert len(picture.metadata.icc) < 2000
     assert picture.metadata.remarks == ()
-    written = reading.encode(picture.rgb, Output(format="png"), picture.metadata)
+    written = encode(picture.rgb, Output(format="png"), picture.metadata)
     before = Image.fromarray(picture.rgb)
     before.info["icc_profile"] = large_profile()
     with Image.open(io.BytesIO(written)) as image:
@@ -403,7 +406,7 @@ def test_other_readers_find_no_fault_in_a_png(reader: str, tmp_path: Path) -> No
         for depth in (np.uint8, np.uint16):
             path = tmp_path / "written.png"
             output = Output(format="png", metadata="keep")
-            path.write_bytes(reading.encode(pixels(depth), output, metadata))
+            path.write_bytes(encode(pixels(depth), output, metadata))
             ran = subprocess.run([*command, path], capture_output=True, text=True, check=False)
             assert ran.returncode == 0, words
             assert ran.stderr == "", words
@@ -414,7 +417,7 @@ def test_pillow_opens_all_that_is_written(name: Format) -> None:
     """With its own limits as they are, Pillow opens every format with what goes with it."""
     for metadata in WRITTEN.values():
         cutout = pixels(np.uint8)[..., : 3 if name == "jpeg" else 4]
-        written = reading.encode(cutout, Output(format=name, metadata="keep"), metadata)
+        written = encode(cutout, Output(format=name, metadata="keep"), metadata)
         with Image.open(io.BytesIO(written)) as image:
             image.load()
             assert image.info.get("icc_profile") == metadata.icc

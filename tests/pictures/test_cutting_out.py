@@ -14,13 +14,14 @@ from PIL import Image, ImageDraw
 
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.foreground_colour import cleaned
-from scissorsd.core.passes import Look
+from scissorsd.core.passes import NetworkMask
 from scissorsd.core.refining import refine
 from scissorsd.core.rules import Edges, Length, MaskOptions, Output
 from scissorsd.errors import OverLimitsError
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.cutting_out import Cut
-from scissorsd.pictures.reading import Picture
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import Picture, as_picture
 
 LIMIT = 20_000_000
 MODEL = CATALOGUE["u2netp"]
@@ -49,12 +50,12 @@ def picture(size: tuple[int, int], box: tuple[int, int, int, int]) -> Picture:
     ImageDraw.Draw(fine).ellipse([2 * at for at in box], 255)
     alpha = np.asarray(fine.reduce(2), np.float32)[..., None] / 255
     rgb = np.rint(alpha * DARK + (1 - alpha) * LIGHT).astype(np.uint8)
-    return reading.as_picture(Image.fromarray(rgb), None, reading.Metadata(None, None, None, None))
+    return as_picture(Image.fromarray(rgb), None, Metadata(None, None, None, None))
 
 
 def cut(shown: Picture, edges: Edges = "fine", network: Network | None = None) -> Cut:
     """Cut a picture out."""
-    return cutting_out.cut_out(shown, MODEL, network or Network(), MaskOptions(edges=edges))
+    return cutting_out.find_subject(shown, MODEL, network or Network(), MaskOptions(edges=edges))
 
 
 def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
@@ -64,11 +65,11 @@ def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def first_look(shown: Picture) -> Look:
+def first_look(shown: Picture) -> NetworkMask:
     """Return what the network sees of the whole picture."""
     height, width = shown.rgb.shape[:2]
-    raw, _ = cutting_out._look(shown, MODEL, Network(), (0, 0, width, height))
-    return Look(raw, (0, 0, width, height))
+    raw, _ = cutting_out._run(shown, MODEL, Network(), (0, 0, width, height))
+    return NetworkMask(raw, (0, 0, width, height))
 
 
 # --- looking ---------------------------------------------------------------------------------
@@ -338,7 +339,7 @@ def test_a_cutout_is_cut_out_again_as_it_is(hidden: int) -> None:
     alpha = fine.reduce(4)
     shows = np.asarray(alpha)[..., None] > 0
     rgb = Image.fromarray(np.where(shows, DARK, hidden).astype(np.uint8))
-    shown = reading.as_picture(rgb, alpha, reading.Metadata(None, None, None, None))
+    shown = as_picture(rgb, alpha, Metadata(None, None, None, None))
     pixels = rendered(shown, cut(shown), Output())
     given_soft = (np.asarray(alpha) < 255) & (pixels[..., 3] > 0)
     assert np.count_nonzero(given_soft) > 100

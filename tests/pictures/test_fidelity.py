@@ -23,9 +23,13 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from scissorsd.core import cutting, masking
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.formats import Format
+from scissorsd.core.rules import Output
 from scissorsd.pictures import reading
-from scissorsd.pictures.reading import Metadata, Picture
+from scissorsd.pictures.backgrounds import load_background
+from scissorsd.pictures.encoding import encode
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import Picture
 
 pillow_heif.register_heif_opener()  # for writing, and to see what others see
 
@@ -60,7 +64,7 @@ def cutout(picture: Picture, name: Format = "png") -> Image.Image:
     """Cut out all of a picture, and open what is written of it."""
     everything = np.full(picture.rgb.shape[:2], 255, np.uint8)
     pixels = cutting.cutout(picture.rgb, everything)
-    return opened(reading.encode(pixels, Output(format=name, quality=100), picture.metadata))
+    return opened(encode(pixels, Output(format=name, quality=100), picture.metadata))
 
 
 def colourful(channels: int = 3) -> NDArray[np.uint8]:
@@ -174,7 +178,7 @@ def test_a_background_keeps_its_colour_behind_a_wide_picture(space: str, tmp_pat
     behind = Image.fromarray((colourful() // 2 + 64).astype(np.uint8))
     behind.save(path)
     icc = rgb_profile(space)
-    loaded = Image.fromarray(reading.load_background(path, behind.height, behind.width, LIMIT, icc))
+    loaded = Image.fromarray(load_background(path, behind.height, behind.width, LIMIT, icc))
     loaded.info["icc_profile"] = icc
     assert np.abs(shown(loaded) - shown(behind)).max() <= 3
 
@@ -232,7 +236,7 @@ def test_a_shape_of_pixels_is_no_resolution(source: str) -> None:
 def test_resolution_is_written(name: Format, dpi: tuple[float, float]) -> None:
     """Every format that is written says the resolution, as exactly as it can, to anyone."""
     pixels = np.zeros((7, 9, 3), np.uint8)
-    data = reading.encode(pixels, Output(format=name), Metadata(dpi=dpi))
+    data = encode(pixels, Output(format=name), Metadata(dpi=dpi))
     exact = 0.5 if name == "jpeg" else 0.02  # a JPEG's are whole numbers
     assert read(data).metadata.dpi == pytest.approx(dpi, abs=exact)
     other = opened(data)
@@ -304,7 +308,7 @@ def test_alpha_is_multiplied_with_the_mask(source: str, name: Format) -> None:
     within = masking.within(mask, picture.alpha)
     drawn = cutting.cutout(picture.rgb, within)
     output = Output(format=name, quality=100)
-    image = opened(reading.encode(drawn, output, picture.metadata))
+    image = opened(encode(drawn, output, picture.metadata))
     assert image.mode == "RGBA"
     seen = np.asarray(image)
     exact = mask.astype(float) * np.arange(256) / 255
@@ -316,7 +320,7 @@ def test_alpha_is_multiplied_with_the_mask(source: str, name: Format) -> None:
 def test_a_cutout_lies_on_another_colour_as_straight_alpha_says(name: Format) -> None:
     """Another program that lays a cutout on a colour gets the mixture, not a dark rim."""
     drawn = np.tile(np.array((200, 100, 50, 128), np.uint8), (16, 16, 1))
-    image = opened(reading.encode(drawn, Output(format=name, quality=100), Metadata()))
+    image = opened(encode(drawn, Output(format=name, quality=100), Metadata()))
     under = Image.new("RGBA", image.size, (0, 0, 255, 255))
     mixed = np.asarray(Image.alpha_composite(under, image)).astype(int)
     expected = np.array((200, 100, 50)) * 128 / 255 + np.array((0, 0, 255)) * 127 / 255

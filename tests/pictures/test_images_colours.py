@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from scissorsd.pictures import reading
+from scissorsd.pictures.picture import Picture
 
 LIMIT = 10_000_000
 
@@ -22,7 +23,7 @@ def encoded(image: Image.Image, name: str, options: Mapping[str, object] | None 
     return buffer.getvalue()
 
 
-def read(data: bytes) -> reading.Picture:
+def read(data: bytes) -> Picture:
     """Read a picture that no limit matters to."""
     return reading.read(data, max_pixels=LIMIT)
 

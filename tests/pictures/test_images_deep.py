@@ -18,10 +18,13 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from scissorsd.core import depth
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.formats import Format
+from scissorsd.core.rules import Output
 from scissorsd.errors import PictureError, TruncatedPictureError
 from scissorsd.pictures import reading
-from scissorsd.pictures.reading import Metadata, Picture
+from scissorsd.pictures.encoding import encode, wants_16_bits
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import Picture
 
 LIMIT = 10_000_000
 WIDTH, HEIGHT = 67, 41  # neither a multiple of anything
@@ -163,9 +166,9 @@ def test_every_level_survives(order: Literal["<", ">"]) -> None:
         picture = read(data)
         assert picture.deep is not None
         cutout = np.concatenate((picture.deep, opaque), axis=-1)
-        written = reading.encode(cutout, Output(depth="same"), picture.metadata)
+        written = encode(cutout, Output(depth="same"), picture.metadata)
         assert (read_png(written) == cutout).all()
-        written = reading.encode(cutout, Output(format="tiff", depth="same"), picture.metadata)
+        written = encode(cutout, Output(format="tiff", depth="same"), picture.metadata)
         assert (tifffile.imread(io.BytesIO(written)) == cutout).all()
 
 
@@ -189,7 +192,7 @@ def test_deep_colours_keep_their_profile() -> None:
     icc = rgb_profile("P3")
     picture = read(png(pixels, chunk(b"iCCP", b"p3\0\0" + zlib.compress(icc))))
     assert picture.metadata.icc == icc
-    written = reading.encode(picture.deep, Output(format="tiff"), picture.metadata)  # type: ignore[arg-type]
+    written = encode(picture.deep, Output(format="tiff"), picture.metadata)  # type: ignore[arg-type]
     with tifffile.TiffFile(io.BytesIO(written)) as file:
         (page,) = file.pages
         assert page.tags["InterColorProfile"].value == icc  # type: ignore[union-attr]
@@ -383,7 +386,7 @@ def test_png_is_written_deep(shape: tuple[int, ...], compression: Literal["fast"
     """A PNG of 16 bits loses nothing, whatever its shape, fast or small; others read it."""
     pixels = np.random.default_rng(9).integers(0, 65536, shape, np.uint16)
     icc, dpi = rgb_profile("P3"), (300.0, 150.0)
-    data = reading.encode(pixels, Output(compression=compression), Metadata(icc=icc, dpi=dpi))
+    data = encode(pixels, Output(compression=compression), Metadata(icc=icc, dpi=dpi))
     assert (read_png(data).reshape(shape) == pixels).all()
     image = Image.open(io.BytesIO(data))
     image.load()
@@ -396,7 +399,7 @@ def test_png_is_written_deep(shape: tuple[int, ...], compression: Literal["fast"
 def test_png_of_many_bands(shape: tuple[int, ...], compression: Literal["fast", "small"]) -> None:
     """Where a picture is filtered in parts, the parts fit together."""
     pixels = np.random.default_rng(9).integers(0, 65536, shape, np.uint16)
-    picture = read(reading.encode(pixels, Output(compression=compression), Metadata()))
+    picture = read(encode(pixels, Output(compression=compression), Metadata()))
     assert picture.deep is not None
     assert (picture.deep == pixels[..., :3]).all()
     assert picture.deep_alpha is not None
@@ -410,7 +413,7 @@ def test_small_is_smaller() -> None:
     smooth = np.stack((rows * 160, columns * 110, (rows + columns) * 60), -1) + rng
     pixels = np.clip(smooth, 0, 65535).astype(np.uint16)
     fast, small = (
-        len(reading.encode(pixels, Output(compression=compression), Metadata()))
+        len(encode(pixels, Output(compression=compression), Metadata()))
         for compression in ("fast", "small")
     )
     assert small < fast < 0.7 * pixels.nbytes
@@ -421,7 +424,7 @@ def test_small_is_smaller() -> None:
 def test_tiff_is_written(shape: tuple[int, ...], kind: type[np.uint8 | np.uint16]) -> None:
     """A TIFF of either depth is read to the bit by another library, which finds alpha straight."""
     pixels = np.random.default_rng(9).integers(0, np.iinfo(kind).max, shape, kind, endpoint=True)
-    data = reading.encode(pixels, Output(format="tiff"), Metadata(dpi=(300.0, 150.5)))
+    data = encode(pixels, Output(format="tiff"), Metadata(dpi=(300.0, 150.5)))
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         (page,) = file.pages
         assert isinstance(page, tifffile.TiffPage)
@@ -438,7 +441,7 @@ def test_deep_files_keep_their_metadata(name: Format) -> None:
     exif[ExifTags.Base.Artist] = "A. Nyone"
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.LensModel] = "Wide 1.8"
     metadata = Metadata(icc=rgb_profile("Adobe"), dpi=(300, 300), exif=exif.tobytes())
-    data = reading.encode(noise(4), Output(format=name, metadata="keep"), metadata)
+    data = encode(noise(4), Output(format=name, metadata="keep"), metadata)
     found = Image.open(io.BytesIO(data)).getexif()
     assert found[ExifTags.Base.Artist] == "A. Nyone"
     assert found.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.LensModel] == "Wide 1.8"
@@ -449,7 +452,7 @@ def test_a_tiff_says_what_it_cannot_carry() -> None:
     """A resolution that is no number is a reason, not a crash."""
     nowhere = Metadata(dpi=(float("nan"), 1.0))
     with pytest.raises(PictureError, match="cannot be written as tiff"):
-        reading.encode(noise(4), Output(format="tiff"), nowhere)
+        encode(noise(4), Output(format="tiff"), nowhere)
 
 
 # --- which outputs are deep ------------------------------------------------------------------
@@ -464,7 +467,7 @@ def test_wants_deep(name: Format, wanted: Literal["8", "16", "same"], source: in
     if source == 8:
         picture = reading.read(png(noise(3)), max_pixels=LIMIT)
     expected = name in {"png", "tiff"} and (wanted == "16" or (wanted == "same" and source == 16))
-    assert reading.wants_deep(Output(format=name, depth=wanted), picture) is expected
+    assert wants_16_bits(Output(format=name, depth=wanted), picture) is expected
 
 
 def test_alpha_and_mask_are_multiplied_at_sixteen_bits() -> None:
@@ -482,7 +485,7 @@ def test_alpha_and_mask_are_multiplied_at_sixteen_bits() -> None:
     assert picture.deep is not None
     cutout = np.concatenate((picture.deep, alpha[..., None]), axis=-1)
     for name in ("png", "tiff"):
-        again = read(reading.encode(cutout, Output(format=name), picture.metadata))
+        again = read(encode(cutout, Output(format=name), picture.metadata))
         assert again.deep is not None
         assert (again.deep == pixels[..., :3]).all()
         assert again.deep_alpha is not None
@@ -516,7 +519,7 @@ def test_copies_of_a_deep_picture(samples: int, shallow: float, deep: float) -> 
     side = 1500
     ramp = np.arange(side * side, dtype=np.uint32).reshape(side, side, 1) // 35
     pixels = ramp.astype(np.uint16).repeat(samples, axis=-1)
-    data = reading.encode(pixels[..., 0] if samples == 1 else pixels, Output(), Metadata())
+    data = encode(pixels[..., 0] if samples == 1 else pixels, Output(), Metadata())
     taken = [
         most_memory(partial(reading.read, data, max_pixels=LIMIT, deep=is_deep), side * side)
         for is_deep in (False, True)

@@ -15,6 +15,7 @@ from scissorsd.core.hdr import pq_value
 from scissorsd.core.rules import Output
 from scissorsd.errors import UnsupportedPictureError
 from scissorsd.pictures import reading
+from scissorsd.pictures.encoding import encode
 
 TO_BT2020 = np.array(((0.6274, 0.3293, 0.0433), (0.0691, 0.9195, 0.0114), (0.0164, 0.0880, 0.8956)))
 TO_P3 = np.array(((0.8225, 0.1774, 0.0), (0.0332, 0.9669, 0.0), (0.0171, 0.0724, 0.9108)))
@@ -102,7 +103,7 @@ def heic(pixels: NDArray[np.uint16], primaries: int, transfer: int, mode: str = 
 def far(data: bytes) -> tuple[float, int]:
     """Say how far a cutout of the picture, seen as a browser does, is from what was drawn."""
     picture = reading.read(data, max_pixels=1_000_000)
-    encoded = reading.encode(picture.rgb, Output(format="png"), picture.metadata)
+    encoded = encode(picture.rgb, Output(format="png"), picture.metadata)
     with Image.open(io.BytesIO(encoded)) as image:
         off = np.abs(shown(image) - drawn())
     return float(off.mean()), int(off.max())
@@ -191,7 +192,7 @@ def test_a_gamma_of_its_own_is_seen(gamma: int, exponent: float, *, is_grey: boo
     picture = reading.read(
         png(pixels, chunk(b"gAMA", struct.pack(">I", gamma))), max_pixels=1_000_000
     )
-    encoded = reading.encode(picture.rgb, Output(format="png"), picture.metadata)
+    encoded = encode(picture.rgb, Output(format="png"), picture.metadata)
     with Image.open(io.BytesIO(encoded)) as image:
         seen = shown(image)[0, :, 1]
     light = (np.arange(256) / 255) ** exponent

@@ -22,6 +22,7 @@ from scissorsd.errors import (
 )
 from scissorsd.pictures import reading
 from scissorsd.pictures.decoders import opened
+from scissorsd.pictures.picture import Picture
 
 LIMIT = 10_000_000
 SIZE = WIDTH, HEIGHT = 160, 120
@@ -50,7 +51,7 @@ def jpeg(picture: Image.Image | None = None, **options: object) -> bytes:
     return encoded("JPEG", picture, quality=95, **options)
 
 
-def read(data: bytes) -> reading.Picture:
+def read(data: bytes) -> Picture:
     """Read a picture that no limit matters to."""
     return reading.read(data, max_pixels=LIMIT)
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from scissorsd.errors import UnsupportedPictureError
 from scissorsd.pictures import reading
+from scissorsd.pictures.picture import Picture
 
 LIGHT = np.linspace(0, 1, 256)[None].repeat(4, axis=0)
 
 
-def read(data: bytes) -> reading.Picture:
+def read(data: bytes) -> Picture:
     """Read a picture that no limit matters to."""
     return reading.read(data, max_pixels=10_000_000)
 

@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 from scissorsd.core import cutting
-from scissorsd.core.rules import Format, Output
+from scissorsd.core.formats import Format
+from scissorsd.core.rules import Output
 from scissorsd.errors import HoldError, OverLimitsError, PictureError
 from scissorsd.pictures import reading
-from scissorsd.pictures.reading import Metadata
+from scissorsd.pictures.backgrounds import load_background, parse_colour
+from scissorsd.pictures.encoding import encode
+from scissorsd.pictures.metadata import Metadata
+from scissorsd.pictures.picture import Picture
 
 LIMIT = 1_000_000
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -49,7 +53,7 @@ def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def phone_picture() -> reading.Picture:
+def phone_picture() -> Picture:
     """Read a JPEG as a phone writes it: on its side, with position, thumbnail and maker's notes."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
@@ -69,7 +73,7 @@ def phone_picture() -> reading.Picture:
 def test_cutouts_are_written_straight(name: Format) -> None:
     """Colour and alpha of a soft edge come back as they were, in every format of a cutout."""
     drawn = np.tile(np.array((200, 100, 50, 128), np.uint8), (16, 16, 1))
-    image = opened(reading.encode(drawn, Output(format=name), BARE))
+    image = opened(encode(drawn, Output(format=name), BARE))
     assert image.mode == "RGBA"
     assert np.abs(np.asarray(image).astype(int) - drawn).max() <= 3
 
@@ -78,7 +82,7 @@ def test_cutouts_are_written_straight(name: Format) -> None:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_lossless_formats_lose_nothing(name: Format, channels: int) -> None:
     """Masks, flat pictures and cutouts come back to the bit."""
-    data = reading.encode(pixels(channels), Output(format=name), BARE)
+    data = encode(pixels(channels), Output(format=name), BARE)
     assert (np.asarray(opened(data)) == pixels(channels)).all()
 
 
@@ -87,7 +91,7 @@ def test_lossless_formats_lose_nothing(name: Format, channels: int) -> None:
 def test_png_of_any_shape(shape: tuple[int, ...], compression: Literal["fast", "small"]) -> None:
     """A PNG of one row or column, of many bands or of rows longer than a band loses nothing."""
     noise = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
-    data = reading.encode(noise, Output(compression=compression), BARE)
+    data = encode(noise, Output(compression=compression), BARE)
     assert (np.asarray(opened(data)) == noise).all()
 
 
@@ -99,7 +103,7 @@ def test_png_is_written_as_small_as_may_be() -> None:
     mask = np.clip(900 - 4 * np.hypot(rows - 300, columns - 400), 0, 255).astype(np.uint8)
     drawn = cutting.cutout(rgb, mask)
     fast, small = (
-        len(reading.encode(drawn, Output(compression=compression), BARE))
+        len(encode(drawn, Output(compression=compression), BARE))
         for compression in ("fast", "small")
     )
     plain = io.BytesIO()
@@ -114,12 +118,12 @@ def test_what_a_png_cannot_carry(compression: Literal["fast", "small"]) -> None:
     """Where the encoder fails at what goes with the pixels, the picture fails with that reason."""
     nowhere = Metadata(dpi=(float("nan"), 1.0))
     with pytest.raises(PictureError, match="cannot be written as png"):
-        reading.encode(pixels(4), Output(compression=compression), nowhere)
+        encode(pixels(4), Output(compression=compression), nowhere)
 
 
 def test_webp_of_full_quality_is_lossless() -> None:
     """Quality 100 is taken at its word where the format can."""
-    data = reading.encode(pixels(4), Output(format="webp", quality=100), BARE)
+    data = encode(pixels(4), Output(format="webp", quality=100), BARE)
     drawn = pixels(4)
     assert (np.asarray(opened(data)) == drawn).all()
 
@@ -129,8 +133,7 @@ def test_quality_is_quality(name: Format) -> None:
     """More quality is more bytes."""
     noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
     low, high = (
-        len(reading.encode(noise, Output(format=name, quality=quality), BARE))
-        for quality in (30, 95)
+        len(encode(noise, Output(format=name, quality=quality), BARE)) for quality in (30, 95)
     )
     assert low < high
 
@@ -139,7 +142,7 @@ def test_quality_is_quality(name: Format) -> None:
 def test_what_a_shop_gets_says_nothing_of_where(name: Format) -> None:
     """Without a word in the rule no position, no XMP, no maker and no thumbnail is published."""
     picture = phone_picture()
-    data = reading.encode(picture.rgb, Output(format=name), picture.metadata)
+    data = encode(picture.rgb, Output(format=name), picture.metadata)
     assert not re.search(rb"GPS|Phone|Wide|secret|xmp|photoshop", data)
     exif = opened(data).getexif()
     assert ExifTags.IFD.GPSInfo not in exif
@@ -150,7 +153,7 @@ def test_what_a_shop_gets_says_nothing_of_where(name: Format) -> None:
 def test_profile_and_resolution_are_kept(name: Format) -> None:
     """Colour profile and dots per inch are in every result, in whatever field its format has."""
     picture = phone_picture()
-    data = reading.encode(picture.rgb, Output(format=name), picture.metadata)
+    data = encode(picture.rgb, Output(format=name), picture.metadata)
     again = reading.read(data, max_pixels=LIMIT).metadata
     assert again.icc == srgb()
     assert again.dpi == pytest.approx((300, 300), abs=0.1)
@@ -161,7 +164,7 @@ def test_metadata_is_kept_where_the_rule_says_so(name: Format) -> None:
     """`metadata: keep` keeps what is still true: position and lens, but not the orientation."""
     picture = phone_picture()
     output = Output(format=name, metadata="keep")
-    data = reading.encode(picture.rgb, output, picture.metadata)
+    data = encode(picture.rgb, output, picture.metadata)
     image = opened(data)
     exif = image.getexif()
     assert exif[ExifTags.Base.Make] == "Phone"
@@ -184,7 +187,7 @@ def test_a_turned_picture_is_never_turned_twice(source: str) -> None:
     picture = reading.read(data, max_pixels=LIMIT)
     for name in FORMATS:
         output = Output(format=name, metadata="keep", quality=95)
-        image = opened(reading.encode(picture.rgb, output, picture.metadata))
+        image = opened(encode(picture.rgb, output, picture.metadata))
         assert image.size == (24, 32)
         assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1
         assert image.getexif()[ExifTags.Base.Artist] == "A. Nyone"
@@ -201,7 +204,7 @@ def test_a_tiffs_own_tags_do_not_become_metadata() -> None:
 
 def test_masks_carry_no_colour_profile() -> None:
     """A grey file with an RGB profile would be refused elsewhere; resolution it may have."""
-    data = reading.encode(pixels(1), Output(kind="mask"), Metadata(icc=srgb(), dpi=(240, 240)))
+    data = encode(pixels(1), Output(kind="mask"), Metadata(icc=srgb(), dpi=(240, 240)))
     image = opened(data)
     assert "icc_profile" not in image.info
     assert image.info["dpi"] == pytest.approx((240, 240), abs=0.1)
@@ -212,7 +215,7 @@ def test_metadata_too_long_for_a_jpeg_is_left_behind() -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = "x" * 70_000
     metadata = Metadata(exif=exif.tobytes(), xmp=b"y" * 70_000)
-    data = reading.encode(pixels(), Output(format="jpeg", metadata="keep"), metadata)
+    data = encode(pixels(), Output(format="jpeg", metadata="keep"), metadata)
     assert opened(data).size == (32, 24)
 
 
@@ -229,23 +232,23 @@ def test_too_long_for_the_format_says_what_to_choose(name: Format, length: int) 
     """A picture that the format cannot hold is refused with advice, and png holds it."""
     drawn = np.zeros((1, length, 3), np.uint8)
     with pytest.raises(OverLimitsError, match=f"more than {name} can hold") as caught:
-        reading.encode(drawn, Output(format=name), BARE)
+        encode(drawn, Output(format=name), BARE)
     assert "png" in caught.value.advice
-    assert opened(reading.encode(drawn, Output(), BARE)).size == (length, 1)
+    assert opened(encode(drawn, Output(), BARE)).size == (length, 1)
 
 
 @pytest.mark.parametrize(("name", "length"), [("webp", 16_383), ("jpeg", 65_500), ("avif", 32_768)])
 def test_the_longest_sides_are_really_written(name: Format, length: int) -> None:
     """What is just within the limit is written, and can be read again."""
     drawn = np.zeros((16, length, 3), np.uint8)
-    data = reading.encode(drawn, Output(format=name), BARE)
+    data = encode(drawn, Output(format=name), BARE)
     assert reading.read(data, max_pixels=2**21).rgb.shape == drawn.shape
 
 
 def test_what_an_encoder_cannot_do_is_a_picture_error() -> None:
     """An encoder's refusal is not mistaken for a disk that fails."""
     with pytest.raises(PictureError, match="cannot be written as jpeg"):
-        reading.encode(pixels(4), Output(format="jpeg"), BARE)
+        encode(pixels(4), Output(format="jpeg"), BARE)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +265,7 @@ def test_what_an_encoder_cannot_do_is_a_picture_error() -> None:
 )
 def test_colours_have_names_and_numbers(spec: str, expected: tuple[int, int, int] | None) -> None:
     """A background is a colour by name or hex, or else no colour at all."""
-    assert reading.colour(spec) == expected
+    assert parse_colour(spec) == expected
 
 
 def test_backgrounds_cover_and_are_cut_at_the_centre(tmp_path: Path) -> None:
@@ -271,7 +274,7 @@ def test_backgrounds_cover_and_are_cut_at_the_centre(tmp_path: Path) -> None:
     wide[:, 40:80] = (0, 200, 0)
     path = tmp_path / "wide.png"
     path.write_bytes(encoded(Image.fromarray(wide), "PNG"))
-    background = reading.load_background(path, 80, 60, LIMIT)
+    background = load_background(path, 80, 60, LIMIT)
     assert background.shape == (80, 60, 3)
     assert (background == (0, 200, 0)).all()
 
@@ -280,7 +283,7 @@ def test_a_clear_background_stands_on_white(tmp_path: Path) -> None:
     """Transparent parts of a background picture are white, not whatever colour lies under them."""
     path = tmp_path / "clear.png"
     path.write_bytes(encoded(Image.new("RGBA", (4, 4), (9, 9, 9, 0)), "PNG"))
-    assert (reading.load_background(path, 8, 8, LIMIT) == 255).all()
+    assert (load_background(path, 8, 8, LIMIT) == 255).all()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"just text, no picture"])
@@ -290,4 +293,4 @@ def test_a_missing_background_holds(tmp_path: Path, content: bytes | None) -> No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(HoldError, match=r"background picture .*beach\.jpg cannot be read"):
-        reading.load_background(path, 8, 8, LIMIT)
+        load_background(path, 8, 8, LIMIT)

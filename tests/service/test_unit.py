@@ -93,7 +93,7 @@ def test_one_users_unit_asks_for_nothing_that_needs_root() -> None:
 
 def test_homes_are_hidden_but_for_what_is_named() -> None:
     """Folders under homes are bound into an empty /home; without any, /home is closed."""
-    written = text(Unit(bound=("/home/anna/in",), shown=("/home/anna/.venv",)))
+    written = text(Unit(bind_paths=("/home/anna/in",), bind_read_only_paths=("/home/anna/.venv",)))
     assert values(written, "ProtectHome") == ["tmpfs"]
     assert values(written, "BindPaths") == ["/home/anna/in"]
     assert values(written, "BindReadOnlyPaths") == ["/home/anna/.venv"]
@@ -115,9 +115,9 @@ def test_systemd_reads_every_path_without_a_word(tmp_path: Path, personal: bool)
         program=(sys.executable, "-m", "scissorsd"),
         config='/etc/a 100% \\ "strange" $name.yaml',
         writable=HARD,
-        perhaps=("/nas drive",),
-        bound=("/home/anna/in box",),
-        shown=("/home/anna/my:venv",),
+        optional_writable=("/nas drive",),
+        bind_paths=("/home/anna/in box",),
+        bind_read_only_paths=("/home/anna/my:venv",),
         open_tmp=True,
         personal=personal,
     )  # fmt: skip

@@ -39,7 +39,7 @@ class Refused:
     doing: Doing
     number: int  # of the error
     why: str
-    owner: str  # with the mode; nothing where that is not seen
+    owner: str  # with the mode; "" where that is not seen
     mine: bool  # it belongs to the user who tried
 
 
@@ -62,7 +62,7 @@ class Trial:
         return self.whole
 
     def note(self, path: Path, doing: Doing, error: OSError) -> None:
-        """Note what was refused; what has gone meanwhile is nothing."""
+        """Note what was refused; what has gone meanwhile is not noted."""
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
             return
         mine = False
@@ -72,8 +72,8 @@ class Trial:
         self.refused.append(Refused(path, doing, number, why, whose(path), mine))
 
 
-def apart(user: User, work: Callable[[], None]) -> bool:
-    """Do something with files as a user, in a thread of its own; false if it takes too long."""
+def run_as(user: User, work: Callable[[], None]) -> bool:
+    """Do something with files as a user, in a thread of its own; return whether it ended."""
 
     def as_user() -> None:
         become(user)
@@ -118,7 +118,7 @@ def _walk(
 ) -> Iterator[tuple[Path, str, list[os.DirEntry[str]]]]:
     """Yield each folder, its path below the root, and what is in it but for folders.
 
-    With `links` a link to a folder is given too, but what lies behind it is not.
+    With `links` a link to a folder is yielded too, but what lies behind it is not.
     """
     pending = [("", True)]
     while pending and trial.goes_on():

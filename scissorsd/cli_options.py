@@ -1,0 +1,58 @@
+"""The options that several commands take, each declared once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+FOLDER = click.Path(path_type=Path)
+config = click.option("-c", "--config", type=FOLDER, help="The configuration file.")
+state = click.option("--state", type=FOLDER, help="The state folder to ask or use.")
+models = click.option("--models", type=FOLDER, help="Where the model files are kept.")
+model = click.option("--model", default="u2net", show_default=True, help="The network to use.")
+edges = click.option(
+    "--edges",
+    type=click.Choice(["fine", "best", "soft"]),
+    default="fine",
+    show_default=True,
+    help="fine: the mask follows the picture's own edges; best: the same, after "
+    "a second, closer look at a small subject; "
+    "soft: the network's mask as it is.",
+)
+
+_OF_THE_DAEMON: list[Callable[[Command], Command]] = [
+    model,
+    edges,
+    click.option("--mask", is_flag=True, help="Put out the mask too, as NAME-mask.png."),
+    click.option("--flat", metavar="COLOUR", help="Put out the picture on a colour too."),
+    click.option("--comparison", is_flag=True, help="Put out before and after side by side too."),
+    click.option(
+        "--source",
+        type=click.Choice(["keep", "move", "delete"]),
+        default="keep",
+        show_default=True,
+        help="What becomes of a picture once it is cut; move: to processed/ in the outbox.",
+    ),
+    click.option("--settle", help="How long a file must not have changed, such as 2s."),
+    click.option(
+        "--watch",
+        type=click.Choice(["auto", "events", "polling"]),
+        help="How the inbox is watched.",
+    ),
+    click.option("--providers", help="Where the network runs, in order: cuda,openvino,cpu."),
+    click.option("--precision", type=click.Choice(["auto", "full", "fast"])),
+    click.option("--require-gpu", is_flag=True, help="Refuse to work without a GPU."),
+    click.option("--workers", type=int, help="Pictures in hand at once."),
+    models,
+    state,
+]
+
+
+def of_the_daemon(command: Command) -> Command:
+    """Add to a command the options that stand for a configuration file."""
+    for option in reversed(_OF_THE_DAEMON):
+        command = option(command)
+    return command

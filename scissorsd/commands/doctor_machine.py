@@ -1,0 +1,121 @@
+"""`doctor` on the machine: what it can do, what stands in the way, and what to do about it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.daemon.memory import in_mb
+from scissorsd.errors import ScissorsError, WeightsError
+from scissorsd.inference import weights
+from scissorsd.inference.providers import installed, probe, versions
+from scissorsd.machine import memory_bounds
+from scissorsd.settings import Config
+
+_INOTIFY = Path("/proc/sys/fs/inotify")
+_FEW_WATCHES = 65536
+MEMORY = 2 << 30  # bytes: what is asked for where no configuration says
+_PROGRAM = 600 << 20  # bytes: networks and libraries
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found: good, worth knowing, or bad; and what to do."""
+
+    grade: Literal["ok", "note", "bad"]
+    message: str
+    advice: str = ""
+
+
+def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
+    """Yield every finding but those about the folders, each as soon as it is there."""
+    catalogue = config.catalogue if config else CATALOGUE
+    yield from _packages()
+    require_gpu = config is not None and config.require_gpu
+    try:
+        folder = models or (config.models if config else weights.default_folder())
+    except WeightsError as error:
+        yield Finding("bad", error.what, error.advice)
+    else:
+        yield from _models(catalogue.values(), folder)
+        yield from _providers(catalogue.values(), folder, require_gpu=require_gpu)
+    yield from _inotify()
+    yield from _memory(config.memory if config else MEMORY)
+    if config is None:
+        yield Finding("note", "no configuration was given, so no folders were looked at", "Use -c.")
+
+
+def _packages() -> Iterator[Finding]:
+    packages = installed()
+    yield Finding("ok" if packages else "bad", f"installed: {versions() or 'none'}")
+    if {"onnxruntime", "onnxruntime-gpu"} <= packages.keys():
+        yield Finding(
+            "bad",
+            "onnxruntime and onnxruntime-gpu are both installed; the first hides the GPU",
+            "pip uninstall onnxruntime onnxruntime-gpu; then pip install onnxruntime-gpu",
+        )
+
+
+def _models(catalogue: Iterable[Model], folder: Path) -> Iterator[Finding]:
+    for model in catalogue:
+        try:
+            path = weights.find(model, folder)
+        except ScissorsError as error:
+            yield Finding("bad", error.what, error.advice)
+            continue
+        if path is not None:
+            yield Finding("ok", f"model {model.name}: {path}")
+        elif model.tested:
+            advice = f"It is fetched on first need; or now: scissorsd models fetch {model.name}"
+            yield Finding("note", f"model {model.name}: not in {folder}", advice)
+
+
+def _providers(catalogue: Iterable[Model], folder: Path, *, require_gpu: bool) -> Iterator[Finding]:
+    there = [(model, weights.find(model, folder)) for model in catalogue]
+    model, path = next(((m, p) for m, p in there if p is not None), (None, None))
+    if model is None or path is None:
+        yield Finding("note", "providers were not tried, since no model file is there")
+        return
+    for probed in probe(model, path):
+        if probed.works:
+            milliseconds = 1000 * (probed.seconds or 0)
+            took = f"{model.name} in {milliseconds:.0f} ms"
+            yield Finding("ok", f"{probed.provider} works: {took} ({probed.detail})")
+        else:
+            grade: Literal["note", "bad"] = "note"
+            if probed.provider == "cpu" or (probed.provider == "cuda" and require_gpu):
+                grade = "bad"
+            yield Finding(grade, f"{probed.provider} does not work: {probed.detail}")
+
+
+def _inotify() -> Iterator[Finding]:
+    try:
+        watches = int((_INOTIFY / "max_user_watches").read_text())
+        instances = int((_INOTIFY / "max_user_instances").read_text())
+        events = int((_INOTIFY / "max_queued_events").read_text())
+    except (OSError, ValueError):
+        yield Finding("note", "the limits of inotify cannot be read")
+        return
+    message = f"inotify: {watches} watches, {instances} instances, {events} queued events"
+    if watches < _FEW_WATCHES:
+        advice = f"For inboxes with many folders: sysctl fs.inotify.max_user_watches={_FEW_WATCHES}"
+        yield Finding("note", message, advice)
+    else:
+        yield Finding("ok", message)
+
+
+def _memory(wanted: int) -> Iterator[Finding]:
+    tightest = next(iter(memory_bounds()), None)
+    if tightest is None:
+        yield Finding("note", "how much memory there is cannot be read")
+        return
+    message = f"memory: {tightest.who} gives {in_mb(tightest.total)}"
+    if tightest.total < wanted + _PROGRAM:
+        advice = (
+            f"Fewer or smaller pictures are in hand at once than 'memory: {in_mb(wanted)}' says, "
+            "which is no fault; one too large for it fails."
+        )
+        yield Finding("note", message, advice)
+    else:
+        yield Finding("ok", message)

@@ -1,0 +1,82 @@
+"""What `status`, `why` and `retry` share: a path as the job journal knows it."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from scissorsd.errors import ScissorsError
+from scissorsd.folders import publishing, real_paths
+from scissorsd.records import lock, respelling, status_file
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import StateFolder
+from scissorsd.settings import Inbox
+
+
+def open_journal(state: StateFolder) -> Journal | None:
+    """Open the job journal of a state folder for reading, or return None where there is none."""
+    if not (state.folder / FILE).exists():
+        return None
+    return Journal(state.folder, read_only=True)
+
+
+def as_journalled(state: StateFolder, journal: Journal | None) -> StateFolder:
+    """Return a state whose inboxes have the paths by which its journal knows them.
+
+    A daemon that runs has seen to it that they are the same; and a share of its may hang.
+    """
+    if journal is None or lock.is_running(state.folder):
+        return state
+    inboxes = tuple(respelling.recorded(journal, inbox) for inbox in state.config.inboxes)
+    return replace(state, config=replace(state.config, inboxes=inboxes))
+
+
+def find_in_inbox(
+    state: StateFolder, journal: Journal | None, path: Path
+) -> tuple[Inbox, str] | None:
+    """Return the inbox in which a path lies, and its path there as the journal or folder has it.
+
+    However it is spelled: through links and other mounts, in other case where that is the same.
+    """
+    hang = [inbox.path for inbox in state.config.inboxes if inbox_unavailable_reason(state, inbox)]
+    below = real_paths.below([inbox.path for inbox in state.config.inboxes], path, but=hang)
+    if below is None or below[1] == ".":
+        return None
+    number, relative = below
+    inbox = state.config.inboxes[number]
+    known = journal is not None and journal.entries.of_source(inbox.path, relative)
+    if not known and inbox.path not in hang:
+        relative = real_paths.as_listed(inbox.path, relative)
+    return inbox, relative
+
+
+def path_in_outbox(state: StateFolder, path: Path) -> str:
+    """Return the path of an output as the journal has it: below its outbox."""
+    outboxes = [inbox.outbox for inbox in state.config.inboxes]
+    below = real_paths.below(outboxes, path)
+    return str(path if below is None else outboxes[below[0]] / below[1])
+
+
+def inbox_unavailable_reason(state: StateFolder, inbox: Inbox) -> str:
+    """Return why nothing in the inbox can be looked at now, or '' if it can."""
+    stands = status_file.read(state.folder) if lock.is_running(state.folder) else None
+    live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
+    if live is not None and live.away:
+        return f"The inbox {inbox.name!r} is away: {live.away}. It goes on by itself."
+    if live is not None and live.silent:
+        return f"The inbox {inbox.name!r} does not answer: {live.silent}. It goes on by itself."
+    return ""
+
+
+def missing_outputs(entry: Entry) -> set[str]:
+    """Return those of its outputs that are no longer there; what cannot be looked at may be."""
+    looks = {path: partial(_may_be_there, Path(path)) for path in entry.published}
+    return {path for path, is_there in real_paths.run_with_patience(looks).items() if not is_there}
+
+
+def _may_be_there(path: Path) -> bool:
+    try:
+        return publishing.exists(path)
+    except ScissorsError:  # denied, say
+        return True

@@ -1,0 +1,26 @@
+"""What a command says on standard error: an error is a line or two for a person."""
+
+from collections.abc import Iterable
+
+import click
+
+from scissorsd import streams
+from scissorsd.errors import HoldError, ScissorsError
+
+
+def complain(text: str) -> None:
+    """Write an error: its first line after the program's name, the others indented."""
+    first, *rest = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines()
+    write_lines([f"scissorsd: {first}", *(f"  {line}" for line in rest)])
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines to standard error, marked as errors where systemd's journal reads them."""
+    for line in lines:
+        click.echo(streams.marked_as_error(line), err=True)
+
+
+def in_words(error: ScissorsError) -> str:
+    """Say an error as a command does that ends with it: nobody tries again by himself."""
+    passing = isinstance(error, HoldError)
+    return f"{error}\nRun it again once that has passed." if passing else str(error)

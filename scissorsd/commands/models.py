@@ -1,0 +1,64 @@
+"""The group `models`: the model files that are known, fetched and verified."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from scissorsd.commands import configuration
+from scissorsd.commands.messages import complain
+from scissorsd.commands.progress import Bars
+from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.errors import EXIT_FAILURE, EXIT_OK, ScissorsError, UsageError
+from scissorsd.inference import weights
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModels:
+    """The models that are known, and the folder of their files."""
+
+    catalogue: Mapping[str, Model]
+    folder: Path
+
+    def named(self, name: str) -> Model:
+        """Return a model by its name; raises UsageError for one that is not known."""
+        if name not in self.catalogue:
+            known = ", ".join(self.catalogue)
+            raise UsageError(f"there is no model {name!r}; known are: {known}")
+        return self.catalogue[name]
+
+
+def known_models(config: Path | None, folder: Path | None) -> KnownModels:
+    """Return the models of a configuration file or, without one, those of the program."""
+    if config is None:
+        return KnownModels(CATALOGUE, folder or weights.default_folder())
+    settings = configuration.load(config)
+    return KnownModels(settings.catalogue, folder or settings.models)
+
+
+def fetch(models: KnownModels, names: Sequence[str]) -> Iterator[str]:
+    """Fetch model files that are not there, and verify them; yield a sentence for each."""
+    with Bars() as bars:
+        for name in names:
+            path = weights.locate(models.named(name), models.folder, progress=bars.fetching)
+            yield f"{name}: {path}"
+
+
+def verify(models: KnownModels, names: Sequence[str]) -> int:
+    """Verify model files byte for byte, say what came of it, and return the exit code."""
+    code = EXIT_OK
+    for name in names or models.catalogue:
+        model = models.named(name)
+        path = models.folder / model.file
+        if not path.exists():
+            click.echo(f"{name}: not there ({path})")
+            code = EXIT_FAILURE if names else code
+            continue
+        try:
+            weights.verify(model, path)
+            click.echo(f"{name}: ok ({path})")
+        except ScissorsError as error:
+            complain(f"{name}: {error}")
+            code = EXIT_FAILURE
+    return code

@@ -1,0 +1,132 @@
+"""The command `retry`: failed pictures are taken again."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from scissorsd.commands.lookup import (
+    as_journalled,
+    find_in_inbox,
+    inbox_unavailable_reason,
+    missing_outputs,
+    open_journal,
+    path_in_outbox,
+)
+from scissorsd.daemon.set_aside import is_reason_for
+from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
+from scissorsd.folders import mounts, publishing, sources
+from scissorsd.plain_text import for_terminal, one_line
+from scissorsd.records import lock, state_folders
+from scissorsd.records.journal import Journal
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.state_folders import StateFolder
+
+
+def retry(paths: Sequence[Path], config: Path | None, state: Path | None) -> Iterator[str]:
+    """Take these pictures again or, without paths, all that failed; yield a sentence for each.
+
+    Raises UsageError where a picture that is named cannot be taken again.
+    """
+    if paths:
+        chosen = _where_failed(state_folders.about(paths[0], config, state), paths[0])
+    else:
+        chosen = state_folders.find(config, state)
+    count = 0
+    for sentence in _retry(chosen, paths):
+        count += 1
+        yield sentence
+    if not count:
+        yield "No picture has failed."
+    elif not lock.is_running(chosen.folder):
+        yield "No daemon runs now; they are taken when one does."
+
+
+def _retry(state: StateFolder, paths: Sequence[Path]) -> Iterator[str]:
+    if not (state.folder / FILE).exists():
+        raise UsageError(f"nothing was ever cut on the state folder {state.folder}")
+    journal = Journal(state.folder)
+    try:
+        state = as_journalled(state, journal)
+        entries = [_failed(state, journal, path) for path in paths] or journal.entries.failures()
+        for entry in entries:
+            try:
+                _check_inbox(state, entry)
+                yield for_terminal(_again(journal, entry))
+            except ScissorsError as error:
+                if paths:
+                    raise
+                yield for_terminal(one_line(str(error)))  # the others are taken all the same
+    finally:
+        journal.close()
+
+
+def _where_failed(states: Sequence[StateFolder], path: Path) -> StateFolder:
+    """Return the state in which a picture failed, of those that know its folder; else the first."""
+    for state in states:
+        journal = open_journal(state)
+        if journal is not None:
+            with suppress(UsageError):
+                _failed(as_journalled(state, journal), journal, path)
+                return state
+    return states[0]
+
+
+def _failed(state: StateFolder, journal: Journal, path: Path) -> Entry:
+    in_inbox = find_in_inbox(state, journal, path)
+    if in_inbox is None:
+        entries = journal.entries.of_output(path_in_outbox(state, path))
+    else:
+        entries = journal.entries.of_source(in_inbox[0].path, in_inbox[1])
+    entry = next((e for e in entries if e.state == "failed" or _lacks_outputs(e)), None)
+    waiting = next((entry for entry in entries if entry.state in {"held", "published"}), None)
+    if entry is None and waiting is not None:
+        how = "without being asked" if lock.is_running(state.folder) else "when scissorsd runs"
+        raise UsageError(
+            f"{path} did not fail: it is held, and tried again {how}",
+            one_line(waiting.reason),
+        )
+    if entry is None:
+        raise UsageError(
+            f"{path} is not a picture that failed, or whose outputs are gone",
+            f"Ask 'scissorsd why {path}' how it stands.",
+        )
+    return entry
+
+
+def _lacks_outputs(entry: Entry) -> bool:
+    """Whether it was cut, and what came of it is no longer all there."""
+    return entry.state == "done" and bool(missing_outputs(entry))
+
+
+def _check_inbox(state: StateFolder, entry: Entry) -> None:
+    """Raise UsageError unless the inbox is there; else a file could go where a mount hides it."""
+    inbox = next((i for i in state.config.inboxes if str(i.path) == entry.inbox), None)
+    if inbox is None:
+        return
+    unavailable = inbox_unavailable_reason(state, inbox)
+    if not unavailable:
+        away = mounts.Root(inbox.path, require_mount=inbox.require_mount).why_away()
+        unavailable = f"The inbox {inbox.name!r} is away: {away}." if away else ""
+    if unavailable:
+        raise UsageError(f"{entry.source} cannot be taken again now", unavailable)
+
+
+def _again(journal: Journal, entry: Entry) -> str:
+    aside = entry.set_aside if entry.state == "failed" else ("", *filter(None, [entry.moved_to]))
+    note, *moved = (Path(path) for path in aside or ("",))
+    source = Path(entry.source)
+    if moved and publishing.exists(moved[0]):
+        try:
+            publishing.make_folder(source.parent)
+            sources.put_back(moved[0], source)
+        except PlaceTakenError as error:
+            raise UsageError(
+                f"{source} cannot be put back: a file of that name is there"
+            ) from error
+    elif not source.exists():
+        return f"{source} is no longer there; nothing to take again."
+    if note.name and is_reason_for(source, note):
+        publishing.remove(note)
+    journal.ask_again(entry.id)
+    return f"{source} will be taken again."
