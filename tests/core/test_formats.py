@@ -36,7 +36,7 @@ def test_every_kind_is_offered_and_shown() -> None:
         if isinstance(option.type, click.Choice) and "cutout" in option.type.choices
     )
     assert tuple(choice.choices) == get_args(Kind)
-    assert sorted(latest_cutouts._SEEN_AS) == sorted(get_args(Kind))
+    assert sorted(latest_cutouts._SHOWN_FIRST) == sorted(get_args(Kind))
 
 
 def test_suffixes() -> None:
