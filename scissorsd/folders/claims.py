@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,29 +24,36 @@ _PATIENCE = 1.0  # seconds
 
 @dataclass(slots=True)
 class Claims:
-    """The pairs of folders that this process has claimed."""
+    """The pairs of folders that this process has claimed. Any thread may call the methods."""
 
     _sockets: dict[str, socket.socket] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _is_closed: bool = False
 
     def take(self, inbox: Location, outbox: Location) -> str:
         """Claim a pair of folders; return which process has claimed them already, or ""."""
-        for name in _names(inbox, outbox) - self._sockets.keys():
-            try:
-                self._sockets[name] = _bound(name)
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    return f"process {_owner(name) or 'of another user or container'}"
-                # A sandbox without such sockets, or no socket left: nothing is claimed.
+        with self._lock:
+            wanted = set() if self._is_closed else _names(inbox, outbox) - self._sockets.keys()
+            for name in wanted:
+                try:
+                    self._sockets[name] = _bound(name)
+                except OSError as error:
+                    if error.errno == errno.EADDRINUSE:
+                        return f"process {_owner(name) or 'of another user or container'}"
+                    # A sandbox without such sockets, or no socket left: nothing is claimed.
         return ""
 
     def keep(self, pairs: Iterable[tuple[Location, Location]]) -> None:
         """Release all but these pairs."""
         wanted = {name for pair in pairs for name in _names(*pair)}
-        for name in self._sockets.keys() - wanted:
-            self._sockets.pop(name).close()
+        with self._lock:
+            for name in self._sockets.keys() - wanted:
+                self._sockets.pop(name).close()
 
     def close(self) -> None:
-        """Release all pairs."""
+        """Release all pairs, and claim no more: a check of the folders may still be at work."""
+        with self._lock:
+            self._is_closed = True
         self.keep(())
 
 

@@ -1,6 +1,7 @@
 """No two processes claim the same inbox and outbox."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,27 @@ def test_a_pair_is_claimed_once(tmp_path: Path) -> None:
     assert theirs.take(alias, made) == ""
     theirs.close()
     mine.close()
+
+
+def test_claimed_and_released_at_once(tmp_path: Path) -> None:
+    """Threads that claim and release the same pair together, and a close, leave nothing claimed."""
+    (tmp_path / "in").mkdir()
+    paths = [tmp_path / "in", tmp_path / "out"]
+    inbox, outbox = locate(paths).values()
+    claims = Claims()
+
+    def again_and_again(_: int) -> None:
+        for _ in range(300):
+            claims.take(inbox, outbox)
+            claims.keep(())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(again_and_again, range(4))) == [None] * 4
+    claims.close()
+    assert claims.take(inbox, outbox) == ""
+    theirs = Claims()
+    assert theirs.take(inbox, outbox) == ""
+    theirs.close()
 
 
 def test_what_hangs_is_not_claimed(tmp_path: Path) -> None:
