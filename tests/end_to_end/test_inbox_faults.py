@@ -110,6 +110,7 @@ def test_unmounted(place: Workplace, mounts: Mounts, *, require_mount: bool) -> 
     assert identity(place.outbox / "a.png") == cut
 
 
+@pytest.mark.alone  # a tmpfs has the number of the last one only if nobody mounts one in between
 @needs_mounts
 @pytest.mark.parametrize("at_once", [True, False])
 def test_unmounted_between_two_scans(place: Workplace, mounts: Mounts, *, at_once: bool) -> None:

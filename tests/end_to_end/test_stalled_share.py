@@ -1,5 +1,6 @@
 """A share that hangs stalls its own inbox and nothing else. The share is a FUSE mount."""
 
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from .mounts import health, mounted, needs_bindfs, stands, variables
 # More pictures than workers are always in hand on the share, or about to be.
 STUCK = [f"stuck{number}.jpg" for number in range(4)]
 FAULTS = [f"look:{name}=EBUSY*" for name in STUCK]
+LONG_ENOUGH = 4  # seconds of silence
 SECONDS = "FIRST_PAUSE=0.05,LONGEST_PAUSE=0.1,STALLED=1,STUCK=0.5,STOP_LIMIT=2"
 
 
@@ -44,10 +46,12 @@ class Share:
 def hangs(daemon: Daemon, place: Workplace, share: Share) -> bool:
     """Tell whether the daemon knows that the share does not answer, with work of it in hand.
 
-    On a busy machine it may say first that a picture has been in hand for long.
+    On a busy machine it may say first that a picture has been in hand for long. FUSE answers for a
+    second from memory: what is in hand only then may still end by itself.
     """
     now = stands(daemon, place, "slow")
-    return now.trouble.startswith(f"{share.inbox} has not answered for ") and now.working > 0
+    silent = re.match(rf"{re.escape(str(share.inbox))} has not answered for (\d+) s", now.trouble)
+    return silent is not None and int(silent[1]) >= LONG_ENOUGH and now.working > 0
 
 
 @pytest.fixture
