@@ -88,6 +88,16 @@ class Settler:
         """Note that a look found nothing at this path, or nothing of interest."""
         self._candidates.pop(path, None)
 
+    def empty(self, now: float, seconds: float) -> list[str]:
+        """Return the paths of empty files to which nothing has happened for so many seconds."""
+        return [
+            path
+            for path, known in self._candidates.items()
+            if known.sighting is not None
+            and known.sighting.size == 0
+            and now - known.quiet_since >= seconds
+        ]
+
     def due(self, now: float) -> list[str]:
         """Return the paths whose next look has come; a look that brings no answer is due again."""
         paths = []

@@ -20,6 +20,7 @@ log = structlog.get_logger("scissorsd")
 
 READS = 7  # a truncated picture is read this often before it counts as failed
 ONCE_READS = 2  # the same under `once`
+ONCE_EMPTY = 5.0  # seconds that `once` waits for something to be written to an empty file
 ONCE_HOLDS = 3  # `once` does not wait longer for what is held this often
 OUTBOX_LIMIT = 0.5  # seconds that opening an inbox waits for its outbox to answer
 
@@ -173,12 +174,17 @@ class Inboxes:
         return all(state.away or state.barred or self._is_through(state) for state in states)
 
     def _is_through(self, state: InboxState) -> bool:
-        if not state.scans or state.settler or state.working:
+        is_settling = len(state.settler) > len(self._left_empty(state))
+        if not state.scans or is_settling or state.working:
             return False
         if self._is_given_up(state):
             return True
         holds = state.holds.pictures.values()
         return not state.ready and all(hold.times >= ONCE_HOLDS for hold in holds)
+
+    def _left_empty(self, state: InboxState) -> list[str]:
+        """Return the empty files for whose content `once` waits no more."""
+        return state.settler.empty(monotonic(), ONCE_EMPTY) if self._once else []
 
     def _is_given_up(self, state: InboxState) -> bool:
         """Whether `once` waits no more for an outbox that is full, say."""
@@ -200,12 +206,17 @@ class Inboxes:
             for path in state.ready
             if path not in state.holds.pictures
         ]
+        empty = [
+            (str(state.inbox.path / path), "it is empty")
+            for state in states
+            for path in self._left_empty(state)
+        ]
         away = [
             (str(state.inbox.path), state.away or state.barred)
             for state in states
             if state.away or state.barred
         ]
-        return held + waiting + away
+        return held + waiting + empty + away
 
     def note_recovery(self) -> bool:
         """Whether only now all is known again that was there when the journal was lost."""

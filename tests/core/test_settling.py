@@ -85,6 +85,18 @@ def test_empty_files_wait() -> None:
     assert pauses[-1] == LONGEST_PAUSE
 
 
+def test_empty_files_are_named() -> None:
+    """A file counts as left empty once nothing has happened to it for so long."""
+    settler = Settler(QUIET)
+    settler.saw(replace(PICTURE, size=0), 10.0)
+    settler.saw(replace(PICTURE, path="b.jpg"), 10.0)
+    settler.heard("c.jpg", 10.0)
+    assert settler.empty(14.9, 5.0) == []
+    assert settler.empty(15.0, 5.0) == ["a.jpg"]
+    settler.heard("a.jpg", 15.0)
+    assert settler.empty(15.1, 5.0) == []
+
+
 def test_an_empty_file_that_is_filled() -> None:
     """An event brings the far-off look at an empty file near: Samba creates first, then writes."""
     settler = Settler(QUIET)

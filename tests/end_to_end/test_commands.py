@@ -54,6 +54,17 @@ def test_once_where_some_fail(place: Workplace) -> None:
     assert place.files() == ["a.png", "failed/bad.jpg.txt", "failed/half.png.txt"]
 
 
+def test_once_with_an_empty_file(place: Workplace) -> None:
+    """`once` does not wait for ever for something to be written to an empty file; it names it."""
+    place.put("a.jpg")
+    place.put("empty.jpg", b"")
+    answer = place.run("once", "-c", place.config)
+    assert answer.returncode == 3
+    assert "1 cut, 1 not" in answer.stderr
+    assert f"scissorsd: {place.inbox / 'empty.jpg'}: it is empty" in answer.stderr
+    assert place.files() == ["a.png"]
+
+
 def test_once_of_nothing(place: Workplace) -> None:
     """`once` on an empty inbox exits with 0 at once."""
     answer = place.run("once", "-c", place.config)
