@@ -125,9 +125,13 @@ def fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | H
         except (PictureError, PlaceTakenError) as fault:
             aside = ()
             reason = f"{reason}\nand it could not be set aside: {fault}"
-        verdict = error.judgement.verdict if isinstance(error, RefusedByRuleError) else ""
-        bench.journal.fail(job, reason, aside, verdict=verdict)
     except (HoldError, JournalError, SourceChangedError) as fault:
         reason = f"{error}\nand it could not be set aside: {fault}"
         return hold(job, bench, replace(held(fault), reason=reason))
+    verdict = error.judgement.verdict if isinstance(error, RefusedByRuleError) else ""
+    try:
+        bench.journal.fail(job, reason, aside, verdict=verdict)
+    except JournalError as fault:  # it is set aside; the next try only journals it
+        outcome = hold(job, bench, replace(held(fault), reason=reason))
+        return replace(outcome, reason=f"{outcome.reason}\nand it could not be journalled: {fault}")
     return Failed(reason)
