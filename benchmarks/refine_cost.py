@@ -1,7 +1,7 @@
 """Measure what finer edges and clean colours cost: CPU seconds and memory at 12 and 50 MP.
 
 The network's maps are kept and given again, so that its own time is not in the figures; `best` is
-given its second look for nothing too. The time of refinement is that of `making.cut_out` less that
+given its second look for nothing too. The time of refinement is that of `find_subject` less that
 with edges: soft; the time of colour is that of a cutout with colour: clean, not encoded, less that
 with as_is. Each is the median over rounds, in a process of its own, on one thread or as many as
 the code itself uses; CPU seconds are user and system of all of them.

@@ -164,7 +164,7 @@ class Daemon:
             sessions=self.sessions,
             catalogue=self._catalogue,
             limits=config.limits,
-            memory=starting.memory_ceiling(config.memory),
+            memory=starting.memory_budget(config.memory),
         )
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")

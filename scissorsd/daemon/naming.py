@@ -45,6 +45,22 @@ def tag_of(journal: Journal, job_id: int) -> str:
     return f"{journal.id}-{job_id}"
 
 
+def plan_job(
+    task: Task, bench: Bench, taken: Callable[[str], bool], naming: Naming = AS_IT_IS
+) -> Job:
+    """Plan the job under names that are not `taken`; nothing is recorded."""
+    return plan(
+        task.inbox.path,
+        task.inbox.outbox,
+        task.source,
+        task.rule,
+        inbox_name=task.inbox.name,
+        date=bench.now().astimezone().strftime("%Y-%m-%d"),
+        taken=taken,
+        naming=naming,
+    )
+
+
 def plan_and_record(
     task: Task,
     bench: Bench,
@@ -63,18 +79,8 @@ def plan_and_record(
         return str(outbox / name) in avoid or is_taken(task, name, bench, naming)
 
     while True:
-        date = bench.now().astimezone().strftime("%Y-%m-%d")
         try:
-            job = plan(
-                task.inbox.path,
-                outbox,
-                task.source,
-                task.rule,
-                inbox_name=task.inbox.name,
-                date=date,
-                taken=taken,
-                naming=naming,
-            )
+            job = plan_job(task, bench, taken, naming)
         except NameRefusedError as refusal:
             naming = stricter(naming, refusal)
             continue

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scissorsd.core.rules import Job, in_review, plan
-from scissorsd.daemon.naming import own_file, plan_and_record, tag_of, take_back
+from scissorsd.core.rules import Job, in_review
+from scissorsd.daemon.naming import own_file, plan_and_record, plan_job, tag_of, take_back
 from scissorsd.daemon.outcomes import Bench, LeftAlone, Task
 from scissorsd.errors import PictureError
 from scissorsd.folders import publishing, scanning
@@ -112,21 +112,12 @@ def sweep(journal: Journal, job_id: int, places: Sequence[Path]) -> None:
 def _found_done(task: Task, bench: Bench) -> Job | None:
     """Journal a picture as published whose outputs are all there, after the journal was lost."""
     inbox, outbox = task.inbox.path, task.inbox.outbox
-    date = bench.now().astimezone().strftime("%Y-%m-%d")
     mine = (str(inbox), task.source.path)
 
     def taken(name: str) -> bool:
         return bench.journal.owner(outbox, name) not in {None, mine}
 
-    job = plan(
-        inbox,
-        outbox,
-        task.source,
-        task.rule,
-        inbox_name=task.inbox.name,
-        date=date,
-        taken=taken,
-    )
+    job = plan_job(task, bench, taken)
     for review in (False, True):
         paths = [in_review(p.path) if review else p.path for p in job.outputs]
         if all(publishing.is_newer(outbox / path, task.source) for path in paths):

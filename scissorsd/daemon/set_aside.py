@@ -72,11 +72,11 @@ def _set_aside_at(
     others = set(avoid)
     while True:
         kept = publishing.free_name(place.parent, place.name, others) if moves else place
-        note = free_note(task, reason_file(kept, naming), others)
-        aside = (str(note), str(kept)) if moves else (str(note),)
+        reason_at = free_note(task, reason_file(kept, naming), others)
+        aside = (str(reason_at), str(kept)) if moves else (str(reason_at),)
         if bench.journal.setting_aside(job, reason, aside):
             return aside
-        others |= {note, kept}  # chosen by others at this moment
+        others |= {reason_at, kept}  # chosen by others at this moment
 
 
 def _failed_place(task: Task, naming: Naming) -> Path:

@@ -80,17 +80,17 @@ def open_sessions(config: Config, catalogue: Mapping[str, Model], progress: Prog
     return sessions
 
 
-def memory_ceiling(wanted: int) -> MemoryBudget:
-    """Return the ceiling for pictures: `wanted` bytes, within what the networks leave."""
+def memory_budget(wanted: int) -> MemoryBudget:
+    """Return the memory for pictures: `wanted` bytes, within what the networks leave."""
     bounds = memory_bounds()
-    ceiling = MemoryBudget(wanted, bounds)
-    if ceiling.ceiling < wanted:
+    budget = MemoryBudget(wanted, bounds)
+    if budget.ceiling < wanted:
         tightest = bounds[0]
         log.info(
             "memory.limited",
             configured=wanted,
-            ceiling=ceiling.ceiling,
+            ceiling=budget.ceiling,
             why=f"{tightest.who} gives {in_mb(tightest.total)}, and {in_mb(tightest.held)} of "
             "it are held",
         )
-    return ceiling
+    return budget
