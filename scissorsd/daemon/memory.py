@@ -49,15 +49,17 @@ class MemoryBudget:
         self._reading = 0  # of it, for files that are read or wait to be cut
         self._cutting = 0  # how many are being decoded, cut and encoded, which always ends
         self._in_line: list[Lease] = []  # to be cut, in turn
+        self._changes = 0  # counts each change of the above
         self._changed = threading.Condition()
 
     @contextmanager
     def lease(self, cost: int) -> Iterator[Lease]:
         """Wait until `cost` bytes are free, and take them until the end of the `with` block."""
         with self._changed:
-            self._changed.wait_for(lambda: self._may_enter(cost), _PATIENCE)
+            self._wait_to_enter(cost)
             self._in_use += cost
             self._reading += cost
+            self._note_change()
         lease = Lease(cost)
         try:
             yield lease
@@ -82,7 +84,7 @@ class MemoryBudget:
             self._in_use += cost - lease.bytes
             self._cutting += 1
             lease.bytes, lease.stage = cost, "cutting"
-            self._changed.notify_all()
+            self._note_change()
 
     def shrink(self, lease: Lease, cost: int) -> None:
         """Give back all but `cost` bytes: the picture is cut."""
@@ -100,6 +102,16 @@ class MemoryBudget:
                     "Give it more memory, or make the picture smaller.",
                 )
 
+    def _wait_to_enter(self, cost: int) -> None:
+        """Wait for room; no longer where nothing moves and nothing is being cut: a read hangs."""
+        while not self._may_enter(cost):
+            if not self._moves_within(_PATIENCE) and not self._cutting:
+                return
+
+    def _moves_within(self, seconds: float) -> bool:
+        before = self._changes
+        return self._changed.wait_for(lambda: self._changes != before, seconds)
+
     def _may_enter(self, cost: int) -> bool:
         fits = self._in_use + cost <= self.ceiling
         is_little = not self._reading or self._reading + cost <= self.ceiling // _READ_AHEAD
@@ -111,7 +123,11 @@ class MemoryBudget:
             self._in_use += cost - lease.bytes
             self._cutting -= lease.stage == "cutting"
             lease.bytes, lease.stage = cost, "publishing"
-            self._changed.notify_all()
+            self._note_change()
+
+    def _note_change(self) -> None:
+        self._changes += 1
+        self._changed.notify_all()
 
 
 def least_bytes_to_cut(header: Header) -> int:

@@ -732,6 +732,33 @@ def test_memory_budget() -> None:
     assert order == ["small", "large"]
 
 
+def test_a_slow_cut_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a picture takes to be cut, no other is let in beside it without room."""
+    monkeypatch.setattr("scissorsd.daemon.memory._PATIENCE", 0.01)
+    budget, order = MemoryBudget(100), []
+
+    def other() -> None:
+        with budget.lease(20):
+            order.append("other")
+
+    waiting = threading.Thread(target=other)
+    with budget.lease(90) as lease:
+        budget.grow(lease, 90)
+        waiting.start()
+        waiting.join(0.2)  # twenty times the patience
+        order.append("slow")
+    waiting.join(30)
+    assert order == ["slow", "other"]
+
+
+def test_a_read_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is being cut and no read ends, pictures are let in all the same."""
+    monkeypatch.setattr("scissorsd.daemon.memory._PATIENCE", 0.01)
+    budget = MemoryBudget(100)
+    with budget.lease(90), budget.lease(90), budget.lease(90):
+        pass
+
+
 def test_larger_than_the_budget() -> None:
     """A picture that alone is over the budget is let in when nothing else is in hand."""
     budget = MemoryBudget(100)
