@@ -295,8 +295,8 @@ def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any)
 @cli_options.models
 def doctor(config: Path | None, models: Path | None) -> int:
     """Show which providers truly work, models, limits, mounts and folders; say what to do."""
-    from scissorsd.commands.console import show_findings
     from scissorsd.commands.doctor import examine
+    from scissorsd.commands.findings import show_findings
 
     _set_up_logs(debug=False, quiet=True)
     return EXIT_OK if show_findings(examine(config, models)) else EXIT_FAILURE

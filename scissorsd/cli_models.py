@@ -30,9 +30,9 @@ def models(context: click.Context, config: Path | None, models: Path | None) -> 
 @click.pass_obj
 def list_models(known: "KnownModels", /) -> int:
     """Show the known models and which files are there."""
-    from scissorsd.commands.console import show_models
+    from scissorsd.commands.models import show
 
-    show_models(known.catalogue, known.folder)
+    show(known)
     return EXIT_OK
 
 

@@ -1,5 +1,6 @@
 """What many tests stand on: the real weights of u2netp, fetched once by our own code."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.errors import WeightsError
 from scissorsd.inference import weights
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start, even in the background of a shell that ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

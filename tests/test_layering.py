@@ -45,7 +45,9 @@ HOMES = MappingProxyType(
         "openvino": {"inference.openvino"},
         "click": {"cli", "cli_models", "cli_options", "cli_service", "commands"},
         "isal": {"pictures.png", "pictures.tiff"},
-        "rich": {"commands.console", "commands.progress", "commands.status_table"},
+        "rich": {
+            *("commands.console", "commands.models", "commands.progress", "commands.status_table"),
+        },
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )

@@ -5,7 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from scissorsd.commands import configuration, doctor_folders, doctor_machine
-from scissorsd.commands.doctor_machine import Finding
+from scissorsd.commands.findings import Finding
 from scissorsd.records import lock, state_folders
 from scissorsd.settings import DEFAULT_CONFIG, Config
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from scissorsd.commands.doctor_machine import Finding
+from scissorsd.commands.findings import Finding
 from scissorsd.folders import mounts
 from scissorsd.service import access_trials, accounts
 from scissorsd.service.access_trials import Doing, Refused, Trial

@@ -1,10 +1,10 @@
 """`doctor` on the machine: what it can do, what stands in the way, and what to do about it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from scissorsd.commands.findings import Finding
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.daemon.memory import in_mb
 from scissorsd.errors import ScissorsError, WeightsError
@@ -17,15 +17,6 @@ _INOTIFY = Path("/proc/sys/fs/inotify")
 _FEW_WATCHES = 65536
 MEMORY = 2 << 30  # bytes: what is asked for where no configuration says
 _PROGRAM = 600 << 20  # bytes: networks and libraries
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing found: good, worth knowing, or bad; and what to do."""
-
-    grade: Literal["ok", "note", "bad"]
-    message: str
-    advice: str = ""
 
 
 def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:

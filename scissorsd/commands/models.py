@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from scissorsd.commands import configuration
+from scissorsd.commands.console import new_console, print_table
 from scissorsd.commands.messages import complain
 from scissorsd.commands.progress import Bars
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import EXIT_FAILURE, EXIT_OK, ScissorsError, UsageError
 from scissorsd.inference import weights
+from scissorsd.plain_text import for_terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,24 @@ def known_models(config: Path | None, folder: Path | None) -> KnownModels:
         return KnownModels(CATALOGUE, folder or weights.default_folder())
     settings = configuration.load(config)
     return KnownModels(settings.catalogue, folder or settings.models)
+
+
+def show(models: KnownModels) -> None:
+    """Print the known models and what is there of each."""
+    rows, lines = [], []
+    for model in models.catalogue.values():
+        try:
+            there, colour = (
+                ("there", "green") if weights.find(model, models.folder) else ("not there", "")
+            )
+        except ScissorsError as error:
+            there, colour = for_terminal(error.what), "red"
+        note = "" if model.tested else "  (not tested by this project)"
+        file = for_terminal(str(models.folder / model.file))
+        shown = f"[{colour}]{escape(there)}[/]" if colour else escape(there)
+        rows.append([escape(model.name), escape(file), shown + note])
+        lines += [f"{model.name}: {there}{note}", f"  {file}"]
+    print_table(new_console(), ["model", "file", ""], rows, lines)
 
 
 def fetch(models: KnownModels, names: Sequence[str]) -> Iterator[str]:

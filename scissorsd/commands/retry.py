@@ -12,7 +12,7 @@ from scissorsd.commands.lookup import (
     open_journal,
     path_in_outbox,
 )
-from scissorsd.daemon.set_aside import is_reason_for
+from scissorsd.daemon.reason_files import is_reason_for
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import mounts, publishing, sources
 from scissorsd.plain_text import for_terminal, one_line

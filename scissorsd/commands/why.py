@@ -18,7 +18,6 @@ from scissorsd.commands.lookup import (
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
-from scissorsd.daemon.naming import own_file
 from scissorsd.folders import scanning
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders, status_file
@@ -81,7 +80,7 @@ def _why_soon(
     state: StateFolder, inbox: Inbox, sighting: Sighting, journal: Journal | None
 ) -> Iterator[str]:
     """Say what will become of a picture that nothing is recorded of as it is now."""
-    own = own_file(inbox.path, sighting, journal) if journal is not None else ""
+    own = journal.stamps.own_file(inbox.path, sighting) if journal is not None else ""
     if own:
         yield f"It is left alone: it is a file of scissorsd's own, {own}, seen by another path."
         return

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
+
 from scissorsd import failpoints
 from scissorsd.config import why_entangled
 from scissorsd.errors import AlreadyRunningError, JournalError
@@ -18,6 +20,8 @@ from scissorsd.folders.claims import Claims
 from scissorsd.records import respelling
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Config, Inbox
+
+log = structlog.get_logger("scissorsd")
 
 # Seconds between two checks while an inbox is barred.
 LOOK_AGAIN = failpoints.seconds("LOOK_AGAIN", 10.0)
@@ -95,10 +99,16 @@ class LayoutCheck:
         return {name: owner for name, owner in taken.items() if owner}
 
 
+def follow_spelling(journal: Journal, inbox: Inbox) -> None:
+    """Let the journal know an inbox's folders by their paths as they are spelled now."""
+    for old, new in respelling.follow(journal, inbox):
+        log.info("folder.respelled", known_as=str(old), now=str(new))
+
+
 def _why_unknown(journal: Journal, inbox: Inbox) -> str:
     """Note the inbox's path in the journal, if it was away until now; return why not, or ""."""
     try:
-        respelling.follow(journal, inbox)
+        follow_spelling(journal, inbox)
     except JournalError as error:
         return str(error)
     return ""

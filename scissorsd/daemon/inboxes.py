@@ -6,13 +6,12 @@ from time import monotonic
 
 import structlog
 
-from scissorsd.daemon.folder_layout import LayoutCheck
+from scissorsd.daemon.folder_layout import LayoutCheck, follow_spelling
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
 from scissorsd.daemon.supervision import Watchers, run_with_limit
 from scissorsd.folders import real_paths
 from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched
-from scissorsd.records import respelling
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
 
@@ -55,7 +54,7 @@ class Inboxes:
         Of the tasks that are in hand those are taken over that are this inbox's, under another
         name before a reload.
         """
-        respelling.follow(self._journal, inbox)
+        follow_spelling(self._journal, inbox)
         state = InboxState.open(
             inbox,
             self._journal,
@@ -101,7 +100,7 @@ class Inboxes:
 
     def _change(self, state: InboxState, inbox: Inbox) -> None:
         """Change the options of an inbox and restart its watcher; its first scan applies them."""
-        respelling.follow(self._journal, inbox)
+        follow_spelling(self._journal, inbox)
         state.change(inbox)
         self.watchers.stop(inbox.name)
         self.watchers.start(inbox, state.inbox_root)

@@ -16,7 +16,6 @@ from scissorsd.core.rules import (
     destinations,
     plan,
 )
-from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.outcomes import (
     Bench,
@@ -26,18 +25,8 @@ from scissorsd.errors import (
     NameRefusedError,
     PlaceTakenError,
 )
-from scissorsd.folders import no_replace, publishing, sources
+from scissorsd.folders import publishing, sources
 from scissorsd.records.journal import Journal
-
-
-def own_file(inbox: Path, source: Sighting, journal: Journal) -> str:
-    """Return where a sighted file lies as an output, or a moved source, of pictures of this inbox.
-
-    Such a file is there where the outbox can be seen within the inbox, through a bind mount or a
-    link: it would be cut again and again. Returns "" for any other file.
-    """
-    places = (stamp.place for stamp in journal.stamps.like(source, inbox))
-    return next((p for p in places if no_replace.is_same_file(Path(p), inbox / source.path)), "")
 
 
 def tag_of(journal: Journal, job_id: int) -> str:

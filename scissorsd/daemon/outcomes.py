@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from scissorsd.core.catalogue import Model
 from scissorsd.core.rules import (
@@ -46,6 +47,11 @@ class Task:
     journal_lost: bool = False  # and the picture was there before: its outputs may be out
     last_look: bool = False  # if it is truncated, or short of memory, it is taken to stay so
     done: Known | None = None  # it was cut as it is, but may have been dropped again since
+
+    @property
+    def path(self) -> Path:
+        """Where the picture lies."""
+        return self.inbox.path / self.source.path
 
 
 # --- what can come of a job ------------------------------------------------------------------

@@ -26,8 +26,9 @@ from scissorsd.daemon.naming import (
 )
 from scissorsd.daemon.off_the_line import RefusedByRuleError, held, off_the_line
 from scissorsd.daemon.outcomes import Bench, Done, Outcome, Task
+from scissorsd.daemon.reason_files import reason_file
 from scissorsd.daemon.recovery import begin, left_alone, recover, refuse_deadly
-from scissorsd.daemon.set_aside import free_note, note, reason_file, remove_reasons
+from scissorsd.daemon.set_aside import free_note, reason_of, remove_reasons
 from scissorsd.errors import (
     HoldError,
     InTheWayError,
@@ -111,7 +112,7 @@ def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
     looked_at = f"A person should look at this: {cut.judgement.reason}."
     return _Rendered(
         contents=tuple(contents),
-        note=note(task, looked_at) if action == "review" else b"",
+        note=reason_of(task, looked_at) if action == "review" else b"",
         done=Done(
             verdict=cut.judgement.verdict,
             model=rule.model,

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scissorsd.core.rules import Job, in_review
-from scissorsd.daemon.naming import own_file, plan_and_record, plan_job, tag_of, take_back
+from scissorsd.daemon.naming import plan_and_record, plan_job, tag_of, take_back
 from scissorsd.daemon.outcomes import Bench, LeftAlone, Task
 from scissorsd.errors import PictureError
 from scissorsd.folders import publishing, scanning
@@ -35,7 +35,7 @@ DEATHS = 3 * CRASH  # a picture that was in hand at so many is not tried again
 
 def left_alone(task: Task, bench: Bench) -> LeftAlone | None:
     """Return why nothing is to be done with a picture, where that is so."""
-    own = own_file(task.inbox.path, task.source, bench.journal)
+    own = bench.journal.stamps.own_file(task.inbox.path, task.source)
     if own:
         return LeftAlone(f"it is a file of scissorsd's own, {own}, seen by another path", echo=True)
     if task.done is None:

@@ -20,13 +20,13 @@ from scissorsd.daemon.outcomes import (
     Bench,
     Task,
 )
+from scissorsd.daemon.reason_files import is_note_of, is_reason_for, note, reason_file
 from scissorsd.errors import (
     NameRefusedError,
     PlaceTakenError,
 )
 from scissorsd.folders import publishing
 
-_PICTURE = b"Picture: "
 _LONGEST_PATH = 4000  # bytes: what Linux takes, less what a temporary name may need
 
 
@@ -51,13 +51,15 @@ def set_aside(task: Task, job: Job, bench: Bench, reason: str) -> tuple[str, ...
             naming = stricter(naming, refusal)
         else:
             return aside
-        if aside and _is_note_of(task, Path(aside[0])):
+        if aside and is_note_of(task.path, Path(aside[0])):
             publishing.remove(Path(aside[0]))
         bench.journal.setting_aside(job, reason, ())
 
 
 def _put_note(task: Task, place: Path, reason: str, tag: str) -> None:
-    publishing.publish([(place, note(task, reason))], tag=tag, own=partial(_is_note_of, task))
+    publishing.publish(
+        [(place, reason_of(task, reason))], tag=tag, own=partial(is_note_of, task.path)
+    )
 
 
 def _set_aside_at(
@@ -97,30 +99,14 @@ def _between(place: Path, folder: Path) -> Iterator[Path]:
 
 def free_note(task: Task, place: Path, others: Collection[Path]) -> Path:
     """Return a place for a reason: this one, unless another picture's or no reason is there."""
-    if place not in others and (not publishing.exists(place) or _is_note_of(task, place)):
+    if place not in others and (not publishing.exists(place) or is_note_of(task.path, place)):
         return place
     return publishing.free_name(place.parent, place.name, {place, *others})
 
 
-def _is_note_of(task: Task, place: Path) -> bool:
-    """Whether the file at a place is the reason that was given for this picture."""
-    line = _picture_line(task.inbox.path / task.source.path)
-    return line in publishing.read_small_file(place).splitlines()
-
-
-def is_reason_for(picture: Path, place: Path) -> bool:
-    """Whether a file, where the journal has a picture's reason, is one for a picture so called.
-
-    It may name the picture by another path, by which its inbox was known then.
-    """
-    name = _picture_line(Path("/") / picture.name).removeprefix(_PICTURE)
-    lines = publishing.read_small_file(place).splitlines()
-    return any(line.startswith(_PICTURE) and line.endswith(name) for line in lines)
-
-
-def reason_file(picture: Path, naming: Naming) -> Path:
-    """Return the path of the file that says what is the matter with a picture, beside it."""
-    return picture.with_name(naming.name(picture.name, ".txt"))
+def reason_of(task: Task, reason: str) -> bytes:
+    """Return the content of the reason file of a task."""
+    return note(reason, task.path, rule=task.rule.name, inbox=task.inbox.name)
 
 
 def remove_reasons(task: Task, bench: Bench) -> None:
@@ -128,17 +114,5 @@ def remove_reasons(task: Task, bench: Bench) -> None:
     for entry in bench.journal.entries.of_source(task.inbox.path, task.source.path):
         if entry.state == "failed" and len(entry.set_aside) == 1:
             reason = Path(entry.set_aside[0])
-            if is_reason_for(task.inbox.path / task.source.path, reason):
+            if is_reason_for(task.path, reason):
                 publishing.remove(reason)
-
-
-def note(task: Task, text: str) -> bytes:
-    """Return the content of a reason file: the text, the picture, and its rule."""
-    rule = f"Rule: {task.rule.name} (inbox {task.inbox.name})"
-    line = _picture_line(task.inbox.path / task.source.path)
-    return b"\n".join([os.fsencode(text), b"", line, os.fsencode(rule), b""])
-
-
-def _picture_line(picture: Path) -> bytes:
-    """Return the line of a reason file that tells whose it is."""
-    return _PICTURE + os.fsencode(repr(str(picture))[1:-1])

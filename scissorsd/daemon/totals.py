@@ -24,4 +24,4 @@ class Totals:
             case Failed(reason=reason):
                 self.failed += 1
                 if name_failures:
-                    self.failures.append((str(task.inbox.path / task.source.path), reason))
+                    self.failures.append((str(task.path), reason))

@@ -10,15 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import structlog
-
 from scissorsd.folders import real_paths
 from scissorsd.records import names, stamps
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_file import JournalFile
 from scissorsd.settings import Inbox
-
-log = structlog.get_logger("scissorsd")
 
 Folder = Literal["inbox", "outbox"]
 
@@ -52,16 +48,18 @@ def _recorded(file: JournalFile, column: Folder, folder: Path) -> Path:
     return next((path for path in sorted(known) if real[path].same_as(real[folder])), folder)
 
 
-def follow(journal: Journal, inbox: Inbox) -> None:
-    """Let the journal know an inbox and its outbox by their paths as they are spelled now."""
+def follow(journal: Journal, inbox: Inbox) -> list[tuple[Path, Path]]:
+    """Let the journal know an inbox and its outbox by their paths as they are spelled now.
+
+    Returns the paths that were spelled otherwise, each with what it is now.
+    """
     known = recorded(journal, inbox)
     if known.path != inbox.path:
         respell_inbox(journal.file, known.path, inbox.path)
     if known.outbox != inbox.outbox:
         respell_outbox(journal.file, known.outbox, inbox.outbox)
-    for old, new in ((known.path, inbox.path), (known.outbox, inbox.outbox)):
-        if old != new:
-            log.info("folder.respelled", known_as=str(old), now=str(new))
+    pairs = ((known.path, inbox.path), (known.outbox, inbox.outbox))
+    return [(old, new) for old, new in pairs if old != new]
 
 
 def is_spelling(file: JournalFile, column: Folder, folder: Path) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from scissorsd.core.rules import Job
 from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
+from scissorsd.folders import no_replace
 from scissorsd.records.journal_file import JournalFile
 from scissorsd.records.journal_rows import Value, stamp_of
 
@@ -53,6 +54,15 @@ class Stamps:
     def unplaced(self, job_id: int) -> list[Stamp]:
         """Return the files of a job that were not seen in their places."""
         return self._stamps("job = ? AND temporary != x''", job_id)
+
+    def own_file(self, inbox: Path, source: Sighting) -> str:
+        """Return where a sighted file lies as an output, or moved source, of this inbox's pictures.
+
+        Such a file is there where the outbox can be seen within the inbox, through a bind mount or
+        a link: it would be cut again and again. Returns "" for any other file.
+        """
+        there, places = inbox / source.path, (stamp.place for stamp in self.like(source, inbox))
+        return next((p for p in places if no_replace.is_same_file(Path(p), there)), "")
 
     def like(self, source: Sighting, inbox: Path) -> list[Stamp]:
         """Return the files of ours that a sighted file may be, if they came from this inbox.

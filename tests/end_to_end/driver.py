@@ -164,7 +164,6 @@ class Workplace:
         self.state = folder / "state"
         self.config = folder / "scissorsd.yaml"
         self._daemons: list[Daemon] = []
-        self._model = "u2netp"
         self._environment = {
             **{key: os.environ[key] for key in HANDED_ON if key in os.environ},
             "HOME": str(folder / "home"),
@@ -178,14 +177,9 @@ class Workplace:
         (folder / "home").mkdir()
         self.configure()
 
-    def take_darkness(self) -> None:
-        """Let all rules use a network that takes no time, where only the steps of a job count."""
-        self._model = "darkness"
-        self.configure()
-
     def configure(self, *rules: Mapping[str, object], **inbox: object) -> None:
-        """Write the configuration: one inbox, shop, whose rules use u2netp on the CPU."""
-        everything = [{"model": self._model, **rule} for rule in rules or ({"name": "all"},)]
+        """Write the configuration: one inbox, shop, whose rules name no model but `darkness`."""
+        everything = [{"model": "darkness", **rule} for rule in rules or ({"name": "all"},)]
         shop = {"path": "inbox", "outbox": "outbox", "settle": "300ms", "rules": everything}
         self.write_config(shop={**shop, **inbox})
 
@@ -193,17 +187,16 @@ class Workplace:
         self, settings: Mapping[str, object] = NOTHING, /, **inboxes: Mapping[str, object]
     ) -> None:
         """Write a configuration with these settings and inboxes."""
+        darkness = write_darkness(self.folder / "darkness.onnx", sure=True)
         values = {
             "state": "state",
             "providers": ["cpu"],
             "precision": "full",
             "workers": 2,
+            "custom_models": {"darkness": darkness},
             **settings,
             "inboxes": inboxes,
         }
-        if self._model == "darkness":
-            darkness = write_darkness(self.folder / "darkness.onnx", sure=True)
-            values["custom_models"] = {"darkness": darkness}
         self.config.write_text(yaml.safe_dump(values, sort_keys=False))
 
     def change_config(self, **settings: object) -> None:

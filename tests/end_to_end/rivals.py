@@ -17,7 +17,6 @@ from pathlib import Path
 from PIL import Image
 
 from .driver import Daemon, Workplace
-from .networks import write_darkness
 from .scenes import drawn, number_of
 
 OUTPUTS = [{"kind": "cutout"}, {"kind": "mask", "folder": "masks"}]
@@ -78,7 +77,6 @@ class Contest:
             if picture % _EVERY == 1:
                 content = b"no picture of " + str(number).encode()
             (place.inbox / f"IMG_{picture:04}.jpg").write_bytes(content)
-        model = write_darkness(folder / "darkness.onnx")
         rule = {
             "name": "all",
             "model": "darkness",
@@ -88,8 +86,7 @@ class Contest:
         }
         outbox = str(self.outboxes[number % len(self.outboxes)])
         place.write_config(
-            {"custom_models": {"darkness": model}},
-            shop={"path": "inbox", "outbox": outbox, "settle": "100ms", "rules": [rule]},
+            shop={"path": "inbox", "outbox": outbox, "settle": "100ms", "rules": [rule]}
         )
         return place
 

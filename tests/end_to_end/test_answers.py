@@ -38,6 +38,7 @@ def status(place: Workplace) -> dict[str, Any]:
 
 def test_status(place: Workplace) -> None:
     """`status` tells mode, counts, provider and last jobs of a daemon, and counts without one."""
+    place.configure({"name": "all", "model": "u2netp"})
     place.put("a.jpg")
     place.put("bad.jpg", b"not a picture")
     daemon = place.start()

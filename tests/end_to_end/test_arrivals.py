@@ -13,6 +13,7 @@ from .driver import SIZE, Workplace, picture
 
 def test_dropped_before_and_during_a_run(place: Workplace) -> None:
     """Pictures there before and ones dropped later come out, sub-folders mirrored."""
+    place.configure({"name": "all", "model": "u2netp"})
     place.put("early.jpg")
     place.put("one/two/deep.png")
     daemon = place.start()
@@ -29,6 +30,7 @@ def test_dropped_before_and_during_a_run(place: Workplace) -> None:
 
 def test_line_of_a_job(place: Workplace) -> None:
     """The one line of a job has its fixed keys, and all of a daemon's lines are log lines."""
+    place.configure({"name": "all", "model": "u2netp"})
     path = place.put("a.jpg")
     daemon = place.start("run", "-c", str(place.config))
     line = daemon.wait("job.finished")
@@ -256,7 +258,7 @@ def test_polling(place: Workplace) -> None:
 def test_inbox_that_goes_and_comes_back(place: Workplace) -> None:
     """An inbox that is gone is away while the others go on, and resumes by itself."""
     (place.folder / "second").mkdir()
-    rules = [{"name": "all", "model": "u2netp"}]
+    rules = [{"name": "all", "model": "darkness"}]
     common = {"settle": "300ms", "rescan": "1s", "rules": rules}
     place.write_config(
         shop={"path": "inbox", "outbox": "outbox", **common},
@@ -281,6 +283,7 @@ def test_inbox_that_goes_and_comes_back(place: Workplace) -> None:
 
 def test_models_are_not_ours_to_change(place: Workplace, models_folder: Path) -> None:
     """A daemon leaves nothing in the folder of the models."""
+    place.configure({"name": "all", "model": "u2netp"})
     before = sorted(path.name for path in models_folder.iterdir())
     daemon = place.start()
     daemon.stop()

@@ -46,7 +46,8 @@ def open_place(models_folder: Path) -> Iterator[Workplace]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         place = Workplace(Path(folder), models_folder)
-        place.configure({"name": "all", "source": "move"})
+        place.configure({"name": "all", "model": "u2netp", "source": "move"})
+        place.change_config(custom_models={})  # no file that is checked, and a marker left
         place.state.mkdir()
         os.chown(place.state, NOBODY.pw_uid, NOBODY.pw_gid)
         yield place
@@ -173,7 +174,7 @@ def test_a_share_that_hangs(place: Workplace, mounts: Mounts) -> None:
     """A folder on a share that hangs is given up after a while; the others are tried."""
     (place.folder / "behind").mkdir()
     server = mounts.through_bindfs(place.folder / "behind", place.folder / "far")
-    rules = [{"name": "all", "model": "u2netp"}]
+    rules = [{"name": "all", "model": "darkness"}]
     place.write_config(
         far={"path": "far", "outbox": "far-out", "rules": rules},
         near={"path": "inbox", "outbox": "outbox", "rules": rules},

@@ -4,16 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-import pytest
-
 from .driver import Workplace
-
-
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
 
 
 def once(place: Workplace, *arguments: str) -> str:

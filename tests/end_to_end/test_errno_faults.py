@@ -34,13 +34,6 @@ RESULTS = [
 ]
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def put_all(place: Workplace) -> None:
     """Drop a picture under each rule, and one that is none."""
     for number, name in enumerate(SOURCES[:-1]):

@@ -23,13 +23,6 @@ from .scenes import Gate, all_ended, drawn, kernel_setting, number_of, scanned_a
 # --- writers that are slow or strange --------------------------------------------------------
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 @pytest.mark.parametrize(
     "suffix", one_of_each_kind([".jpg", ".png", ".webp", ".tiff", ".bmp", ".gif"], kept=[".jpg"])
 )

@@ -23,13 +23,6 @@ from .mounts import (
 NEVER = "1h"  # between two scans: what is noticed is then noticed otherwise
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def test_removed_and_made_anew(place: Workplace) -> None:
     """An inbox that is removed and made anew is watched again, and what was cut stays cut."""
     place.configure(rescan="1s")

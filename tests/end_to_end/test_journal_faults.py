@@ -19,13 +19,6 @@ from .driver import Workplace, wait_for
 PAGE = 4096
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def noise(size: int) -> bytes:
     """Return bytes that are nothing, the same ones each time."""
     return random.Random(size).randbytes(size)  # noqa: S311 - to be repeatable, not secret

@@ -98,13 +98,6 @@ SETTING_ASIDE = {
 }
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 # --- placed exactly --------------------------------------------------------------------------
 
 

@@ -48,13 +48,6 @@ TO_ANOTHER_DISK = ("move.unverified", "move.copied", "move.unsynced", "move.done
 IN_BETWEEN = ("move.unsynced", "move.done@2", "journal.fail")  # moved, and not journalled
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def fail_for_its_name(place: Workplace, name: str, source: str = "move") -> str:
     """Put in a picture whose failure quotes its folder's name; give its path in the inbox."""
     place.configure({"name": "all", "source": source}, settle="100ms", outbox=str(place.outbox))

@@ -74,9 +74,9 @@ def confined(tmp_path: Path, models_folder: Path) -> Iterator[Confined]:
     group.limit(LIMIT)
     place = Confined(tmp_path, models_folder)
     place.group = group
-    place.configure({"name": "all", "model": "darkness", "mask": {"edges": "soft"}})
-    darkness = write_darkness(tmp_path / "darkness.onnx")
-    place.change_config(custom_models={"darkness": darkness}, memory="1GiB")
+    place.configure({"name": "all", "model": "unsure", "mask": {"edges": "soft"}})
+    unsure = write_darkness(tmp_path / "unsure.onnx")
+    place.change_config(custom_models={"unsure": unsure}, memory="1GiB")
     yield place
     place.close()
     group.close()

@@ -70,13 +70,6 @@ NAMES = [
 ]
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def published(place: Workplace) -> dict[str, Entry]:
     """Return the one entry of each picture; all are done."""
     entries = place.entries()

@@ -23,13 +23,6 @@ from .scenes import drawn, drop, number_of, peak_memory, scanned_again
 # --- what is no regular file -----------------------------------------------------------------
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def put_special_files(place: Workplace, prefix: str) -> None:
     """Put everything into the inbox that has a picture's name and is none."""
     inbox, outside = place.inbox, place.folder / "outside"

@@ -20,13 +20,6 @@ NAMES = [f"{number}.jpg" for number in range(6)]
 CUTOUTS = [f"{number}.png" for number in range(6)]
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def fill(folder: Path) -> Path:
     """Leave no byte free on the file system of a folder."""
     filler = folder / "filler"

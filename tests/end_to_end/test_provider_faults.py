@@ -48,7 +48,7 @@ def test_status_names_what_was_asked_for(place: Workplace) -> None:
     assert {*model["asked"]} == {*PROVIDERS}
     before = model["asked"][: model["asked"].index(model["provider"])]
     assert list(model["refused"]) == before
-    assert f"u2netp runs on {model['provider']}" in said
+    assert f"darkness runs on {model['provider']}" in said
     assert all(f"not on {provider}: " in said for provider in before)
 
 
@@ -60,6 +60,6 @@ def test_a_required_gpu_is_not_replaced(place: Workplace) -> None:
     if answer.returncode == 0:
         pytest.skip("a GPU works here")
     assert answer.returncode == 1
-    assert "scissorsd: No GPU opens the model u2netp" in answer.stderr
+    assert "scissorsd: No GPU opens the model darkness" in answer.stderr
     assert "cuda:" in answer.stderr
     assert place.files() == []

@@ -47,7 +47,7 @@ def test_reload(place: Workplace) -> None:
     daemon = place.start()
     daemon.finished("a.jpg")
     (place.folder / "second").mkdir()
-    masks = {"name": "masks", "model": "u2netp", "outputs": [{"kind": "mask"}]}
+    masks = {"name": "masks", "model": "darkness", "outputs": [{"kind": "mask"}]}
     place.write_config(
         shop={"path": "inbox", "outbox": "outbox", "settle": "300ms", "rules": [masks]},
         second={"path": "second", "outbox": "outbox2", "settle": "300ms", "rules": [masks]},

@@ -17,13 +17,6 @@ from .mounts import (
 SLOWLY = "FIRST_PAUSE=300"  # so that nothing is tried again during the test
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def outcome(source: str) -> list[str]:
     """Return what is in the outbox in the end."""
     return ["a.png", "processed/a.jpg"] if source == "move" else ["a.png"]

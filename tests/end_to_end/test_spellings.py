@@ -95,7 +95,7 @@ def respell(state: Path, old: Path, new: Path) -> None:
 def test_a_configuration_that_is_spelled_otherwise(place: Workplace) -> None:
     """After the paths in the file were spelled otherwise, all is known, and every answer given."""
     (place.folder / "link").symlink_to(place.folder)
-    rule = {"model": "u2netp", "source": "keep"}
+    rule = {"source": "keep"}
     place.put("a.png")
     place.put("bad.jpg", b"not a picture")
     place.configure(rule, path="link/inbox", outbox="link/outbox")
@@ -169,7 +169,7 @@ def test_a_reload_onto_the_folders_of_another(place: Workplace, models_folder: P
     other = second.start(variables={"SCISSORSD_SECONDS": "LOOK_AGAIN=0.1"})
     first = place.start()
     try:
-        shop = {"outbox": str(place.outbox), "settle": "1s", "rules": [{"model": "u2netp"}]}
+        shop = {"outbox": str(place.outbox), "settle": "1s", "rules": [{"model": "darkness"}]}
         second.write_config(shop={"path": str(place.inbox), **shop})
         other.send(signal.SIGHUP)
         told = other.wait("inbox.barred")

@@ -59,7 +59,7 @@ def share(place: Workplace) -> Iterator[Share]:
     """Set up two inboxes, one of them on a share."""
     behind, inbox = place.folder / "behind", place.folder / "slow"
     behind.mkdir()
-    rules = [{"name": "all", "model": "u2netp"}]
+    rules = [{"name": "all", "model": "darkness"}]
     common = {"settle": "300ms", "rescan": "1s", "rules": rules}
     place.write_config(
         slow={"path": "slow", "outbox": "outbox/slow", **common},

@@ -33,6 +33,7 @@ def test_once_stopped(place: Workplace, number: signal.Signals, code: int) -> No
 
 def test_once_stopped_while_it_fetches(place: Workplace) -> None:
     """Also while weights are being fetched (here: by another process) all is left."""
+    place.configure({"name": "all", "model": "u2netp"})
     place.put("a.jpg")
     models = place.folder / "models"
     models.mkdir()

@@ -11,13 +11,6 @@ from .mounts import ended, health, stands, variables
 MANY = 50
 
 
-@pytest.fixture
-def place(place: Workplace) -> Workplace:
-    """Take a network that takes no time: only the steps of a job count here."""
-    place.take_darkness()
-    return place
-
-
 def size(daemon: Daemon) -> int:
     """Return how many bytes of log lines there are."""
     return len(daemon.transcript().encode())
@@ -141,7 +134,7 @@ def test_a_watcher_that_dies(place: Workplace) -> None:
 def test_a_watcher_that_dies_for_ever(place: Workplace) -> None:
     """A watcher that dies again is left dead for a while; health and status say so."""
     (place.folder / "second").mkdir()
-    rules = [{"name": "all", "model": "u2netp"}]
+    rules = [{"name": "all", "model": "darkness"}]
     common = {"settle": "300ms", "rescan": "1s", "rules": rules}
     place.write_config(
         shop={"path": "inbox", "outbox": "outbox", "watch": "polling", **common},

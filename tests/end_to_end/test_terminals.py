@@ -50,7 +50,7 @@ def readable(lines: list[str], width: int) -> None:
 def shop(place: Workplace) -> Workplace:
     """Set up a workplace with a long name, one picture that is cut and one that failed."""
     shop = {"path": "inbox", "outbox": "outbox", "settle": "100ms"}
-    rules = [{"name": "all", "model": "u2netp"}]
+    rules = [{"name": "all", "model": "darkness"}]
     place.write_config(**{"a shop with a long name": {**shop, "rules": rules}})
     place.put("a.jpg")
     place.put("bad.jpg", b"not a picture")
