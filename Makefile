@@ -62,8 +62,9 @@ $(VENV)/.ready-dev: pyproject.toml
 	$(call set_up,[dev])
 	@touch $(VENV)/.ready $@
 
-# Without the current folder on the path: what was installed is tested.
-pytest := PYTHONSAFEPATH=1 $(bin)/python -m $(if $(COVERAGE),coverage run -m )pytest
+# Without the current folder on the path: what was installed is tested. With the tests' bytecode kept: they are read
+# by each of the workers.
+pytest := PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE= $(bin)/python -m $(if $(COVERAGE),coverage run -m )pytest
 # $(call tests,MARKS): those tests, in parallel, and then one by one those that need the machine alone
 define tests
 $(pytest) --numprocesses $(WORKERS) --dist worksteal -m "($(1)) and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from types import MappingProxyType
@@ -81,12 +82,11 @@ def modules() -> dict[str, Path]:
 
 
 MODULES = modules()
-TREES = {name: ast.parse(path.read_bytes()) for name, path in MODULES.items()}
 
 
 def imports_of(name: str) -> Iterator[Import]:
     """Yield every import that stands in a module, in functions and for type checking too."""
-    tree = TREES[name]
+    tree = ast.parse(MODULES[name].read_bytes())
     at_once = {node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
@@ -103,7 +103,10 @@ def imports_of(name: str) -> Iterator[Import]:
                 yield Import(name, f"{node.module}.{alias.name}", node.lineno, node in at_once)
 
 
-IMPORTS = [found for name in MODULES for found in imports_of(name)]
+@cache
+def imports() -> list[Import]:
+    """Return every import of ours."""
+    return [found for name in MODULES for found in imports_of(name)]
 
 
 def module_of(dotted: str) -> str | None:
@@ -122,7 +125,7 @@ def room_of(module: str) -> str:
 
 def ours() -> Iterator[tuple[Import, str, str]]:
     """Yield each import of ours from another room, with the two rooms: who imports, and what."""
-    for found in IMPORTS:
+    for found in imports():
         module = module_of(found.of)
         if module is not None and found.of != VERSION:
             by, of = room_of(found.by), room_of(module)
@@ -153,7 +156,7 @@ def test_imports_point_down() -> None:
 def test_no_circles() -> None:
     """No module needs, to be imported, one that needs it; within a package neither."""
     graph: dict[str, set[str]] = {name: set() for name in MODULES}
-    for found in IMPORTS:
+    for found in imports():
         module = module_of(found.of)
         if found.always and module is not None and module != found.by and found.of != VERSION:
             graph[found.by].add(module)
@@ -163,7 +166,7 @@ def test_no_circles() -> None:
 @pytest.mark.parametrize("library", HOMES)
 def test_libraries_are_at_home(library: str) -> None:
     """A library is imported only in the rooms that are there to deal with it."""
-    users = {found.by for found in IMPORTS if found.of.split(".")[0] == library}
+    users = {found.by for found in imports() if found.of.split(".")[0] == library}
     homes = tuple(f"scissorsd.{home}" for home in HOMES[library])
     assert {
         user for user in users if not f"{user}.".startswith(tuple(f"{h}." for h in homes))
@@ -176,7 +179,7 @@ CORE = [module for module in MODULES if room_of(module) == "core"]
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_imports_nothing_impure(module: str) -> None:
     """The core knows no disk, clock, thread, log or network."""
-    named = {found.of for found in IMPORTS if found.by == module}
+    named = {found.of for found in imports() if found.by == module}
     impure = {of for of in named if of in IMPURE or of.split(".")[0] in IMPURE}
     assert impure == set()
 
@@ -184,13 +187,17 @@ def test_the_core_imports_nothing_impure(module: str) -> None:
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_opens_and_saves_nothing(module: str) -> None:
     """The core calls neither `open` nor a picture's `open` and `save`."""
-    calls = [ast.unparse(n.func) for n in ast.walk(TREES[module]) if isinstance(n, ast.Call)]
+    calls = [
+        ast.unparse(n.func)
+        for n in ast.walk(ast.parse(MODULES[module].read_bytes()))
+        if isinstance(n, ast.Call)
+    ]
     assert [c for c in calls if c.split(".")[-1] in {"open", "save", "now", "today"}] == []
 
 
 def test_errors_import_nothing() -> None:
     """The tree of errors stands on nothing at all."""
-    assert [found for found in IMPORTS if found.by == "scissorsd.errors"] == []
+    assert [found for found in imports() if found.by == "scissorsd.errors"] == []
 
 
 HEAVY = ("numpy", "PIL", "onnxruntime", "pydantic", "yaml", "watchdog", "structlog", "rich")

@@ -172,6 +172,7 @@ class Workplace:
             "PYTHONPATH": str(Path(scissorsd.__file__).parent.parent),
             "LANG": "C.UTF-8",
             "PYTHONIOENCODING": "utf-8:strict",  # as where the language is not C
+            "OPENBLAS_NUM_THREADS": "1",  # a tenth of a start, and not needed
         }
         self.inbox.mkdir()
         (folder / "home").mkdir()
