@@ -1,8 +1,8 @@
 """Which tests `make test` leaves to `make faults`, and which run while no other test does.
 
 `make test` is to take five minutes. Of a large family, as a kill at every step of a job, it runs
-one case of each kind; the others are marked `full`, and `make faults` runs these. `.ci/run` runs
-both, and `make slow`.
+one case of each kind; the others are marked `full`, and `make faults` runs these. So are tests that
+take many processes to show more of what others show. `.ci/run` runs both, and `make slow`.
 
 A test is marked `alone` when it changes something that all processes of the machine share, or
 when it measures something that other tests disturb; a comment there says which.

@@ -86,21 +86,23 @@ MODULES = modules()
 
 def imports_of(name: str) -> Iterator[Import]:
     """Yield every import that stands in a module, in functions and for type checking too."""
-    tree = ast.parse(MODULES[name].read_bytes())
-    at_once = {node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
-            isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        ):
-            at_once -= set(ast.walk(node))
-    for node in ast.walk(tree):
+    yield from _imports_below(name, ast.parse(MODULES[name].read_bytes()), always=True)
+
+
+def _imports_below(name: str, tree: ast.AST, *, always: bool) -> Iterator[Import]:
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(name, alias.name, node.lineno, node in at_once)
+                yield Import(name, alias.name, node.lineno, always)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name}:{node.lineno}: imports are written in full"
             for alias in node.names:
-                yield Import(name, f"{node.module}.{alias.name}", node.lineno, node in at_once)
+                yield Import(name, f"{node.module}.{alias.name}", node.lineno, always)
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or (
+                isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            )
+            yield from _imports_below(name, node, always=always and not later)
 
 
 @cache

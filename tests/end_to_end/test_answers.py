@@ -88,6 +88,7 @@ def test_status_counts_verdicts(place: Workplace) -> None:
     assert ["shop", "1", "0", "1", "1"] in rows
 
 
+@pytest.mark.full
 def test_status_tells_how_long_the_rest_takes(place: Workplace) -> None:
     """While pictures are in hand, and some have ended, `status` tells how long the rest takes."""
     for number in range(4):
@@ -162,6 +163,7 @@ def test_a_daemon_that_hangs(place: Workplace, monkeypatch: pytest.MonkeyPatch) 
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_refused_reload_is_told_of(place: Workplace) -> None:
     """A refused reload is told by `status`, `health` and systemd, of the bad file too."""
     address, heard = f"scissorsd-test-{os.getpid()}", list[str]()
@@ -345,6 +347,7 @@ def test_retry_of_moved_pictures(place: Workplace) -> None:
     assert place.files() == ["b.png", "one/a.png", "processed/b.jpg", "processed/one/a.jpg"]
 
 
+@pytest.mark.full
 def test_retry_where_one_cannot_be_put_back(place: Workplace) -> None:
     """Where a new file has taken the place of one that failed, the others are taken again."""
     place.configure({"name": "all", "source": "move"})

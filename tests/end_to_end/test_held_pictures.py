@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from .driver import Workplace, wait_for
 from .mounts import heeds_permissions, stands, variables
 
@@ -22,6 +24,7 @@ def naming(place: Workplace, line: str) -> list[str]:
     return lines if line in lines else []
 
 
+@pytest.mark.full
 @heeds_permissions
 def test_held_pictures_are_named(unprivileged: Workplace) -> None:
     """The first five of each kind are named, with a reason, while a daemon runs and after it."""

@@ -169,6 +169,7 @@ def test_killed_while_it_recovers(place: Workplace, step: str) -> None:
     assert not (place.state / "jobs.sqlite.lost").exists()
 
 
+@pytest.mark.full
 def test_a_damaged_log_after_a_kill(place: Workplace) -> None:
     """The journal's write-ahead log damaged while no daemon runs is noticed, not quietly lost."""
     place.configure({"name": "all", "outputs": OUTPUTS}, settle="100ms")
@@ -187,6 +188,7 @@ def test_a_damaged_log_after_a_kill(place: Workplace) -> None:
     assert (place.state / "jobs.sqlite.damaged-1").exists()
 
 
+@pytest.mark.full
 def test_damaged_while_it_runs(place: Workplace) -> None:
     """A daemon that meets damage ends with 1 and says so plainly; the next start goes on."""
     place.configure({"name": "all", "outputs": OUTPUTS}, settle="100ms")
@@ -309,6 +311,7 @@ def test_a_stale_lock(place: Workplace) -> None:
 # --- in the end ------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_the_counts_agree_with_the_folders(place: Workplace) -> None:
     """After kills, a crash, a failure and a stop, status counts what lies in the folders."""
     place.configure({"name": "all", "source": "move", "outputs": OUTPUTS}, settle="100ms")

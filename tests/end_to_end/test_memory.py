@@ -87,6 +87,7 @@ def test_a_picture_larger_than_the_ceiling(place: Workplace) -> None:
     assert peak < 8660 * 5774 * 20 + OVERHEAD, f"{peak / MIB:.0f} MiB"
 
 
+@pytest.mark.full
 def test_more_workers_than_room(place: Workplace) -> None:
     """Where only one picture at a time has room, all come out, one after the other."""
     with_memory(place, "64MiB", workers=8)

@@ -42,6 +42,7 @@ def homeless(models_folder: Path) -> Iterator[Homeless]:
         workplace.close()
 
 
+@pytest.mark.full
 def test_what_needs_a_home_says_so(homeless: Homeless) -> None:
     """Every command that would look into a home folder names what to give in its place."""
     path = homeless.put("a.jpg")

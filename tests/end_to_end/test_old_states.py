@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from families import one_of_each_kind
 
 from scissorsd.records import status_file
 
@@ -26,7 +27,7 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=["5774e5b", "a994e0d"])
+@pytest.fixture(params=one_of_each_kind(["5774e5b", "a994e0d"], kept=["a994e0d"]))
 def place(request: pytest.FixtureRequest, models_folder: Path) -> Iterator[Workplace]:
     """Lay what a version left where it was; others who want that place wait."""
     with ROOT.with_suffix(".lock").open("w") as lock:

@@ -129,6 +129,7 @@ def test_a_reload_that_only_spells_otherwise(place: Workplace) -> None:
     assert len(daemon.told("job.finished")) == 2
 
 
+@pytest.mark.full
 def test_answers_by_every_spelling(place: Workplace, spellings: list[tuple[str, str]]) -> None:
     """`why` and `sheet` know the pictures and the outbox by all their spellings."""
     place.put("one/a.png")
@@ -191,6 +192,7 @@ def health_of(place: Workplace) -> list[str]:
 # --- several states --------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_status_after_two_outboxes(place: Workplace) -> None:
     """With several states `status` has a line for each, and shows in full the one that runs."""
     place.put("a.png")
@@ -228,6 +230,7 @@ def watch(place: Workplace, inbox: str, outbox: str) -> Daemon:
     return daemon
 
 
+@pytest.mark.full
 def test_retry_finds_the_state_in_which_it_failed(place: Workplace) -> None:
     """Of two states that know a folder, `retry` takes the one in which the picture failed."""
     place.put("a.png", b"not a picture")
@@ -238,6 +241,7 @@ def test_retry_finds_the_state_in_which_it_failed(place: Workplace) -> None:
     assert "will be taken again" in place.run("retry", "inbox/a.png").stdout
 
 
+@pytest.mark.full
 def test_a_state_whose_folders_are_gone_is_forgotten(place: Workplace) -> None:
     """What was tried once and thrown away is no longer told of, and known again when it is back."""
     place.put("a.png")

@@ -123,6 +123,7 @@ def test_a_suspect_on_the_share(place: Workplace, share: Share) -> None:
     again.stop()
 
 
+@pytest.mark.full
 @needs_bindfs
 def test_stopped_while_it_hangs(place: Workplace, share: Share) -> None:
     """Told to stop while a share hangs, the daemon ends, and what it left comes out later, once."""

@@ -11,6 +11,7 @@ from .driver import Workplace
 SHORT = "STANDSTILL=2,STOP_LIMIT=0.5"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("what", ["hang", "freeze"])
 @pytest.mark.parametrize("command", one_of_each_kind(["once", "run"], kept=["run"]))
 def test_a_standstill_ends(place: Workplace, command: str, what: str) -> None:

@@ -71,6 +71,7 @@ def test_away_is_told_again_after_a_while(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_thousand_equal_failures(place: Workplace) -> None:
     """A thousand pictures that fail alike have a reason each, but not a line each."""
     count = 1000

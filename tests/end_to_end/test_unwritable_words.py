@@ -103,6 +103,7 @@ def test_a_reader_that_is_asleep(place: Workplace) -> None:
         assert process.wait(DEADLINE) == 0
 
 
+@pytest.mark.full
 def test_standard_output(place: Workplace) -> None:
     """What cannot be written to standard output is a plain error, after all work is done."""
     place.put("a.jpg")

@@ -104,6 +104,7 @@ def bind(loaded: Any, **options: Any) -> Slots:  # noqa: ANN401 - as above
     return Slots(onnxruntime, loaded, "cpu", shape=SMALL, **{"allocate": plain_memory, **options})
 
 
+@pytest.mark.full
 def test_bit_for_bit_what_a_plain_run_gives(u2netp: Path) -> None:
     """Eight threads that share three slots each get the very map of a plain run of their input."""
     options = onnxruntime.SessionOptions()
