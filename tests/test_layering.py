@@ -43,7 +43,7 @@ HOMES = MappingProxyType(
         "yaml": {"config"},
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
-        "openvino": {"inference.openvino"},
+        "openvino": {"inference.openvino", "inference.openvino_int8"},
         "click": {"cli", "cli_models", "cli_options", "cli_service", "commands"},
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {

@@ -23,7 +23,7 @@ class Opening:
     model: str
     asked: tuple[str, ...]  # in order
     provider: str  # where it truly runs; empty while a required GPU is not to be used
-    precision: str  # full (float32), bf16, tf32
+    precision: str  # full (float32), bf16, int8, tf32
     refused: tuple[tuple[str, str], ...]  # provider, reason in plain words
 
 
@@ -50,6 +50,7 @@ class ModelState:
     loaded: bool = False
     path: Path = Path()
     session: Session | None = None
+    int8: Path | None = None  # the network that OpenVINO takes, where it was converted
     refused: dict[str, str] = field(default_factory=dict)  # provider: reason
     back_offs: dict[str, BackOff] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -3,6 +3,8 @@
 import importlib
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
+from scissorsd.inference import int8_cache
 from scissorsd.inference.onnx_runtime import (
     TINY,
     Raw,
@@ -25,7 +28,7 @@ from scissorsd.machine import has_bf16
 
 @dataclass(frozen=True, slots=True)
 class OpenvinoSession:
-    """A network that OpenVINO compiled for this CPU; `precision` is `full` (float32) or `bf16`."""
+    """A network that OpenVINO compiled for this CPU; `precision` is `full`, `bf16` or `int8`."""
 
     precision: str
     compiled: Any
@@ -50,22 +53,55 @@ def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> Openv
     Raises RefusedError with OpenVINO's reason, or SessionError when the file is not the network it
     should be.
     """
-    with opening:
-        core, frontend = _core_and_reader()
     bf16 = fast and has_bf16()
-    settings = _settings(bf16=bf16, threads=threads)
+    with _in_plain_words():
+        network = read(model, path)
+        compiled = compiled_for_cpu(network, bf16=bf16, threads=threads)
+    return OpenvinoSession("bf16" if bf16 else "full", compiled)
+
+
+def open_converted(cache: Path, *, threads: int) -> OpenvinoSession:
+    """Compile a network that was converted to int8; raises RefusedError where it is not whole."""
     try:
-        network = frontend.convert(frontend.load(str(path)))
-        takes, gives = network.inputs[0].partial_shape, network.outputs[0].partial_shape
-        check_shapes(model, path, _sizes(takes), _sizes(gives))
-        if takes.is_dynamic:
-            network.reshape({0: [1, 3, model.input_size, model.input_size]})
-        compiled = core.compile_model(network, "CPU", settings)
+        description, weights = int8_cache.read(cache)
+    except (OSError, ValueError, KeyError) as error:
+        raise RefusedError(f"{cache} cannot be read: {in_plain_words(error)}") from error
+    with _in_plain_words():
+        with opening:
+            core, _ = _core_and_reader()
+        network = core.read_model(description, weights)
+        compiled = compiled_for_cpu(network, bf16=False, threads=threads)
+    return OpenvinoSession("int8", compiled)
+
+
+def read(model: Model, path: Path) -> Any:  # noqa: ANN401 - of openvino
+    """Return the network in an ONNX file, in float32, checked and of fixed sizes."""
+    with opening:
+        _, frontend = _core_and_reader()
+    network = frontend.convert(frontend.load(str(path)))
+    takes, gives = network.inputs[0].partial_shape, network.outputs[0].partial_shape
+    check_shapes(model, path, _sizes(takes), _sizes(gives))
+    if takes.is_dynamic:
+        network.reshape({0: [1, 3, model.input_size, model.input_size]})
+    return network
+
+
+def compiled_for_cpu(network: Any, *, bf16: bool, threads: int) -> Any:  # noqa: ANN401 - of openvino
+    """Return the network made ready for this CPU."""
+    with opening:
+        core, _ = _core_and_reader()
+    return core.compile_model(network, "CPU", _settings(bf16=bf16, threads=threads))
+
+
+@contextmanager
+def _in_plain_words() -> Iterator[None]:
+    """Raise what OpenVINO raises as a RefusedError."""
+    try:
+        yield
     except SessionError:
         raise
     except Exception as error:
         raise RefusedError(in_plain_words(error), passing=True) from error
-    return OpenvinoSession("bf16" if bf16 else "full", compiled)
 
 
 def _settings(*, bf16: bool, threads: int) -> dict[str, str | int | bool]:

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +15,10 @@ from scissorsd import failpoints
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 from scissorsd.inference import weights
+from scissorsd.inference.int8 import Int8
 from scissorsd.inference.model_state import ModelState, Opening
 from scissorsd.inference.onnx_runtime import Raw, RefusedError, in_plain_words
+from scissorsd.inference.openvino import open_converted
 from scissorsd.inference.provider_order import asked_order, by_speed
 from scissorsd.inference.providers import (
     GPU_PROVIDERS,
@@ -79,6 +83,7 @@ class Sessions:
         self._opener = opener
         self._clock = clock
         self._log = log or structlog.get_logger("scissorsd")
+        self._int8 = Int8(speeds, threads=self._threads, log=self._log) if speeds else None
         self._states: dict[str, ModelState] = {}
         self._lock = threading.Lock()
 
@@ -130,6 +135,8 @@ class Sessions:
         """Let go of every session; one that another thread runs ends with that run."""
         with self._lock:
             self._states.clear()
+        if self._int8 is not None:
+            self._int8.close()
 
     def _opened(self, name: str) -> ModelState:
         model = self._models.get(name)
@@ -145,10 +152,13 @@ class Sessions:
             with state.lock:
                 if not state.loaded:
                     state.path = weights.locate(model, self._folder, progress=self._progress)
-                    state.order = by_speed(self._order, self._known_speeds(model))
+                    if self._speeds is None or self._known_speeds(model):
+                        self._allow_int8(state)
+                    state.order = by_speed(self._order, self._speeds_of(state))
                     self._open_best(state)
                     self._try_out(state)
                     state.loaded = True
+                    self._find_out_int8(state)
         return state
 
     def _current(self, state: ModelState) -> Session:
@@ -179,7 +189,8 @@ class Sessions:
         """Open a session on this provider, or raise RefusedError."""
         model = state.model
         began = time.perf_counter()
-        session = self._opener(
+        session = self._open_int8(state) if provider == "openvino" else None
+        session = session or self._opener(
             model, state.path, provider, fast=self._fast(model), threads=self._threads
         )
         seconds = time.perf_counter() - began
@@ -200,6 +211,46 @@ class Sessions:
 
     def _fast(self, model: Model) -> bool:
         return self._precision == "fast" or (self._precision == "auto" and model.fast_is_harmless)
+
+    # --- int8 --------------------------------------------------------------------------------
+
+    def _int8_for(self, state: ModelState) -> Int8 | None:
+        """Return what knows of int8, where it may be used for this model."""
+        may_be = self._fast(state.model) and "openvino" in state.order
+        return self._int8 if self._int8 and may_be and self._int8.offered(state.model) else None
+
+    def _allow_int8(self, state: ModelState) -> None:
+        """Let OpenVINO compute in int8, if it was found right and faster here."""
+        if int8 := self._int8_for(state):
+            state.int8 = int8.proved(state.model, self._key(state.model))
+
+    def _open_int8(self, state: ModelState) -> Session | None:
+        if state.int8 is None:
+            return None
+        try:
+            return open_converted(state.int8, threads=self._threads)
+        except RefusedError as refusal:
+            self._log.info("int8.failed", model=state.model.name, reason=refusal.what)
+            state.int8 = None
+            return None
+
+    def _find_out_int8(self, state: ModelState) -> None:
+        int8 = self._int8_for(state)
+        if int8 and not state.int8 and state.opening.provider not in GPU_PROVIDERS:
+            model, fast = state.model, self._fast(state.model)
+            take = partial(self._take_int8, state)
+            int8.find_out(model, state.path, self._key(model), fast=fast, then=take)
+
+    def _take_int8(self, state: ModelState) -> None:
+        """Go over to int8, which has just been found right and faster."""
+        with state.lock:
+            self._allow_int8(state)
+            state.order = by_speed(self._order, self._speeds_of(state))
+            in_use = state.opening.provider
+            is_better = in_use in state.order[state.order.index("openvino") :]
+            if state.int8 and is_better and "openvino" not in state.back_offs:
+                with suppress(RefusedError):  # what is open stays
+                    self._open_on(state, "openvino")
 
     # --- by speed ----------------------------------------------------------------------------
 
@@ -235,6 +286,14 @@ class Sessions:
 
     def _known_speeds(self, model: Model) -> dict[str, float]:
         return self._speeds.known(self._key(model)) if self._speeds is not None else {}
+
+    def _speeds_of(self, state: ModelState) -> dict[str, float]:
+        """Return the seconds that were measured here, of OpenVINO in int8 where that is used."""
+        seconds = dict(self._known_speeds(state.model))
+        if self._int8 and state.int8 and "openvino" in seconds:
+            gain = self._int8.times_as_fast(state.model, self._key(state.model))
+            seconds["openvino"] /= gain
+        return seconds
 
     def _key(self, model: Model) -> str:
         """Name all that a speed depends on."""

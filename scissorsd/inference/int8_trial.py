@@ -1,0 +1,128 @@
+"""The process that converts a network to int8, checks it and times it.
+
+`python -m scissorsd.inference.int8_trial JSON` writes one line of JSON. In a process of its own,
+since it takes half a gigabyte for some seconds: where memory is short, it is the one to go.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.core.masking import network_input
+from scissorsd.inference import int8_cache, openvino, openvino_int8
+from scissorsd.inference.int8_table import table_of
+from scissorsd.inference.onnx_runtime import Raw, RefusedError
+from scissorsd.inference.providers import Session
+from scissorsd.machine import int8_weights_limit
+
+_PICTURES = 4
+_ROUNDS = 5  # of timing, in turn
+_BUSY = 1.5  # the slowest round so many times as slow as the fastest: other work disturbed it
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be tried."""
+
+    model: str
+    weights: str
+    cache: str
+    fast: bool
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What came of it: the mean difference of masks to float32's, and the times as fast."""
+
+    difference: float
+    times_as_fast: float
+
+
+def main() -> None:
+    """Do what the one argument asks for."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    findings = tried(Order(**json.loads(sys.argv[1])))
+    print(json.dumps(asdict(findings)))  # noqa: T201 - to the process that started this one
+
+
+def tried(order: Order) -> Findings:
+    """Convert the network, unless that was done; check it, and time it beside the usual one."""
+    model, weights, cache = CATALOGUE[order.model], Path(order.weights), Path(order.cache)
+    inputs = [network_input(rgb, None, model) for rgb in drawn(model.input_size)]
+    exact = openvino.open_session(model, weights, fast=False, threads=order.threads)
+    wanted = [_normalised(exact.run(one)) for one in inputs]
+    del exact
+    try:
+        int8 = openvino.open_converted(cache, threads=order.threads)
+    except RefusedError:
+        _convert(model, weights, cache)
+        int8 = openvino.open_converted(cache, threads=order.threads)
+    masks = [_normalised(int8.run(one)) for one in inputs]
+    differences = [np.abs(ours - right).mean() for ours, right in zip(masks, wanted, strict=True)]
+    usual = openvino.open_session(model, weights, fast=order.fast, threads=order.threads)
+    return Findings(float(np.mean(differences)), _times_as_fast(int8, usual, inputs[0]))
+
+
+def _convert(model: Model, weights: Path, cache: Path) -> None:
+    table = table_of(model)
+    if table is None:
+        raise ValueError(f"there is no table for {model.name}")
+    network = openvino.read(model, weights)
+    openvino_int8.convert(network, table, limit=int8_weights_limit())
+    int8_cache.write(cache, model, *openvino_int8.described(network, cache.parent))
+
+
+def drawn(side: int) -> Iterator[NDArray[np.uint8]]:
+    """Draw pictures of one thing each: side × side × 3."""
+    rng = np.random.default_rng(8)
+    down, across = np.mgrid[:side, :side].astype(np.float32) / side
+    for _ in range(_PICTURES):
+        here, there, thing = rng.uniform(20, 235, (3, 3)).astype(np.float32)
+        background = here + (there - here) * (down * across)[..., None]
+        middle, radii = rng.uniform(0.4, 0.6, 2), rng.uniform(0.15, 0.35, 2)
+        distance = ((down - middle[0]) / radii[0]) ** 2 + ((across - middle[1]) / radii[1]) ** 2
+        inside = np.clip((1 - distance) * 20, 0, 1)[..., None]
+        lit = thing * (1.2 - distance[..., None].clip(0, 1) * 0.5)
+        noise = rng.normal(0, 4, (side, side, 3))
+        picture = background * (1 - inside) + lit * inside + noise
+        yield picture.clip(0, 255).astype(np.uint8)
+
+
+def _normalised(raw: Raw) -> Raw:
+    stretched: Raw = (raw - raw.min()) / max(float(np.ptp(raw)), 1e-6)
+    return stretched
+
+
+def _times_as_fast(int8: Session, usual: Session, network_input: Raw) -> float:
+    """Time both in turn; again for as long as something else disturbs it."""
+    for session in (int8, usual):
+        session.run(network_input)
+    for _ in range(_ATTEMPTS):
+        ours, theirs = [], []
+        for _ in range(_ROUNDS):
+            ours.append(_seconds(int8, network_input))
+            theirs.append(_seconds(usual, network_input))
+        if max(ours) < _BUSY * min(ours) and max(theirs) < _BUSY * min(theirs):
+            break
+    return float(np.median(np.array(theirs) / np.array(ours)))
+
+
+def _seconds(session: Session, network_input: Raw) -> float:
+    began = time.perf_counter()
+    session.run(network_input)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
