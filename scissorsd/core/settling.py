@@ -101,13 +101,13 @@ class Settler:
     def due(self, now: float) -> list[str]:
         """Return the paths whose next look has come; a look that brings no answer is due again."""
         paths = []
-        while (next_look := self.next_look()) is not None and next_look <= now:
+        while (next_check := self.next_check()) is not None and next_check <= now:
             _, path = heapq.heappop(self._agenda)
             self._appoint(path, self._candidates[path], now + LONGEST_PAUSE)
             paths.append(path)
         return paths
 
-    def next_look(self) -> float | None:
+    def next_check(self) -> float | None:
         """When `due` next has something to give, or none."""
         while self._agenda:
             when, path = self._agenda[0]

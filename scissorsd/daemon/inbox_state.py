@@ -234,7 +234,7 @@ class InboxState:
             settled_at=settled_at,
             attempts=self.crash_suspects.get(sighting.path, 0),
             journal_lost=sighting.path in self.present_at_start,
-            last_look=hold is not None and hold.bad_reads >= self.max_reads - 1,
+            last_attempt=hold is not None and hold.bad_reads >= self.max_reads - 1,
             done=self._done_before(sighting) if self.again is None else None,
         )
 

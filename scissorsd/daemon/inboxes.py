@@ -142,7 +142,7 @@ class Inboxes:
 
     def next_due(self) -> float | None:
         """Return when something is due next that no message announces (monotonic)."""
-        sightings = [state.settler.next_look() for state in self.states.values()]
+        sightings = [state.settler.next_check() for state in self.states.values()]
         holds = (hold for s in self.states.values() for hold in s.holds.pictures.values())
         retries = [hold.until for hold in holds]
         return min((due for due in sightings + retries if due is not None), default=None)

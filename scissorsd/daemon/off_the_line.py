@@ -45,7 +45,7 @@ def off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outcom
     match error:
         case SourceChangedError():
             return let_go(task, job, bench, error)
-        case TruncatedPictureError() if not task.last_look:
+        case TruncatedPictureError() if not task.last_attempt:
             truncated = Held(str(error), truncated=True, kind="truncated")
             return hold(job, bench, truncated)
         case HoldError() | WeightsError() | SessionError() | JournalError():
@@ -72,7 +72,7 @@ def held(error: ScissorsError) -> Held:
 
 def _short_of_memory(task: Task, job: Job, bench: Bench) -> Outcome:
     """Try a picture for which memory did not do alone, and in the end no more."""
-    if not task.last_look:
+    if not task.last_attempt:
         return hold(job, bench, SHORT_OF_MEMORY)
     short = PictureError(
         "there is not enough memory for this picture, though it was tried alone",

@@ -45,7 +45,7 @@ class Task:
     settled_at: float  # monotonic
     attempts: int = 0  # begun before without an orderly end
     journal_lost: bool = False  # and the picture was there before: its outputs may be out
-    last_look: bool = False  # if it is truncated, or short of memory, it is taken to stay so
+    last_attempt: bool = False  # if it is truncated, or short of memory, it is taken to stay so
     done: Known | None = None  # it was cut as it is, but may have been dropped again since
 
     @property

@@ -17,12 +17,12 @@ def test_two_equal_looks_settle() -> None:
     settler.heard("a.jpg", 0.0)
     assert settler.due(0.0) == ["a.jpg"]
     assert not settler.saw(PICTURE, 0.0)
-    assert settler.next_look() == 2.0
+    assert settler.next_check() == 2.0
     assert settler.due(1.9) == []
     assert settler.due(2.0) == ["a.jpg"]
     assert settler.saw(PICTURE, 2.0)
     assert "a.jpg" not in settler
-    assert settler.next_look() is None
+    assert settler.next_check() is None
 
 
 def test_one_look_is_never_enough() -> None:
@@ -56,7 +56,7 @@ def test_an_event_begins_anew() -> None:
     settler.saw(PICTURE, 0.0)
     settler.heard("a.jpg", 1.5)
     assert not settler.saw(PICTURE, 2.0)
-    assert settler.next_look() == 3.5
+    assert settler.next_check() == 3.5
     assert settler.saw(PICTURE, 3.5)
 
 
@@ -76,7 +76,7 @@ def test_empty_files_wait() -> None:
     now, pauses = 0.0, []
     for _ in range(10):
         assert not settler.saw(empty, now)
-        look = settler.next_look()
+        look = settler.next_check()
         assert look is not None
         pauses.append(look - now)
         now = look
@@ -102,7 +102,7 @@ def test_an_empty_file_that_is_filled() -> None:
     settler = Settler(QUIET)
     for now in (0.0, 100.0, 200.0):
         settler.saw(replace(PICTURE, size=0), now)
-    assert settler.next_look() == 260.0
+    assert settler.next_check() == 260.0
     settler.heard("a.jpg", 201.0)
     assert settler.due(203.0) == ["a.jpg"]
     assert not settler.saw(PICTURE, 203.0)
@@ -201,9 +201,9 @@ class AnInbox(RuleBasedStateMachine):
         for _ in range(100):
             if not any(self.unsettled()):
                 break
-            next_look = self.settler.next_look()
-            assert next_look is not None
-            self.now = max(self.now, next_look)
+            next_check = self.settler.next_check()
+            assert next_check is not None
+            self.now = max(self.now, next_check)
             for path in self.settler.due(self.now):
                 first = first_looks.setdefault(path, self.now)
                 if path in self.unsettled():
@@ -233,10 +233,10 @@ class AnInbox(RuleBasedStateMachine):
         """Know what is neither settled nor gone, and have a look at it appointed."""
         assert len(self.settler) == len(self.waiting)
         assert all(path in self.settler for path in self.waiting)
-        next_look = self.settler.next_look()
-        assert (next_look is None) == (not self.waiting)
-        if next_look is not None:
-            assert next_look <= self.now + max(LONGEST_PAUSE, self.settler.quiet)
+        next_check = self.settler.next_check()
+        assert (next_check is None) == (not self.waiting)
+        if next_check is not None:
+            assert next_check <= self.now + max(LONGEST_PAUSE, self.settler.quiet)
 
 
 TestAnInbox = AnInbox.TestCase

@@ -124,7 +124,7 @@ class Shop:
         name: str,
         *,
         attempts: int = 0,
-        last_look: bool = False,
+        last_attempt: bool = False,
         rule: Mapping[str, object] = MappingProxyType({}),
     ) -> Task:
         """Hand a picture that is there to a worker, under a rule."""
@@ -139,7 +139,7 @@ class Shop:
             rule=inbox.rules[0],
             settled_at=time.monotonic(),
             attempts=attempts,
-            last_look=last_look,
+            last_attempt=last_attempt,
         )
 
     def cut(self, name: str, **rule: object) -> Outcome:
@@ -424,7 +424,7 @@ def test_truncated_is_held_until_the_last_look(shop: Shop) -> None:
     assert held.truncated
     assert shop.out() == []
     assert shop.entry("a.jpg").state == "held"
-    failed = pipeline.process(shop.task("a.jpg", last_look=True), shop.bench)
+    failed = pipeline.process(shop.task("a.jpg", last_attempt=True), shop.bench)
     assert isinstance(failed, Failed)
     assert shop.out() == ["failed/a.jpg.txt"]
 
@@ -672,7 +672,7 @@ def test_memory_that_does_not_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
         assert isinstance(held, Held)
         assert held.short_of_memory
         assert "tried again, alone" in held.reason
-        failed = pipeline.process(shop.task("a.jpg", last_look=True), shop.bench)
+        failed = pipeline.process(shop.task("a.jpg", last_attempt=True), shop.bench)
     assert isinstance(failed, Failed)
     assert "not enough memory for this picture, though it was tried alone" in failed.reason
     assert shop.out() == ["failed/a.jpg.txt"]

@@ -80,6 +80,7 @@ def test_once_used_wrongly(place: Workplace) -> None:
     assert "is not a folder" in answer.stderr
 
 
+@pytest.mark.full
 def test_a_folder_or_a_picture(place: Workplace) -> None:
     """`cut` of a folder names `once`, `once` of a picture names `cut`, and neither does more."""
     path = place.put("a b.jpg")
@@ -95,6 +96,7 @@ def test_a_folder_or_a_picture(place: Workplace) -> None:
     assert f"scissorsd cut '{path}' -o {place.outbox}" in answer.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("edges", one_of_each_kind(["fine", "best", "soft"], kept=["best"]))
 def test_edges(place: Workplace, edges: str) -> None:
     """`--edges` goes into the rule, is remembered, and `cut` takes it too; fine is the default."""
@@ -137,6 +139,7 @@ def test_sheet(place: Workplace) -> None:
     assert place.files() == ["a.png", "review/none.png", "review/none.png.txt"]
 
 
+@pytest.mark.full
 def test_sheet_of_a_configuration(place: Workplace) -> None:
     """`sheet -c` asks the configuration's daemon; without it, verdicts are unknown."""
     place.put("a.jpg")
@@ -147,6 +150,7 @@ def test_sheet_of_a_configuration(place: Workplace) -> None:
     assert untold.stdout.splitlines()[-1] == "1 cutout; no job journal tells of verdicts"
 
 
+@pytest.mark.full
 def test_sheet_used_wrongly(place: Workplace) -> None:
     """A sheet of nothing, among pictures, or of a configuration that is not there, is refused."""
     place.put("a.jpg")
@@ -198,6 +202,7 @@ def test_cut(place: Workplace) -> None:
     assert place.run(*command, "--overwrite").returncode == 0
 
 
+@pytest.mark.full
 def test_cut_of_an_undecodable_name(place: Workplace) -> None:
     """`cut` takes a name that is not UTF-8 and shows it so that any terminal can."""
     answer = place.run("cut", place.put(os.fsdecode(b"caf\xe9.jpg")), *U2NETP)
@@ -205,6 +210,7 @@ def test_cut_of_an_undecodable_name(place: Workplace) -> None:
     assert answer.stdout == f"{place.inbox}/" + r"caf\xe9-cutout.png" + "\n"
 
 
+@pytest.mark.full
 def test_cut_a_few(place: Workplace) -> None:
     """`cut` of several pictures writes into a folder; it exits with 3 when some fail."""
     paths = [place.put("a.jpg"), place.put("bad.jpg", b"no"), place.put("b.png")]
@@ -215,6 +221,7 @@ def test_cut_a_few(place: Workplace) -> None:
     assert place.files() == ["a-mask.png", "a.png", "b-mask.png", "b.png"]
 
 
+@pytest.mark.full
 def test_cut_to_a_file(place: Workplace) -> None:
     """`cut -o FILE` writes that file, and refuses an ending that does not fit."""
     path = place.put("a.jpg")

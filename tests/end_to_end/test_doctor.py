@@ -96,6 +96,7 @@ def _group() -> str:
     ).stdout.strip()
 
 
+@pytest.mark.full
 @needs_root
 def test_a_sticky_folder(open_place: Workplace) -> None:
     """Pictures of others in a sticky folder can be read there, but not be moved away."""
@@ -111,6 +112,7 @@ def test_a_sticky_folder(open_place: Workplace) -> None:
     assert examined(place)[0] == 0
 
 
+@pytest.mark.full
 @needs_root
 def test_a_folder_above_that_is_shut(open_place: Workplace) -> None:
     """A folder that lets the daemon's user not through is named, not the inbox below it."""
@@ -133,6 +135,7 @@ def test_what_is_refused_to_the_owner(unprivileged: Workplace) -> None:
     assert "one/a.jpg cannot be read" in said_of(lines, "a.jpg cannot")
 
 
+@pytest.mark.full
 def test_what_is_in_the_way(place: Workplace) -> None:
     """A file where sources are to go is told; a folder that is yet to be made is fine."""
     gone = place.folder / "gone"
@@ -147,6 +150,7 @@ def test_what_is_in_the_way(place: Workplace) -> None:
     assert f"{gone} is in the way" in said_of(lines, "move to")
 
 
+@pytest.mark.full
 def test_litter_of_a_killed_doctor(place: Workplace) -> None:
     """What a doctor that was killed left behind is removed by the next; anything else stays."""
     old, new = (place.inbox / f".scissorsd-doctor-{name}.tmp" for name in ("old", "new"))

@@ -99,6 +99,7 @@ def test_room_is_reserved_and_filled_later(
     assert not daemon.told("job.failed")
 
 
+@pytest.mark.full
 def test_room_is_reserved_and_never_filled(place: Workplace) -> None:
     """Looked at again and again, what stays hollow or half fails in the end, and can come good."""
     place.configure(settle="100ms")
@@ -130,6 +131,7 @@ def test_zeros_after_the_end(place: Workplace) -> None:
 # --- many at once, and during the backlog ----------------------------------------------------
 
 
+@pytest.mark.full
 def test_deep_tree_is_copied_in(place: Workplace) -> None:
     """Every picture of a tree that is copied in while the daemon runs comes out in its place."""
     outside = place.folder / "shoot"
@@ -150,6 +152,7 @@ def test_deep_tree_is_copied_in(place: Workplace) -> None:
     assert len(daemon.told("job.finished")) == 24
 
 
+@pytest.mark.full
 def test_arriving_during_the_backlog(place: Workplace) -> None:
     """What is dropped, replaced or taken away while others are cut gets its due, once."""
     for number in range(12):
@@ -226,6 +229,7 @@ TOUCHES: list[Callable[[Path], object]] = [
 ]
 
 
+@pytest.mark.full
 def test_attributes_touched_during_and_after_the_work(place: Workplace) -> None:
     """New modes, owners, access times, attributes and links of a file do not make it a new one."""
     gate = Gate(place)
@@ -279,6 +283,7 @@ def test_clocks_that_lie(place: Workplace) -> None:
     assert numbers == {**expected, "1980.png": 30}
 
 
+@pytest.mark.full
 def test_the_wall_clock_decides_nothing() -> None:
     """No module that settles, watches, hands out or holds asks what time of day it is."""
     package = Path(watching.__file__).parents[1]
@@ -398,6 +403,7 @@ def test_watches_run_out_at_start(place: Workplace, limit: str, value: int, sett
     assert daemon.noise == []
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("_namespaces")
 def test_watches_run_out_while_it_runs(place: Workplace) -> None:
     """When new folders take the last inotify watch, the inbox turns to polling by itself."""
@@ -434,6 +440,7 @@ def test_hard_link_to_a_picture_that_changes(place: Workplace) -> None:
     assert [number_of(place.outbox / name) for name in ("a.png", "b.png")] == [2, 2]
 
 
+@pytest.mark.full
 def test_same_size_and_another_time(place: Workplace) -> None:
     """A picture of the same size in bytes that replaces another is told from it, and is cut."""
     contents = []
@@ -455,6 +462,7 @@ def test_same_size_and_another_time(place: Workplace) -> None:
     assert pixel[:3] == (0, 0, 255)
 
 
+@pytest.mark.full
 def test_many_opens_and_closes(place: Workplace) -> None:
     """A scanner that opens, writes and closes a file thirty times gets one cutout of the whole."""
     daemon = place.start()

@@ -61,7 +61,7 @@ def test_something_else_in_its_place(place: Workplace) -> None:
 
 
 @needs_mounts
-@pytest.mark.parametrize("require_mount", [True, False])
+@pytest.mark.parametrize("require_mount", one_of_each_kind([True, False], kept=[True]))
 def test_unmounted(place: Workplace, mounts: Mounts, *, require_mount: bool) -> None:
     """An inbox whose mount goes is away, not empty; it may come back as another device."""
     place.configure({"name": "all", "source": "keep"}, rescan="1s", require_mount=require_mount)

@@ -271,7 +271,7 @@ class InboxMachine(RuleBasedStateMachine):
     def hold(self, choice: int, truncated: bool, wide: bool) -> None:  # noqa: FBT001 - drawn
         """Put a picture aside until something passes."""
         hand = self._chosen(choice)
-        if hand.job is None or (truncated and (hand.task.last_look or hand.published)):
+        if hand.job is None or (truncated and (hand.task.last_attempt or hand.published)):
             return
         self.journal.hold(hand.job, "busy")
         outcome = Held("busy", outbox_wide=wide and not truncated, truncated=truncated)
@@ -371,5 +371,5 @@ def test_what_was_short_of_memory_works_alone(tmp_path: Path) -> None:
         tasks[0] = state.next_task(now, alone=True)
         assert tasks[0] is not None
         assert tasks[0].attempts
-        assert tasks[0].last_look == (reads == READS - 1)
+        assert tasks[0].last_attempt == (reads == READS - 1)
     journal.close()

@@ -110,6 +110,7 @@ def test_a_damaged_journal(place: Workplace, damage: Callable[[Path], None]) -> 
     assert not (place.state / "jobs.sqlite.lost").exists()
 
 
+@pytest.mark.full
 def test_a_journal_of_a_newer_version(place: Workplace) -> None:
     """Every command says whose the journal is, ends with 78 and leaves it as it is."""
     place.put("a.jpg")
@@ -137,6 +138,7 @@ def test_a_journal_of_a_newer_version(place: Workplace) -> None:
     repaired(place)
 
 
+@pytest.mark.full
 def test_what_is_not_visibly_done_after_damage(place: Workplace) -> None:
     """After the journal was lost, a picture that lacks an output or is younger is cut again."""
     before = three_done(place)
@@ -153,6 +155,7 @@ def test_what_is_not_visibly_done_after_damage(place: Workplace) -> None:
     ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "step",
     one_of_each_kind(
@@ -247,6 +250,7 @@ def test_the_journal_cannot_be_written(place: Workplace, step: str) -> None:
     assert not daemon.told("job.failed", source="a.jpg")
 
 
+@pytest.mark.full
 def test_the_state_folder_is_full(place: Workplace) -> None:
     """With the state folder's disk full pictures wait; they come out when there is room again."""
     place.configure({"name": "all", "outputs": OUTPUTS}, settle="100ms")

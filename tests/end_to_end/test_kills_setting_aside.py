@@ -85,6 +85,7 @@ def test_killed_at_each_step(place: Workplace, step: str) -> None:
     is_set_aside(place, path)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("step", one_of_each_kind(TO_ANOTHER_DISK, kept=["move.copied"]))
 def test_killed_on_the_way_to_another_disk(place: Workplace, other_disk: Path, step: str) -> None:
     """So it is where the picture is copied to another file system first."""

@@ -168,6 +168,7 @@ def test_long_names_that_fail(place: Workplace, source: str) -> None:
     assert not daemon.told("job.held")
 
 
+@pytest.mark.full
 def test_names_of_dots(place: Workplace) -> None:
     """Names that are only dots before their suffix are hidden files, and stay alone."""
     dots = [".jpg", "..jpg", "...jpg", "....", ".a.jpg", "...a.png", "x/..jpg"]
@@ -210,6 +211,7 @@ def make_deep(root: Path, length: int, letter: str) -> str:
     return relative[1:] + name
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("source", one_of_each_kind(["keep", "move"], kept=["move"]))
 def test_paths_as_long_as_paths_can_be(place: Workplace, source: str) -> None:
     """What can be seen is cut, in shorter folders where need be; what not is told; none stops."""

@@ -72,6 +72,7 @@ def test_what_needs_a_home_says_so(homeless: Homeless) -> None:
     assert not any("Traceback" in said for said in (doctor.stderr, service.stderr))
 
 
+@pytest.mark.full
 def test_what_works_without_a_home(homeless: Homeless, models_folder: Path) -> None:
     """With a state folder all works, and models lie in it; a sheet needs neither."""
     homeless.put("a.jpg")

@@ -323,6 +323,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 }
 
 
+@pytest.mark.full
 def test_what_cannot_be_decoded(place: Workplace) -> None:
     """Foreign formats, bombs, large and damaged files fail once, at once, and come good later."""
     place.configure(rescan="1s", settle="200ms")
@@ -374,6 +375,7 @@ def test_failed_while_no_daemon_ran_is_not_tried_again(place: Workplace) -> None
     ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("source", one_of_each_kind(["move", "delete"], kept=["move"]))
 def test_what_fails_is_set_aside_whole(place: Workplace, source: str) -> None:
     """Where a rule disposes of sources, what failed lies in failed/ byte for byte."""

@@ -71,6 +71,7 @@ def test_status_on_narrow_terminals(shop: Workplace) -> None:
             assert "a shop with a long name: 1 ok" in text
 
 
+@pytest.mark.full
 def test_models_on_narrow_terminals(place: Workplace) -> None:
     """No column of one letter; the path of each file is whole."""
     for width in (20, 60):
@@ -81,6 +82,7 @@ def test_models_on_narrow_terminals(place: Workplace) -> None:
         assert "(not tested by this project)" in text
 
 
+@pytest.mark.full
 def test_doctor_on_narrow_terminals(place: Workplace) -> None:
     """What is found is broken between words."""
     (place.folder / "m").mkdir()

@@ -271,6 +271,7 @@ def test_a_bound_session_is_the_plain_one(u2netp: Path) -> None:
     assert np.array_equal(bound.run(INPUTS[0]), session.run(INPUTS[0]))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("trouble", ["raises", "differs", "no size"])
 def test_what_cannot_be_bound_runs_plainly(
     u2netp: Path, trouble: str, monkeypatch: pytest.MonkeyPatch

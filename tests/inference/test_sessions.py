@@ -437,6 +437,7 @@ def test_a_network_of_another_size(provider: ProviderName, u2netp: Path, tmp_pat
         Sessions(models={"own": model}, folder=tmp_path, providers=[provider]).open("own")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("provider", one_of_each_kind(["cpu", "openvino"], kept=["openvino"]))
 def test_many_threads_share_a_session(
     provider: ProviderName, models_folder: Path, u2netp: Path
@@ -465,6 +466,7 @@ def test_probe_tries_each_provider(u2netp: Path) -> None:
         assert (probed.seconds is not None) == probed.works
 
 
+@pytest.mark.full
 def test_nothing_on_standard_error(models_folder: Path) -> None:
     """In a fresh process all providers are used with no byte on stderr or stdout, no telemetry."""
     script = (
