@@ -210,14 +210,16 @@ class Right:
         """Take the next picture's true alpha, or begin with the same once more."""
         self._alpha, self._first = alpha, None
 
-    def run(self, _name: str, _input: NDArray[np.float32], /) -> tuple[NDArray[np.float32], str]:
+    def run(
+        self, _name: str, _input: NDArray[np.float32], /
+    ) -> tuple[NDArray[np.float32], str, str]:
         """Return the raw map; asked a second time, that of the box for which it is asked then."""
         seen = import_module("drawn_alphas").seen
         box = passes.second_box(self._first) if self._first else None
         left, top, right, bottom = box or (0, 0, *self._alpha.shape[::-1])
         raw: NDArray[np.float32] = seen(self._alpha[top:bottom, left:right])
         self._first = passes.NetworkMask(masking.normalised(raw), (left, top, right, bottom))
-        return raw, "none"
+        return raw, "none", "full"
 
 
 def cut(picture: Picture, network: Sessions | Right, model: str, edges: Edges) -> cutting_out.Cut:
@@ -240,7 +242,7 @@ def cutouts(
     for name, folder in rivals.items():
         yield name, theirs(folder, case)
     mask = np.rint(true * 255).astype(np.uint8)
-    known = cutting_out.Cut(mask, ours.judgement, "none", 0.0)
+    known = cutting_out.Cut(mask, ours.judgement, "none", "full", 0.0)
     yield "true alpha, as it is", rendered(picture, known, AS_IS)
     yield "true alpha", rendered(picture, known, CLEAN)
     yield "true alpha, darkened as by rembg", darkened(picture.rgb, mask)

@@ -55,10 +55,12 @@ class Kept:
         self._next = 0
         return self
 
-    def run(self, _name: str, _input: NDArray[np.float32], /) -> tuple[NDArray[np.float32], str]:
+    def run(
+        self, _name: str, _input: NDArray[np.float32], /
+    ) -> tuple[NDArray[np.float32], str, str]:
         """Return the next map."""
         self._next += 1
-        return self._maps[self._next - 1], "kept"
+        return self._maps[self._next - 1], "kept", "full"
 
 
 class Keeping:
@@ -68,11 +70,13 @@ class Keeping:
         self._sessions = sessions
         self.maps: list[NDArray[np.float32]] = []
 
-    def run(self, name: str, values: NDArray[np.float32], /) -> tuple[NDArray[np.float32], str]:
+    def run(
+        self, name: str, values: NDArray[np.float32], /
+    ) -> tuple[NDArray[np.float32], str, str]:
         """Run the network."""
-        raw, provider = self._sessions.run(name, values)
+        raw, provider, precision = self._sessions.run(name, values)
         self.maps.append(raw)
-        return raw, provider
+        return raw, provider, precision
 
 
 def main() -> None:

@@ -62,6 +62,7 @@ def _write(ended: Ended) -> None:
                 outputs=outcome.outputs,
                 model=outcome.model,
                 provider=outcome.provider,
+                precision=outcome.precision,
                 width=outcome.width,
                 height=outcome.height,
                 verdict=outcome.verdict,

@@ -66,6 +66,7 @@ class Done:
     stays: str = ""  # why the source, which was to be moved, is where it was
     model: str = ""
     provider: str = ""
+    precision: str = ""
     width: int = 0
     height: int = 0
     infer_s: float = 0.0

@@ -117,6 +117,7 @@ def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
             verdict=cut.judgement.verdict,
             model=rule.model,
             provider=cut.provider,
+            precision=cut.precision,
             width=picture.rgb.shape[1],
             height=picture.rgb.shape[0],
             infer_s=cut.infer_s,

@@ -95,8 +95,8 @@ class Sessions:
         """
         return self._opened(name).opening
 
-    def run(self, name: str, network_input: Raw) -> tuple[Raw, str]:
-        """Return the raw map of the network's first output, and the provider that computed it.
+    def run(self, name: str, network_input: Raw) -> tuple[Raw, str, str]:
+        """Return the raw map of the network's first output, and the provider and precision of it.
 
         `network_input` is 1 × 3 × S × S, the map S × S, both float32, S the model's `input_size`.
         When a provider fails, the next one computes this same input at once, and the one that
@@ -123,7 +123,7 @@ class Sessions:
                 with state.lock:
                     if state.session is session:
                         state.back_offs.pop(session.provider, None)
-                return raw, session.provider
+                return raw, session.provider, session.precision
 
     def providers_in_use(self) -> dict[str, Opening]:
         """Return what came of each loaded model, by its name."""

@@ -35,8 +35,8 @@ class Inference(Protocol):
 
     def run(
         self, name: str, network_input: NDArray[np.float32], /
-    ) -> tuple[NDArray[np.float32], str]:
-        """Run a network: 1 × 3 × size × size → the raw map (size × size) and the provider."""
+    ) -> tuple[NDArray[np.float32], str, str]:
+        """Run a network: 1 × 3 × size × size → raw map (size × size), provider, precision."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +46,7 @@ class Cut:
     mask: NDArray[np.uint8]
     judgement: Judgement
     provider: str
+    precision: str
     infer_s: float
 
 
@@ -53,17 +54,17 @@ def find_subject(picture: Picture, model: Model, sessions: Inference, options: M
     """Find the subject of a picture: run the network once or twice, refine, shape and judge."""
     height, width = picture.rgb.shape[:2]
     began = monotonic()
-    raw, provider = _run(picture, model, sessions, (0, 0, width, height))
+    raw, provider, precision = _run(picture, model, sessions, (0, 0, width, height))
     seen: tuple[NetworkMask, ...] = (NetworkMask(masking.normalised(raw), (0, 0, width, height)),)
     if options.edges == "best" and (box := passes.second_box(seen[0])):
-        closer, provider = _run(picture, model, sessions, box)
+        closer, provider, precision = _run(picture, model, sessions, box)
         second = NetworkMask(masking.normalised(closer), box)
         seen = (*seen, second) if passes.agree(seen[0], second) else seen
     infer_s = monotonic() - began
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
     judgement = masking.flawed(masking.judge(raw), _flaw(picture))
-    return Cut(mask, judgement, provider, infer_s)
+    return Cut(mask, judgement, provider, precision, infer_s)
 
 
 def _flaw(picture: Picture) -> str:
@@ -74,15 +75,16 @@ def _flaw(picture: Picture) -> str:
 
 def _run(
     picture: Picture, model: Model, sessions: Inference, box: Box
-) -> tuple[NDArray[np.float32], str]:
-    """Run the network on a box of the picture; return its raw map and the provider."""
+) -> tuple[NDArray[np.float32], str, str]:
+    """Run the network on a box of the picture; return its raw map, provider and precision."""
     left, top, right, bottom = box
     shown = picture.rgb[top:bottom, left:right]
     alpha = picture.alpha if picture.alpha is None else picture.alpha[top:bottom, left:right]
     if model.input_size == SMALL and shown.shape == picture.rgb.shape:
         shown = picture.small
-    raw, provider = sessions.run(model.name, masking.network_input(shown, alpha, model))
-    return masking.without_transparent(raw, alpha), provider
+    network_input = masking.network_input(shown, alpha, model)
+    raw, provider, precision = sessions.run(model.name, network_input)
+    return masking.without_transparent(raw, alpha), provider, precision
 
 
 def refuse_impossible(

@@ -55,7 +55,7 @@ NOTHING = encoded(Image.new("RGB", SIZE, "gray"))
 
 
 # Most of these pictures are the same few.
-_GIVEN: dict[tuple[str, bytes], tuple[NDArray[np.float32], str]] = {}
+_GIVEN: dict[tuple[str, bytes], tuple[NDArray[np.float32], str, str]] = {}
 
 
 class Counting:
@@ -68,15 +68,15 @@ class Counting:
 
     def run(
         self, name: str, network_input: NDArray[np.float32], /
-    ) -> tuple[NDArray[np.float32], str]:
+    ) -> tuple[NDArray[np.float32], str, str]:
         """Run the real network, or remember what it gave for the same input."""
         self.runs += 1
         self.first()
         asked = (name, network_input.tobytes())
         if asked not in _GIVEN:
             _GIVEN[asked] = self._sessions.run(name, network_input)
-        raw, provider = _GIVEN[asked]
-        return raw.copy(), provider
+        raw, provider, precision = _GIVEN[asked]
+        return raw.copy(), provider, precision
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,7 @@ def test_line_of_a_job(place: Workplace) -> None:
         "outputs": [str(place.outbox / "a.png")],
         "model": "u2netp",
         "provider": "cpu",
+        "precision": "full",
         "width": SIZE[0],
         "height": SIZE[1],
         "verdict": "ok",

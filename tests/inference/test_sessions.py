@@ -127,7 +127,7 @@ def test_full_precision_is_the_plain_network(
             models=CATALOGUE, folder=models_folder, providers=[provider], precision="full"
         )
         opening = sessions.open("u2netp")
-        raw, ran = sessions.run("u2netp", INPUT)
+        raw, ran, _ = sessions.run("u2netp", INPUT)
     assert (opening.provider, opening.precision, ran) == (provider, "full", provider)
     assert raw.shape == (320, 320)
     assert raw.dtype == np.float32
@@ -143,7 +143,7 @@ def test_auto_names_why_not(models_folder: Path) -> None:
     with capture_logs() as logs:
         sessions = Sessions(models=CATALOGUE, folder=models_folder)
         opening = sessions.open("u2netp")
-        _, ran = sessions.run("u2netp", INPUT)
+        _, ran, _ = sessions.run("u2netp", INPUT)
     assert opening.asked == ("cuda", "openvino", "cpu")
     assert sessions.providers_in_use() == {"u2netp": opening}
     assert ran == opening.provider

@@ -37,11 +37,11 @@ class Network:
         self.asked = 0
         self._then = then
 
-    def run(self, _name: str, network_input: Map, /) -> tuple[Map, str]:
+    def run(self, _name: str, network_input: Map, /) -> tuple[Map, str, str]:
         """Return 1 where it is dark."""
         self.asked += 1
         raw = (network_input[0].mean(axis=0) < 0.5).astype(np.float32)
-        return (raw if self.asked == 1 else self._then(raw)), "cpu"
+        return (raw if self.asked == 1 else self._then(raw)), "cpu", "full"
 
 
 def picture(size: tuple[int, int], box: tuple[int, int, int, int]) -> Picture:
@@ -68,7 +68,7 @@ def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
 def first_look(shown: Picture) -> NetworkMask:
     """Return what the network sees of the whole picture."""
     height, width = shown.rgb.shape[:2]
-    raw, _ = cutting_out._run(shown, MODEL, Network(), (0, 0, width, height))
+    raw, _, _ = cutting_out._run(shown, MODEL, Network(), (0, 0, width, height))
     return NetworkMask(raw, (0, 0, width, height))
 
 

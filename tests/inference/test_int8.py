@@ -1,0 +1,261 @@
+"""Int8: rounded without a shift, kept whole, tried by a real process, and taken where it is right."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.masking import network_input
+from scissorsd.inference import int8, int8_cache, int8_trial, openvino, openvino_int8
+from scissorsd.inference.int8_rounding import quantise, round_to_steps
+from scissorsd.inference.int8_table import table_of
+from scissorsd.inference.sessions import Sessions
+from scissorsd.inference.timings import Speeds
+from scissorsd.machine import int8_weights_limit
+
+MODEL = CATALOGUE["u2netp"]
+INPUT = network_input(next(iter(int8_trial.drawn(320))), None, MODEL)
+
+needs_openvino = pytest.mark.skipif(
+    find_spec("openvino") is None, reason="openvino is for x86-64 only"
+)
+
+
+# --- rounding --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(4, 7, 3, 3), (5, 9, 1, 1), (1, 1, 3, 3), (3, 64, 3, 3)])
+def test_sums_are_kept(shape: tuple[int, int, int, int]) -> None:
+    """Each kernel's sum stays within a step, each channel's within half; no weight moves far."""
+    weights = np.random.default_rng(1).normal(0, 30, shape).astype(np.float32).clip(-120, 120)
+    errors = round_to_steps(weights, 127) - weights
+    assert np.abs(errors).max() < 2
+    assert np.abs(errors.sum(axis=(2, 3))).max() <= 1.5 + 1e-3
+    assert np.abs(errors.sum(axis=(1, 2, 3))).max() <= 0.5 + 1e-2
+
+
+def test_the_largest_weight_is_the_limit() -> None:
+    """Each output channel has its own step, by which its largest weight is the largest number."""
+    weights = np.array([1.0, -2.0, 0.5, 0.25], np.float32).reshape(2, 2, 1, 1)
+    whole, step = quantise(weights, 63)
+    assert np.abs(whole).max(axis=(1, 2, 3)).tolist() == [63, 63]
+    assert np.abs(whole * step - weights).max() < 0.02
+
+
+def test_a_channel_of_zeros() -> None:
+    """A channel without weights stays one."""
+    whole, step = quantise(np.zeros((1, 2, 3, 3), np.float32), 127)
+    assert not (whole * step).any()
+
+
+@pytest.mark.parametrize(
+    ("flags", "limit"),
+    [("fpu avx avx2", 63), ("fpu avx2 avx_vnni", 127), ("fpu avx512_vnni", 127), ("", 63)],
+)
+def test_seven_bits_without_the_instruction(tmp_path: Path, flags: str, limit: int) -> None:
+    """Where 8 bits would overflow in sums of 16, weights have 7."""
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"flags\t\t: {flags}\n")
+    assert int8_weights_limit(cpuinfo) == limit
+    assert int8_weights_limit(tmp_path / "none") == 63
+
+
+# --- tables and files ------------------------------------------------------------------------
+
+
+def test_a_table_is_for_its_weights_only() -> None:
+    """Other weights under the same name have no table, nor have other models."""
+    table = table_of(MODEL)
+    assert table is not None
+    assert {low for low, _ in table.bounds.values() if low} == {table.bounds["input.1"][0]}
+    assert table_of(replace(MODEL, sha256="0" * 64)) is None
+    assert table_of(CATALOGUE["silueta"]) is None
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    """A converted network is read as it was written; the one before it has gone."""
+    old, new = tmp_path / "u2netp-int8-old.network", tmp_path / "u2netp-int8-new.network"
+    int8_cache.write(old, MODEL, b"<net/>", b"1234")
+    int8_cache.write(new, MODEL, b"<net/>\n", b"\n56")
+    assert int8_cache.read(new) == (b"<net/>\n", b"\n56")
+    assert list(tmp_path.iterdir()) == [new]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: data + b"x", lambda _: b""]
+)
+def test_what_is_damaged_is_not_read(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Of a file that is not whole nothing is taken."""
+    path = tmp_path / "u2netp-int8-x.network"
+    int8_cache.write(path, MODEL, b"<net/>", b"1234")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"damaged|Expecting"):
+        int8_cache.read(path)
+
+
+# --- the network -----------------------------------------------------------------------------
+
+
+@needs_openvino
+def test_another_network_is_not_converted(u2netp: Path) -> None:
+    """A table that names what the network lacks is of another one."""
+    table = table_of(MODEL)
+    assert table is not None
+    other = replace(table, bounds={**table.bounds, "Relu_9999": (0.0, 1.0)})
+    with pytest.raises(openvino_int8.TableMismatchError, match="no Relu_9999"):
+        openvino_int8.convert(openvino.read(MODEL, u2netp), other, limit=63)
+
+
+@needs_openvino
+def test_masks_stay_what_they_are(u2netp: Path, tmp_path: Path) -> None:
+    """The converted network's masks are float32's, on pictures that its table has not seen."""
+    order = int8_trial.Order("u2netp", str(u2netp), str(tmp_path / "x"), fast=False, threads=2)
+    found = int8_trial.tried(order)
+    assert 0 < found.difference < int8.LARGEST_DIFFERENCE
+    assert found.times_as_fast > 0
+
+
+# --- taken over ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let int8 be tried from the first second, and be taken however fast it is."""
+    monkeypatch.setattr(int8, "_AFTER", 0.0)
+    monkeypatch.setattr(int8, "LEAST_GAIN", 0.0)
+
+
+def opened(models: Path, speeds: Path) -> Sessions:
+    """Open u2netp on OpenVINO, as fast as may be."""
+    sessions = Sessions(
+        models=CATALOGUE,
+        folder=models,
+        providers=("openvino",),
+        precision="fast",
+        speeds=Speeds((speeds,)),
+    )
+    sessions.open("u2netp")
+    return sessions
+
+
+def goes_over(sessions: Sessions) -> None:
+    """Wait until it computes in int8."""
+    deadline = time.monotonic() + 300
+    while sessions.providers_in_use()["u2netp"].precision != "int8":
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+
+
+@needs_openvino
+@pytest.mark.usefixtures("at_once")
+def test_it_takes_over_and_is_remembered(models_folder: Path, tmp_path: Path) -> None:
+    """The first process starts without int8 and goes over to it; the next one starts with it."""
+    with capture_logs() as logs:
+        first = opened(models_folder, tmp_path)
+        usual, _, precision = first.run("u2netp", INPUT)
+        goes_over(first)
+        raw, provider, now = first.run("u2netp", INPUT)
+        first.close()
+        second = opened(models_folder, tmp_path)
+        assert second.providers_in_use()["u2netp"].precision == "int8"
+        again, _, _ = second.run("u2netp", INPUT)
+        second.close()
+    assert (provider, now) == ("openvino", "int8")
+    assert precision in {"full", "bf16"}
+    assert np.abs(raw - usual).mean() < 0.05
+    assert np.array_equal(raw, again)
+    assert [line["event"] for line in logs if line["event"].startswith("int8.")] == ["int8.tried"]
+
+
+@needs_openvino
+@pytest.mark.usefixtures("at_once")
+def test_a_damaged_file_is_made_anew(models_folder: Path, tmp_path: Path) -> None:
+    """A converted network that is damaged costs the time to convert it again, and nothing else."""
+    first = opened(models_folder, tmp_path)
+    goes_over(first)
+    first.close()
+    (cache,) = tmp_path.glob("*.network")
+    whole = cache.read_bytes()
+    cache.write_bytes(whole[: len(whole) // 2])
+    with capture_logs() as logs:
+        second = opened(models_folder, tmp_path)
+        assert second.run("u2netp", INPUT)[2] != "int8"
+        goes_over(second)
+        second.close()
+    assert [line["event"] for line in logs if line["event"].startswith("int8.")] == [
+        "int8.failed",
+        "int8.tried",
+    ]
+    assert cache.read_bytes() == whole
+
+
+@needs_openvino
+@pytest.mark.usefixtures("at_once")
+def test_masks_that_differ_are_refused(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its masks differ int8 is not used, which is said once and remembered."""
+    monkeypatch.setattr(int8, "LARGEST_DIFFERENCE", 0.0)
+    with capture_logs() as logs:
+        first = opened(models_folder, tmp_path)
+        deadline = time.monotonic() + 300
+        while not (tried := [line for line in logs if line["event"] == "int8.tried"]):
+            assert time.monotonic() < deadline, "it never came to be"
+            time.sleep(0.02)
+        assert first.run("u2netp", INPUT)[2] != "int8"
+        first.close()
+        second = opened(models_folder, tmp_path)
+        assert not [thread for thread in threading.enumerate() if thread.name == "int8"]
+        second.close()
+    assert [line["taken"] for line in tried] == [False]
+
+
+@needs_openvino
+@pytest.mark.usefixtures("at_once")
+def test_a_trial_that_cannot_be_made(models_folder: Path, tmp_path: Path) -> None:
+    """Where nothing can be written all goes on without int8, and the reason is told."""
+    with capture_logs() as logs:
+        sessions = opened(models_folder, Path("/proc/nowhere"))
+        deadline = time.monotonic() + 300
+        while not (failed := [line for line in logs if line["event"] == "int8.failed"]):
+            assert time.monotonic() < deadline, "it never came to be"
+            time.sleep(0.02)
+        assert sessions.run("u2netp", INPUT)[2] != "int8"
+        sessions.close()
+    assert "/proc/nowhere" in failed[0]["reason"]
+    shutil.rmtree(tmp_path)
+
+
+@needs_openvino
+def test_closed_before_it_began(models_folder: Path, tmp_path: Path) -> None:
+    """A run that ends in its first seconds tries nothing, and leaves no thread."""
+    sessions = opened(models_folder, tmp_path)
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "int8"]
+    sessions.close()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert not list(tmp_path.iterdir())
+
+
+@needs_openvino
+def test_full_precision_means_float32(models_folder: Path, tmp_path: Path) -> None:
+    """Under `precision: full`, and `auto` for a model whose masks it changes, nothing is tried."""
+    for precision in ("full", "auto"):
+        sessions = Sessions(
+            models=CATALOGUE,
+            folder=models_folder,
+            providers=("openvino",),
+            precision=precision,
+            speeds=Speeds((tmp_path,)),
+        )
+        sessions.open("u2netp")
+        assert not [thread for thread in threading.enumerate() if thread.name == "int8"]
+        sessions.close()
