@@ -7,7 +7,7 @@ absolute errors over all pixels, for masks in [0, 1]:
   plainest way: Pillow's bilinear resize to 320 × 320, divided by its own maximum, less ImageNet's
   mean, by its deviation; a bare ONNX Runtime session on the CPU; first output, normalised to its
   own extremes, stretched bilinearly as floats;
-- of `precision: fast` to `full`.
+- of `precision: fast` to `full`, and of int8, where OpenVINO is here; and how many verdicts differ.
 
 Run it as `python benchmarks/masks.py [--models FOLDER] [--emulate-bf16]`.
 """
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 from unittest import mock
 
 import numpy as np
@@ -32,10 +33,12 @@ from scissorsd import logs
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD, Model
 from scissorsd.core.rules import MaskOptions
 from scissorsd.errors import ScissorsError
-from scissorsd.inference import weights
+from scissorsd.inference import int8_trial, weights
+from scissorsd.inference.onnx_runtime import Raw
+from scissorsd.inference.openvino import OpenvinoSession, open_converted, open_session
 from scissorsd.inference.providers import versions
 from scissorsd.inference.sessions import Opening, Sessions
-from scissorsd.machine import has_bf16, usable_cpus
+from scissorsd.machine import has_bf16, int8_weights_limit, usable_cpus
 from scissorsd.pictures.cutting_out import find_subject
 from scissorsd.pictures.picture import Picture
 from scissorsd.pictures.reading import read
@@ -114,6 +117,37 @@ def measured(name: str, folder: Path, pictures: dict[str, Picture]) -> Iterator[
             yield f"{name} on {provider}: `fast` is the same as `full` on this machine."
         else:
             yield Column(f"{name} {provider} {opening.precision} ↔ full", errors(fast, full))
+        if provider == "openvino":
+            yield from in_int8(model, weights.locate(model, folder), pictures, full)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """One session, in the place of all of a process."""
+
+    session: OpenvinoSession
+
+    def run(self, _name: str, network_input: Raw, /) -> tuple[Raw, str, str]:
+        """Run it."""
+        return self.session.run(network_input), "openvino", self.session.precision
+
+
+def in_int8(
+    model: Model, path: Path, pictures: dict[str, Picture], full: list[Mask]
+) -> Iterator[Column | str]:
+    """Measure the network converted to int8 as it would be on this machine."""
+    with TemporaryDirectory() as folder:
+        cache = Path(folder) / "network"
+        int8_trial.convert(model, path, cache)
+        int8 = Alone(open_converted(cache, threads=usable_cpus()))
+        right = Alone(open_session(model, path, fast=False, threads=usable_cpus()))
+        cuts = [find_subject(picture, model, int8, SOFT) for picture in pictures.values()]
+        exact = [find_subject(picture, model, right, SOFT) for picture in pictures.values()]
+    yield Column(f"{model.name} openvino int8 ↔ full", errors([c.mask / 255 for c in cuts], full))
+    pairs = zip(cuts, exact, strict=True)
+    others = sum(one.judgement.verdict != other.judgement.verdict for one, other in pairs)
+    bits = 8 if int8_weights_limit() > 63 else 7
+    yield f"{model.name} in int8 ({bits} bits): {others} of {len(cuts)} verdicts differ from full."
 
 
 def ours(
