@@ -18,6 +18,9 @@ from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.inference import int8_cache
 from scissorsd.inference.int8_table import table_of
 from scissorsd.inference.int8_trial import Order
+from scissorsd.inference.onnx_runtime import RefusedError
+from scissorsd.inference.openvino import open_converted
+from scissorsd.inference.providers import Session
 from scissorsd.inference.timings import Speeds
 from scissorsd.machine import int8_weights_limit
 
@@ -52,6 +55,14 @@ class Int8:
             return None
         places = [folder / self._name(model) for folder in self._speeds.folders]
         return next((place for place in places if place.is_file()), None)
+
+    def opened(self, model: Model, cache: Path) -> Session | None:
+        """Open the converted network; None where it is damaged, or OpenVINO will not have it."""
+        try:
+            return open_converted(cache, threads=self._threads)
+        except RefusedError as refusal:
+            self._log.info("int8.failed", model=model.name, reason=refusal.what)
+            return None
 
     def times_as_fast(self, model: Model, key: str) -> float:
         """Return how many times as fast as OpenVINO's usual way it was found to be."""

@@ -18,7 +18,6 @@ from scissorsd.inference import weights
 from scissorsd.inference.int8 import Int8
 from scissorsd.inference.model_state import ModelState, Opening
 from scissorsd.inference.onnx_runtime import Raw, RefusedError, in_plain_words
-from scissorsd.inference.openvino import open_converted
 from scissorsd.inference.provider_order import asked_order, by_speed
 from scissorsd.inference.providers import (
     GPU_PROVIDERS,
@@ -189,7 +188,10 @@ class Sessions:
         """Open a session on this provider, or raise RefusedError."""
         model = state.model
         began = time.perf_counter()
-        session = self._open_int8(state) if provider == "openvino" else None
+        session: Session | None = None
+        if provider == "openvino" and self._int8 and state.int8:
+            session = self._int8.opened(model, state.int8)
+            state.int8 = state.int8 if session else None
         session = session or self._opener(
             model, state.path, provider, fast=self._fast(model), threads=self._threads
         )
@@ -224,16 +226,6 @@ class Sessions:
         if int8 := self._int8_for(state):
             state.int8 = int8.proved(state.model, self._key(state.model))
 
-    def _open_int8(self, state: ModelState) -> Session | None:
-        if state.int8 is None:
-            return None
-        try:
-            return open_converted(state.int8, threads=self._threads)
-        except RefusedError as refusal:
-            self._log.info("int8.failed", model=state.model.name, reason=refusal.what)
-            state.int8 = None
-            return None
-
     def _find_out_int8(self, state: ModelState) -> None:
         int8 = self._int8_for(state)
         if int8 and not state.int8 and state.opening.provider not in GPU_PROVIDERS:
@@ -248,9 +240,9 @@ class Sessions:
             state.order = by_speed(self._order, self._speeds_of(state))
             in_use = state.opening.provider
             is_better = in_use in state.order[state.order.index("openvino") :]
-            if state.int8 and is_better and "openvino" not in state.back_offs:
-                with suppress(RefusedError):  # what is open stays
-                    self._open_on(state, "openvino")
+        if state.int8 and is_better and "openvino" not in state.back_offs:
+            with suppress(RefusedError):  # what is open stays
+                self._open_on(state, "openvino")
 
     # --- by speed ----------------------------------------------------------------------------
 

@@ -1,11 +1,16 @@
 """Int8: rounded without a shift, kept whole, tried by a process, taken where it is right."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, MutableMapping
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,12 +150,22 @@ def opened(models: Path, speeds: Path) -> Sessions:
     return sessions
 
 
-def goes_over(sessions: Sessions) -> None:
-    """Wait until it computes in int8."""
+def wait_until(wanted: Callable[[], object]) -> None:
+    """Ask until it is so."""
     deadline = time.monotonic() + 300
-    while sessions.providers_in_use()["u2netp"].precision != "int8":
+    while not wanted():
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.02)
+
+
+def goes_over(sessions: Sessions) -> None:
+    """Wait until it computes in int8."""
+    wait_until(lambda: sessions.providers_in_use()["u2netp"].precision == "int8")
+
+
+def told(logs: list[MutableMapping[str, Any]], event: str) -> list[MutableMapping[str, Any]]:
+    """Return the lines of an event."""
+    return [line for line in logs if line["event"] == event]
 
 
 @needs_openvino
@@ -205,16 +220,13 @@ def test_masks_that_differ_are_refused(
     monkeypatch.setattr(int8, "LARGEST_DIFFERENCE", 0.0)
     with capture_logs() as logs:
         first = opened(models_folder, tmp_path)
-        deadline = time.monotonic() + 300
-        while not (tried := [line for line in logs if line["event"] == "int8.tried"]):
-            assert time.monotonic() < deadline, "it never came to be"
-            time.sleep(0.02)
+        wait_until(lambda: told(logs, "int8.tried"))
         assert first.run("u2netp", INPUT)[2] != "int8"
         first.close()
         second = opened(models_folder, tmp_path)
         assert not [thread for thread in threading.enumerate() if thread.name == "int8"]
         second.close()
-    assert [line["taken"] for line in tried] == [False]
+    assert [line["taken"] for line in told(logs, "int8.tried")] == [False]
 
 
 @needs_openvino
@@ -223,13 +235,40 @@ def test_a_trial_that_cannot_be_made(models_folder: Path) -> None:
     """Where nothing can be written all goes on without int8, and the reason is told."""
     with capture_logs() as logs:
         sessions = opened(models_folder, Path("/proc/nowhere"))
-        deadline = time.monotonic() + 300
-        while not (failed := [line for line in logs if line["event"] == "int8.failed"]):
-            assert time.monotonic() < deadline, "it never came to be"
-            time.sleep(0.02)
+        wait_until(lambda: told(logs, "int8.failed"))
         assert sessions.run("u2netp", INPUT)[2] != "int8"
         sessions.close()
-    assert "/proc/nowhere" in failed[0]["reason"]
+    assert "/proc/nowhere" in told(logs, "int8.failed")[0]["reason"]
+
+
+@needs_openvino
+def test_the_trial_ends_with_its_process(u2netp: Path, tmp_path: Path) -> None:
+    """However a daemon ends, the process that tries int8 for it ends, too."""
+    order = int8_trial.Order("u2netp", str(u2netp), str(tmp_path / "x"), fast=False, threads=1)
+    script = (
+        "import dataclasses, json, subprocess, sys, time\n"
+        "trial = [sys.executable, '-m', 'scissorsd.inference.int8_trial', sys.argv[1]]\n"
+        "print(subprocess.Popen(trial, stdout=subprocess.DEVNULL).pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", script, json.dumps(asdict(order))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        trial = Path("/proc") / daemon.stdout.readline().strip()
+        wait_until(lambda: b"libopenvino" in (trial / "maps").read_bytes())
+        daemon.kill()
+    wait_until(lambda: not trial.exists() or "Z" in (trial / "stat").read_text().split()[2])
+
+
+@needs_openvino
+def test_drafts_of_a_killed_trial_go(u2netp: Path, tmp_path: Path) -> None:
+    """What a trial that was killed had begun to write is removed by a later one, once it is old."""
+    for name, age in ((".int8-old", 7200), (".int8-new", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "network.bin").write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    int8_trial.convert(MODEL, u2netp, tmp_path / "made")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".int8-new", "made"]
 
 
 @needs_openvino
