@@ -22,13 +22,16 @@ from scissorsd.inference.onnx_runtime import RefusedError
 from scissorsd.inference.openvino import open_converted
 from scissorsd.inference.providers import Session
 from scissorsd.inference.timings import Speeds
-from scissorsd.machine import int8_weights_limit
+from scissorsd.machine import int8_weights_limit, memory_bounds
 
 LARGEST_DIFFERENCE = 0.01  # mean, of masks in [0, 1] to float32's, for pictures drawn for that
 LEAST_GAIN = 1.05  # times as fast
 # Seconds of work before anything is found out, so that a run of a few pictures does not.
 _AFTER = failpoints.seconds("INT8_AFTER", 5.0)
 _LIMIT = 900.0  # seconds for it all
+# What a trial takes of memory, about: 1,020 MB for u2net.
+_BYTES_AT_LEAST = 200 << 20
+_TIMES_THE_WEIGHTS = 5
 
 
 class Int8:
@@ -88,6 +91,12 @@ class Int8:
 
     def _find_out(self, order: Order, model: Model, key: str, then: Callable[[], None]) -> None:
         if self._closed.wait(_AFTER):
+            return
+        needed = _BYTES_AT_LEAST + _TIMES_THE_WEIGHTS * (model.size or 0)
+        bound = next(iter(memory_bounds()), None)
+        if bound is not None and bound.left < needed:
+            reason = f"{bound.who} leaves {bound.left >> 20} MiB; to try it takes {needed >> 20}"
+            self._log.info("int8.failed", model=model.name, reason=reason)
             return
         reason = ""
         for folder in self._speeds.folders:

@@ -23,7 +23,7 @@ from scissorsd.inference.int8_rounding import quantise, round_to_steps
 from scissorsd.inference.int8_table import table_of
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
-from scissorsd.machine import int8_weights_limit
+from scissorsd.machine import MemoryBound, int8_weights_limit
 
 MODEL = CATALOGUE["u2netp"]
 INPUT = network_input(next(iter(int8_trial.drawn(320))), None, MODEL)
@@ -269,6 +269,23 @@ def test_drafts_of_a_killed_trial_go(u2netp: Path, tmp_path: Path) -> None:
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     int8_trial.convert(MODEL, u2netp, tmp_path / "made")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".int8-new", "made"]
+
+
+@needs_openvino
+@pytest.mark.usefixtures("at_once")
+def test_too_little_memory(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it would not fit beside the work it is not tried, and the numbers are told."""
+    bound = MemoryBound("this container or service (memory.max)", 400 << 20, 300 << 20)
+    monkeypatch.setattr(int8, "memory_bounds", lambda: [bound])
+    with capture_logs() as logs:
+        sessions = opened(models_folder, tmp_path)
+        wait_until(lambda: told(logs, "int8.failed"))
+        sessions.close()
+    (line,) = told(logs, "int8.failed")
+    assert "this container or service (memory.max) leaves 100 MiB" in line["reason"]
+    assert not list(tmp_path.iterdir())
 
 
 @needs_openvino
