@@ -1,5 +1,5 @@
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
-# make test   every kind of test (ten minutes on two cores): of large families, as a kill at every step, one case of each kind
+# make test   every kind of test (seven minutes on two cores): of large families, as a kill at every step, one case of each kind
 #             PYTEST_ARGS="-k settle -x" is passed on
 # make faults the rest of those families: every step, every error, every awkward name (ten minutes)
 # make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures
@@ -66,9 +66,10 @@ $(VENV)/.ready-dev: pyproject.toml
 # by each of the workers.
 pytest := PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE= $(bin)/python -m $(if $(COVERAGE),coverage run -m )pytest
 # $(call tests,MARKS): those tests, in parallel, and then one by one those that need the machine alone
+alone := $(shell grep -rl --include='*.py' 'mark\.alone' tests)
 define tests
 $(pytest) --numprocesses $(WORKERS) --dist worksteal -m "($(1)) and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
-$(pytest) -m "($(1)) and alone" $(PYTEST_ARGS) || [ $$? = 5 ] # 5: there are none
+$(pytest) -m "($(1)) and alone" $(PYTEST_ARGS) $(alone) || [ $$? = 5 ] # 5: there are none
 endef
 
 run: $(VENV)/.ready

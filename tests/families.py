@@ -1,6 +1,6 @@
 """Which tests `make test` leaves to `make faults`, and which run while no other test does.
 
-`make test` is to take five minutes. Of a large family, as a kill at every step of a job, it runs
+`make test` is to be short. Of a large family, as a kill at every step of a job, it runs
 one case of each kind; the others are marked `full`, and `make faults` runs these. So are tests that
 take many processes to show more of what others show. `.ci/run` runs both, and `make slow`.
 

@@ -189,6 +189,7 @@ def test_it_takes_over_and_is_remembered(models_folder: Path, tmp_path: Path) ->
     assert [line["event"] for line in logs if line["event"].startswith("int8.")] == ["int8.tried"]
 
 
+@pytest.mark.full
 @needs_openvino
 @pytest.mark.usefixtures("at_once")
 def test_a_damaged_file_is_made_anew(models_folder: Path, tmp_path: Path) -> None:
@@ -211,6 +212,7 @@ def test_a_damaged_file_is_made_anew(models_folder: Path, tmp_path: Path) -> Non
     assert cache.read_bytes() == whole
 
 
+@pytest.mark.full
 @needs_openvino
 @pytest.mark.usefixtures("at_once")
 def test_masks_that_differ_are_refused(
@@ -229,6 +231,7 @@ def test_masks_that_differ_are_refused(
     assert [line["taken"] for line in told(logs, "int8.tried")] == [False]
 
 
+@pytest.mark.full
 @needs_openvino
 @pytest.mark.usefixtures("at_once")
 def test_a_trial_that_cannot_be_made(models_folder: Path) -> None:
@@ -241,6 +244,7 @@ def test_a_trial_that_cannot_be_made(models_folder: Path) -> None:
     assert "/proc/nowhere" in told(logs, "int8.failed")[0]["reason"]
 
 
+@pytest.mark.full
 @needs_openvino
 def test_the_trial_ends_with_its_process(u2netp: Path, tmp_path: Path) -> None:
     """However a daemon ends, the process that tries int8 for it ends, too."""
@@ -271,6 +275,7 @@ def test_drafts_of_a_killed_trial_go(u2netp: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [".int8-new", "made"]
 
 
+@pytest.mark.full
 @needs_openvino
 @pytest.mark.usefixtures("at_once")
 def test_too_little_memory(
