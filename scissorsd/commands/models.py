@@ -45,9 +45,8 @@ def show(models: KnownModels) -> None:
     rows, lines = [], []
     for model in models.catalogue.values():
         try:
-            there, colour = (
-                ("there", "green") if weights.find(model, models.folder) else ("not there", "")
-            )
+            found = weights.find(model, models.folder)
+            there, colour = ("there", "green") if found else ("not there", "")
         except ScissorsError as error:
             there, colour = for_terminal(error.what), "red"
         note = "" if model.tested else "  (not tested by this project)"

@@ -5,6 +5,7 @@ pictures settle, hands settled ones to workers, and writes the status file. It t
 and no outbox itself, so that no share can block it.
 """
 
+import gc
 import os
 import queue
 import threading
@@ -47,6 +48,8 @@ BEAT = 1.0  # seconds between two rounds of the loop when nothing happens
 STOP_LIMIT = failpoints.seconds("STOP_LIMIT", 60.0)  # that a stop waits for the work in hand
 
 # What a reload does not change: it is in use by what is in hand.
+# As Python itself has it; the command line has it less often, for the imports of a start.
+_OBJECTS_BETWEEN_COLLECTIONS = (700, 10, 10)
 _FIXED = ("state", "models", "providers", "require_gpu", "precision", "memory")
 
 
@@ -96,6 +99,7 @@ class Daemon:
     def run(self) -> int:
         """Start, loop until told to stop (or until nothing is left), stop."""
         with lock.lock(self.config.state), self._watchdog:
+            gc.set_threshold(*_OBJECTS_BETWEEN_COLLECTIONS)
             self._signals.listen()
             threading.excepthook = tell_of_death
             self._layout.claim(self.config)

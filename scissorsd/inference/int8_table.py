@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 import numpy as np
@@ -29,6 +30,7 @@ class Table:
     text: bytes  # of its file, which tells it from others
 
 
+@cache
 def table_of(model: Model) -> Table | None:
     """Return the table that was made for the very weights of this model, or None."""
     place = resources.files("scissorsd.inference") / "int8_tables" / f"{model.name}.json"

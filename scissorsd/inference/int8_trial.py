@@ -1,7 +1,7 @@
 """The process that converts a network to int8, checks it and times it.
 
 `python -m scissorsd.inference.int8_trial JSON` writes one line of JSON. In a process of its own,
-since it takes half a gigabyte for some seconds: where memory is short, it is the one to go.
+since it takes nearly a gigabyte for some seconds: where memory is short, it is the one to go.
 """
 
 import ctypes

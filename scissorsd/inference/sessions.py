@@ -49,9 +49,10 @@ class Sessions:
     `models` by name; their files lie in `folder` and are fetched there on first need, `progress`
     being told. `providers` are tried in order, `auto` being cuda, openvino, cpu; the CPU is always
     the last resort, but not with `require_gpu`. `precision` is `full` (float32), `fast` (bf16 or
-    TF32, where the machine computes it natively) or `auto`: fast for the models that it was
-    measured to leave alone. `threads` None: all CPUs that the process may use. With `speeds`,
-    `auto` decides between the CPU's own providers by a short trial, made once on each machine.
+    TF32, where the machine computes it natively, or int8) or `auto`: fast for the models that it
+    was measured to leave alone. `threads` None: all CPUs that the process may use. With `speeds`,
+    `auto` decides between the CPU's own providers by a short trial, and int8 is tried in the
+    background by a process of its own, each once on a machine; without, there is no int8.
     `opener` and `clock` (seconds) are for tests.
     """
 

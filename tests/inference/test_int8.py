@@ -170,8 +170,15 @@ def told(logs: list[MutableMapping[str, Any]], event: str) -> list[MutableMappin
 
 @needs_openvino
 @pytest.mark.usefixtures("at_once")
-def test_it_takes_over_and_is_remembered(models_folder: Path, tmp_path: Path) -> None:
-    """The first process starts without int8 and goes over to it; the next one starts with it."""
+def test_it_takes_over_and_is_remembered(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first process starts without int8 and goes over to it; the next one starts with it.
+
+    A file in the working folder that is called as a module of Python's is never run.
+    """
+    (tmp_path / "json.py").write_text("raise SystemExit('not ours')")
+    monkeypatch.chdir(tmp_path)
     with capture_logs() as logs:
         first = opened(models_folder, tmp_path)
         usual, _, precision = first.run("u2netp", INPUT)
@@ -258,8 +265,8 @@ def test_the_trial_ends_with_its_process(u2netp: Path, tmp_path: Path) -> None:
     """However a daemon ends, the process that tries int8 for it ends, too."""
     order = int8_trial.Order("u2netp", str(u2netp), str(tmp_path / "x"), fast=False, threads=1)
     script = (
-        "import dataclasses, json, subprocess, sys, time\n"
-        "trial = [sys.executable, '-m', 'scissorsd.inference.int8_trial', sys.argv[1]]\n"
+        "import subprocess, sys, time\n"
+        "trial = [sys.executable, '-P', '-m', 'scissorsd.inference.int8_trial', sys.argv[1]]\n"
         "print(subprocess.Popen(trial, stdout=subprocess.DEVNULL).pid, flush=True)\n"
         "time.sleep(600)\n"
     )
