@@ -1,9 +1,10 @@
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
-# make test   every kind of test (seven minutes on two cores): of large families, as a kill at every step, one case of each kind
+# make test   every kind of test (five minutes on two cores): of large families, as a kill at every step, one case of each kind
 #             PYTEST_ARGS="-k settle -x" is passed on
 # make faults the rest of those families: every step, every error, every awkward name (ten minutes)
 # make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures
 #             no test is in two of these three; all run in parallel, WORKERS=… at once
+# make everything  those three in one run
 # make system the service and the shares of this machine: as root, on one with systemd that you can throw away
 # make coverage  what of the code ran in the tests that were run with COVERAGE=1 → a table
 #             tests with WHEEL=FILE.whl in a new checkout: on that, not on the source tree
@@ -22,7 +23,7 @@ DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known memory backlog r
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test faults slow system coverage lint bench bench-daemon constraints clean
+.PHONY: run test faults slow everything system coverage lint bench bench-daemon constraints clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -65,10 +66,10 @@ $(VENV)/.ready-dev: pyproject.toml
 # Without the current folder on the path: what was installed is tested. With the tests' bytecode kept: they are read
 # by each of the workers.
 pytest := PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE= $(bin)/python -m $(if $(COVERAGE),coverage run -m )pytest
-# $(call tests,MARKS): those tests, in parallel, and then one by one those that need the machine alone
+# $(call tests,MARKS,HOW): those tests, in parallel, and then one by one those that need the machine alone
 alone := $(shell grep -rl --include='*.py' 'mark\.alone' tests)
 define tests
-$(pytest) --numprocesses $(WORKERS) --dist worksteal -m "($(1)) and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
+$(pytest) --numprocesses $(WORKERS) --dist $(or $(2),worksteal) -m "($(1)) and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
 $(pytest) -m "($(1)) and alone" $(PYTEST_ARGS) $(alone) || [ $$? = 5 ] # 5: there are none
 endef
 
@@ -86,6 +87,9 @@ faults: $(VENV)/.ready-dev
 
 slow: $(VENV)/.ready-dev
 	$(call tests,slow and not system)
+
+everything: $(VENV)/.ready-dev
+	$(call tests,not system,load --maxschedchunk 1) # the longest first, and one by one
 
 system: $(VENV)/.ready-dev
 	$(pytest) -m system $(PYTEST_ARGS)

@@ -99,6 +99,7 @@ cut_out("a.jpg", edges="sharp")
 """
 
 
+@pytest.mark.full
 def test_its_types_are_shipped(tmp_path: Path) -> None:
     """A type checker that looks at somebody else's program goes by the package's own types.
 

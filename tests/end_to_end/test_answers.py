@@ -70,6 +70,7 @@ def test_status(place: Workplace) -> None:
     assert (told["inboxes"][0]["done"], told["inboxes"][0]["failed"]) == (1, 1)
 
 
+@pytest.mark.full
 def test_status_counts_verdicts(place: Workplace) -> None:
     """`status` counts verdicts and what went to review/, across restarts, and says what to do."""
     place.put("a.jpg")
@@ -103,6 +104,7 @@ def test_status_tells_how_long_the_rest_takes(place: Workplace) -> None:
     assert status(place)["seconds_left"] is None
 
 
+@pytest.mark.full
 def test_status_of_an_inbox_that_is_away(place: Workplace) -> None:
     """An inbox that is not there is told of as away, with the reason, and is not healthy."""
     place.inbox.rmdir()
@@ -207,6 +209,7 @@ def test_a_refused_reload_is_told_of(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "broken", one_of_each_kind(["inboxes: [", "inboxes: 1\n", None], kept=["inboxes: ["])
 )
@@ -283,6 +286,7 @@ def test_why(place: Workplace) -> None:
     assert "when a daemon runs" in why(place.inbox / "later.jpg")
 
 
+@pytest.mark.full
 def test_why_of_a_picture_that_was_moved(place: Workplace) -> None:
     """Of a picture that was cut and moved away, `why` tells what became of it, at both places."""
     place.configure({"name": "all", "source": "move"})
@@ -320,6 +324,7 @@ def test_retry(place: Workplace) -> None:
     assert [entry.state for entry in place.entries()] == ["done"]
 
 
+@pytest.mark.full
 def test_retry_of_moved_pictures(place: Workplace) -> None:
     """Failed pictures that were set aside go back into the inbox and come out at the next start."""
     place.configure({"name": "all", "source": "move"})
@@ -377,6 +382,7 @@ def test_retry_by_the_place_where_it_was_set_aside(place: Workplace) -> None:
     assert place.files() == ["failed/a.jpg", "failed/a.jpg.txt"]
 
 
+@pytest.mark.full
 def test_retry_of_what_did_not_fail(place: Workplace) -> None:
     """What did not fail cannot be retried; without anything failed, `--failed` says so."""
     place.put("a.jpg")

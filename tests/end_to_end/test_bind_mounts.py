@@ -31,6 +31,7 @@ def test_it_does_not_start(place: Workplace, mounts: Mounts, inside: str, mounte
     assert place.files(place.outbox) == (["a.png"] if (inside, mounted) == (".", "outbox") else [])
 
 
+@pytest.mark.full
 def test_what_a_mount_entangles_later(place: Workplace, mounts: Mounts) -> None:
     """An outbox that a mount puts into its inbox bars the inbox until it is unmounted."""
     place.put("a.png")
@@ -56,6 +57,7 @@ def test_what_a_mount_entangles_later(place: Workplace, mounts: Mounts) -> None:
     assert len(daemon.told("job.finished")) == 2
 
 
+@pytest.mark.full
 def test_an_inbox_that_comes_back_entangled(place: Workplace, mounts: Mounts) -> None:
     """An inbox that was away and comes back with its outbox inside is barred at once."""
     disk = place.folder / "disk"

@@ -54,6 +54,7 @@ def test_once_where_some_fail(place: Workplace) -> None:
     assert place.files() == ["a.png", "failed/bad.jpg.txt", "failed/half.png.txt"]
 
 
+@pytest.mark.full
 def test_once_with_an_empty_file(place: Workplace) -> None:
     """`once` does not wait for ever for something to be written to an empty file; it names it."""
     place.put("a.jpg")
@@ -235,6 +236,7 @@ def test_cut_to_a_file(place: Workplace) -> None:
     assert "u2netp" in unknown.stderr
 
 
+@pytest.mark.full
 def test_cut_takes_no_stream(place: Workplace) -> None:
     """`-` is told to be no stream, and nothing is made under that name."""
     for arguments in (("-",), (place.put("a.jpg"), "-o", "-")):

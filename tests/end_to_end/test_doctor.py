@@ -54,6 +54,7 @@ def open_place(models_folder: Path) -> Iterator[Workplace]:
         place.close()
 
 
+@pytest.mark.full
 @needs_root
 def test_what_is_roots_below(open_place: Workplace) -> None:
     """Root's files and folders below are named, the equal as one; the commands told mend it all."""
@@ -191,6 +192,7 @@ def test_a_share_that_hangs(place: Workplace, mounts: Mounts) -> None:
     assert said_of(lines, "1 picture tried").startswith("ok    inbox near")
 
 
+@pytest.mark.full
 def test_doctor_without_a_configuration(place: Workplace) -> None:
     """The folders that one command line named are looked at without any being named again."""
     (place.folder / "no models").mkdir()

@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from .driver import Workplace
 
 
@@ -45,6 +47,7 @@ def test_deleted_and_only_touched(place: Workplace) -> None:
     assert place.files() == []
 
 
+@pytest.mark.full
 def test_retry_makes_what_was_deleted(place: Workplace) -> None:
     """`why` says that an output is gone, and `retry` has it made again, also from processed/."""
     place.configure({"name": "all", "source": "move"})

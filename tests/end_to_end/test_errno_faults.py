@@ -111,6 +111,7 @@ def test_lasting_errors(place: Workplace, operation: str) -> None:
         assert identity(place.outbox / name) == out[name]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("error", one_of_each_kind(ERRORS, kept=["EIO"]))
 def test_errors_while_watching(place: Workplace, error: str) -> None:
     """Errors at any look at an inbox, and at the start of its watch, cost time and no picture."""

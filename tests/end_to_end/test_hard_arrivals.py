@@ -44,6 +44,7 @@ def test_writer_that_pauses_for_longer_than_settle(place: Workplace, suffix: str
     assert not daemon.told("job.failed")
 
 
+@pytest.mark.full
 def test_writers_with_pauses_of_every_length(place: Workplace) -> None:
     """Writers whose pauses lie below, about and above `settle` all get whole pictures out once."""
     settle = 0.3
@@ -201,6 +202,7 @@ def test_replaced_while_it_is_cut(place: Workplace, source: str) -> None:
         assert kept[source].read_bytes() == drawn(2)
 
 
+@pytest.mark.full
 def test_taken_away_while_it_is_cut(place: Workplace) -> None:
     """Of a picture that is taken away in the middle of its job nothing comes out or is left."""
     gate = Gate(place)
@@ -255,6 +257,7 @@ def test_attributes_touched_during_and_after_the_work(place: Workplace) -> None:
 # --- clocks ----------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_clocks_that_lie(place: Workplace) -> None:
     """Times of 1980, before 1970, 2040 and 2400, and times that go back, change nothing."""
     seconds = {"1980": 315_532_800, "1938": -1_000_000_000, "2040": 2_208_988_800}
@@ -425,6 +428,7 @@ def test_watches_run_out_while_it_runs(place: Workplace) -> None:
 # --- what came out ---------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_hard_link_to_a_picture_that_changes(place: Workplace) -> None:
     """Two names of one file are two pictures; when the file changes, both are cut again."""
     place.put("a.jpg", drawn(1))

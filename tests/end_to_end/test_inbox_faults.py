@@ -43,6 +43,7 @@ def test_removed_and_made_anew(place: Workplace) -> None:
     assert place.files() == ["a.png", "b.png"]
 
 
+@pytest.mark.full
 def test_something_else_in_its_place(place: Workplace) -> None:
     """A file where the inbox should be is not an inbox, and health is bad meanwhile."""
     place.configure(rescan="1s")
@@ -129,6 +130,7 @@ def test_unmounted_between_two_scans(place: Workplace, mounts: Mounts, *, at_onc
     daemon.stop()
 
 
+@pytest.mark.full
 @needs_mounts
 @pytest.mark.parametrize("source", one_of_each_kind(["keep", "move"], kept=["move"]))
 def test_retry_while_unmounted(place: Workplace, mounts: Mounts, source: str) -> None:
@@ -157,6 +159,7 @@ def test_retry_while_unmounted(place: Workplace, mounts: Mounts, source: str) ->
     daemon.stop()
 
 
+@pytest.mark.full
 @needs_mounts
 def test_a_folder_of_the_same_disk_as_a_mount(place: Workplace, mounts: Mounts) -> None:
     """A bind mount of a folder on the same file system counts as mounted, and as away without."""
@@ -189,6 +192,7 @@ def test_a_reload_does_not_forget_the_mount(place: Workplace, mounts: Mounts) ->
     daemon.stop()
 
 
+@pytest.mark.full
 @needs_mounts
 @pytest.mark.parametrize(
     "place_of_fault", one_of_each_kind(["look", "move", "delete"], kept=["move"])
@@ -268,6 +272,7 @@ def test_forbidden_picture(unprivileged: Workplace) -> None:
     assert place.files() == ["a.png"]
 
 
+@pytest.mark.full
 def test_a_folder_that_cannot_be_listed_at_the_start(place: Workplace) -> None:
     """A first scan that could not look everywhere ends no job that a restart has to finish."""
     place.configure({"name": "all", "source": "move"}, rescan="1s")

@@ -300,6 +300,7 @@ def test_two_daemons(place: Workplace) -> None:
     first.stop()
 
 
+@pytest.mark.full
 def test_a_stale_lock(place: Workplace) -> None:
     """The lock of a daemon that was killed is no obstacle, even if its number lives on."""
     first = place.start()

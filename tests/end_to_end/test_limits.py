@@ -82,6 +82,7 @@ def confined(tmp_path: Path, models_folder: Path) -> Iterator[Confined]:
     group.close()
 
 
+@pytest.mark.full
 def test_killed_for_want_of_memory(confined: Confined) -> None:
     """A picture with which the kernel ends the program three times is set aside; others come out.
 

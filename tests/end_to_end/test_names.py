@@ -236,6 +236,7 @@ def test_paths_as_long_as_paths_can_be(place: Workplace, source: str) -> None:
     assert not daemon.told("job.held") + daemon.told("job.failed")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("source", one_of_each_kind(["move", "delete"], kept=["move"]))
 def test_scanner_that_uses_a_name_again(place: Workplace, source: str) -> None:
     """A scanner that calls every picture SCN_0001.jpg loses none: all outputs stay, distinct."""

@@ -51,6 +51,7 @@ def put_special_files(place: Workplace, prefix: str) -> None:
     drop(place, f"{prefix}a folder.jpg/real.jpg", drawn(2))
 
 
+@pytest.mark.full
 def test_what_is_no_regular_file(place: Workplace) -> None:
     """Links, loops, pipes, sockets and devices are passed over, there before or dropped later."""
     place.configure({"name": "all", "source": "delete"}, rescan="1s")
@@ -166,6 +167,7 @@ def test_why_a_name_is_never_a_picture(place: Workplace, name: str) -> None:
     assert "It is ignored" in place.ask("why", place.inbox / name)
 
 
+@pytest.mark.full
 def test_names_that_are_never_pictures(place: Workplace) -> None:
     """A true picture under any name of a share's or a program's leavings is left alone."""
     place.configure({"name": "all", "source": "delete"}, rescan="1s")
@@ -355,6 +357,7 @@ def test_what_cannot_be_decoded(place: Workplace) -> None:
     assert place.files(place.outbox / "failed") == []
 
 
+@pytest.mark.full
 def test_failed_while_no_daemon_ran_is_not_tried_again(place: Workplace) -> None:
     """After a restart what failed is left alone, and what of it has changed is taken."""
     for name in ("text.jpg", "png bomb.png", "corrupt.png"):

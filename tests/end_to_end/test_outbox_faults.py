@@ -116,6 +116,7 @@ def test_forbidden(unprivileged: Workplace) -> None:
     assert len(daemon.told("job.held")) == 1
 
 
+@pytest.mark.full
 @heeds_permissions
 def test_forbidden_folder_in_an_outbox(unprivileged: Workplace) -> None:
     """Where only one folder of the outbox is forbidden, the other pictures come out."""
@@ -181,6 +182,7 @@ def test_gone_before_the_first_picture(place: Workplace, mounts: Mounts) -> None
     assert place.files() == []
 
 
+@pytest.mark.full
 @needs_mounts
 def test_gone_between_publishing_and_moving(place: Workplace, mounts: Mounts) -> None:
     """A source is not moved into the folder that shows where the outbox was mounted."""

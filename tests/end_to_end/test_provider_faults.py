@@ -37,6 +37,7 @@ def test_the_next_provider_takes_over(place: Workplace, error: str) -> None:
     assert list(model["refused"]) == ["openvino"]
 
 
+@pytest.mark.full
 def test_status_names_what_was_asked_for(place: Workplace) -> None:
     """Status tells which providers were asked for, in order, and why those before are not used."""
     place.change_config(providers="auto")

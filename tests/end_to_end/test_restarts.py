@@ -144,6 +144,7 @@ def test_thirty_pictures_of_eight_formats(place: Workplace) -> None:
     assert sorted(place.files(place.inbox)) == sorted(names)
 
 
+@pytest.mark.full
 def test_twice_told_leaves_at_once(place: Workplace) -> None:
     """A second signal ends a daemon that does not get done; the next start repairs all."""
     for index in range(4):

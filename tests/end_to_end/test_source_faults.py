@@ -75,6 +75,7 @@ def test_forbidden(unprivileged: Workplace, source: str) -> None:
     assert place.files(place.inbox) == []
 
 
+@pytest.mark.full
 @needs_mounts
 def test_a_read_only_inbox_is_no_full_outbox(place: Workplace, mounts: Mounts) -> None:
     """Sources on a read-only share wait to be deleted, and the other pictures go on meanwhile."""
@@ -122,6 +123,7 @@ def test_moved_to_another_file_system(place: Workplace, mounts: Mounts) -> None:
     assert place.files(place.inbox) == []
 
 
+@pytest.mark.full
 @needs_mounts
 @pytest.mark.parametrize(
     "step",
@@ -152,6 +154,7 @@ def test_a_copy_that_fails(place: Workplace, mounts: Mounts, step: str) -> None:
     assert place.files(place.inbox) == []
 
 
+@pytest.mark.full
 @needs_mounts
 def test_a_processed_folder_that_is_full(place: Workplace, mounts: Mounts) -> None:
     """Sources that find no room where they are to go stay, whole, until there is some."""

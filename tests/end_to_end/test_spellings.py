@@ -41,6 +41,7 @@ def once(place: Workplace, *arguments: str | Path) -> str:
     return answer.stderr.splitlines()[-1]
 
 
+@pytest.mark.full
 def test_once_by_every_spelling(place: Workplace, spellings: list[tuple[str, str]]) -> None:
     """What was cut by one spelling of the folders is known by all others."""
     place.put("a.png")
@@ -51,6 +52,7 @@ def test_once_by_every_spelling(place: Workplace, spellings: list[tuple[str, str
     assert len(states(place)) == 1
 
 
+@pytest.mark.full
 @needs_mounts
 def test_once_through_other_mounts(place: Workplace, mounts: Mounts) -> None:
     """The same folders at another place, mounted there, are the same folders."""
@@ -64,6 +66,7 @@ def test_once_through_other_mounts(place: Workplace, mounts: Mounts) -> None:
     assert len(states(place)) == 1
 
 
+@pytest.mark.full
 def test_the_state_of_an_older_scissorsd_is_found(place: Workplace) -> None:
     """A state whose folder, command line and journal have a spelling with a link is adopted."""
     place.put("a.png")
@@ -92,6 +95,7 @@ def respell(state: Path, old: Path, new: Path) -> None:
     journal.close()
 
 
+@pytest.mark.full
 def test_a_configuration_that_is_spelled_otherwise(place: Workplace) -> None:
     """After the paths in the file were spelled otherwise, all is known, and every answer given."""
     (place.folder / "link").symlink_to(place.folder)
@@ -163,6 +167,7 @@ def test_two_on_the_same_folders(place: Workplace) -> None:
     assert NOTHING_TO_DO in once(place, "-c", place.config)  # and a claim ends with its process
 
 
+@pytest.mark.full
 def test_a_reload_onto_the_folders_of_another(place: Workplace, models_folder: Path) -> None:
     """An inbox that another process works on is barred after a reload, until that one ends."""
     (place.folder / "second").mkdir()

@@ -35,6 +35,7 @@ def test_a_standstill_ends(place: Workplace, command: str, what: str) -> None:
     again.stop()
 
 
+@pytest.mark.full
 def test_being_stopped_is_no_standstill(place: Workplace) -> None:
     """A process that is stopped for longer than the limit goes on when it is let."""
     daemon = place.start(variables={"SCISSORSD_SECONDS": "STANDSTILL=3"})

@@ -58,6 +58,7 @@ def _stopped(process: Daemon) -> bool:
     return process.process.poll() is not None
 
 
+@pytest.mark.full
 def test_cut_stopped(place: Workplace) -> None:
     """`cut` says what it has cut and what is left."""
     pictures = [str(place.put(f"{index}.jpg", number=index)) for index in range(2)]

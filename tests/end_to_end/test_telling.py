@@ -94,6 +94,7 @@ def test_a_thousand_equal_failures(place: Workplace) -> None:
     assert json.loads(place.ask("status", "--json"))["inboxes"][0]["failed"] == count
 
 
+@pytest.mark.full
 def test_one_file_that_fails_again_and_again(place: Workplace) -> None:
     """A file that is replaced by one bad picture after another is one failure in the journal."""
     daemon = place.start()
@@ -132,6 +133,7 @@ def test_a_watcher_that_dies(place: Workplace) -> None:
     assert daemon.noise == []
 
 
+@pytest.mark.full
 def test_a_watcher_that_dies_for_ever(place: Workplace) -> None:
     """A watcher that dies again is left dead for a while; health and status say so."""
     (place.folder / "second").mkdir()

@@ -90,6 +90,7 @@ def test_doctor_on_narrow_terminals(place: Workplace) -> None:
     readable([line for line in lines if not line.startswith("      ")], 30)
 
 
+@pytest.mark.full
 def test_into_a_pipe_nothing_is_broken(shop: Workplace) -> None:
     """A program that reads the table gets it whole, unless it says how wide its lines are."""
     assert "a shop with a long name  -" in shop.ask("status")

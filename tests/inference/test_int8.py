@@ -118,6 +118,7 @@ def test_another_network_is_not_converted(u2netp: Path) -> None:
         openvino_int8.convert(openvino.read(MODEL, u2netp), other, limit=63)
 
 
+@pytest.mark.full
 @needs_openvino
 def test_masks_stay_what_they_are(u2netp: Path, tmp_path: Path) -> None:
     """The converted network's masks are float32's, on pictures that its table has not seen."""

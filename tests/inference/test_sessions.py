@@ -115,6 +115,7 @@ def events(logs: Sequence[Any], name: str) -> list[Any]:
     return [line for line in logs if line["event"] == name]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("provider", ["cpu", "openvino"])
 def test_full_precision_is_the_plain_network(
     provider: ProviderName, models_folder: Path, u2netp: Path, plain_map: Raw
@@ -416,6 +417,7 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
             sessions.open("own")
 
 
+@pytest.mark.full
 def test_a_file_that_is_no_network(
     u2netp: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
