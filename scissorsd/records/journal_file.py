@@ -12,67 +12,12 @@ from pathlib import Path
 
 from scissorsd import failpoints
 from scissorsd.errors import JournalDamagedError, JournalError, JournalVersionError
-from scissorsd.records import wal
+from scissorsd.records import migrations, wal
 from scissorsd.records.journal_rows import Value
 from scissorsd.records.known_paths import KnownPaths
 
 FILE = "jobs.sqlite"
 LOST = f"{FILE}.lost"  # stands from when a journal was set aside until all is known again
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE jobs (
-    id INTEGER PRIMARY KEY,
-    inbox BLOB NOT NULL,          -- the watched folder, absolute
-    path BLOB NOT NULL,           -- relative to it; bytes as the file system has them
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    attempts INTEGER NOT NULL,    -- times begun without an orderly end
-    rule TEXT NOT NULL,
-    plan TEXT NOT NULL,           -- JSON: the rule's fingerprint, the kinds of its outputs
-    outbox BLOB NOT NULL,
-    outputs TEXT NOT NULL,        -- JSON: the planned path of each output, in the rule's order
-    moved_to BLOB NOT NULL,       -- where the source goes; empty: nowhere
-    source TEXT NOT NULL,         -- what becomes of the source: keep, move or delete
-    verdict TEXT NOT NULL DEFAULT '',
-    reason TEXT NOT NULL DEFAULT '',
-    set_aside TEXT NOT NULL DEFAULT '[]',  -- JSON: files written when it failed
-    provider TEXT NOT NULL DEFAULT '',
-    published TEXT NOT NULL DEFAULT '[]',  -- JSON: where the outputs really are
-    turn INTEGER NOT NULL,        -- jobs count up as they begin: a clock may be set back
-    begun_at REAL NOT NULL,       -- seconds since the epoch, for people only
-    ended_at REAL NOT NULL DEFAULT 0,
-    UNIQUE (inbox, path, size, mtime_ns)
-);
-CREATE INDEX jobs_by_state ON jobs (state);
-CREATE INDEX jobs_by_turn ON jobs (turn);
-CREATE INDEX jobs_by_end ON jobs (ended_at);
-CREATE TABLE names (
-    key BLOB PRIMARY KEY,         -- an absolute path, folded so that twins are one
-    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE
-) WITHOUT ROWID;
-CREATE INDEX names_by_job ON names (job);
-"""
-# Came later; versions without it pass over it. A job without `inode` was begun by one of those.
-_ADDED = """
-ALTER TABLE jobs ADD COLUMN inode INTEGER;  -- the source's number; 0 where none is kept
-ALTER TABLE jobs ADD COLUMN ctime_ns INTEGER;  -- when it or its attributes last changed
-CREATE TABLE stamps (
-    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    place BLOB NOT NULL,          -- an absolute path
-    digest BLOB NOT NULL,         -- of the file's content
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    temporary BLOB NOT NULL       -- its name until it is in its place; empty: it was seen there
-);
-CREATE INDEX stamps_by_place ON stamps (place);
-CREATE INDEX stamps_by_version ON stamps (size, mtime_ns);
-CREATE INDEX stamps_by_job ON stamps (job);
-CREATE TABLE about (
-    id TEXT NOT NULL              -- of this journal, in the names of its unfinished files
-);
-INSERT INTO about VALUES (lower(hex(randomblob(4))));
-"""
 
 
 class JournalFile:
@@ -86,7 +31,7 @@ class JournalFile:
         try:
             self.db = self._open(read_only=read_only)
             # Of an older version, and only read: it is asked no more than it knows.
-            self.is_old = not _has_stamps(self.db)
+            self.is_old = not migrations.has_stamps(self.db)
             self.id = "" if self.is_old else self.db.execute("SELECT id FROM about").fetchone()[0]
         except (sqlite3.Error, OSError) as error:
             if _is_damage(error):
@@ -113,7 +58,7 @@ class JournalFile:
         )
         try:
             _check_version(db, self.path)
-            _prepare(db, read_only=read_only)
+            _prepare(db, self.path, read_only=read_only)
         except BaseException:
             db.close()
             raise
@@ -180,19 +125,19 @@ class JournalFile:
 
 def _check_version(db: sqlite3.Connection, path: Path) -> None:
     """Raise JournalVersionError for a journal of another version, before anything else is read."""
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version not in {0, _SCHEMA_VERSION}:
-        maker = "a newer" if version > _SCHEMA_VERSION else "another"
+    version = migrations.version_of(db)
+    if not 0 <= version <= migrations.LATEST:
+        maker = "a newer" if version > migrations.LATEST else "another"
         raise JournalVersionError(
             f"the job journal {path} was made by {maker} scissorsd (journal version {version}; "
-            f"this one reads version {_SCHEMA_VERSION})",
+            f"this one reads version {migrations.LATEST})",
             "Install that scissorsd again, or give this one a state folder of its own, where it "
             "cuts everything anew. The journal was left as it is.",
         )
 
 
-def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
-    """Check the content, and make the tables that are missing."""
+def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    """Check the content, and bring the tables up to date."""
     db.row_factory = sqlite3.Row
     if not read_only:
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
@@ -201,17 +146,10 @@ def _prepare(db: sqlite3.Connection, *, read_only: bool) -> None:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0 and not read_only:
-        db.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
-    elif version == 0:
+    if not read_only:
+        migrations.bring_up_to_date(db, path)
+    elif not migrations.version_of(db):
         raise sqlite3.OperationalError("nothing was ever written to it")
-    if not read_only and not _has_stamps(db):
-        db.executescript(f"BEGIN;{_ADDED}COMMIT;")
-
-
-def _has_stamps(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'stamps'").fetchone() is not None
 
 
 def set_aside(folder: Path) -> Path:

@@ -6,13 +6,14 @@ import re
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Any, Literal
 
 from scissorsd.core.fingerprints import fingerprint
 from scissorsd.core.rules import FAILED_FOLDER, Rule, in_review, name_key
 from scissorsd.core.stamps import Stamp
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
+Judged = Literal["", "accepted", "rejected"]  # by a person, of what lay in review/
 Value = str | bytes | int | float
 
 _ENDED = ("done", "failed")
@@ -51,6 +52,9 @@ class Entry:
     moved_to: str  # where the source went or is to go, absolute; empty: nowhere
     begun_at: float
     ended_at: float
+    wish: str = ""  # JSON: what a person asked of it; see core/wishes.py
+    judged: Judged = ""
+    lies_at: str = ""  # asked for again where it was moved to, absolute; empty: it was not
 
     @property
     def source(self) -> str:
@@ -103,7 +107,15 @@ def entry_of(row: sqlite3.Row) -> Entry:
         and str(Path(os.fsdecode(row["outbox"])) / os.fsdecode(row["moved_to"])),
         begun_at=row["begun_at"],
         ended_at=row["ended_at"],
+        wish=late(row, "wish", ""),
+        judged=late(row, "judged", ""),
+        lies_at=os.fsdecode(late(row, "lies_at", b"")),
     )
+
+
+def late(row: sqlite3.Row, column: str, default: Value) -> Any:  # noqa: ANN401 - as SQLite has it
+    """Return what a row has in a column that older versions lack, and so those only read."""
+    return row[column] if column in row.keys() else default  # noqa: SIM118 - of a row, `in` asks for values
 
 
 def plan_of(rule: Rule) -> str:
@@ -152,5 +164,7 @@ def key(outbox: PurePath, name: str) -> bytes:
 
 def is_removed(row: sqlite3.Row) -> bool:
     """Whether the source is no longer in the inbox; a failed one may have had to stay."""
+    if late(row, "lies_at", b""):
+        return True
     stays = row["state"] == "failed" and len(json.loads(row["set_aside"])) < 2  # noqa: PLR2004 - the reason, and it
     return row["state"] in _ENDED and row["source"] != "keep" and not stays

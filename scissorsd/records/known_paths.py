@@ -22,7 +22,7 @@ class KnownPaths:
         if inbox not in self._by_inbox:
             rows = db.execute(
                 "SELECT path, size, mtime_ns, state, source, set_aside, inode, ctime_ns"
-                " FROM jobs WHERE inbox = ? ORDER BY turn",
+                " FROM jobs WHERE inbox = ? AND lies_at = x'' ORDER BY turn",
                 (os.fsencode(inbox),),
             )
             self._by_inbox[inbox] = {os.fsdecode(row["path"]): known_of(row) for row in rows}
@@ -31,7 +31,8 @@ class KnownPaths:
     def recall(self, db: sqlite3.Connection, inbox: str, path: str) -> None:
         """Know of a path what an earlier version left, its latest being struck out."""
         row = db.execute(
-            "SELECT * FROM jobs WHERE inbox = ? AND path = ? ORDER BY turn DESC LIMIT 1",
+            "SELECT * FROM jobs WHERE inbox = ? AND path = ? AND lies_at = x''"
+            " ORDER BY turn DESC LIMIT 1",
             (os.fsencode(inbox), os.fsencode(path)),
         ).fetchone()
         if row is None:

@@ -20,7 +20,7 @@ def owner(db: sqlite3.Connection, outbox: PurePath, name: str) -> tuple[str, str
     to that version for ever: ("", "") stands for it.
     """
     row = db.execute(
-        "SELECT inbox, path, source, state, set_aside FROM jobs JOIN names ON job = id"
+        "SELECT id, inbox, path, source, state, set_aside, lies_at FROM jobs JOIN names ON job = id"
         " WHERE key = ?",
         (key(outbox, name),),
     ).fetchone()

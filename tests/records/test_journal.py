@@ -530,12 +530,12 @@ def test_a_journal_of_a_newer_version(tmp_path: Path, *, read_only: bool) -> Non
     Journal(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE)) as db:
         db.executescript(
-            "DROP TABLE jobs; CREATE TABLE work (id INTEGER) STRICT; PRAGMA user_version = 2;"
+            "DROP TABLE jobs; CREATE TABLE work (id INTEGER) STRICT; PRAGMA user_version = 99;"
             "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE OF THE FUTURE'"
         )
     before = (tmp_path / FILE).read_bytes()
     with pytest.raises(
-        JournalVersionError, match=r"made by a newer scissorsd.*version 2"
+        JournalVersionError, match=r"made by a newer scissorsd.*version 99"
     ) as caught:
         Journal(tmp_path, read_only=read_only)
     assert caught.value.exit_code == EXIT_BAD_CONFIG

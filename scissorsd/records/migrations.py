@@ -1,0 +1,142 @@
+"""The versions of the job journal's schema, and the steps from each to the next.
+
+A step is one transaction: a start that is killed in the midst of one finds the journal as it was,
+and takes it again. Before the first step a copy is kept beside the journal.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from scissorsd import failpoints
+
+# Version 1. What comes below it was added within that version: older programs pass over it.
+_BEGINNING = """
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    inbox BLOB NOT NULL,          -- the watched folder, absolute
+    path BLOB NOT NULL,           -- relative to it; bytes as the file system has them
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,    -- times begun without an orderly end
+    rule TEXT NOT NULL,
+    plan TEXT NOT NULL,           -- JSON: the rule's fingerprints, the kinds of its outputs
+    outbox BLOB NOT NULL,
+    outputs TEXT NOT NULL,        -- JSON: the planned path of each output, in the rule's order
+    moved_to BLOB NOT NULL,       -- where the source goes; empty: nowhere
+    source TEXT NOT NULL,         -- what becomes of the source: keep, move or delete
+    verdict TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    set_aside TEXT NOT NULL DEFAULT '[]',  -- JSON: files written when it failed
+    provider TEXT NOT NULL DEFAULT '',
+    published TEXT NOT NULL DEFAULT '[]',  -- JSON: where the outputs really are
+    turn INTEGER NOT NULL,        -- jobs count up as they begin: a clock may be set back
+    begun_at REAL NOT NULL,       -- seconds since the epoch, for people only
+    ended_at REAL NOT NULL DEFAULT 0,
+    UNIQUE (inbox, path, size, mtime_ns)
+);
+CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX jobs_by_turn ON jobs (turn);
+CREATE INDEX jobs_by_end ON jobs (ended_at);
+CREATE TABLE names (
+    key BLOB PRIMARY KEY,         -- an absolute path, folded so that twins are one
+    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX names_by_job ON names (job);
+"""
+# A job without `inode` was begun by a program that knew no stamps.
+_STAMPS = """
+ALTER TABLE jobs ADD COLUMN inode INTEGER;  -- the source's number; 0 where none is kept
+ALTER TABLE jobs ADD COLUMN ctime_ns INTEGER;  -- when it or its attributes last changed
+CREATE TABLE stamps (
+    job INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    place BLOB NOT NULL,          -- an absolute path
+    digest BLOB NOT NULL,         -- of the file's content
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    temporary BLOB NOT NULL       -- its name until it is in its place; empty: it was seen there
+);
+CREATE INDEX stamps_by_place ON stamps (place);
+CREATE INDEX stamps_by_version ON stamps (size, mtime_ns);
+CREATE INDEX stamps_by_job ON stamps (job);
+CREATE TABLE about (
+    id TEXT NOT NULL              -- of this journal, in the names of its unfinished files
+);
+INSERT INTO about VALUES (lower(hex(randomblob(4))));
+"""
+_SECOND_THOUGHTS = """
+ALTER TABLE jobs ADD COLUMN content BLOB NOT NULL DEFAULT x'';  -- the source's digest, if known
+ALTER TABLE jobs ADD COLUMN wish TEXT NOT NULL DEFAULT '';      -- JSON: what a person asked of it
+ALTER TABLE jobs ADD COLUMN lies_at BLOB NOT NULL DEFAULT x'';  -- to be cut where it was moved to
+ALTER TABLE jobs ADD COLUMN superseded TEXT NOT NULL DEFAULT '[]';  -- JSON: outputs to be removed
+ALTER TABLE jobs ADD COLUMN judged TEXT NOT NULL DEFAULT '';    -- by a person: accepted, rejected
+CREATE INDEX jobs_lying_elsewhere ON jobs (inbox) WHERE lies_at != x'';
+CREATE INDEX jobs_by_content ON jobs (content) WHERE content != x'';
+"""
+
+_STEPS = {1: _BEGINNING + _STAMPS, 2: _SECOND_THOUGHTS}  # by the version that they lead to
+LATEST = max(_STEPS)
+
+
+def bring_up_to_date(db: sqlite3.Connection, path: Path) -> None:
+    """Take every step from the version of a journal to the latest; a new file begins at 0."""
+    version = version_of(db)
+    if 0 < version < LATEST:
+        _keep_a_copy(db, copy_of(path, version))
+    for step in range(version + 1, LATEST + 1):
+        _take(db, step)
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """Return the version of a journal; 0 where nothing was ever written to it."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _take(db: sqlite3.Connection, step: int) -> None:
+    failpoints.at(f"migrate.{step}")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if version_of(db) < step:  # else another process took it meanwhile
+            late = _STAMPS if step > 1 and not has_stamps(db) else ""
+            for statement in _statements(late + _STEPS[step]):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {step}")
+        failpoints.at(f"migrate.{step}.uncommitted")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """Yield each statement: sqlite3's own executescript would commit what was begun."""
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def has_stamps(db: sqlite3.Connection) -> bool:
+    """Whether a journal was made, or opened to be written, by a program that knows stamps."""
+    return db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'stamps'").fetchone() is not None
+
+
+def copy_of(path: Path, version: int) -> Path:
+    """Return where the copy of a journal of this version is kept."""
+    return path.with_name(f"{path.name}.version-{version}")
+
+
+def _keep_a_copy(db: sqlite3.Connection, copy: Path) -> None:
+    draft = copy.with_name(f"{copy.name}.part")
+    draft.unlink(missing_ok=True)
+    with closing(sqlite3.connect(draft)) as target:
+        db.backup(target)
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())
+    draft.replace(copy)
