@@ -14,6 +14,7 @@ import click
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
 from scissorsd.cli_models import models
+from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
 from scissorsd.commands.messages import complain
 from scissorsd.errors import (
@@ -74,6 +75,7 @@ def cli(context: click.Context, *, debug: bool) -> None:
 
 cli.add_command(models)
 cli.add_command(service)
+cli.add_command(recut)
 
 
 # --- the daemon ------------------------------------------------------------------------------

@@ -113,6 +113,17 @@ def _check_inbox(state: StateFolder, entry: Entry) -> None:
 
 
 def _again(journal: Journal, entry: Entry) -> str:
+    if not put_back(entry):
+        return f"{entry.source} is no longer there; nothing to take again."
+    journal.ask_again(entry.id)
+    return f"{entry.source} will be taken again."
+
+
+def put_back(entry: Entry) -> bool:
+    """Put a picture that was set aside back into its inbox, and remove its reason.
+
+    False where it is no longer there. Raises UsageError where another has its place.
+    """
     aside = entry.set_aside if entry.state == "failed" else ("", *filter(None, [entry.moved_to]))
     note, *moved = (Path(path) for path in aside or ("",))
     source = Path(entry.source)
@@ -124,9 +135,8 @@ def _again(journal: Journal, entry: Entry) -> str:
             raise UsageError(
                 f"{source} cannot be put back: a file of that name is there"
             ) from error
-    elif not source.exists():
-        return f"{source} is no longer there; nothing to take again."
+    elif not (entry.lies_at or source.exists()):
+        return False
     if note.name and is_reason_for(source, note):
         publishing.remove(note)
-    journal.ask_again(entry.id)
-    return f"{source} will be taken again."
+    return True

@@ -18,6 +18,11 @@ def fingerprint(rule: Rule) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def fingerprint_of_look(rule: Rule) -> str:
+    """Return a text that two rules share if what they make of a picture is the same."""
+    return fingerprint(Rule("", model=rule.model, mask=rule.mask, outputs=rule.outputs))
+
+
 def _settings(value: object) -> object:
     if is_dataclass(value):
         values = {field: getattr(value, field.name) for field in fields(value)}

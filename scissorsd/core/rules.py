@@ -3,9 +3,9 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count, islice
 from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
@@ -33,6 +33,7 @@ NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 REVIEW_FOLDER = "review"
 FAILED_FOLDER = "failed"
 PROCESSED_FOLDER = "processed"
+_VARIANTS_TRIED = 100  # of names, in search of those that a picture had before
 NAME_LIMIT = 255  # bytes in one file name, on nearly every file system
 SHORT_NAME_LIMIT = 143  # ... but where names are encrypted (eCryptfs, as on Synology's NAS)
 # What FAT, exFAT, NTFS and so SMB forbid in a name (Microsoft, "Naming Files, Paths, and
@@ -163,6 +164,7 @@ class Job:
     outputs: tuple[PlannedOutput, ...]  # none: they are out, and only the source is left
     moved_to: str = ""  # where the source goes, relative to the outbox or absolute; empty: nowhere
     id: int = 0  # its row in the job journal, once begun
+    lies_at: str = ""  # cut again where its source was moved to, absolute; empty: in the inbox
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,15 +189,18 @@ def plan(
     date: str,
     taken: Callable[[str], bool],
     naming: Naming = AS_IT_IS,
+    before: Collection[str] = (),
 ) -> Job:
     """Plan the job: the first set of names, in a fixed order, of which none is taken.
 
     `a.jpg` becomes `a.png`; where that is taken, `a-jpg.png`, then `a-2.png`, `a-3.png`, and so on
     for all of its outputs alike. `taken` answers for a path relative to the outbox. `inbox_name`
-    and `date` are for the templates of the outputs' names.
+    and `date` are for the templates of the outputs' names. Of a picture that is cut again, `before`
+    are the paths of its outputs: a set with one of these comes first.
     """
-    for variant in _variants(source.path):
-        job = Job(
+
+    def planned(variant: str) -> Job:
+        return Job(
             inbox=inbox,
             outbox=outbox,
             source=source,
@@ -209,6 +214,10 @@ def plan(
             ),
             moved_to=_destination(rule, source.path, variant, naming),
         )
+
+    first = map(planned, islice(_variants(source.path), _VARIANTS_TRIED if before else 0))
+    as_before = (job for job in first if not set(before).isdisjoint(p.path for p in job.outputs))
+    for job in chain(as_before, map(planned, _variants(source.path))):
         if not any(taken(name) for name in job.names):
             return job
     raise AssertionError("the variants never end")

@@ -274,7 +274,7 @@ class Daemon:
         if version != self._journal_version:
             self._journal_version = version
             self.journal.reload()
-            self.inboxes.watchers.scan_soon()
+            self.inboxes.heed_journal(monotonic())
 
     def _heed_reload(self) -> None:
         if not self._signals.reload_wanted:

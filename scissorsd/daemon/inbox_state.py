@@ -4,13 +4,15 @@ Only the control loop touches it, and it touches no share: it decides what to as
 what to hand to a worker, and what to try again when. Times are seconds on a monotonic clock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from scissorsd import failpoints
 from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Settler, Sighting
+from scissorsd.core.wishes import wish_of
+from scissorsd.daemon.elsewhere import task_elsewhere
 from scissorsd.daemon.holds import FIRST_PAUSE, Holds
 from scissorsd.daemon.outcomes import Changed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import JournalError
@@ -20,6 +22,7 @@ from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry, Known
+from scissorsd.records.recuts import Elsewhere
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -49,6 +52,8 @@ class InboxState:
     unfinished: dict[str, Entry] = field(default_factory=dict)  # left by the last run
     # In hand when the program died, with the number of deaths, or short of memory: cut alone.
     crash_suspects: dict[str, int] = field(default_factory=dict)
+    # What is asked for again where it was moved to, by where that is; so it is called here, too.
+    elsewhere: dict[str, Elsewhere] = field(default_factory=dict)
     watched: Watched | None = None
     away: str = ""
     barred: str = ""  # why nothing of it may be taken, though it is there
@@ -69,7 +74,8 @@ class InboxState:
         cls, inbox: Inbox, journal: Journal, *, max_reads: int, again: bool, journal_lost: bool
     ) -> "InboxState":
         """Open an inbox, with what the last run left unfinished."""
-        left = {e.path: e for e in journal.entries.unfinished() if e.inbox == str(inbox.path)}
+        mine = (e for e in journal.entries.unfinished() if e.inbox == str(inbox.path))
+        left = {entry.path: entry for entry in mine if not entry.lies_at}
         done = set[str]() if again else None
         return cls(
             inbox,
@@ -94,7 +100,7 @@ class InboxState:
 
     def adopt(self, task: Task) -> None:
         """Take over a picture that is in hand already, so that it is not taken again."""
-        self.working[task.source.path] = task
+        self.working[task.key] = task
         self.unfinished.pop(task.source.path, None)
 
     @property
@@ -108,6 +114,18 @@ class InboxState:
 
     def _settled(self) -> set[str]:
         return self.ready.keys() | self.working.keys() | self.holds.pictures.keys()
+
+    def take_up(self, now: float) -> None:
+        """Take up what is asked for again and lies where it was moved to."""
+        for asked in self.journal.recuts.elsewhere(self.inbox.path):
+            key = asked.lies_at
+            if key in self.working:
+                continue
+            self.elsewhere[key] = asked
+            if key not in self._settled():
+                self.ready[key] = now, Sighting(key, asked.size, asked.mtime_ns, 0, 0)
+                if asked.attempts and asked.state != "published":
+                    self.crash_suspects[key] = asked.attempts
 
     # --- settling ----------------------------------------------------------------------------
 
@@ -205,15 +223,22 @@ class InboxState:
         """
         if self.away or self.barred or self.holds.is_outbox_paused(now):
             return None
-        while path := self._first_ready(alone=alone):
-            settled_at, sighting = self.ready.pop(path)
-            rule = choose(self.inbox.rules, path)  # anew: a reload may have changed the rules
+        while key := self._first_ready(alone=alone):
+            settled_at, sighting = self.ready.pop(key)
+            asked = self.elsewhere.get(key)
+            # Anew: a reload may have changed the rules.
+            rule = choose(self.inbox.rules, key if asked is None else asked.path)
             # It may be known by now: cut while the share came back under another device number.
             if rule is not None and not rule.skip and not self._is_known(sighting):
                 task = self._task(sighting, rule, settled_at)
-                self.working[path] = task
+                if asked is not None:
+                    task = task_elsewhere(task, asked)
+                self.working[key] = task
                 return task
-            self.holds.pictures.pop(path, None)
+            self.holds.pictures.pop(key, None)
+            if asked is not None:
+                self.journal.recuts.give_up(asked.job_id)
+                del self.elsewhere[key]
         return None
 
     def _first_ready(self, *, alone: bool) -> str | None:
@@ -225,6 +250,9 @@ class InboxState:
 
     def _task(self, sighting: Sighting, rule: Rule, settled_at: float) -> Task:
         hold = self.holds.pictures.get(sighting.path)
+        known = self._known(sighting)
+        if known is not None:
+            rule = wish_of(known.wish).over(rule)
         return Task(
             inbox=self.inbox,
             inbox_root=self.inbox_root,
@@ -242,7 +270,7 @@ class InboxState:
 
     def ended(self, task: Task, outcome: Outcome, now: float) -> None:
         """Note what came of a task."""
-        path = task.source.path
+        path, seen = task.key, replace(task.source, path=task.key)
         self.working.pop(path, None)
         self.crash_suspects.pop(path, None)
         if self.again is not None:
@@ -250,23 +278,24 @@ class InboxState:
         if isinstance(outcome, LeftAlone):
             self.left_alone[path] = task.source, task.source.ctime_ns
         if isinstance(outcome, Held):
-            self._hold(task, outcome, now)
+            self._hold(seen, outcome, now)
             return
+        self.elsewhere.pop(path, None)
         if not isinstance(outcome, Changed | LeftAlone):
             self.holds.resume_outbox(now)
         self.present_at_start.discard(path)
-        self.holds.forget(task.source)
+        self.holds.forget(seen)
 
-    def _hold(self, task: Task, outcome: Held, now: float) -> None:
+    def _hold(self, source: Sighting, outcome: Held, now: float) -> None:
         first_pause = self.inbox.settle if outcome.truncated else FIRST_PAUSE
-        self.holds.hold(task.source, outcome, now, first_pause=first_pause)
+        self.holds.hold(source, outcome, now, first_pause=first_pause)
         if outcome.short_of_memory:
-            self.crash_suspects[task.source.path] = 1
+            self.crash_suspects[source.path] = 1
         if self.warning_limit.left(f"held: {outcome.kind or outcome.reason}", now):
             log.warning(
                 "job.held",
                 inbox=self.name,
-                source=task.source.path,
+                source=source.path,
                 why=one_line(outcome.reason),
                 held=len(self.holds.pictures),
             )

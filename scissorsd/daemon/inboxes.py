@@ -6,6 +6,7 @@ from time import monotonic
 
 import structlog
 
+from scissorsd.daemon import rule_changes
 from scissorsd.daemon.folder_layout import LayoutCheck, follow_spelling
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
@@ -63,6 +64,9 @@ class Inboxes:
             journal_lost=self._journal_lost,
         )
         self.states[inbox.name] = state
+        if self._again:
+            self._journal.recuts.ask_for_all_moved(inbox.path)
+        state.take_up(monotonic())
         for task in in_hand:
             if task.inbox.path == inbox.path:
                 state.adopt(task)
@@ -101,6 +105,7 @@ class Inboxes:
     def _change(self, state: InboxState, inbox: Inbox) -> None:
         """Change the options of an inbox and restart its watcher; its first scan applies them."""
         follow_spelling(self._journal, inbox)
+        rule_changes.tell(self._journal, state.inbox, inbox)
         state.change(inbox)
         self.watchers.stop(inbox.name)
         self.watchers.start(inbox, state.inbox_root)
@@ -127,6 +132,12 @@ class Inboxes:
                 if state.away:
                     self._layout.request()
                 state.note_watch(message, monotonic())
+
+    def heed_journal(self, now: float) -> None:
+        """Take up what another process has asked for in the journal."""
+        for state in self.states.values():
+            state.take_up(now)
+        self.watchers.scan_soon()
 
     def of_task(self, task: Task) -> InboxState | None:
         """Return the state of a task's inbox, unless a reload took that away."""

@@ -6,6 +6,7 @@ own (`is_own`). Where the file system refuses a name, `stricter` naming makes an
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from scissorsd.core.rules import (
@@ -37,17 +38,24 @@ def tag_of(journal: Journal, job_id: int) -> str:
 def plan_job(
     task: Task, bench: Bench, taken: Callable[[str], bool], naming: Naming = AS_IT_IS
 ) -> Job:
-    """Plan the job under names that are not `taken`; nothing is recorded."""
-    return plan(
+    """Plan the job under names that are not `taken`; nothing is recorded.
+
+    A picture that is cut again has the names that it had, and their date, as far as may be.
+    """
+    before = bench.journal.recuts.before(task.inbox.path, task.source)
+    began = bench.now() if before is None else datetime.fromtimestamp(before.begun_at, tz=UTC)
+    job = plan(
         task.inbox.path,
         task.inbox.outbox,
         task.source,
         task.rule,
         inbox_name=task.inbox.name,
-        date=bench.now().astimezone().strftime("%Y-%m-%d"),
+        date=began.astimezone().strftime("%Y-%m-%d"),
         taken=taken,
         naming=naming,
+        before=() if before is None else before.outputs,
     )
+    return replace(job, id=task.job_id, lies_at=task.lies_at)
 
 
 def plan_and_record(
@@ -84,7 +92,7 @@ def is_taken(task: Task, name: str, bench: Bench, naming: Naming) -> bool:
     Raises NameRefusedError where a stricter naming may help.
     """
     outbox = task.inbox.outbox
-    owner = bench.journal.owner(outbox, name)
+    owner = bench.journal.owner(outbox, name, task.job_id)
     if owner not in {None, (str(task.inbox.path), task.source.path)}:
         return True
     try:
@@ -134,12 +142,19 @@ def move_source(task: Task, job: Job, target: Path, bench: Bench) -> Stamp:
             task.source,
             target,
             tag=tag_of(bench.journal, job.id),
-            own=lambda place: is_own(task, place, bench),
+            own=lambda place: is_own(task, place, bench) or _is_same_picture(job, place, bench),
             staged=lambda copy: bench.journal.stamps.add(job, [copy]),
         )
     except PlaceTakenError:
         bench.journal.stamps.remove(bench.journal.stamps.unplaced(job.id))
         raise
+
+
+def _is_same_picture(job: Job, place: Path, bench: Bench) -> bool:
+    """Whether a file is the picture itself, byte by byte: it was left there when that came back."""
+    content = bench.journal.recuts.content(job.id)
+    there = publishing.stamp_file(place) if content else None
+    return there is not None and there.digest == content
 
 
 def redirect(task: Task, job: Job, bench: Bench, naming: Naming, avoid: Collection[str]) -> Job:

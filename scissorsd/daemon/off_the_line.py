@@ -85,6 +85,9 @@ def _short_of_memory(task: Task, job: Job, bench: Bench) -> Outcome:
 def let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Outcome:
     """End a job whose picture is no longer the one that settled; unless the inbox is away."""
     try:
+        if task.lies_at:
+            bench.journal.recuts.give_up(job.id)
+            return Changed(f"{error}; what had come of it stays")
         task.inbox_root.must_be_there()
         known = bench.journal.known(task.inbox.path, task.source.path)
         aside = bench.journal.set_aside_at(job)

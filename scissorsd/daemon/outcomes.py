@@ -47,11 +47,18 @@ class Task:
     journal_lost: bool = False  # and the picture was there before: its outputs may be out
     last_attempt: bool = False  # if it is truncated, or short of memory, it is taken to stay so
     done: Known | None = None  # it was cut as it is, but may have been dropped again since
+    lies_at: str = ""  # asked for again where it was moved to, absolute; empty: in the inbox
+    job_id: int = 0  # of such a one
 
     @property
     def path(self) -> Path:
-        """Where the picture lies."""
+        """Where the picture was dropped."""
         return self.inbox.path / self.source.path
+
+    @property
+    def key(self) -> str:
+        """What the picture is known by among those of its inbox: its path, or where it lies."""
+        return self.lies_at or self.source.path
 
 
 # --- what can come of a job ------------------------------------------------------------------

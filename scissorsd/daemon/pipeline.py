@@ -27,7 +27,14 @@ from scissorsd.daemon.naming import (
 from scissorsd.daemon.off_the_line import RefusedByRuleError, held, off_the_line
 from scissorsd.daemon.outcomes import Bench, Done, Outcome, Task
 from scissorsd.daemon.reason_files import reason_file
-from scissorsd.daemon.recovery import begin, left_alone, recover, refuse_deadly
+from scissorsd.daemon.recovery import (
+    begin,
+    known_by_content,
+    left_alone,
+    origin_of,
+    recover,
+    refuse_deadly,
+)
 from scissorsd.daemon.set_aside import free_note, reason_of, remove_reasons
 from scissorsd.errors import (
     HoldError,
@@ -36,6 +43,7 @@ from scissorsd.errors import (
     NameRefusedError,
     PlaceTakenError,
     ScissorsError,
+    SourceChangedError,
 )
 from scissorsd.folders import publishing, sources
 from scissorsd.machine import give_back_memory
@@ -49,6 +57,7 @@ def process(task: Task, bench: Bench) -> Outcome:
     try:
         if (alone := left_alone(task, bench)) is not None:
             return alone
+        task = known_by_content(task, bench)
         job = recover(task, bench) or begin(task, bench)
     except (HoldError, JournalError) as error:
         return held(error)
@@ -57,7 +66,9 @@ def process(task: Task, bench: Bench) -> Outcome:
         if job.outputs:  # else they are out, and only the source is left to dispose of
             refuse_deadly(task, bench)
             with bench.memory.lease(min(task.source.size, bench.limits.file)) as lease:
-                picture = _decode(_read(task, bench), task, bench, lease)
+                data, content = _read(task, bench)
+                picture = _decode(data, task, bench, lease)
+                del data
                 cut = find_subject(
                     picture, bench.catalogue[job.rule.model], bench.sessions, job.rule.mask
                 )
@@ -66,7 +77,8 @@ def process(task: Task, bench: Bench) -> Outcome:
                 _shrink(lease, rendered, bench)
                 job, stamps = _publish(task, job, rendered, bench)
             done = replace(rendered.done, outputs=tuple(stamp.place for stamp in stamps))
-            _published(job, done, stamps, bench)
+            _published(job, done, stamps, content, bench)
+        _remove_superseded(task, job, bench)
         moved, stays = _dispose(task, job, bench)
         bench.journal.finish(job, moved=moved, stays=bool(stays))
     except Exception as error:  # noqa: BLE001 - no picture stops the daemon
@@ -86,8 +98,14 @@ class _Rendered:
     done: Done
 
 
-def _read(task: Task, bench: Bench) -> bytes:
-    return sources.read_source(task.inbox.path, task.source, limit=bench.limits.file)
+def _read(task: Task, bench: Bench) -> tuple[bytes, bytes]:
+    """Return the file of a picture, and the digest by which its content is known."""
+    folder, source = origin_of(task)
+    data = sources.read_source(folder, source, limit=bench.limits.file)
+    content = publishing.digest_of(data)
+    if task.lies_at and bench.journal.recuts.content(task.job_id) not in {b"", content}:
+        raise SourceChangedError(f"{task.lies_at} is no longer the picture that was cut")
+    return data, content
 
 
 def _decode(data: bytes, task: Task, bench: Bench, lease: Lease) -> Picture:
@@ -146,7 +164,7 @@ def _publish(
 
     Return the job as it came out, and the stamps of its files.
     """
-    sources.check_unchanged(task.inbox.path, task.source)
+    sources.check_unchanged(*origin_of(task))
     task.outbox_root.prepare()
     naming, avoid = AS_IT_IS, set[str]()
     while True:
@@ -191,14 +209,24 @@ def _publish_under(
     return staged
 
 
-def _published(job: Job, done: Done, stamps: tuple[Stamp, ...], bench: Bench) -> None:
+def _published(
+    job: Job, done: Done, stamps: tuple[Stamp, ...], content: bytes, bench: Bench
+) -> None:
     bench.journal.published(
         job,
         done.outputs,
         verdict=done.verdict or "",
         provider=done.provider,
         stamps=stamps,
+        content=content,
     )
+
+
+def _remove_superseded(task: Task, job: Job, bench: Bench) -> None:
+    """Remove what was put out of this picture before and is not made of it now, if it is ours."""
+    for place in map(Path, bench.journal.recuts.superseded(job)):
+        if publishing.exists(place) and is_own(task, place, bench):
+            publishing.remove(place)
 
 
 def _dispose(task: Task, job: Job, bench: Bench) -> tuple[Stamp | None, str]:

@@ -8,7 +8,10 @@
                       published under other names is taken back
     published         nothing is cut; its source is disposed of                 recover
     done              left alone, unless dropped again or an output is gone     left_alone
-    failed, again     planned anew: it has given up its names                   begin
+    failed            planned anew: it has given up its names                   begin
+    again             planned anew, under the names that it had if that may be  begin
+    done, come back   the same bytes under the same name: as if it had never    known_by_content
+                      been away; cut again if its rule or outputs are others
     (journal lost)    published, where all its outputs are there and newer      _found_done
 
 Before a picture is read, `refuse_deadly` stops one that was in hand at too many deaths of the
@@ -20,11 +23,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from scissorsd.core.rules import Job, in_review
+from scissorsd.core.settling import Sighting
+from scissorsd.core.wishes import wish_of
 from scissorsd.daemon.naming import plan_and_record, plan_job, tag_of, take_back
 from scissorsd.daemon.outcomes import Bench, LeftAlone, Task
-from scissorsd.errors import PictureError
+from scissorsd.errors import PictureError, SourceChangedError
 from scissorsd.folders import publishing, scanning
-from scissorsd.records.journal import STARVED, Journal
+from scissorsd.folders.holding import hold_on_error
+from scissorsd.records.interrupted import STARVED
+from scissorsd.records.journal import Journal
 
 # A picture in hand when the program died is a suspect, and is tried again alone. A crash (a signal
 # such as SIGSEGV) counts for a hundred deaths, and so does one for want of memory; another kill or
@@ -46,6 +53,47 @@ def left_alone(task: Task, bench: Bench) -> LeftAlone | None:
     if all(publishing.exists(Path(path)) for path in outputs):
         return LeftAlone("it was cut, and its outputs are there")
     return None
+
+
+def known_by_content(task: Task, bench: Bench) -> Task:
+    """Know a picture by its bytes that was cut and comes back: moved by hand, with another time.
+
+    Return the task, with the wish that the picture has.
+    """
+    recuts = bench.journal.recuts
+    earlier = () if task.lies_at else recuts.done_under_this_name(task.inbox.path, task.source)
+    if not earlier or task.source.size > bench.limits.file:
+        return task
+    there = publishing.stamp_file(task.path)
+    same = (e for e in earlier if there is not None and recuts.content(e.id) == there.digest)
+    entry = next(same, None)
+    if entry is None:
+        return task
+    task.outbox_root.prepare()
+    rule = wish_of(entry.wish).over(task.rule)
+    is_out = (
+        entry.state == "done"
+        and recuts.is_as_planned(entry, rule)
+        and recuts.disposes_as(entry, rule)
+        and (entry.judged == "rejected" or all(map(publishing.exists, map(Path, entry.published))))
+    )
+    known = recuts.come_back(entry, task.source, is_out=is_out)
+    return replace(task, rule=rule) if known else task
+
+
+def origin_of(task: Task) -> tuple[Path, Sighting]:
+    """Return the folder in which a picture is to be read, and the sighting of it there.
+
+    Raises SourceChangedError where it was moved to a place at which it is no more.
+    """
+    if not task.lies_at:
+        return task.inbox.path, task.source
+    place = Path(task.lies_at)
+    with hold_on_error(f"look at {place}"):
+        there = scanning.sight(place.parent, place.name)
+    if there is None or there.size != task.source.size:
+        raise SourceChangedError(f"{place}, where the picture was moved to, is not there any more")
+    return place.parent, there
 
 
 def recover(task: Task, bench: Bench) -> Job | None:
@@ -75,6 +123,8 @@ def begin(task: Task, bench: Bench) -> Job:
 
 
 def _state(task: Task, bench: Bench) -> str:
+    if task.lies_at:
+        return "again"
     known = bench.journal.known(task.inbox.path, task.source.path)
     return known.state if known is not None else ""
 

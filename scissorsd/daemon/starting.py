@@ -16,7 +16,8 @@ from scissorsd.inference.timings import Speeds
 from scissorsd.inference.weights import Progress
 from scissorsd.machine import memory_bounds
 from scissorsd.records import journal_file, status_file
-from scissorsd.records.journal import STARVED, Journal
+from scissorsd.records.interrupted import STARVED
+from scissorsd.records.journal import Journal
 from scissorsd.settings import Config
 
 log = structlog.get_logger("scissorsd")
@@ -46,14 +47,14 @@ def blame_last_run(state: Path, opened: Journal, kills: oom.KillRecord) -> None:
             what=f"the kernel ended the last run for want of memory, while it was {starved}",
             advice="give it more memory, or a smaller `memory:`, `workers: 1`, model u2netp",
         )
-        opened.hold_interrupted(recovery.CRASH - 1, STARVED)
+        opened.interrupted.hold(recovery.CRASH - 1, STARVED)
     else:
-        opened.hold_interrupted(recovery.CRASH - 1 if crashed else 0)
+        opened.interrupted.hold(recovery.CRASH - 1 if crashed else 0)
 
 
 def sweep_temporaries(opened: Journal) -> None:
     """Remove the temporary files of interrupted jobs, before any of these goes on."""
-    interrupted = opened.cut_short()
+    interrupted = opened.interrupted.jobs()
 
     def sweep() -> None:
         for job_id, folders in interrupted:

@@ -32,7 +32,7 @@ def stage(files: Sequence[tuple[Path, bytes]], *, tag: str) -> tuple[Stamp, ...]
                 temporary = atomic.temporary(path.parent, tag)
                 staged.append(Stamp(str(path), b"", 0, 0, str(temporary)))
                 status = _write_synced(temporary, content)
-                staged[-1] = stamp_of(path, status, _digest(content), temporary)
+                staged[-1] = stamp_of(path, status, digest_of(content), temporary)
     except BaseException:
         discard(staged)
         raise
@@ -183,7 +183,8 @@ def copy_and_digest(read: Callable[[int], bytes], write: Callable[[bytes], int])
     return digest.digest()
 
 
-def _digest(content: bytes) -> bytes:
+def digest_of(content: bytes) -> bytes:
+    """Return the digest by which the job journal knows a file's content: BLAKE2b, 16 bytes."""
     digest = _new_digest()
     digest.update(content)
     return digest.digest()

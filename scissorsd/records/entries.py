@@ -18,7 +18,10 @@ class Entries:
         self._file = file
 
     def unfinished(self) -> list[Entry]:
-        """Return the jobs that a crash or a stop left begun, published or held."""
+        """Return the jobs that a crash or a stop left begun, published or held.
+
+        Those of pictures that lie elsewhere, too.
+        """
         return self._entries("state IN ('begun', 'published', 'held') ORDER BY turn")
 
     def failures(self) -> list[Entry]:

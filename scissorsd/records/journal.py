@@ -26,24 +26,19 @@ from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
 from scissorsd.records import names
 from scissorsd.records.entries import Entries
+from scissorsd.records.interrupted import Interrupted
 from scissorsd.records.journal_file import JournalFile
 from scissorsd.records.journal_rows import (
     Entry,
     Known,
     State,
     Value,
-    folders_of,
     is_plan_of,
     plan_of,
     storable,
 )
+from scissorsd.records.recuts import Recuts, strike_out, superseded_by
 from scissorsd.records.stamps import Stamps, mark_placed, replace_at
-
-_DIED = "scissorsd ended while it worked on this picture; it is taken again, alone"
-STARVED = (
-    "the kernel ended scissorsd for want of memory while it worked on this picture; it is taken "
-    "again, alone"
-)
 
 
 class Journal:
@@ -54,6 +49,8 @@ class Journal:
         self.id = self.file.id
         self.stamps = Stamps(self.file)
         self.entries = Entries(self.file)
+        self.recuts = Recuts(self.file)
+        self.interrupted = Interrupted(self.file)
         self._known = self.file.known
 
     def close(self) -> None:
@@ -90,7 +87,7 @@ class Journal:
         if row is None:
             return None
         if row["state"] == "published":
-            rule = replace(rule, outputs=(), source=row["source"])
+            rule = replace(rule, outputs=(), source="keep" if row["lies_at"] else row["source"])
         elif not is_plan_of(row["plan"], rule) or row["outbox"] != os.fsencode(outbox):
             return None
         paths = json.loads(row["outputs"])
@@ -102,6 +99,7 @@ class Journal:
             outputs=tuple(map(PlannedOutput, rule.outputs, paths)),
             moved_to=os.fsdecode(row["moved_to"]),
             id=row["id"],
+            lies_at=os.fsdecode(row["lies_at"]),
         )
 
     def outputs_of(self, inbox: Path, source: Sighting) -> tuple[str, ...]:
@@ -109,21 +107,20 @@ class Journal:
         row = self._row(inbox, source)
         return tuple(json.loads(row["published"])) if row is not None else ()
 
-    def owner(self, outbox: Path, name: str) -> tuple[str, str] | None:
+    def owner(self, outbox: Path, name: str, job_id: int = 0) -> tuple[str, str] | None:
         """Return the (inbox, path) of the picture to which a name in the outbox belongs.
 
         None when it is nobody's. The name of a picture whose source was moved or deleted belongs
-        to that version for ever: ("", "") stands for it.
+        to that version for ever: ("", "") stands for it, but for its own job, if `job_id` is that.
         """
         with self.file.locked("read") as db:
-            return names.owner(db, outbox, name)
+            return names.owner(db, outbox, name, job_id)
 
     def begin(self, job: Job) -> Job | None:
         """Record the job and its names, before any work; none if a name was just taken."""
         with self.file.transaction("begin") as db:
             row = self._row(job.inbox, job.source)
             attempts = 1 + (row["attempts"] if row is not None else 0)
-            (turn,) = db.execute("SELECT 1 + ifnull(max(turn), 0) FROM jobs").fetchone()
             values: dict[str, Value] = {
                 "state": "begun",
                 "attempts": attempts,
@@ -131,13 +128,23 @@ class Journal:
                 "plan": plan_of(job.rule),
                 "outbox": os.fsencode(job.outbox),
                 "outputs": json.dumps([planned.path for planned in job.outputs]),
-                "moved_to": os.fsencode(job.moved_to),
-                "source": job.rule.source,
-                "turn": turn,
-                "begun_at": time.time(),
-                "inode": job.source.inode,
-                "ctime_ns": job.source.ctime_ns,
             }
+            if row is not None and row["published"] != "[]":
+                values["superseded"] = superseded_by(row)
+            else:
+                values["begun_at"] = time.time()
+            if job.lies_at and row is not None:  # its source stays where it is
+                job = replace(job, moved_to=os.fsdecode(row["moved_to"]))
+            else:
+                (turn,) = db.execute("SELECT 1 + ifnull(max(turn), 0) FROM jobs").fetchone()
+                values |= {
+                    "moved_to": os.fsencode(job.moved_to),
+                    "source": job.rule.source,
+                    "turn": turn,
+                    "inode": job.source.inode,
+                    "ctime_ns": job.source.ctime_ns,
+                    "lies_at": b"",
+                }
             if row is None:
                 values |= {
                     "inbox": os.fsencode(job.inbox),
@@ -189,14 +196,19 @@ class Journal:
         verdict: str,
         provider: str,
         stamps: Sequence[Stamp] = (),
+        content: bytes = b"",
     ) -> None:
         """Record that all outputs are out, at these absolute paths; the source still stands."""
         with self.file.transaction("published") as db:
             mark_placed(db, stamps)
             names.take_over(db, _outbox(db, job), job)
+            row = db.execute("SELECT * FROM jobs WHERE id = ?", (job.id,)).fetchone()
             self.file.update(
                 job.id,
                 state="published",
+                content=content or row["content"],
+                superseded=superseded_by(row, paths),
+                judged="",
                 published=json.dumps(list(paths)),
                 verdict=verdict,
                 provider=provider,
@@ -210,15 +222,23 @@ class Journal:
         `moved` is the source where it is now; it `stays` where no place for it could be had.
         """
         with self.file.transaction("finish") as db:
-            self.file.update(job.id, state="done", attempts=0, reason="", ended_at=time.time())
+            self.file.update(
+                job.id,
+                state="done",
+                attempts=0,
+                reason="",
+                lies_at=b"",
+                superseded="[]",
+                ended_at=time.time(),
+            )
             if stays:
                 self.file.update(job.id, source="keep", moved_to=b"")
             if moved is not None:
                 replace_at(db, job, moved)
             db.execute(
-                "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ?"
+                "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND lies_at = x'' AND ?"
                 " AND (source = 'keep' AND state != 'done' OR state IN ('begun', 'held'))",
-                (os.fsencode(job.inbox), os.fsencode(job.source.path), job.id),
+                (os.fsencode(job.inbox), os.fsencode(job.source.path), job.id, not job.lies_at),
             )
             removed = job.rule.source != "keep" and not stays
             self._known.remember(db, job, "done", removed=removed)
@@ -237,6 +257,7 @@ class Journal:
                 reason=storable(reason),
                 verdict=verdict,
                 set_aside=json.dumps(list(set_aside)),
+                superseded="[]",
                 ended_at=time.time(),
             )
             # A file that is replaced again and again by what cannot be cut is one failure.
@@ -289,29 +310,10 @@ class Journal:
             self.file.update(job.id, state=state, attempts=0, reason=storable(reason))
             self._known.remember(db, job, state)
 
-    def hold_interrupted(self, penalty: int, why: str = _DIED) -> None:
-        """Hold the pictures that were in hand when the last run died, as suspects.
-
-        Its death counts for `penalty` more than the one time that they were begun. What is held is
-        not in hand: a suspect that is not begun again has no part in the next death.
-        """
-        with self.file.transaction("blame") as db:
-            db.execute(
-                "UPDATE jobs SET state = 'held', attempts = attempts + ?,"
-                " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END WHERE state = 'begun'",
-                (penalty, why),
-            )
-            self.file.forget()
-
-    def cut_short(self) -> list[tuple[int, list[Path]]]:
-        """Return the jobs that were cut short, and the folders where each may have left files."""
-        rows = self.file.rows("state IN ('begun', 'published', 'held') AND attempts > 0")
-        return [(row["id"], folders_of(row)) for row in rows]
-
     def withdraw(self, job: Job) -> None:
         """Forget a job whose picture was replaced or taken away before anything was published."""
         with self.file.transaction("withdraw") as db:
-            db.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+            strike_out(db, job.id)
             self._known.recall(db, str(job.inbox), job.source.path)
 
     def close_unfinished(self, entry: Entry, *, replaced: bool = False) -> None:
@@ -328,7 +330,7 @@ class Journal:
             elif len(entry.set_aside) > 1:  # it was being set aside, and is there now
                 self.file.update(entry.id, state="failed", attempts=0, ended_at=time.time())
             else:
-                db.execute("DELETE FROM jobs WHERE id = ?", (entry.id,))
+                strike_out(db, entry.id)
             self._known.recall(db, entry.inbox, entry.path)
 
     def ask_again(self, job_id: int) -> None:

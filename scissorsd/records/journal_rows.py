@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from scissorsd.core.fingerprints import fingerprint
+from scissorsd.core.fingerprints import fingerprint, fingerprint_of_look
 from scissorsd.core.rules import FAILED_FOLDER, Rule, in_review, name_key
 from scissorsd.core.stamps import Stamp
 
@@ -28,6 +28,7 @@ class Known:
     removed: bool  # ended, and its source moved or deleted: a file there now is a new one
     inode: int = 0  # of the source; 0: not known
     ctime_ns: int = 0  # of the source, as it was cut
+    wish: str = ""  # what a person asked of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def known_of(row: sqlite3.Row) -> Known:
     """Return what a row of `jobs` tells of its path."""
     version = row["size"], row["mtime_ns"]
     inode, ctime_ns = row["inode"] or 0, row["ctime_ns"] or 0
-    return Known(version, row["state"], is_removed(row), inode, ctime_ns)
+    return Known(version, row["state"], is_removed(row), inode, ctime_ns, row["wish"])
 
 
 def stamp_of(row: sqlite3.Row) -> Stamp:
@@ -121,7 +122,8 @@ def late(row: sqlite3.Row, column: str, default: Value) -> Any:  # noqa: ANN401 
 def plan_of(rule: Rule) -> str:
     """Return what the column `plan` holds of a rule."""
     kinds = [output.kind for output in rule.outputs]
-    return json.dumps({"rule": fingerprint(rule), "kinds": kinds})
+    prints = {"rule": fingerprint(rule), "look": fingerprint_of_look(rule)}
+    return json.dumps({**prints, "kinds": kinds})
 
 
 def is_plan_of(plan: str, rule: Rule) -> bool:
@@ -129,6 +131,13 @@ def is_plan_of(plan: str, rule: Rule) -> bool:
     if _is_json(plan):
         return bool(json.loads(plan)["rule"] == fingerprint(rule))
     return plan == repr(rule)
+
+
+def is_look_of(plan: str, rule: Rule) -> bool:
+    """Whether a job was planned under a rule that makes the same of a picture as this one."""
+    if _is_json(plan) and "look" in (planned := json.loads(plan)):
+        return bool(planned["look"] == fingerprint_of_look(rule))
+    return is_plan_of(plan, rule)
 
 
 def _kinds(row: sqlite3.Row) -> tuple[str, ...]:

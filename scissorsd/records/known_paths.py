@@ -21,7 +21,8 @@ class KnownPaths:
         """Return what is known of an inbox, by path."""
         if inbox not in self._by_inbox:
             rows = db.execute(
-                "SELECT path, size, mtime_ns, state, source, set_aside, inode, ctime_ns"
+                "SELECT path, size, mtime_ns, state, source, set_aside, inode, ctime_ns,"
+                " wish"
                 " FROM jobs WHERE inbox = ? AND lies_at = x'' ORDER BY turn",
                 (os.fsencode(inbox),),
             )
@@ -44,9 +45,16 @@ class KnownPaths:
         self, db: sqlite3.Connection, job: Job, state: State, *, removed: bool = False
     ) -> None:
         """Know of a job's path what has just been written of it."""
-        source = job.source
-        known = Known(source.version, state, removed, source.inode, source.ctime_ns)
-        self.of(db, str(job.inbox))[source.path] = known
+        source, paths = job.source, self.of(db, str(job.inbox))
+        if job.lies_at:
+            # At that path there is nothing, or a picture that came after it.
+            self.recall(db, str(job.inbox), source.path)
+            return
+        earlier = paths.get(source.path)
+        wish = earlier.wish if earlier is not None and earlier.version == source.version else ""
+        paths[source.path] = Known(
+            source.version, state, removed, source.inode, source.ctime_ns, wish
+        )
 
     def clear(self) -> None:
         """Forget everything; it is read again when it is asked for."""

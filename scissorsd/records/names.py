@@ -13,11 +13,13 @@ from scissorsd.core.rules import Job, name_key
 from scissorsd.records.journal_rows import is_removed, key
 
 
-def owner(db: sqlite3.Connection, outbox: PurePath, name: str) -> tuple[str, str] | None:
+def owner(
+    db: sqlite3.Connection, outbox: PurePath, name: str, job_id: int = 0
+) -> tuple[str, str] | None:
     """Return the (inbox, path) of the picture to which a name in the outbox belongs.
 
     None when it is nobody's. The name of a picture whose source was moved or deleted belongs
-    to that version for ever: ("", "") stands for it.
+    to that version for ever: ("", "") stands for it, but for its own job, if `job_id` is that.
     """
     row = db.execute(
         "SELECT id, inbox, path, source, state, set_aside, lies_at FROM jobs JOIN names ON job = id"
@@ -26,7 +28,7 @@ def owner(db: sqlite3.Connection, outbox: PurePath, name: str) -> tuple[str, str
     ).fetchone()
     if row is None:
         return None
-    if is_removed(row):
+    if is_removed(row) and row["id"] != job_id:
         return "", ""
     return os.fsdecode(row["inbox"]), os.fsdecode(row["path"])
 

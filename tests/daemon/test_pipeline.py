@@ -28,7 +28,8 @@ from scissorsd.inference.sessions import Sessions
 from scissorsd.machine import MemoryBound
 from scissorsd.pictures.metadata import Metadata
 from scissorsd.pictures.picture import SMALL, Picture, as_picture
-from scissorsd.records.journal import STARVED, Journal
+from scissorsd.records.interrupted import STARVED
+from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
 from scissorsd.settings import Config, Inbox
 
@@ -694,7 +695,7 @@ def test_starved_to_death(shop: Shop) -> None:
     shop.put("a.jpg")
     task = shop.task("a.jpg", attempts=3 * recovery.CRASH)
     assert recovery.begin(task, shop.bench)
-    shop.journal.hold_interrupted(99, STARVED)
+    shop.journal.interrupted.hold(99, STARVED)
     failed = pipeline.process(task, shop.bench)
     assert isinstance(failed, Failed)
     assert "for want of memory" in failed.reason

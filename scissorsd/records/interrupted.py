@@ -1,0 +1,38 @@
+"""What a run that died has left in the job journal."""
+
+from pathlib import Path
+
+from scissorsd.records.journal_file import JournalFile
+from scissorsd.records.journal_rows import folders_of
+
+_DIED = "scissorsd ended while it worked on this picture; it is taken again, alone"
+STARVED = (
+    "the kernel ended scissorsd for want of memory while it worked on this picture; it is taken "
+    "again, alone"
+)
+
+
+class Interrupted:
+    """The jobs of a journal that were cut short. The methods may be called from any thread."""
+
+    def __init__(self, file: JournalFile) -> None:
+        self._file = file
+
+    def hold(self, penalty: int, why: str = _DIED) -> None:
+        """Hold the pictures that were in hand when the last run died, as suspects.
+
+        Its death counts for `penalty` more than the one time that they were begun. What is held is
+        not in hand: a suspect that is not begun again has no part in the next death.
+        """
+        with self._file.transaction("blame") as db:
+            db.execute(
+                "UPDATE jobs SET state = 'held', attempts = attempts + ?,"
+                " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END WHERE state = 'begun'",
+                (penalty, why),
+            )
+            self._file.forget()
+
+    def jobs(self) -> list[tuple[int, list[Path]]]:
+        """Return the jobs that were cut short, and the folders where each may have left files."""
+        rows = self._file.rows("state IN ('begun', 'published', 'held') AND attempts > 0")
+        return [(row["id"], folders_of(row)) for row in rows]

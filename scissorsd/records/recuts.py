@@ -1,0 +1,245 @@
+"""Pictures that a person asks for again: by the changed rule, or with a wish.
+
+One whose source is in its inbox is seen there by the next scan. The source of another was moved
+when it was cut; that row says in `lies_at` where to, and is taken up from the journal.
+"""
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scissorsd.core.rules import Job, Rule
+from scissorsd.core.settling import Sighting
+from scissorsd.core.wishes import Wish, wish_of
+from scissorsd.records.journal_file import JournalFile
+from scissorsd.records.journal_rows import (
+    Entry,
+    State,
+    entry_of,
+    is_look_of,
+    is_removed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A picture that is asked for again, and lies where it was moved to."""
+
+    job_id: int
+    path: str  # as it was dropped, relative to the inbox
+    size: int
+    mtime_ns: int
+    lies_at: str  # absolute
+    wish: Wish
+    state: State
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of a picture that was cut before."""
+
+    outputs: tuple[str, ...]  # the paths of its outputs, relative to the outbox
+    begun_at: float
+
+
+_CUT = (
+    "inbox = ? AND state = 'done' AND (source != 'keep' OR turn = "
+    "(SELECT max(turn) FROM jobs AS j WHERE j.inbox = jobs.inbox AND j.path = jobs.path))"
+)
+
+
+class Recuts:
+    """The second thoughts in a journal. The methods may be called from any thread."""
+
+    def __init__(self, file: JournalFile) -> None:
+        self._file = file
+
+    def ask(self, entry: Entry, wish: Wish | None, *, lies_at: str = "") -> bool:
+        """Ask for a picture again, with this wish, or (None) the one that it has.
+
+        False where it is in hand at this moment, so that what is asked would come too late.
+        """
+        with self._file.transaction("ask"):
+            (row,) = self._file.rows("id = ?", entry.id)
+            if row["state"] in {"begun", "published"}:
+                return False
+            if wish is not None:
+                self._file.update(entry.id, wish=wish.to_json())
+            self._file.update(
+                entry.id,
+                state="again",
+                attempts=0,
+                reason="",
+                set_aside="[]",
+                judged="",
+                lies_at=os.fsencode(lies_at),
+            )
+            self._file.forget()
+        return True
+
+    def elsewhere(self, inbox: Path) -> list[Elsewhere]:
+        """Return the pictures of an inbox that are to be cut where they were moved to."""
+        rows = self._file.rows(
+            "inbox = ? AND lies_at != x'' AND state NOT IN ('done', 'failed') ORDER BY id",
+            os.fsencode(inbox),
+        )
+        return [
+            Elsewhere(
+                job_id=row["id"],
+                path=os.fsdecode(row["path"]),
+                size=row["size"],
+                mtime_ns=row["mtime_ns"],
+                lies_at=os.fsdecode(row["lies_at"]),
+                wish=wish_of(row["wish"]),
+                state=row["state"],
+                attempts=row["attempts"],
+            )
+            for row in rows
+        ]
+
+    def give_up(self, job_id: int) -> None:
+        """Cut a picture no more; what had come of it before stays as it is."""
+        with self._file.transaction("give_up") as db:
+            if self._file.rows("id = ? AND lies_at != x''", job_id):  # else it came back meanwhile
+                strike_out(db, job_id)
+            self._file.forget()
+
+    def ask_for_all_moved(self, inbox: Path) -> None:
+        """Ask again for every picture of an inbox that was moved when it was cut."""
+        with self._file.transaction("ask") as db:
+            rows = self._file.rows(
+                "inbox = ? AND state = 'done' AND source = 'move' AND moved_to != x''",
+                os.fsencode(inbox),
+            )
+            db.executemany(
+                "UPDATE jobs SET state = 'again', judged = '', lies_at = ? WHERE id = ?",
+                [(os.fsencode(entry_of(row).moved_to), row["id"]) for row in rows],
+            )
+            self._file.forget()
+
+    def before(self, inbox: Path, source: Sighting) -> Before | None:
+        """Return what came of this version of a picture before, if anything did."""
+        rows = self._file.rows(
+            "inbox = ? AND path = ? AND size = ? AND mtime_ns = ? AND published != '[]'",
+            os.fsencode(inbox),
+            os.fsencode(source.path),
+            *source.version,
+        )
+        if not rows:
+            return None
+        return Before(tuple(json.loads(rows[0]["outputs"])), rows[0]["begun_at"])
+
+    # --- a picture is its content ----------------------------------------------------------------
+
+    def done_under_this_name(self, inbox: Path, source: Sighting) -> list[Entry]:
+        """Return what was cut of a path, of the same size, and is no longer there as it was."""
+        rows = self._file.rows(
+            "inbox = ? AND path = ? AND size = ? AND content != x''"
+            " AND (state = 'done' OR state = 'again' AND lies_at != x'') ORDER BY turn DESC",
+            os.fsencode(inbox),
+            os.fsencode(source.path),
+            source.size,
+        )
+        return [
+            entry_of(row)
+            for row in rows
+            if is_removed(row) or (row["size"], row["mtime_ns"]) != source.version
+        ]
+
+    def content(self, job_id: int) -> bytes:
+        """Return the digest of a picture's content; b"" where it is not known."""
+        rows = self._file.rows("id = ?", job_id)
+        return bytes(rows[0]["content"]) if rows else b""
+
+    def is_as_planned(self, entry: Entry, rule_of_now: Rule) -> bool:
+        """Whether a picture was cut by a rule that makes the same of it as this one."""
+        (row,) = self._file.rows("id = ?", entry.id)
+        return is_look_of(row["plan"], rule_of_now)
+
+    def disposes_as(self, entry: Entry, rule: Rule) -> bool:
+        """Whether what became of a picture's source is what this rule says."""
+        (row,) = self._file.rows("id = ?", entry.id)
+        return bool(row["source"] == rule.source)
+
+    def come_back(self, entry: Entry, source: Sighting, *, is_out: bool) -> bool:
+        """Know a picture that was cut by its new time; its outputs are out, or it is cut again.
+
+        False where another job has that version of the path.
+        """
+        with self._file.transaction("come_back"):
+            mine = os.fsencode(entry.inbox), os.fsencode(entry.path)
+            others = self._file.rows(
+                "inbox = ? AND path = ? AND size = ? AND mtime_ns = ? AND id != ?",
+                *mine,
+                *source.version,
+                entry.id,
+            )
+            if others:
+                return False
+            self._file.update(
+                entry.id,
+                mtime_ns=source.mtime_ns,
+                inode=source.inode,
+                ctime_ns=source.ctime_ns,
+                state="published" if is_out else "again",
+                attempts=0,
+                lies_at=b"",
+            )
+            self._file.forget()
+        return True
+
+    # --- what is no longer made -------------------------------------------------------------------
+
+    def superseded(self, job: Job) -> tuple[str, ...]:
+        """Return the outputs of before that a job has not put out anew."""
+        (row,) = self._file.rows("id = ?", job.id)
+        return tuple(json.loads(row["superseded"]))
+
+    # --- what may be asked for ------------------------------------------------------------------
+
+    def states(self, jobs: Sequence[int]) -> Counter[str]:
+        """Count these jobs by state."""
+        with self._file.locked("read") as db:
+            rows = db.execute(
+                "SELECT state FROM jobs WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(jobs)),),
+            ).fetchall()
+        return Counter(row["state"] for row in rows)
+
+    def plans(self, inbox: Path) -> list[sqlite3.Row]:
+        """Return how many pictures (`n`) of an inbox were cut by which `rule`, `plan`, `wish`."""
+        with self._file.locked("read") as db:
+            return db.execute(
+                f"SELECT rule, plan, wish, count(*) AS n FROM jobs WHERE {_CUT}"  # noqa: S608 - our own condition
+                " GROUP BY rule, plan, wish",
+                (os.fsencode(inbox),),
+            ).fetchall()
+
+    def cut(self, inbox: Path) -> list[Entry]:
+        """Return every picture of an inbox that was cut; of one that was replaced, the latest."""
+        rows = self._file.rows(f"{_CUT} ORDER BY turn", os.fsencode(inbox))
+        return [entry_of(row) for row in rows]
+
+
+def strike_out(db: sqlite3.Connection, job_id: int) -> None:
+    """End a job that will not be cut: as what it was before or, of nothing, as if it had not been.
+
+    Within a transaction of the journal.
+    """
+    db.execute(
+        "UPDATE jobs SET state = 'done', attempts = 0, reason = '', lies_at = x'',"
+        " superseded = '[]' WHERE id = ? AND published != '[]'",
+        (job_id,),
+    )
+    db.execute("DELETE FROM jobs WHERE id = ? AND published = '[]'", (job_id,))
+
+
+def superseded_by(row: sqlite3.Row, published: Sequence[str] = ()) -> str:
+    """Return the column `superseded` when a picture is begun again, or its outputs are out."""
+    before = {*json.loads(row["superseded"]), *json.loads(row["published"])}
+    return json.dumps(sorted(before.difference(published)))
