@@ -26,7 +26,9 @@ def wait(state: StateFolder, jobs: Sequence[int]) -> Counter[str]:
         return Counter()
     title = (TextColumn("cutting again"), BarColumn(), MofNCompleteColumn())
     try:
-        with Progress(*title, console=Console(stderr=True), transient=True) as progress:
+        console = Console(stderr=True)
+        off = not console.is_terminal
+        with Progress(*title, console=console, transient=True, disable=off) as progress:
             bar = progress.add_task("", total=len(jobs))
             while True:
                 states = journal.recuts.states(jobs)

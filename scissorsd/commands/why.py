@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from scissorsd.commands.lookup import (
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
+from scissorsd.core.wishes import wish_of
 from scissorsd.folders import scanning
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders, status_file
@@ -49,17 +50,17 @@ def _why(state: StateFolder, path: Path) -> Iterator[str]:
     entries = journal.entries.of_source(inbox.path, relative) if journal is not None else []
     unavailable = inbox_unavailable_reason(state, inbox)
     if unavailable:  # a share that hangs would hang us too, and gone is not empty
-        yield from (_describe(state, entry, look=False) for entry in entries)
+        yield from _tell(state, entries, look=False)
         yield unavailable
         return
     try:
         sighting = scanning.sight(inbox.path, relative)
     except OSError as error:
-        yield from (_describe(state, entry) for entry in entries)
+        yield from _tell(state, entries)
         yield f"{path} cannot be looked at ({error.strerror})."
         return
     if sighting is None:
-        yield from (_describe(state, entry) for entry in entries)
+        yield from _tell(state, entries)
         yield _why_not_a_file(path)
         return
     ignored = _why_not_wanted(inbox, relative)
@@ -68,7 +69,7 @@ def _why(state: StateFolder, path: Path) -> Iterator[str]:
         return
     entry = next((e for e in entries if (e.size, e.mtime_ns) == sighting.version), None)
     if entry is not None:
-        yield _describe(state, entry)
+        yield from _tell(state, [entry])
         yield from _why_denied(state, entry, path)
         return
     if entries:
@@ -94,7 +95,7 @@ def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> I
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
-            yield _describe(state, entry)
+            yield from _tell(state, [entry])
         return
     inboxes = ", ".join(str(inbox.path) for inbox in state.config.inboxes)
     yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
@@ -143,6 +144,14 @@ def _why_waiting(state: StateFolder, inbox: Inbox, size: int) -> str:
         f"It waits until it has not changed for {inbox.settle:g} s, and for its turn; it is seen "
         f"at the latest by the next scan (every {inbox.rescan:g} s)."
     )
+
+
+def _tell(state: StateFolder, entries: Sequence[Entry], *, look: bool = True) -> Iterator[str]:
+    for entry in entries:
+        yield _describe(state, entry, look=look)
+        if entry.wish:
+            asked = wish_of(entry.wish).in_words()
+            yield f"It was asked for with: {asked}. 'scissorsd recut --as-ruled' takes that back."
 
 
 def _why_denied(state: StateFolder, entry: Entry, path: Path) -> Iterator[str]:

@@ -57,8 +57,10 @@ def differences(before: object, after: object, where: str = "") -> Iterator[str]
         for field in fields(before):
             inner = f"{where} {field.name}".strip()
             yield from differences(getattr(before, field.name), getattr(after, field.name), inner)
-    elif isinstance(before, tuple) and isinstance(after, tuple) and len(before) == len(after):
-        for number, (one, other) in enumerate(zip(before, after, strict=True), 1):
+    elif isinstance(before, tuple) and isinstance(after, tuple) and all(map(is_dataclass, after)):
+        if len(before) != len(after):
+            yield f"{where}: {_in_words(before)} → {_in_words(after)}"
+        for number, (one, other) in enumerate(zip(before, after, strict=False), 1):
             yield from differences(one, other, f"{where} {number}")
     else:
         yield f"{where}: {_in_words(before)} → {_in_words(after)}"
