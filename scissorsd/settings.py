@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from scissorsd.core.catalogue import Model
+from scissorsd.core.keeping import FOR_EVER, Keep
 from scissorsd.core.rules import Rule
 
 DEFAULT_CONFIG = Path("/etc/scissorsd/scissorsd.yaml")
@@ -49,6 +50,8 @@ class Inbox:
     rescan: float  # seconds
     ignore: tuple[str, ...]  # globs, added to the built-in list
     rules: tuple[Rule, ...]
+    keep: Keep = FOR_EVER  # how long files of ours, and moved pictures, are kept in the outbox
+    remove_emptied: bool = False  # sub-folders whose pictures were all moved or deleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from scissorsd.config.schema import Configuration, CustomModelSection, InboxSect
 from scissorsd.config.validation import validate
 from scissorsd.config.yaml_positions import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.core.keeping import Keep
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
 from scissorsd.plain_text import escape_unprintable
@@ -169,6 +170,8 @@ def _inbox(name: str, section: InboxSection) -> Inbox:
         rescan=section.rescan,
         ignore=tuple(section.ignore),
         rules=tuple(_rule(f"rule {number}", r) for number, r in enumerate(section.rules, 1)),
+        keep=Keep(section.keep.processed, section.keep.failed, section.keep.review),
+        remove_emptied=section.remove_emptied,
     )
 
 

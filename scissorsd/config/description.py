@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 
+from scissorsd.config.description_of_keeping import said_housekeeping
 from scissorsd.config.description_of_outputs import said_mask, said_output
 from scissorsd.config.parse_quantities import said_count, said_seconds, said_size
 from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Rule
@@ -45,6 +46,7 @@ def _inbox(inbox: Inbox) -> Iterator[str]:
         what, *details = _rule(rule, first=number == 1)
         yield f"  {number}. {rule.name}: {what}"
         yield from (f"     {line}" for line in details)
+    yield from (f"  {line}" for line in said_housekeeping(inbox))
     if all(rule.match for rule in inbox.rules):
         yield "  pictures that match no rule are left alone"
 

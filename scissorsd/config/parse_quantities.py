@@ -45,8 +45,17 @@ def seconds(value: object) -> float:
         return float(Fraction(str(value)))
     number, unit = _split(value)
     if number is None or unit not in _SECONDS:
-        raise ValueError("is not a duration; write a number with ms, s, m or h, such as 2s")
+        raise ValueError("is not a duration; write a number with ms, s, m, h or d, such as 2s")
     return float(number * _SECONDS[unit])
+
+
+def kept_for(value: object) -> float | None:
+    """Parse how long something is kept: a day at least, since 3m is not a quarter."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _split(value)[1]:
+        raise ValueError("is not a time to keep things; write how many days, such as 90d")
+    return within("1d", "36500d", seconds)(seconds(value))
 
 
 def size(value: object) -> int:
@@ -143,7 +152,7 @@ def _is_number(value: object) -> bool:
 
 def said_seconds(value: float) -> str:
     """Write a duration the way the configuration has it."""
-    for unit in ("h", "m", "s"):
+    for unit in ("d", "h", "m", "s"):
         amount = value / float(_SECONDS[unit])
         if amount >= 1 and amount == int(amount):
             return f"{int(amount)}{unit}"

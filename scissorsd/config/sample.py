@@ -167,10 +167,10 @@ def _default(field: FieldInfo) -> object:
 def _example(field: FieldInfo) -> object:
     """Return what an option that is not in use shows: its default, else its first example."""
     inner = section_of(field.annotation)
-    if inner and field.annotation is inner:
-        return {}
     if inner:
         row = {name: _example(inner.model_fields[name]) for name in inner.model_fields}
+        if field.annotation is inner:
+            return row
         return {"mine": row} if get_origin(field.annotation) is dict else [row]
     default = _default(field)
     return field.examples[0] if default in (None, "") and field.examples else default

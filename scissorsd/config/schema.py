@@ -6,9 +6,18 @@ ValueError's text continues that sentence.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.outputs import MaskSection, OutputSection
@@ -38,6 +47,11 @@ Rescan = Annotated[
     BeforeValidator(parse_quantities.seconds),
     AfterValidator(parse_quantities.within("1s", "1d", parse_quantities.seconds)),
     _DURATION,
+]
+KeptFor = Annotated[
+    float | None,
+    PlainValidator(parse_quantities.kept_for),
+    WithJsonSchema({"type": "string"}),
 ]
 Size = Annotated[
     int,
@@ -130,6 +144,45 @@ class RuleSection(Section):
     )
 
 
+class KeepSection(Section):
+    """How long files of ours, and pictures that were moved, are kept in the outbox."""
+
+    processed: KeptFor = Field(
+        default=None,
+        description="Of pictures that were moved to processed/ or move_to.",
+        examples=["90d"],
+    )
+    failed: KeptFor = Field(
+        default=None,
+        description="Of what was set aside in failed/: the picture, if it was moved there, and the "
+        "reason.",
+        examples=["30d"],
+    )
+    review: KeptFor = Field(
+        default=None,
+        description="Of what waits in review/ for a person, or was put into rejected/.",
+        examples=["90d"],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, value: object) -> object:
+        """Take one duration for all three."""
+        if isinstance(value, dict) or value is None:
+            return value
+        parse_quantities.kept_for(value)
+        return dict.fromkeys(cls.model_fields, value)
+
+
+class _OrOneForAll:
+    """Says in the JSON Schema that a duration may stand in the place of the table."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+
 class InboxSection(Section):
     """A watched folder and what becomes of the pictures in it."""
 
@@ -166,6 +219,18 @@ class InboxSection(Section):
         description="Globs to leave alone, added to the built-in list of temporary names and "
         "system folders.",
         examples=[["*.draft.*"]],
+    )
+    keep: Annotated[KeepSection, _OrOneForAll()] = Field(
+        default_factory=KeepSection,
+        description="For how long files are kept once their pictures have ended, in days; then "
+        "they are removed, for good, if they are still what scissorsd put there. keep: 90d means "
+        "all three. Default: for ever. See docs/housekeeping.md.",
+    )
+    remove_emptied: bool = Field(
+        default=False,
+        description="true: a sub-folder of the inbox goes an hour after its last picture was "
+        "moved or deleted as source says, if nobody else has touched it, nothing at all is left "
+        "in it, and no rule's match names it.",
     )
     rules: list[RuleSection] = Field(
         default_factory=lambda: [RuleSection(name="everything")],

@@ -185,7 +185,7 @@ class Daemon:
         """Finish the work in hand, within a bound; hand out nothing more."""
         self._signals.stopping = True
         notify("STOPPING=1", f"STATUS=finishing {len(self._workers.in_hand())} pictures")
-        self.inboxes.watchers.stop_all()
+        self.inboxes.stop()
         log.info("daemon.stopping", in_hand=len(self._workers.in_hand()))
         deadline = monotonic() + STOP_LIMIT
         while self._workers.in_hand() and monotonic() < deadline:

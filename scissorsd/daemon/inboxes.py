@@ -8,6 +8,7 @@ import structlog
 
 from scissorsd.daemon import rule_changes
 from scissorsd.daemon.folder_layout import LayoutCheck, follow_spelling
+from scissorsd.daemon.housekeeping import Housekeeping
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
 from scissorsd.daemon.supervision import Watchers, run_with_limit
@@ -45,6 +46,7 @@ class Inboxes:
         self.watchers = Watchers(tell)
         self._journal = journal
         self._layout = layout
+        self._housekeeping = Housekeeping(journal)
         self._once = once
         self._again = again
         self._journal_lost = journal_lost
@@ -150,6 +152,13 @@ class Inboxes:
             self.watchers[state.name].request(state.settler.due(now))
             state.release(now)
             state.remind(now)
+        if not self._once:
+            self._housekeeping.beat(self.states.values(), now)
+
+    def stop(self) -> None:
+        """Ask every watcher to end, and what keeps house; they do so in their own time."""
+        self.watchers.stop_all()
+        self._housekeeping.stop()
 
     def next_due(self) -> float | None:
         """Return when something is due next that no message announces (monotonic)."""

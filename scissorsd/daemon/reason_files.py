@@ -1,10 +1,12 @@
 """The files that say why a picture was set aside or waits for a person, and which one it is."""
 
 import os
+import re
 from pathlib import Path
 
 from scissorsd.core.rules import Naming
 from scissorsd.folders import publishing
+from scissorsd.records.journal_rows import storable
 
 _PICTURE = b"Picture: "
 
@@ -33,6 +35,23 @@ def is_reason_for(picture: Path, place: Path) -> bool:
     name = _picture_line(Path("/") / picture.name).removeprefix(_PICTURE)
     lines = publishing.read_small_file(place).splitlines()
     return any(line.startswith(_PICTURE) and line.endswith(name) for line in lines)
+
+
+def is_untouched(reason: str, picture: Path, rule: str, content: bytes) -> bool:
+    """Whether the content of a reason file is word for word what was written for a picture.
+
+    The inbox may have had another name, and another path, than now.
+    """
+    text = os.fsdecode(content)
+    parts = re.fullmatch(r"(.*)\n\nPicture: (.*)\nRule: (.*) \(inbox [^\n]*\)\n", text, re.DOTALL)
+    name = os.fsdecode(_picture_line(Path("/") / picture.name).removeprefix(_PICTURE))
+    return (
+        parts is not None
+        and storable(parts[1]) == reason
+        and parts[2].endswith(name)
+        and "\n" not in parts[2] + parts[3]
+        and parts[3] == rule
+    )
 
 
 def _picture_line(picture: Path) -> bytes:

@@ -42,7 +42,8 @@ def set_aside(task: Task, job: Job, bench: Bench, reason: str) -> tuple[str, ...
             aside = _set_aside_at(task, job, bench, reason, naming, others)
             _put_note(task, Path(aside[0]), reason, tag_of(bench.journal, job.id))
             for kept in aside[1:]:
-                move_source(task, job, Path(kept), bench)
+                moved = move_source(task, job, Path(kept), bench)
+                bench.journal.stamps.add(job, [moved])  # by which `keep` knows it again
         except PlaceTakenError as taken:
             others.add(Path(taken.place))
         except NameRefusedError as refusal:

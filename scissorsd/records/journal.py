@@ -222,15 +222,13 @@ class Journal:
         `moved` is the source where it is now; it `stays` where no place for it could be had.
         """
         with self.file.transaction("finish") as db:
+            now = time.time()
             self.file.update(
-                job.id,
-                state="done",
-                attempts=0,
-                reason="",
-                lies_at=b"",
-                superseded="[]",
-                ended_at=time.time(),
+                job.id, state="done", attempts=0, reason="", lies_at=b"", superseded="[]"
             )
+            self.file.update(job.id, ended_at=now)
+            if moved is not None or job.rule.source == "delete":
+                self.file.update(job.id, disposed_at=now)
             if stays:
                 self.file.update(job.id, source="keep", moved_to=b"")
             if moved is not None:

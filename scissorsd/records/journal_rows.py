@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from scissorsd.core.fingerprints import fingerprint, fingerprint_of_look
+from scissorsd.core.keeping import Kept
 from scissorsd.core.rules import FAILED_FOLDER, Rule, in_review, name_key
 from scissorsd.core.stamps import Stamp
 
@@ -56,11 +57,16 @@ class Entry:
     wish: str = ""  # JSON: what a person asked of it; see core/wishes.py
     judged: Judged = ""
     lies_at: str = ""  # asked for again where it was moved to, absolute; empty: it was not
+    swept: tuple[tuple[Kept, float], ...] = ()  # what `keep` has removed since it ended, and when
 
     @property
     def source(self) -> str:
         """The picture's path as it was dropped."""
         return str(Path(self.inbox) / self.path)
+
+    def swept_at(self, kind: Kept) -> float:
+        """Return when `keep` removed what there was of a kind; 0 where it has not."""
+        return dict(self.swept).get(kind, 0.0)
 
 
 def known_of(row: sqlite3.Row) -> Known:
@@ -111,7 +117,23 @@ def entry_of(row: sqlite3.Row) -> Entry:
         wish=late(row, "wish", ""),
         judged=late(row, "judged", ""),
         lies_at=os.fsdecode(late(row, "lies_at", b"")),
+        swept=tuple((kind, at) for kind, at, done in swept_of(row) if done),
     )
+
+
+def ending(row: sqlite3.Row, kind: Kept) -> float:
+    """Return from when on the files of a kind are kept."""
+    ended: float = row["ended_at"]
+    return max(ended, late(row, "judged_at", 0.0)) if kind == "review" else ended
+
+
+def swept_of(row: sqlite3.Row) -> list[tuple[Kept, float, bool]]:
+    """Return which kinds of files of a job `keep` began to remove, when, and whether it is done.
+
+    What it removed before the job was done again does not count.
+    """
+    swept = json.loads(late(row, "swept", "") or "{}")
+    return [(k, at, done) for k, (ended, at, done) in swept.items() if ended == ending(row, k)]
 
 
 def late(row: sqlite3.Row, column: str, default: Value) -> Any:  # noqa: ANN401 - as SQLite has it

@@ -73,6 +73,8 @@ ALTER TABLE jobs ADD COLUMN wish TEXT NOT NULL DEFAULT '';      -- JSON: what a 
 ALTER TABLE jobs ADD COLUMN lies_at BLOB NOT NULL DEFAULT x'';  -- to be cut where it was moved to
 ALTER TABLE jobs ADD COLUMN superseded TEXT NOT NULL DEFAULT '[]';  -- JSON: outputs to be removed
 ALTER TABLE jobs ADD COLUMN judged TEXT NOT NULL DEFAULT '';    -- by a person: accepted, rejected
+ALTER TABLE jobs ADD COLUMN swept TEXT NOT NULL DEFAULT '';     -- JSON: what `keep` has removed
+ALTER TABLE jobs ADD COLUMN disposed_at REAL NOT NULL DEFAULT 0;  -- moved or deleted by us
 CREATE INDEX jobs_lying_elsewhere ON jobs (inbox) WHERE lies_at != x'';
 CREATE INDEX jobs_by_content ON jobs (content) WHERE content != x'';
 """

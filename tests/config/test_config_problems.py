@@ -41,8 +41,8 @@ EIGHT_ANSWERS = """\
 scissorsd.yaml:1:10: workers: 'many' is neither auto nor a number from 1 to 256
 scissorsd.yaml:5:13: inboxes.shop.outbox: lies inside its own inbox: results would be cut again; \
 choose another folder, or exclude it: ignore: ["out/"]
-scissorsd.yaml:6:13: inboxes.shop.settle: '2:30' is not a duration; write a number with ms, s, m \
-or h, such as 2s
+scissorsd.yaml:6:13: inboxes.shop.settle: '2:30' is not a duration; write a number with ms, s, m, \
+h or d, such as 2s
 scissorsd.yaml:9:16: warning: inboxes.shop.rules[product shots].match: '.*\\.jpg$' looks like a \
 regular expression; patterns are globs, such as '*.jpg'
 scissorsd.yaml:10:16: inboxes.shop.rules[product shots].model: unknown model 'u2nett' (did you \
