@@ -4,7 +4,7 @@ A row of `jobs` is one version (size, mtime_ns) of one picture. Its state:
 
     begun       in hand; its names are its own                  → published, failed, held
     published   its outputs are out, its source is in place     → done, failed
-    done        nothing is left to do                           → begun, again
+    done        nothing is left to do                           → begun, again, published
     failed      until the file changes, or a person asks        → again
     held        it is tried again after a pause                 → begun
     again       a person asked for it                           → begun
