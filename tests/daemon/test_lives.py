@@ -25,7 +25,7 @@ from scissorsd.commands import recut
 from scissorsd.config import from_values
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.wishes import NO_WISH, Wish
-from scissorsd.daemon import pipeline
+from scissorsd.daemon import pipeline, recovery
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.memory import MemoryBudget
 from scissorsd.daemon.outcomes import Bench
@@ -120,6 +120,8 @@ class Lives(RuleBasedStateMachine):
     def start(self) -> None:
         """Start the program."""
         self.journal.interrupted.hold(0)
+        for job_id, folders in self.journal.interrupted.jobs():
+            recovery.sweep(self.journal, job_id, folders)
         config = self.config()
         self.state = InboxState.open(
             config.inboxes[0], self.journal, max_reads=3, again=False, journal_lost=False
