@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,13 +14,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 from structlog.testing import capture_logs
 
+from scissorsd import api, cut_out
+from scissorsd.commands import cut
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import network_input
 from scissorsd.inference import int8, int8_cache, int8_trial, openvino, openvino_int8
+from scissorsd.inference.demands import Demands
 from scissorsd.inference.int8_rounding import quantise, round_to_steps
 from scissorsd.inference.int8_table import table_of
+from scissorsd.inference.providers import ProviderName
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
 from scissorsd.machine import MemoryBound, int8_weights_limit
@@ -218,6 +224,48 @@ def test_a_damaged_file_is_made_anew(models_folder: Path, tmp_path: Path) -> Non
         "int8.tried",
     ]
     assert cache.read_bytes() == whole
+
+
+def damaged(_: object, order: int8_trial.Order) -> tuple[dict[str, float], str]:
+    """Stand in for a trial after which the network is damaged, as by a disk that is failing."""
+    Path(order.cache).write_bytes(b"half a network")
+    return {"difference": 0.001, "times_as_fast": 9.0}, ""
+
+
+def with_slow_openvino(models: Path, speeds: Path) -> Sessions:
+    """Open u2netp where OpenVINO is slower than the plain CPU provider, but is not in int8."""
+    demands = Demands("fast", 1)
+    Speeds((speeds,)).remember(demands.key(MODEL), {"openvino": 1.0, "cpu": 0.5})
+    sessions = Sessions(
+        models=CATALOGUE,
+        folder=models,
+        precision=demands.precision,
+        threads=demands.threads,
+        speeds=Speeds((speeds,)),
+    )
+    sessions.open("u2netp")
+    return sessions
+
+
+@needs_openvino
+@pytest.mark.usefixtures("at_once")
+def test_what_is_faster_stays_where_int8_fails(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that cannot be opened costs the faster provider nothing, now and at the next start.
+
+    What runs is neither replaced by OpenVINO's usual way nor told as if it were behind that.
+    """
+    monkeypatch.setattr(int8.Int8, "_tried", damaged)
+    for start in ("the first start", "the next"):
+        with capture_logs() as logs:
+            sessions = with_slow_openvino(models_folder, tmp_path)
+            wait_until(lambda: "int8" not in [thread.name for thread in threading.enumerate()])
+            opening = sessions.providers_in_use()["u2netp"]
+            sessions.close()
+        assert told(logs, "int8.failed"), start
+        assert (opening.provider, opening.precision) == ("cpu", "full"), start
+        assert opening.asked.index("cpu") < opening.asked.index("openvino"), start
 
 
 @pytest.mark.full
