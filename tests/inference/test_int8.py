@@ -382,3 +382,46 @@ def test_full_precision_means_float32(models_folder: Path, tmp_path: Path) -> No
         sessions.open("u2netp")
         assert not [thread for thread in threading.enumerate() if thread.name == "int8"]
         sessions.close()
+
+
+@needs_openvino
+@pytest.mark.usefixtures("at_once")
+def test_single_pictures_use_what_daemons_proved(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cut` and `cut_out` try nothing themselves, and compute in int8 once a daemon proved it."""
+    for name in (MODEL.file, f".{MODEL.file}.verified"):
+        (tmp_path / name).symlink_to(models_folder / name)
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    monkeypatch.setattr(Demands, "fast", lambda *_: True)  # u2netp is not, by `auto`
+    picture = tmp_path / "a.png"
+    Image.fromarray(next(iter(int8_trial.drawn(64)))).save(picture)
+    assert single_pictures(picture) <= {"full", "bf16"}
+    assert "int8" not in [thread.name for thread in threading.enumerate()]
+    assert not list(tmp_path.glob("speeds.json")) + list(tmp_path.glob("*.network"))
+    daemon = opened(tmp_path, tmp_path)
+    goes_over(daemon)
+    daemon.close()
+    assert single_pictures(picture) == {"int8"}
+
+
+def single_pictures(picture: Path) -> set[str]:
+    """Cut a picture out both ways; return the precisions that it was computed in."""
+    with capture_logs() as logs:
+        ((_, outcome),) = cut.cut_all(
+            [picture],
+            out=picture.with_name("out.png"),
+            model="u2netp",
+            kinds=(),
+            background="white",
+            overwrite=True,
+            models=None,
+            fetching=lambda *_: None,
+        )
+    assert outcome == [str(picture.with_name("out.png"))]
+    (line,) = told(logs, "session.opened")
+    api._one_sessions.cache_clear()
+    cut_out(picture, "u2netp")
+    sessions = api._one_sessions()
+    api._one_sessions.cache_clear()
+    return {line["precision"], sessions.providers_in_use()["u2netp"].precision}
