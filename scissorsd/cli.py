@@ -181,17 +181,27 @@ def cut(context: click.Context, /, pictures: tuple[Path, ...], **options: Any) -
 
 
 @cli.command()
+@click.argument("pictures", metavar="[PICTURE]...", nargs=-1, type=Path)
 @cli_options.config
-def check(config: Path | None) -> int:
-    """Check a configuration: every problem, or what each inbox will do."""
+def check(pictures: tuple[Path, ...], config: Path | None) -> int:
+    """Check a configuration: every problem, or what each inbox will do and what lies there now.
+
+    With pictures, also such as are not there yet: which rule takes each, and what its outputs
+    would be called. Nothing is changed.
+    """
+    from scissorsd.commands import census, rehearsal
     from scissorsd.config import describe, load
     from scissorsd.settings import DEFAULT_CONFIG
 
     loaded = load(config or DEFAULT_CONFIG)
     for warning in loaded.warnings:
         click.echo(warning)
-    click.echo("ok\n")
-    click.echo(describe(loaded.config))
+    if not pictures:
+        click.echo("ok\n")
+        click.echo(f"{describe(loaded.config)}\n")
+    said = rehearsal.rehearse(loaded.config, [picture.absolute() for picture in pictures])
+    for sentence in said if pictures else census.count(loaded.config):
+        click.echo(sentence)
     return EXIT_OK
 
 

@@ -49,30 +49,30 @@ def _why(state: StateFolder, path: Path) -> Iterator[str]:
     entries = journal.entries.of_source(inbox.path, relative) if journal is not None else []
     unavailable = inbox_unavailable_reason(state, inbox)
     if unavailable:  # a share that hangs would hang us too, and gone is not empty
-        yield from (_describe(state, entry, look=False) for entry in entries)
+        yield from (describe(state, entry, look=False) for entry in entries)
         yield unavailable
         return
     try:
         sighting = scanning.sight(inbox.path, relative)
     except OSError as error:
-        yield from (_describe(state, entry) for entry in entries)
+        yield from (describe(state, entry) for entry in entries)
         yield f"{path} cannot be looked at ({error.strerror})."
         return
     if sighting is None:
-        yield from (_describe(state, entry) for entry in entries)
-        yield _why_not_a_file(path)
+        yield from (describe(state, entry) for entry in entries)
+        yield why_not_a_file(path)
         return
-    ignored = _why_not_wanted(inbox, relative)
+    ignored = why_not_wanted(inbox, relative)
     if ignored:
         yield ignored
         return
     entry = next((e for e in entries if (e.size, e.mtime_ns) == sighting.version), None)
     if entry is not None:
-        yield _describe(state, entry)
+        yield describe(state, entry)
         yield from _why_denied(state, entry, path)
         return
     if entries:
-        yield f"It has changed since it was last cut ({_describe(state, entries[0])})"
+        yield f"It has changed since it was last cut ({describe(state, entries[0])})"
     yield from _why_soon(state, inbox, sighting, journal)
 
 
@@ -82,10 +82,10 @@ def _why_soon(
     """Say what will become of a picture that nothing is recorded of as it is now."""
     own = journal.stamps.own_file(inbox.path, sighting) if journal is not None else ""
     if own:
-        yield f"It is left alone: it is a file of scissorsd's own, {own}, seen by another path."
+        yield own_file(own)
         return
     rule = choose(inbox.rules, sighting.path)
-    yield f"It falls under the rule {rule.name if rule else '?'!r} of the inbox {inbox.name!r}."
+    yield in_rule(inbox, rule.name if rule else "?")
     yield _why_waiting(state, inbox, sighting.size)
 
 
@@ -94,13 +94,29 @@ def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> I
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
-            yield _describe(state, entry)
+            yield describe(state, entry)
         return
+    yield in_no_inbox(state, path)
+
+
+def in_no_inbox(state: StateFolder, path: Path) -> str:
+    """Say that a path lies in none of the inboxes."""
     inboxes = ", ".join(str(inbox.path) for inbox in state.config.inboxes)
-    yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
+    return f"{path} lies in no inbox; the inboxes are: {inboxes}."
 
 
-def _why_not_a_file(path: Path) -> str:
+def in_rule(inbox: Inbox, rule: str) -> str:
+    """Say which rule takes a picture."""
+    return f"It falls under the rule {rule!r} of the inbox {inbox.name!r}."
+
+
+def own_file(place: str) -> str:
+    """Say that a file is one that scissorsd put out."""
+    return f"It is left alone: it is a file of scissorsd's own, {place}, seen by another path."
+
+
+def why_not_a_file(path: Path) -> str:
+    """Say what is at a path where no regular file is."""
     try:
         mode = path.lstat().st_mode
     except OSError as error:
@@ -112,7 +128,8 @@ def _why_not_a_file(path: Path) -> str:
     return f"{path} is not a regular file (a pipe, socket or device); it is ignored."
 
 
-def _why_not_wanted(inbox: Inbox, relative: str) -> str:
+def why_not_wanted(inbox: Inbox, relative: str) -> str:
+    """Say why a path in an inbox is left alone, by its name alone; or '' where it is taken."""
     ignored = why_ignored(relative, inbox.ignore)
     if ignored:
         return f"It is ignored: {ignored}."
@@ -159,7 +176,7 @@ def _why_denied(state: StateFolder, entry: Entry, path: Path) -> Iterator[str]:
     )
 
 
-def _describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
+def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
     """Say how a job stands; `look` at its outputs unless their share is known to hang."""
     when = _moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)
