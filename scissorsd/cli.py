@@ -244,16 +244,24 @@ def why(path: Path, config: Path | None, state: Path | None) -> int:
 @cli.command()
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=Path)
 @click.option("--failed", is_flag=True, help="Every picture that failed.")
+@click.option("--held", is_flag=True, help="Try at once all that is held: it need not wait longer.")
 @cli_options.config
 @cli_options.state
-def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, failed: bool) -> int:
-    """Take failed pictures again."""
+def retry(
+    paths: tuple[Path, ...], config: Path | None, state: Path | None, *, failed: bool, held: bool
+) -> int:
+    """Take failed pictures again, or hurry what is held."""
+    from scissorsd.commands.retry import hurry_held
     from scissorsd.commands.retry import retry as take_again
 
-    if failed == bool(paths):
-        raise UsageError("name the pictures to take again, or give --failed")
-    for sentence in take_again([path.absolute() for path in paths], config, state):
-        click.echo(sentence)
+    if (failed or held) == bool(paths):
+        raise UsageError("name the pictures to take again, or give --failed or --held")
+    if held:
+        for sentence in hurry_held(config, state):
+            click.echo(sentence)
+    if failed or paths:
+        for sentence in take_again([path.absolute() for path in paths], config, state):
+            click.echo(sentence)
     return EXIT_OK
 
 
