@@ -284,7 +284,10 @@ def health(config: Path | None, state: Path | None) -> int:
 @cli.command()
 @click.argument("outbox", type=cli_options.FOLDER)
 @click.option(
-    "-o", "--out", type=cli_options.FOLDER, help="The file, .jpg or .png. Default: sheet.jpg here."
+    "-o",
+    "--out",
+    type=cli_options.FOLDER,
+    help="The file, .jpg, .png or .html. Default: sheet.jpg here.",
 )
 @click.option(
     "--count",
@@ -304,12 +307,17 @@ def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any)
     """Write a contact sheet of the latest cutouts in OUTBOX, or in a folder of it.
 
     Each stands on a checkerboard with its name and its verdict; those that a person should look
-    at come first. What does not fit on one page goes to sheet-2.jpg and so on.
+    at come first. What does not fit on one page goes to sheet-2.jpg and so on. As .html it is a
+    page for a browser, on which cutouts can be marked; it gives the commands that accept, recut or
+    reject these.
     """
     from scissorsd.commands.sheet import write
     from scissorsd.records import state_folders
 
-    for sentence in write(outbox, state_folders.everyone(config, state), **options):
+    named = {"-c": config, "--state": state}
+    given = [word for option, path in named.items() if path for word in (option, path.absolute())]
+    states = state_folders.everyone(config, state)
+    for sentence in write(outbox, states, given=[str(word) for word in given], **options):
         click.echo(sentence)
     return EXIT_OK
 
