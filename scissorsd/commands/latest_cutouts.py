@@ -32,6 +32,7 @@ class ShownCutout:
     path: Path
     verdict: Judged
     in_review: bool
+    source: str = ""  # the picture as it was dropped, where a job journal tells of it
 
 
 def latest(
@@ -107,7 +108,7 @@ def _shown(entry: Entry) -> ShownCutout | None:
         return None
     verdict: Judged = next((known for known in contact_sheet.WORDS if known == entry.verdict), "")
     in_review = Path(path).is_relative_to(Path(entry.outbox) / REVIEW_FOLDER)
-    return ShownCutout(Path(path), verdict, in_review)
+    return ShownCutout(Path(path), verdict, in_review, entry.source)
 
 
 def is_there(path: Path) -> bool:

@@ -61,9 +61,9 @@ def _why(state: StateFolder, path: Path) -> Iterator[str]:
         return
     if sighting is None:
         yield from _tell(state, entries)
-        yield _why_not_a_file(path)
+        yield why_not_a_file(path)
         return
-    ignored = _why_not_wanted(inbox, relative)
+    ignored = why_not_wanted(inbox, relative)
     if ignored:
         yield ignored
         return
@@ -73,7 +73,7 @@ def _why(state: StateFolder, path: Path) -> Iterator[str]:
         yield from _why_denied(state, entry, path)
         return
     if entries:
-        yield f"It has changed since it was last cut ({_describe(state, entries[0])})"
+        yield f"It has changed since it was last cut ({describe(state, entries[0])})"
     yield from _why_soon(state, inbox, sighting, journal)
 
 
@@ -83,10 +83,10 @@ def _why_soon(
     """Say what will become of a picture that nothing is recorded of as it is now."""
     own = journal.stamps.own_file(inbox.path, sighting) if journal is not None else ""
     if own:
-        yield f"It is left alone: it is a file of scissorsd's own, {own}, seen by another path."
+        yield own_file(own)
         return
     rule = choose(inbox.rules, sighting.path)
-    yield f"It falls under the rule {rule.name if rule else '?'!r} of the inbox {inbox.name!r}."
+    yield in_rule(inbox, rule.name if rule else "?")
     yield _why_waiting(state, inbox, sighting.size)
 
 
@@ -97,11 +97,27 @@ def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> I
             yield f"{path} belongs to {entry.source}."
             yield from _tell(state, [entry])
         return
+    yield in_no_inbox(state, path)
+
+
+def in_no_inbox(state: StateFolder, path: Path) -> str:
+    """Say that a path lies in none of the inboxes."""
     inboxes = ", ".join(str(inbox.path) for inbox in state.config.inboxes)
-    yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
+    return f"{path} lies in no inbox; the inboxes are: {inboxes}."
 
 
-def _why_not_a_file(path: Path) -> str:
+def in_rule(inbox: Inbox, rule: str) -> str:
+    """Say which rule takes a picture."""
+    return f"It falls under the rule {rule!r} of the inbox {inbox.name!r}."
+
+
+def own_file(place: str) -> str:
+    """Say that a file is one that scissorsd put out."""
+    return f"It is left alone: it is a file of scissorsd's own, {place}, seen by another path."
+
+
+def why_not_a_file(path: Path) -> str:
+    """Say what is at a path where no regular file is."""
     try:
         mode = path.lstat().st_mode
     except OSError as error:
@@ -113,7 +129,8 @@ def _why_not_a_file(path: Path) -> str:
     return f"{path} is not a regular file (a pipe, socket or device); it is ignored."
 
 
-def _why_not_wanted(inbox: Inbox, relative: str) -> str:
+def why_not_wanted(inbox: Inbox, relative: str) -> str:
+    """Say why a path in an inbox is left alone, by its name alone; or '' where it is taken."""
     ignored = why_ignored(relative, inbox.ignore)
     if ignored:
         return f"It is ignored: {ignored}."
@@ -148,7 +165,7 @@ def _why_waiting(state: StateFolder, inbox: Inbox, size: int) -> str:
 
 def _tell(state: StateFolder, entries: Sequence[Entry], *, look: bool = True) -> Iterator[str]:
     for entry in entries:
-        yield _describe(state, entry, look=look)
+        yield describe(state, entry, look=look)
         if entry.wish:
             asked = wish_of(entry.wish).in_words()
             yield f"It was asked for with: {asked}. 'scissorsd recut --as-ruled' takes that back."
@@ -168,7 +185,7 @@ def _why_denied(state: StateFolder, entry: Entry, path: Path) -> Iterator[str]:
     )
 
 
-def _describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
+def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
     """Say how a job stands; `look` at its outputs unless their share is known to hang."""
     when = _moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)

@@ -211,6 +211,7 @@ class Daemon:
             self.inboxes.request_due(now)
             self._workers.hand_out(self.inboxes.to_work_on(), self.bench, now)
             self._heed_other_processes()
+            self.inboxes.hurry_if_asked(self.config.state)
             self._heed_reload()
             self._layout.beat(self.config, self.journal, now)
             are_alive = self.inboxes.watchers.restart_dead()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 
 import structlog
@@ -13,6 +14,7 @@ from scissorsd.daemon.outcomes import Task
 from scissorsd.daemon.supervision import Watchers, run_with_limit
 from scissorsd.folders import real_paths
 from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched
+from scissorsd.records import hurry
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
 
@@ -150,6 +152,13 @@ class Inboxes:
             self.watchers[state.name].request(state.settler.due(now))
             state.release(now)
             state.remind(now)
+
+    def hurry_if_asked(self, state_folder: Path) -> None:
+        """Try at once all that is held, where `retry --held` has asked for it."""
+        if hurry.take(state_folder):
+            now = monotonic()
+            held = sum(state.holds.hurry(now) for state in self.states.values())
+            log.info("holds.hurried", held=held)
 
     def next_due(self) -> float | None:
         """Return when something is due next that no message announces (monotonic)."""

@@ -44,8 +44,8 @@ from scissorsd.records.stamps import Stamps, mark_placed, replace_at
 class Journal:
     """The journal of one state folder. Its methods may be called from any thread."""
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
-        self.file = JournalFile(folder, read_only=read_only)
+    def __init__(self, folder: Path, *, read_only: bool = False, traceless: bool = False) -> None:
+        self.file = JournalFile(folder, read_only=read_only, traceless=traceless)
         self.id = self.file.id
         self.stamps = Stamps(self.file)
         self.entries = Entries(self.file)

@@ -21,15 +21,19 @@ LOST = f"{FILE}.lost"  # stands from when a journal was set aside until all is k
 
 
 class JournalFile:
-    """The journal of one state folder as a file. Any thread may use it; one at a time does."""
+    """The journal of one state folder as a file. Any thread may use it; one at a time does.
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+    SQLite makes files of its own beside one that it only reads; not so with `traceless`, for who
+    reads it once and soon: what a daemon that starts meanwhile writes is not seen.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False, traceless: bool = False) -> None:
         self.path = folder / FILE
         self.known = KnownPaths()
         self.damaged: JournalDamagedError | None = None  # found while it was in use
         self._lock = threading.RLock()
         try:
-            self.db = self._open(read_only=read_only)
+            self.db = self._open(read_only=read_only, traceless=traceless)
             # Of an older version, and only read: it is asked no more than it knows.
             self.is_old = not migrations.has_stamps(self.db)
             self.id = "" if self.is_old else self.db.execute("SELECT id FROM about").fetchone()[0]
@@ -43,12 +47,14 @@ class JournalFile:
                 "Look at the disk and the permissions of the state folder.",
             ) from error
 
-    def _open(self, *, read_only: bool) -> sqlite3.Connection:
+    def _open(self, *, read_only: bool, traceless: bool) -> sqlite3.Connection:
         if not read_only and self.path.exists() and not self.path.stat().st_size:
             raise sqlite3.DatabaseError("it is empty")  # SQLite would take it for a new one
         if not read_only and wal.is_damaged(self.path.with_name(f"{FILE}-wal")):
             raise sqlite3.DatabaseError("its last transactions are lost")
         mode = "ro" if read_only else "rwc"
+        if traceless and not self.path.with_name(f"{FILE}-wal").exists():
+            mode += "&immutable=1"
         db = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode={mode}",
             uri=True,
