@@ -32,7 +32,6 @@ _THINGS = (5, 5, 5)  # in each of the drawn pictures
 _SEED = 2
 _ROUNDS = 5  # of timing, in turn
 _ATTEMPTS = 5
-_NICER = 10  # than the daemon
 _PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
@@ -45,6 +44,7 @@ class Order:
     cache: str
     fast: bool
     threads: int
+    nicer: int  # than the process that asks for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,16 @@ class Findings:
 
 def main() -> None:
     """Do what the one argument asks for; end with the process that asked."""
+    order = Order(**json.loads(sys.argv[1]))
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError):
-        nicer = os.nice(_NICER)  # on Linux that of this thread, and of those it starts
+        nicer = os.nice(order.nicer)  # on Linux that of this thread, and of those it starts
         for task in Path("/proc/self/task").iterdir():  # numpy's are there already
             os.setpriority(os.PRIO_PROCESS, int(task.name), nicer)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    findings = tried(Order(**json.loads(sys.argv[1])))
+    findings = tried(order)
     print(json.dumps(asdict(findings)))  # noqa: T201 - to the process that started this one
 
 
