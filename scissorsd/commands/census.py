@@ -52,12 +52,13 @@ def count(config: Config) -> Iterator[str]:
     try:
         state = as_journalled(state, journal)
         hang = real_paths.that_hang(inbox.path for inbox in state.config.inboxes)
-        left = 0
+        left, whole = 0, True
         for inbox in state.config.inboxes:
             counted = _count(state, inbox, journal, hangs=inbox.path in hang)
             left += counted.left()
+            whole = whole and not counted.trouble
             yield from map(for_terminal, _in_words(counted))
-        yield _how_long(left, journal, known=not remark)
+        yield _how_long(left, journal, known=not remark, whole=whole)
     finally:
         if journal is not None:
             journal.close()
@@ -151,10 +152,12 @@ def _fate(counted: _Count, name: str) -> str:
     return ", ".join(parts)
 
 
-def _how_long(left: int, journal: Journal | None, *, known: bool) -> str:
+def _how_long(left: int, journal: Journal | None, *, known: bool, whole: bool) -> str:
     if not left:
-        return "Nothing is left to be cut."
-    head = f"{_pictures(left)} {'is' if left == 1 else 'are'} left to be cut"
+        of_what = "" if whole else " of what could be counted"
+        return f"Nothing{of_what} is left to be cut."
+    at_least = "" if whole else "At least "
+    head = f"{at_least}{_pictures(left)} {'is' if left == 1 else 'are'} left to be cut"
     jobs = [] if journal is None else journal.entries.latest(_LAST)
     cut = any(entry.published for entry in jobs)
     each = eta.seconds_each((entry.begun_at, entry.ended_at) for entry in jobs) if cut else None

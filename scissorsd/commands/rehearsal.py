@@ -123,6 +123,8 @@ class _Rehearsal:
         for entry in self._journal.entries.of_source(inbox.path, relative):
             if (entry.size, entry.mtime_ns) == sighting.version:
                 yield describe(self._state, entry, look=inbox.outbox not in self._hang)
+                if entry.state == "done":
+                    yield "It is not cut again while it stays as it is."
 
     # --- names -------------------------------------------------------------------------------
 

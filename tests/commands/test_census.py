@@ -125,10 +125,13 @@ def test_away(config: Config) -> None:
     """An inbox that is not there, or may not be looked at, is told of; the others are counted."""
     config.inboxes[0].path.rmdir()
     put(config, "a.jpg", inbox=1)
-    first, second, *_ = said(config)
+    first, second, *_, last = said(config)
     away = f"{config.inboxes[0].path}: No such file or directory"
     assert first == f"shop: The inbox 'shop' is away: {away}."
     assert second == "phone: 1 picture now"
+    assert last == f"At least 1 picture is left to be cut; {UNKNOWN}"
+    (config.inboxes[1].path / "a.jpg").unlink()
+    assert said(config)[-1] == "Nothing of what could be counted is left to be cut."
 
 
 def test_a_part_that_cannot_be_looked_at(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,7 +201,9 @@ def test_known_pictures_are_told_as_such(tmp_path: Path) -> None:
     """Of a picture that was cut as it is, `check` says so, as `why` does."""
     shop = Shop(tmp_path)
     shop.cut("a.jpg")
-    assert "It was cut on" in " ".join(shop.asked("a.jpg")["a.jpg"])
+    said = " ".join(shop.asked("a.jpg")["a.jpg"])
+    assert "It was cut on" in said
+    assert "It is not cut again while it stays as it is." in said
     shop.put("a.jpg", b"another")
     assert "It was cut on" not in " ".join(shop.asked("a.jpg")["a.jpg"])
 
