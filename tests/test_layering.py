@@ -27,7 +27,7 @@ FLOORS = (
     {"records"},
     {"daemon", "service"},
     {"commands", "cli_options"},
-    {"cli_errors", "cli_models", "cli_service"},
+    {"cli_errors", "cli_models", "cli_reviews", "cli_service"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
 )
@@ -44,7 +44,9 @@ HOMES = MappingProxyType(
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino", "inference.openvino_int8"},
-        "click": {"cli", "cli_models", "cli_options", "cli_service", "commands"},
+        "click": {
+            *("cli", "cli_models", "cli_options", "cli_reviews", "cli_service", "commands"),
+        },
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {
             *("commands.console", "commands.models", "commands.progress", "commands.status_table"),

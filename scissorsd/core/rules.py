@@ -31,6 +31,7 @@ Align = Literal[
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 
 REVIEW_FOLDER = "review"
+REJECTED_FOLDER = "rejected"
 FAILED_FOLDER = "failed"
 PROCESSED_FOLDER = "processed"
 NAME_LIMIT = 255  # bytes in one file name, on nearly every file system

@@ -9,6 +9,7 @@ import structlog
 from scissorsd.daemon.folder_layout import LayoutCheck, follow_spelling
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
+from scissorsd.daemon.review_watch import ReviewWatch
 from scissorsd.daemon.supervision import Watchers, run_with_limit
 from scissorsd.folders import real_paths
 from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched
@@ -44,6 +45,7 @@ class Inboxes:
         self.watchers = Watchers(tell)
         self._journal = journal
         self._layout = layout
+        self._review_watch = ReviewWatch(journal)
         self._once = once
         self._again = again
         self._journal_lost = journal_lost
@@ -120,6 +122,7 @@ class Inboxes:
                     state.settler.gone(path)
             case Scanned(pictures=pictures, seconds=seconds):
                 state.scanned(message, monotonic())
+                self._look_at_review(state)
                 log.debug("inbox.scanned", inbox=state.name, pictures=pictures, seconds=seconds)
             case EventsLost(why=why):
                 log.warning("inbox.events_lost", inbox=state.name, why=why, now="it is scanned")
@@ -127,6 +130,10 @@ class Inboxes:
                 if state.away:
                     self._layout.request()
                 state.note_watch(message, monotonic())
+
+    def _look_at_review(self, state: InboxState) -> None:
+        if not state.barred:
+            self._review_watch.look(state.inbox, state.outbox_root)
 
     def of_task(self, task: Task) -> InboxState | None:
         """Return the state of a task's inbox, unless a reload took that away."""

@@ -201,6 +201,7 @@ class Journal:
                 verdict=verdict,
                 provider=provider,
                 reason="",
+                judged="",
             )
             self._known.remember(db, job, "published")
 
