@@ -37,7 +37,7 @@ HOMES = MappingProxyType(
     {
         "sqlite3": {
             *("records.journal", "records.journal_file", "records.journal_rows"),
-            *("records.known_paths", "records.names", "records.stamps"),
+            *("records.known_paths", "records.migrations", "records.names", "records.stamps"),
         },
         "watchdog": {"folders.native_watch"},
         "yaml": {"config"},

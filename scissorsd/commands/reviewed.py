@@ -148,7 +148,7 @@ def _several(path: Path, shop: Shop) -> Meant:
         where, glob = pattern
         waiting = shop.reviews.waiting(inbox.path)
         judged = shop.reviews.judged(inbox.path)
-        if where == "outbox" and glob.startswith(f"{REJECTED_FOLDER}/"):
+        if where == "outbox" and f"{glob}/".startswith(f"{REJECTED_FOLDER}/"):
             waiting += [r for r in judged if r.entry.judged == "rejected"]
         found += [Found(shop, r) for r in waiting if _falls_under(glob, _names(r, inbox, where))]
         before += sum(_falls_under(glob, _names_before(r, inbox, where)) for r in judged)

@@ -134,18 +134,19 @@ class Reviews:
         The `stamps` are those that the files will have in their places.
         """
         entry = judgement.entry
-        outbox = Path(entry.outbox)
         with self._file.transaction("judge") as db:
             now = self.of_job(entry.id)
             if now is None or now.entry != entry:
                 return "something else was made of it at this moment"
             if self._is_worked_on(entry):
-                return "it is being cut again, or waits for that"
-            for target in judgement.targets:
-                mine = key(outbox, str(target)), entry.id
+                return "it is being cut again at this moment, or waits for that"
+            if self.under_way(job_id=entry.id):
+                return "it is being accepted or rejected at this moment"
+            names = [(key(Path(), str(target)), entry.id) for target in judgement.targets]
+            for target, mine in zip(judgement.targets, names, strict=True):
                 if db.execute("SELECT 1 FROM names WHERE key = ? AND job != ?", mine).fetchone():
                     return f"{target} belongs to another picture"
-                db.execute("INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)", mine)
+            db.executemany("INSERT OR REPLACE INTO names (key, job) VALUES (?, ?)", names)
             db.execute(
                 "INSERT INTO judging (job, judged, moves, note) VALUES (?, ?, ?, ?)",
                 (entry.id, judgement.verdict, *_relative(judgement)),
