@@ -78,7 +78,8 @@ def meant_by(name: Path, shops: Sequence[Shop]) -> Meant:
     before = 0
     for paths in (_from_here, _from_folders):
         several = [_several(path, shop) for shop in shops for path in paths(name, shop)]
-        waiting = list({f.review.entry.id: f for m in several for f in m.found}.values())
+        marked = {(f.shop.state.folder, f.review.entry.id): f for m in several for f in m.found}
+        waiting = list(marked.values())
         before = before or max((m.judged_before for m in several), default=0)
         if waiting:
             return Meant(tuple(waiting), before)
@@ -104,7 +105,7 @@ def _of_one(name: Path, found: Sequence[Found]) -> list[Found]:
             + ", ".join(sorted({f.review.entry.source for f in found})),
             "Name one of them by its whole path.",
         )
-    waiting = [f for f in found if f.review.entry.in_review]
+    waiting = [f for f in found if f.review.entry.in_review and f.shop.reviews.owns(f.review)]
     judged = [f for f in found if f.review.can_be_judged]
     return [(waiting or judged or list(found))[0]]
 

@@ -23,6 +23,7 @@ from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.reviews import Reviews
 from scissorsd.records.state_folders import StateFolder
 from scissorsd.service import accounts
 from scissorsd.settings import Inbox
@@ -90,7 +91,11 @@ def _why_soon(
 
 
 def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> Iterator[str]:
-    owners = journal.entries.of_output(path_in_outbox(state, path)) if journal is not None else []
+    owners: list[Entry] = []
+    if journal is not None:
+        place = path_in_outbox(state, path)
+        owners = journal.entries.of_output(place)
+        owners = owners or [review.entry for review in Reviews(journal.file).of_note(place)]
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."

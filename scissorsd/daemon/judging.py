@@ -63,7 +63,7 @@ def complete(journal: Journal, judgement: Judgement) -> None:
     if not any(path.parent.is_dir() for path in judgement.origins):
         raise HoldError(f"{judgement.origins[0].parent} is not there")  # gone is not empty
     try:
-        stamps = _stamps(journal, judgement)
+        stamps = _stamps(journal, judgement, begun=True)
     except HoldError:
         raise
     except ScissorsError:
@@ -98,15 +98,16 @@ def _judge(journal: Journal, judgement: Judgement) -> None:
     _carry_out(journal, judgement, stamps)
 
 
-def _stamps(journal: Journal, judgement: Judgement) -> list[Stamp]:
+def _stamps(journal: Journal, judgement: Judgement, *, begun: bool = False) -> list[Stamp]:
     """Return the stamp of each output for its place; raise ScissorsError where it cannot go there.
 
-    One that lies there already, moved by a person or before a crash, is known by its content.
+    One that lies there already is known by its content: moved by a person, who moves what was put
+    into review/; or by us, where the judgement was `begun` and cut short.
     """
     stamps = []
     for origin, target in judgement.moves:
         here = publishing.stamp_file(origin)
-        stamp = here or _moved(journal, judgement, origin, target)
+        stamp = here or _moved(journal, judgement, origin, target, begun=begun)
         if here is not None and _is_taken(journal, judgement, origin, here, target):
             raise ScissorsError(
                 f"{target} is there already, and is not scissorsd's: {judgement.entry.source} is "
@@ -123,10 +124,14 @@ def _stamps(journal: Journal, judgement: Judgement) -> list[Stamp]:
     return stamps
 
 
-def _moved(journal: Journal, judgement: Judgement, origin: Path, target: Path) -> Stamp | None:
+def _moved(
+    journal: Journal, judgement: Judgement, origin: Path, target: Path, *, begun: bool
+) -> Stamp | None:
     """Return the stamp of what lies in a place, if it is what lay at its origin."""
     there = publishing.stamp_file(target)
-    known = _known(journal, judgement, origin) | _known(journal, judgement, target)
+    known = _known(journal, judgement, origin)
+    if begun:
+        known |= _known(journal, judgement, target)
     return there if there is not None and there.digest in known else None
 
 
@@ -212,8 +217,7 @@ def _take_all_back(
 ) -> None:
     """Move what has been moved back, unless another file lies there by now: then it stays."""
     for origin, target in reversed(moves):
-        was_moved = not publishing.exists(origin) and _moved(journal, judgement, origin, target)
-        if was_moved:
+        if not publishing.exists(origin) and _moved(journal, judgement, origin, target, begun=True):
             with suppress(PlaceTakenError):
                 sources.put_back(target, origin)
     Reviews(journal.file).cancel(judgement, stamps)

@@ -42,6 +42,8 @@ class _Watch:
     next_look: float = 0.0  # monotonic
     gone_since: dict[int, float] = field(default_factory=dict)  # by job
     left: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # as it was found
+    seen: dict[Path, tuple[int, int]] = field(default_factory=dict)  # in review/
+    retouched: dict[Path, bytes] = field(default_factory=dict)  # the digest of what is not ours
 
 
 class ReviewWatch:
@@ -71,9 +73,7 @@ class ReviewWatch:
         try:
             self._complete(inbox)
             waiting = self._reviews.waiting(inbox.path)
-            known = {review.entry.id for review in waiting}
-            watch.gone_since = {j: t for j, t in watch.gone_since.items() if j in known}
-            watch.left = {j: seen for j, seen in watch.left.items() if j in known}
+            _forget_others(watch, waiting)
             if waiting and not outbox.why_away() and (inbox.outbox / REVIEW_FOLDER).is_dir():
                 for review in waiting:
                     self._consider(inbox, review, watch)
@@ -107,13 +107,13 @@ class ReviewWatch:
         job = review.entry.id
         if any(map(publishing.exists, review.outputs)):
             watch.gone_since.pop(job, None)
+            self._note_retouched(review, watch)
             return
         seen = tuple(map(_version, review.places))
         if watch.left.get(job) == seen:
             return
-        there = [
-            self._moved(review, *pair) for pair in zip(review.outputs, review.places, strict=True)
-        ]
+        pairs = zip(review.outputs, review.places, strict=True)
+        there = [self._moved(review, *pair, watch) for pair in pairs]
         stamps = [stamp for stamp in there if stamp is not None]
         if len(stamps) < len(there):
             if not stamps and any(map(publishing.exists, review.places)):
@@ -124,10 +124,24 @@ class ReviewWatch:
                 return
         self._note(inbox, review, "accepted" if stamps else "rejected", stamps)
 
-    def _moved(self, review: Review, origin: Path, place: Path) -> Stamp | None:
-        """Return the stamp of what lies in a place, if it is what had been put into review/."""
-        entry = review.entry
-        known = {s.digest for s in self._journal.stamps.at(origin, Path(entry.inbox), entry.path)}
+    def _note_retouched(self, review: Review, watch: _Watch) -> None:
+        """Remember the content of what a person has changed in review/, to know it elsewhere."""
+        for output in review.outputs:
+            version = _version(output)
+            if watch.seen.get(output) == version:
+                continue
+            watch.seen[output] = version
+            if all((s.size, s.mtime_ns) != version for s in self._stamps(review, output)):
+                there = publishing.stamp_file(output)
+                watch.retouched[output] = there.digest if there is not None else b""
+
+    def _stamps(self, review: Review, output: Path) -> list[Stamp]:
+        return self._journal.stamps.at(output, Path(review.entry.inbox), review.entry.path)
+
+    def _moved(self, review: Review, origin: Path, place: Path, watch: _Watch) -> Stamp | None:
+        """Return the stamp of what lies in a place, if it is what had been in review/."""
+        known = {stamp.digest for stamp in self._stamps(review, origin)}
+        known |= {watch.retouched.get(origin, b"")} - {b""}
         there = publishing.stamp_file(place) if known else None
         return there if there is not None and there.digest in known else None
 
@@ -148,6 +162,16 @@ def _log(
     outputs = [str(place) for place in places]
     event = "review.accepted" if verdict == "accepted" else "review.rejected"
     log.info(event, inbox=inbox.name, source=source, outputs=outputs)
+
+
+def _forget_others(watch: _Watch, waiting: list[Review]) -> None:
+    """Keep only what is remembered of those that still wait."""
+    jobs = {review.entry.id for review in waiting}
+    outputs = {output for review in waiting for output in review.outputs}
+    watch.gone_since = {job: t for job, t in watch.gone_since.items() if job in jobs}
+    watch.left = {job: seen for job, seen in watch.left.items() if job in jobs}
+    watch.seen = {path: seen for path, seen in watch.seen.items() if path in outputs}
+    watch.retouched = {path: d for path, d in watch.retouched.items() if path in outputs}
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -1,4 +1,7 @@
-"""The lock for judging: of all processes on a state folder, one at a time moves what is judged."""
+"""The lock for judging: of all processes on a state folder, one at a time moves what is judged.
+
+It is held on the folder itself: a file could be one that another user has made.
+"""
 
 import fcntl
 import os
@@ -9,7 +12,6 @@ from time import monotonic, sleep
 
 from scissorsd.errors import ScissorsError
 
-LOCK = "judging.lock"
 _PATIENCE = 20.0  # seconds: another one is moved in far less, unless its share hangs
 _PAUSE = 0.02
 
@@ -18,7 +20,7 @@ _PAUSE = 0.02
 def judging(state: Path, *, patiently: bool = True) -> Iterator[None]:
     """Hold the lock; raises ScissorsError where another process keeps it."""
     try:
-        handle = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise ScissorsError(
             f"the state folder {state} cannot be used: {error.strerror}",

@@ -82,7 +82,7 @@ class Reviews:
             f"inbox = ? AND {_IN_REVIEW} AND state IN ('done', 'published') ORDER BY turn",
             os.fsencode(inbox),
         )
-        return [review for review in rows if review.entry.in_review and self._owns(review)]
+        return [review for review in rows if review.entry.in_review and self.owns(review)]
 
     def judged(self, inbox: Path) -> list[Review]:
         """Return what was accepted or rejected of an inbox's pictures, by turn."""
@@ -100,7 +100,7 @@ class Reviews:
         rows = self._file.rows(where, *values)
         return [Review(entry_of(row), places_of(row)) for row in rows]
 
-    def _owns(self, review: Review) -> bool:
+    def owns(self, review: Review) -> bool:
         """Whether the names in review/ are still its own, and not a later version's."""
         with self._file.locked("read") as db:
             mine = key(Path(), str(review.outputs[0])), review.entry.id

@@ -53,14 +53,14 @@ class Shop:
 
         return plan(self.inbox, self.outbox, source, RULE, inbox_name="shop", date="", taken=taken)
 
-    def cut(self, name: str = "a.jpg") -> Review:
+    def cut(self, name: str = "a.jpg", cutout: bytes = b"cutout") -> Review:
         """Put the outputs of a picture and the reason into review/, as the pipeline does."""
         job = self.journal.begin(self.plan(name))
         assert job is not None
         paths = [self.outbox / in_review(planned.path) for planned in job.outputs]
         why = note("look at it", self.inbox / name, rule="all", inbox="shop")
         reason = paths[0].with_name(f"{paths[0].name}.txt")
-        files = [*zip(paths, (b"cutout", b"mask"), strict=True), (reason, why)]
+        files = [*zip(paths, (cutout, b"mask"), strict=True), (reason, why)]
         staged = publishing.stage(files, tag="t")
         self.journal.stamps.add(job, staged)
         publishing.commit(staged)
@@ -183,8 +183,7 @@ def test_another_file_in_the_way(shop: Shop) -> None:
 def test_an_earlier_output_in_the_way(shop: Shop) -> None:
     """What lies in the place from an earlier cut of the same picture is replaced."""
     judging.accept(shop.journal, shop.cut())
-    again = shop.cut()
-    again.outputs[0].write_bytes(b"anew")
+    again = shop.cut(cutout=b"anew")
     judging.accept(shop.journal, again)
     assert shop.files() == {**ACCEPTED, "a.png": b"anew"}
 
@@ -360,6 +359,28 @@ def test_deleted_by_hand(shop: Shop) -> None:
     assert shop.reviews.is_rejected(shop.inbox, "a.jpg", (1, 1))
     with pytest.raises(ScissorsError, match="is left to accept"):
         judging.accept(shop.journal, shop.review())
+
+
+def test_retouched_and_moved_by_hand(shop: Shop) -> None:
+    """What was seen retouched in review/ is known in its place, too."""
+    review = shop.cut()
+    review.outputs[0].write_bytes(b"retouched")
+    shop.scan()
+    move(review, 0)
+    move(review, 1)
+    shop.looks_again()
+    assert shop.stands() == ("accepted", list(ACCEPTED))
+    assert shop.files() == {**ACCEPTED, "a.png": b"retouched"}
+
+
+def test_deleted_beside_an_earlier_one(shop: Shop) -> None:
+    """An output of an earlier cut in the place is not taken for what waited in review/."""
+    judging.accept(shop.journal, shop.cut())
+    again = shop.cut(cutout=b"anew")
+    again.outputs[0].unlink()
+    with pytest.raises(ScissorsError, match="nor is it at"):
+        judging.accept(shop.journal, again)
+    assert shop.stands()[0] == ""
 
 
 def test_saved_anew(shop: Shop) -> None:
