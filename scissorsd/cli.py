@@ -14,6 +14,7 @@ import click
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
 from scissorsd.cli_models import models
+from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
 from scissorsd.commands.messages import complain
@@ -73,7 +74,9 @@ def cli(context: click.Context, *, debug: bool) -> None:
     context.obj = debug
 
 
+cli.add_command(accept)
 cli.add_command(models)
+cli.add_command(reject)
 cli.add_command(service)
 cli.add_command(recut)
 

@@ -27,7 +27,7 @@ FLOORS = (
     {"records"},
     {"daemon", "service"},
     {"commands", "cli_options"},
-    {"cli_errors", "cli_models", "cli_second_thoughts", "cli_service"},
+    {"cli_errors", "cli_models", "cli_reviews", "cli_second_thoughts", "cli_service"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
 )
@@ -46,8 +46,8 @@ HOMES = MappingProxyType(
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino", "inference.openvino_int8"},
         "click": {
-            *("cli", "cli_models", "cli_second_thoughts", "cli_options", "cli_service"),
-            "commands",
+            *("cli", "cli_models", "cli_options", "cli_reviews", "cli_second_thoughts"),
+            *("cli_service", "commands"),
         },
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {

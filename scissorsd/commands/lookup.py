@@ -1,6 +1,6 @@
 """What `status`, `why`, `retry` and `check` share: a path as the job journal knows it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from scissorsd.records import lock, respelling, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_file import FILE
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.reviews import Review
 from scissorsd.records.state_folders import StateFolder
 from scissorsd.settings import Inbox
 
@@ -77,6 +78,15 @@ def missing_outputs(entry: Entry) -> set[str]:
     """Return those of its outputs that are no longer there; what cannot be looked at may be."""
     looks = {path: partial(_may_be_there, Path(path)) for path in entry.published}
     return {path for path, is_there in real_paths.run_with_patience(looks).items() if not is_there}
+
+
+def waiting_in_review(reviews: Sequence[Review]) -> int:
+    """Count those of which something lies in review/ now; all, where that cannot be looked at."""
+
+    def there() -> int:
+        return sum(any(map(_may_be_there, review.outputs)) for review in reviews)
+
+    return real_paths.run_with_patience({"": there}).get("", len(reviews)) if reviews else 0
 
 
 def _may_be_there(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """What a command says on standard error: an error is a line or two for a person."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import click
 
@@ -24,3 +25,8 @@ def in_words(error: ScissorsError) -> str:
     """Say an error as a command does that ends with it: nobody tries again by himself."""
     passing = isinstance(error, HoldError)
     return f"{error}\nRun it again once that has passed." if passing else str(error)
+
+
+def moment(seconds: float) -> str:
+    """Say when something was, as the clock on the wall has it."""
+    return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

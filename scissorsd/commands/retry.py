@@ -117,8 +117,9 @@ def _failed(state: StateFolder, journal: Journal, path: Path) -> Entry:
 
 
 def _lacks_outputs(entry: Entry) -> bool:
-    """Whether it was cut, and what came of it is no longer all there."""
-    return entry.state == "done" and bool(missing_outputs(entry))
+    """Whether it was cut, and what came of it is no longer all there, or was not wanted."""
+    is_rejected = entry.judged == "rejected"
+    return entry.state == "done" and (is_rejected or bool(missing_outputs(entry)))
 
 
 def _check_inbox(state: StateFolder, entry: Entry) -> None:

@@ -105,7 +105,7 @@ def _totals(outputs: Sequence[ShownCutout], *, journalled: bool) -> str:
     counts = Counter(output.verdict for output in outputs)
     by_urgency = sorted(counts, key=contact_sheet.urgency)
     parts = ", ".join(f"{counts[verdict]} {contact_sheet.WORDS[verdict]}" for verdict in by_urgency)
-    reviewed = sum(output.in_review for output in outputs)
+    reviewed = sum(output.in_review and is_there(output.path) for output in outputs)
     return f"{total}: {parts}" + (f" ({reviewed} in {REVIEW_FOLDER}/)" if reviewed else "")
 
 

@@ -4,7 +4,6 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from scissorsd.commands.lookup import (
@@ -15,6 +14,7 @@ from scissorsd.commands.lookup import (
     open_journal,
     path_in_outbox,
 )
+from scissorsd.commands.messages import moment
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
@@ -24,6 +24,7 @@ from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.reviews import Reviews
 from scissorsd.records.state_folders import StateFolder
 from scissorsd.service import accounts
 from scissorsd.settings import Inbox
@@ -91,7 +92,11 @@ def _why_soon(
 
 
 def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> Iterator[str]:
-    owners = journal.entries.of_output(path_in_outbox(state, path)) if journal is not None else []
+    owners: list[Entry] = []
+    if journal is not None:
+        place = path_in_outbox(state, path)
+        owners = journal.entries.of_output(place)
+        owners = owners or [review.entry for review in Reviews(journal.file).of_note(place)]
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
@@ -187,7 +192,7 @@ def _why_denied(state: StateFolder, entry: Entry, path: Path) -> Iterator[str]:
 
 def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
     """Say how a job stands; `look` at its outputs unless their share is known to hang."""
-    when = _moment(entry.ended_at or entry.begun_at)
+    when = moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)
     match entry.state:
         case "done":
@@ -196,7 +201,10 @@ def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
             fate = ", ".join(outputs) or "nothing"
             verdict = f", verdict {entry.verdict}" if entry.verdict else ""
             moved = f" The picture itself is now {entry.moved_to}." if entry.moved_to else ""
-            return f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}.{moved}"
+            return (
+                f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}."
+                f"{_judged(entry)}{moved}"
+            )
         case "failed":
             aside = f" See {entry.set_aside[0]}." if entry.set_aside else ""
             return (
@@ -216,5 +224,13 @@ def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
             return f"It is being cut under the rule {entry.rule!r}, since {when}."
 
 
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def _judged(entry: Entry) -> str:
+    """Say what a person made of it, or that it waits for one."""
+    if entry.in_review:
+        return " It waits for you in review/: 'scissorsd accept' or 'scissorsd reject' it."
+    if not entry.judged:
+        return ""
+    back = " 'scissorsd accept' takes it back." if entry.published else ""
+    return f" It was {entry.judged} by you on {moment(entry.judged_at)}." + (
+        back if entry.judged == "rejected" else ""
+    )

@@ -31,6 +31,7 @@ Align = Literal[
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 
 REVIEW_FOLDER = "review"
+REJECTED_FOLDER = "rejected"
 FAILED_FOLDER = "failed"
 PROCESSED_FOLDER = "processed"
 _VARIANTS_TRIED = 100  # of names, in search of those that a picture had before

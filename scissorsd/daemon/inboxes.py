@@ -11,6 +11,7 @@ from scissorsd.daemon import rule_changes
 from scissorsd.daemon.folder_layout import LayoutCheck, follow_spelling
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
+from scissorsd.daemon.review_watch import ReviewWatch
 from scissorsd.daemon.supervision import Watchers, run_with_limit
 from scissorsd.folders import real_paths
 from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched
@@ -47,6 +48,7 @@ class Inboxes:
         self.watchers = Watchers(tell)
         self._journal = journal
         self._layout = layout
+        self._review_watch = ReviewWatch(journal)
         self._once = once
         self._again = again
         self._journal_lost = journal_lost
@@ -127,6 +129,7 @@ class Inboxes:
                     state.settler.gone(path)
             case Scanned(pictures=pictures, seconds=seconds):
                 state.scanned(message, monotonic())
+                self._look_at_review(state)
                 log.debug("inbox.scanned", inbox=state.name, pictures=pictures, seconds=seconds)
             case EventsLost(why=why):
                 log.warning("inbox.events_lost", inbox=state.name, why=why, now="it is scanned")
@@ -134,6 +137,10 @@ class Inboxes:
                 if state.away:
                     self._layout.request()
                 state.note_watch(message, monotonic())
+
+    def _look_at_review(self, state: InboxState) -> None:
+        if not state.barred:
+            self._review_watch.look(state.inbox, state.outbox_root)
 
     def heed_journal(self, now: float) -> None:
         """Take up what another process has asked for in the journal."""

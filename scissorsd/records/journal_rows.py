@@ -56,6 +56,8 @@ class Entry:
     wish: str = ""  # JSON: what a person asked of it; see core/wishes.py
     judged: Judged = ""
     lies_at: str = ""  # asked for again where it was moved to, absolute; empty: it was not
+    judged_at: float = 0.0
+    in_review: bool = False  # its outputs were put into review/, and nothing was journalled since
 
     @property
     def source(self) -> str:
@@ -111,7 +113,22 @@ def entry_of(row: sqlite3.Row) -> Entry:
         wish=late(row, "wish", ""),
         judged=late(row, "judged", ""),
         lies_at=os.fsdecode(late(row, "lies_at", b"")),
+        judged_at=late(row, "judged_at", 0.0),
+        in_review=lies_in_review(row),
     )
+
+
+def places_of(row: sqlite3.Row) -> tuple[Path, ...]:
+    """Return the place of each planned output in the outbox, absolute."""
+    outbox = Path(os.fsdecode(row["outbox"]))
+    return tuple(outbox / path for path in json.loads(row["outputs"]))
+
+
+def lies_in_review(row: sqlite3.Row) -> bool:
+    """Whether the outputs of a job were put into review/, not into their own places."""
+    outbox, outputs = os.fsdecode(row["outbox"]), json.loads(row["outputs"])
+    reviewed = [str(Path(outbox) / in_review(path)) for path in outputs]
+    return bool(reviewed) and json.loads(row["published"])[: len(reviewed)] == reviewed
 
 
 def late(row: sqlite3.Row, column: str, default: Value) -> Any:  # noqa: ANN401 - as SQLite has it

@@ -76,8 +76,22 @@ ALTER TABLE jobs ADD COLUMN judged TEXT NOT NULL DEFAULT '';    -- by a person: 
 CREATE INDEX jobs_lying_elsewhere ON jobs (inbox) WHERE lies_at != x'';
 CREATE INDEX jobs_by_content ON jobs (content) WHERE content != x'';
 """
+_JUDGEMENTS = """
+ALTER TABLE jobs ADD COLUMN judged_at REAL NOT NULL DEFAULT 0;  -- seconds since the epoch
+CREATE TABLE judging (            -- what is being accepted or rejected at this moment
+    job INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    judged TEXT NOT NULL,
+    moves TEXT NOT NULL,          -- JSON: from where to where in the outbox, of each output
+    note TEXT NOT NULL            -- JSON: likewise of its reason; to "": it is removed; null: none
+);
+CREATE INDEX jobs_in_review ON jobs (inbox) WHERE instr(published, '/review/');
+"""
 
-_STEPS = {1: _BEGINNING + _STAMPS, 2: _SECOND_THOUGHTS}  # by the version that they lead to
+_STEPS = {
+    1: _BEGINNING + _STAMPS,
+    2: _SECOND_THOUGHTS,
+    3: _JUDGEMENTS,
+}  # by the version that they lead to
 LATEST = max(_STEPS)
 
 
