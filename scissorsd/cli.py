@@ -15,6 +15,7 @@ from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
 from scissorsd.cli_models import models
 from scissorsd.cli_service import service
+from scissorsd.cli_upkeep import move
 from scissorsd.commands.messages import complain
 from scissorsd.errors import (
     EXIT_FAILURE,
@@ -74,6 +75,8 @@ def cli(context: click.Context, *, debug: bool) -> None:
 
 cli.add_command(models)
 cli.add_command(service)
+for upkeep in (move,):
+    cli.add_command(upkeep)
 
 
 # --- the daemon ------------------------------------------------------------------------------

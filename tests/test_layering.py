@@ -27,7 +27,7 @@ FLOORS = (
     {"records"},
     {"daemon", "service"},
     {"commands", "cli_options"},
-    {"cli_errors", "cli_models", "cli_service"},
+    {"cli_errors", "cli_models", "cli_service", "cli_upkeep"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
 )
@@ -38,14 +38,14 @@ HOMES = MappingProxyType(
         "sqlite3": {
             *("records.journal", "records.journal_file", "records.journal_rows"),
             *("records.known_paths", "records.names", "records.stamps"),
-            *("records.copies", "records.migrations"),
+            *("records.copies", "records.migrations", "records.moving"),
         },
         "watchdog": {"folders.native_watch"},
         "yaml": {"config"},
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino", "inference.openvino_int8"},
-        "click": {"cli", "cli_models", "cli_options", "cli_service", "commands"},
+        "click": {"cli", "cli_models", "cli_options", "cli_service", "cli_upkeep", "commands"},
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {
             *("commands.console", "commands.models", "commands.progress", "commands.status_table"),
