@@ -9,6 +9,40 @@ from scissorsd.errors import EXIT_OK
 
 
 @click.command()
+@click.argument("file", type=cli_options.FOLDER)
+@click.option("--overwrite", is_flag=True, help="Write over what is there.")
+@cli_options.config
+@cli_options.state
+def backup(file: Path, config: Path | None, state: Path | None, *, overwrite: bool) -> int:
+    """Copy the job journal to FILE, whole and checked, also while the daemon runs.
+
+    It is what scissorsd knows of your pictures, not the pictures. `restore` is the way back.
+    """
+    from scissorsd.commands.backup import back_up
+
+    for sentence in back_up(file.absolute(), config, state, overwrite=overwrite):
+        click.echo(sentence)
+    return EXIT_OK
+
+
+@click.command()
+@click.argument("file", type=cli_options.FOLDER)
+@cli_options.config
+@cli_options.state
+def restore(file: Path, config: Path | None, state: Path | None) -> int:
+    """Put the backup FILE into the place of the job journal, which is kept beside it.
+
+    Only while no daemon runs. A damaged backup, or one of a newer scissorsd, is refused. Then run
+    `scissorsd adopt`: what was cut since the backup is unknown to it.
+    """
+    from scissorsd.commands.backup import restore as put_back
+
+    for sentence in put_back(file.absolute(), config, state):
+        click.echo(sentence)
+    return EXIT_OK
+
+
+@click.command()
 @click.argument("old", type=Path)  # not click.Path: a share may be gone, or hang
 @click.argument("new", type=Path)
 @cli_options.config

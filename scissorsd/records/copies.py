@@ -28,9 +28,11 @@ def write(db: sqlite3.Connection, draft: Path) -> None:
 
     Raises sqlite3.Error or OSError; then nothing is left of the draft.
     """
-    remove(draft)
+    # A draft is its process's alone, so that it takes no locks: some shares have none.
+    new = f"{draft.absolute().as_uri()}?vfs=unix-none"
     try:
-        with closing(sqlite3.connect(draft, isolation_level=None)) as target:
+        with closing(sqlite3.connect(new, uri=True, isolation_level=None)) as target:
+            target.execute("PRAGMA locking_mode = EXCLUSIVE")
             target.execute("PRAGMA journal_mode = OFF")  # it is thrown away if it is not finished
             target.execute("PRAGMA synchronous = OFF")
             with _as_it_is_now(db):

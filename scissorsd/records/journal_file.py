@@ -57,7 +57,7 @@ class JournalFile:
             check_same_thread=False,
         )
         try:
-            _check_version(db, self.path)
+            check_version(db, self.path)
             _prepare(db, self.path, read_only=read_only)
         except BaseException:
             db.close()
@@ -123,7 +123,7 @@ class JournalFile:
             return db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
 
 
-def _check_version(db: sqlite3.Connection, path: Path) -> None:
+def check_version(db: sqlite3.Connection, path: Path) -> None:
     """Raise JournalVersionError for a journal of another version, before anything else is read."""
     version = migrations.version_of(db)
     if not 0 <= version <= migrations.LATEST:

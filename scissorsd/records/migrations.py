@@ -159,6 +159,7 @@ def _keep_a_copy(db: sqlite3.Connection, path: Path) -> None:
         copy = copy_of(path, version)
         draft = copy.with_name(f"{copy.name}.part")
         try:
+            copies.remove(draft)  # which a killed start may have left
             with copies.opened_to_read(path) as reader:
                 copies.write(reader, draft)
             draft.replace(copy)
