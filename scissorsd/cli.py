@@ -15,7 +15,7 @@ from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
 from scissorsd.cli_models import models
 from scissorsd.cli_service import service
-from scissorsd.cli_upkeep import backup, move, restore
+from scissorsd.cli_upkeep import adopt, backup, move, restore
 from scissorsd.commands.messages import complain
 from scissorsd.errors import (
     EXIT_FAILURE,
@@ -75,7 +75,7 @@ def cli(context: click.Context, *, debug: bool) -> None:
 
 cli.add_command(models)
 cli.add_command(service)
-for upkeep in (backup, restore, move):
+for upkeep in (backup, restore, adopt, move):
     cli.add_command(upkeep)
 
 

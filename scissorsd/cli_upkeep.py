@@ -1,11 +1,12 @@
 """The commands that keep a job journal in good order. What is heavy is imported inside them."""
 
+import sys
 from pathlib import Path
 
 import click
 
 from scissorsd import cli_options
-from scissorsd.errors import EXIT_OK
+from scissorsd.errors import EXIT_FAILURE, EXIT_OK
 
 
 @click.command()
@@ -58,3 +59,30 @@ def move(old: Path, new: Path, config: Path | None, state: Path | None) -> int:
     for sentence in rename(old, new, config, state):
         click.echo(sentence)
     return EXIT_OK
+
+
+@click.command()
+@cli_options.config
+@cli_options.state
+@click.option("--dry-run", is_flag=True, help="Say what would be adopted, and write nothing.")
+def adopt(config: Path | None, state: Path | None, *, dry_run: bool) -> int:
+    """Take for done what is out already: after a lost state folder, or a restored backup.
+
+    A picture, in its inbox or where its rule moves sources, is journalled as cut if all outputs of
+    its rule are there under its names, in place, in review/ or in rejected/: pictures, no older
+    than it, of its size where the rule neither crops nor resizes. Only while no daemon runs.
+    """
+    from scissorsd.commands.adopt import adopt as take_over
+    from scissorsd.commands.adopt_report import in_words
+    from scissorsd.pictures import decoders
+
+    def show(inbox: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            end = done == total
+            click.echo(f"\r{inbox}: {done:,} of {total:,} pictures", err=True, nl=end)
+
+    decoders.take_pillow_over()
+    adopted = take_over(config, state, dry_run=dry_run, progress=show)
+    for sentence in in_words(adopted, dry_run=dry_run):
+        click.echo(sentence)
+    return EXIT_FAILURE if any(report.away for report in adopted.reports) else EXIT_OK

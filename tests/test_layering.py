@@ -38,7 +38,8 @@ HOMES = MappingProxyType(
         "sqlite3": {
             *("records.journal", "records.journal_file", "records.journal_rows"),
             *("records.known_paths", "records.names", "records.stamps"),
-            *("records.backups", "records.copies", "records.migrations", "records.moving"),
+            *("records.adoptions", "records.backups", "records.copies", "records.migrations"),
+            "records.moving",
         },
         "watchdog": {"folders.native_watch"},
         "yaml": {"config"},
