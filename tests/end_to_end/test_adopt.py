@@ -4,6 +4,8 @@ import io
 import os
 import shutil
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -292,3 +294,59 @@ def test_the_same_bytes_with_another_time(place: Workplace) -> None:
     place.ask("adopt")
     os.utime(place.inbox / "a.jpg", ns=(10**18, 10**18))
     assert "0 adopted, 1 known already, 0 to be cut, 0 doubtful" in place.ask("adopt")
+
+
+def test_archives_and_a_shared_outbox(place: Workplace) -> None:
+    """Sources in an archive elsewhere are found, and those of two inboxes that share an outbox."""
+    archive, other = place.folder / "archive", place.folder / "other"
+    other.mkdir()
+    rule = {"name": "all", "model": "darkness", "source": "move"}
+    common = {"outbox": "outbox", "settle": "300ms"}
+    inboxes = {
+        "shop": {**common, "path": "inbox", "rules": [{**rule, "move_to": str(archive)}]},
+        "other": {**common, "path": "other", "rules": [{**rule, "move_to": "done"}]},
+    }
+    place.write_config(**inboxes)
+    place.put("x/a.jpg", drawn(1))
+    place.put("b.jpg", drawn(2))
+    repaired(place, jobs=2)
+    (other / "b.jpg").write_bytes(drawn(3))
+    daemon = place.start()
+    daemon.finished("b.jpg")
+    daemon.stop()
+    files = place.files()
+    assert files == ["b-jpg.png", "b.png", "done/b-jpg.jpg", "x/a.png"]
+    lost(place)
+    said = place.ask("adopt")
+    assert "shop: 2 adopted" in said
+    assert "other: 1 adopted" in said
+    places = {entry.moved_to for entry in place.entries()}
+    assert places == {
+        *(str(archive / name) for name in ("x/a.jpg", "b.jpg")),
+        str(place.outbox / "done/b-jpg.jpg"),
+    }
+    daemon = place.start()
+    daemon.wait("inbox.scanned", times=2)  # of each inbox
+    daemon.stop()
+    assert not finished(daemon)
+    assert place.files() == files
+
+
+def test_a_trial_on_an_old_journal(place: Workplace) -> None:
+    """A trial writes nothing, neither in a journal of the version before nor beside it."""
+    place.put("a.jpg", drawn(1))
+    repaired(place)
+    with closing(sqlite3.connect(place.state / "jobs.sqlite")) as db:
+        for name in ("jobs_lying_elsewhere", "jobs_by_content"):
+            db.execute(f"DROP INDEX {name}")
+        for name in ("content", "wish", "lies_at", "superseded", "judged"):
+            db.execute(f"ALTER TABLE jobs DROP COLUMN {name}")
+        db.execute("PRAGMA user_version = 1")
+    place.put("b.jpg", drawn(2))
+    said = place.ask("adopt", "--dry-run")
+    assert "shop: 0 adopted, 1 known already, 1 to be cut, 0 doubtful" in said
+    with closing(sqlite3.connect(place.state / "jobs.sqlite")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    assert not list(place.state.glob("*.version-*"))
+    assert "1 known already" in place.ask("adopt")
+    assert len(list(place.state.glob("*.version-1"))) == 1
