@@ -17,6 +17,7 @@ from scissorsd.cli_models import models
 from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
+from scissorsd.cli_upkeep import adopt, backup, move, restore
 from scissorsd.commands.messages import complain
 from scissorsd.errors import (
     EXIT_FAILURE,
@@ -78,7 +79,8 @@ cli.add_command(accept)
 cli.add_command(models)
 cli.add_command(reject)
 cli.add_command(service)
-cli.add_command(recut)
+for command in (recut, backup, restore, adopt, move):
+    cli.add_command(command)
 
 
 # --- the daemon ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import get_args
 
+from scissorsd import __version__
 from scissorsd.commands.lookup import as_journalled, open_journal, waiting_in_review
 from scissorsd.core.rules import REVIEW_FOLDER, Verdict
 from scissorsd.records import lock, state_folders, status_file
@@ -69,6 +70,8 @@ class Overview:
     healthy: bool
     troubles: Sequence[str]
     pid: int | None
+    version: str  # of this command
+    daemon_version: str | None  # of the daemon that runs
     state: str  # the folder
     config: str  # the file of the daemon that runs or ran last, or "" without one
     started_at: float | None  # seconds since the epoch
@@ -114,6 +117,8 @@ def overview(state: StateFolder) -> Overview:
         healthy=not troubles,
         troubles=troubles,
         pid=live.pid if live else None,
+        version=__version__,
+        daemon_version=live.version if live else None,
         state=str(state.folder),
         config=last.config if last else "",
         started_at=live.started_at if live else None,

@@ -172,7 +172,8 @@ class Daemon:
         )
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
-        log.info("daemon.ready", inboxes=list(self.inboxes.states), workers=self._workers.count)
+        about = {"version": __version__, "inboxes": list(self.inboxes.states)}
+        log.info("daemon.ready", **about, workers=self._workers.count)
 
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._signals.stopping:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scissorsd import failpoints
 from scissorsd.errors import JournalDamagedError, JournalError, JournalVersionError
-from scissorsd.records import migrations, wal
+from scissorsd.records import copies, migrations, wal
 from scissorsd.records.journal_rows import Value
 from scissorsd.records.known_paths import KnownPaths
 
@@ -63,7 +63,7 @@ class JournalFile:
             check_same_thread=False,
         )
         try:
-            _check_version(db, self.path)
+            check_version(db, self.path)
             _prepare(db, self.path, read_only=read_only)
         except BaseException:
             db.close()
@@ -129,16 +129,19 @@ class JournalFile:
             return db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
 
 
-def _check_version(db: sqlite3.Connection, path: Path) -> None:
+def check_version(db: sqlite3.Connection, path: Path) -> None:
     """Raise JournalVersionError for a journal of another version, before anything else is read."""
     version = migrations.version_of(db)
     if not 0 <= version <= migrations.LATEST:
         maker = "a newer" if version > migrations.LATEST else "another"
+        kept = migrations.copy_of(path, migrations.LATEST)
+        back = f" Or go back to what was known before: 'scissorsd restore {kept}'."
         raise JournalVersionError(
             f"the job journal {path} was made by {maker} scissorsd (journal version {version}; "
             f"this one reads version {migrations.LATEST})",
             "Install that scissorsd again, or give this one a state folder of its own, where it "
-            "cuts everything anew. The journal was left as it is.",
+            "cuts everything anew. The journal was left as it is."
+            + (back if kept.exists() else ""),
         )
 
 
@@ -146,9 +149,7 @@ def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
     """Check the content, and bring the tables up to date."""
     db.row_factory = sqlite3.Row
     if not read_only:
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+        copies.refuse_damaged(db)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
