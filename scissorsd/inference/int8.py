@@ -31,7 +31,7 @@ LEAST_GAIN = 1.05  # times as fast
 _AFTER = failpoints.seconds("INT8_AFTER", 5.0)
 _LIMIT = 3600.0  # seconds for it all: it gives way to all else
 # A little: what it takes of the CPUs it takes anyway, and the sooner it has ended, the sooner all
-# pictures are cut in half the time. At 10 it took minutes where others kept the CPUs busy.
+# pictures are cut in half the time.
 _NICER = 5
 # What a trial takes of memory, rounded up: 942 MB were measured for u2net.
 _BYTES_AT_LEAST = 200 << 20
