@@ -10,6 +10,7 @@ from scissorsd.core.adopting import Names, variants
 from scissorsd.core.rules import (
     AS_IT_IS,
     PROCESSED_FOLDER,
+    REJECTED_FOLDER,
     REVIEW_FOLDER,
     SHORT_NAME_LIMIT,
     Job,
