@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 BENCHMARKS ?= $(patsubst %,benchmarks/%.py,compare stages encoders startup report)
 # Most of the tests with processes wait; four at once keep two processors busy.
 WORKERS ?= 4
-DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known memory backlog report)
+DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known adopt memory backlog report)
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run

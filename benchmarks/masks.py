@@ -7,7 +7,10 @@ absolute errors over all pixels, for masks in [0, 1]:
   plainest way: Pillow's bilinear resize to 320 × 320, divided by its own maximum, less ImageNet's
   mean, by its deviation; a bare ONNX Runtime session on the CPU; first output, normalised to its
   own extremes, stretched bilinearly as floats;
-- of `precision: fast` to `full`, and of int8, where OpenVINO is here; and how many verdicts differ.
+- of `precision: fast` to `full`, where that is another on this machine.
+
+Below it stands what bf16 and int8 change, as precisions.py measures it: verdicts, and masks soft
+and refined, over the photographs and over drawn pictures.
 
 Run it as `python benchmarks/masks.py [--models FOLDER] [--emulate-bf16]`.
 """
@@ -20,22 +23,20 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
-from unittest import mock
 
 import numpy as np
 import onnxruntime
+import precisions
 import skimage
 from numpy.typing import NDArray
 from PIL import Image
+from precisions import LIMITS
 
 from scissorsd import logs
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD, Model
 from scissorsd.core.rules import MaskOptions
 from scissorsd.errors import ScissorsError
-from scissorsd.inference import int8_trial, weights
-from scissorsd.inference.onnx_runtime import Raw
-from scissorsd.inference.openvino import OpenvinoSession, open_converted, open_session
+from scissorsd.inference import weights
 from scissorsd.inference.providers import versions
 from scissorsd.inference.sessions import Opening, Sessions
 from scissorsd.machine import has_bf16, int8_weights_limit, usable_cpus
@@ -74,21 +75,24 @@ def main() -> None:
     parser.add_argument(
         "--emulate-bf16",
         action="store_true",
-        help="compute bf16 on a CPU that has none of its own: slow, but the same arithmetic",
+        help="compare bf16 on a CPU that has none of its own, emulated: slow, and only near to it",
     )
     arguments = parser.parse_args()
     folder = arguments.models
-    native = has_bf16()
-    if arguments.emulate_bf16:
-        mock.patch("scissorsd.inference.providers.has_bf16", return_value=True).start()
     logs.set_up(quiet=True)
     pictures = photographs()
     found = [one for name in MODELS for one in measured(name, folder, pictures)]
-    print_machine(native=native, emulated=arguments.emulate_bf16 and not native)
+    print_machine()
     print_table([*pictures], [one for one in found if isinstance(one, Column)])
     for remark in found:
         if isinstance(remark, str):
             print(f"\n{remark}")
+    print(f"\n{precisions.HEAD}", flush=True)
+    for name in MODELS:
+        model = CATALOGUE[name]
+        path = weights.locate(model, folder)
+        for line in precisions.compared(model, path, pictures, emulate_bf16=arguments.emulate_bf16):
+            print(line, flush=True)
 
 
 def photographs() -> dict[str, Picture]:
@@ -117,37 +121,6 @@ def measured(name: str, folder: Path, pictures: dict[str, Picture]) -> Iterator[
             yield f"{name} on {provider}: `fast` is the same as `full` on this machine."
         else:
             yield Column(f"{name} {provider} {opening.precision} ↔ full", errors(fast, full))
-        if provider == "openvino":
-            yield from in_int8(model, weights.locate(model, folder), pictures, full)
-
-
-@dataclass(frozen=True)
-class Alone:
-    """One session, in the place of all of a process."""
-
-    session: OpenvinoSession
-
-    def run(self, _name: str, network_input: Raw, /) -> tuple[Raw, str, str]:
-        """Run it."""
-        return self.session.run(network_input), "openvino", self.session.precision
-
-
-def in_int8(
-    model: Model, path: Path, pictures: dict[str, Picture], full: list[Mask]
-) -> Iterator[Column | str]:
-    """Measure the network converted to int8 as it would be on this machine."""
-    with TemporaryDirectory() as folder:
-        cache = Path(folder) / "network"
-        int8_trial.convert(model, path, cache)
-        int8 = Alone(open_converted(cache, threads=usable_cpus()))
-        right = Alone(open_session(model, path, fast=False, threads=usable_cpus()))
-        cuts = [find_subject(picture, model, int8, SOFT) for picture in pictures.values()]
-        exact = [find_subject(picture, model, right, SOFT) for picture in pictures.values()]
-    yield Column(f"{model.name} openvino int8 ↔ full", errors([c.mask / 255 for c in cuts], full))
-    pairs = zip(cuts, exact, strict=True)
-    others = sum(one.judgement.verdict != other.judgement.verdict for one, other in pairs)
-    bits = 8 if int8_weights_limit() > 63 else 7
-    yield f"{model.name} in int8 ({bits} bits): {others} of {len(cuts)} verdicts differ from full."
 
 
 def ours(
@@ -195,10 +168,10 @@ def errors(masks: list[Mask], others: list[Mask]) -> tuple[float, ...]:
     return tuple(float(np.abs(mask - other).mean()) for mask, other in pairs)
 
 
-def print_machine(*, native: bool, emulated: bool) -> None:
+def print_machine() -> None:
     """Say where the figures come from."""
-    has = "computes bf16 natively" if native else "does not compute bf16 natively"
-    has += "; emulated" if emulated else ""
+    has = "computes bf16 natively" if has_bf16() else "does not compute bf16 natively"
+    has += "" if int8_weights_limit() > LIMITS[7] else ", has no VNNI"
     print(
         f"{cpu_name()}, {usable_cpus()} cores ({has}); Python {platform.python_version()}, "
         f"{versions()}, scikit-image {version('scikit-image')}; "

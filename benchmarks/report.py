@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from types import ModuleType
 
+import adopt
 import backlog
 import bench
 import compare
@@ -27,7 +28,7 @@ import startup
 
 PARTS: tuple[ModuleType, ...] = (
     *(compare, stages, gpu, encoders, startup),
-    *(latency, known, memory, backlog),
+    *(latency, known, adopt, memory, backlog),
 )
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 HEAD = """# How fast it is

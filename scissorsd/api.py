@@ -18,6 +18,7 @@ from scissorsd.core.rules import Edges, MaskOptions, Verdict
 from scissorsd.errors import PictureError, UsageError
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
+from scissorsd.inference.timings import Speeds
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.in_memory import from_array, from_pillow
 from scissorsd.pictures.picture import Picture
@@ -79,7 +80,14 @@ def _sessions() -> Sessions:
 
 @cache
 def _one_sessions() -> Sessions:
-    return Sessions(models=CATALOGUE, folder=weights.default_folder(), log=logs.of_a_library())
+    folder = weights.default_folder()
+    return Sessions(
+        models=CATALOGUE,
+        folder=folder,
+        speeds=Speeds((folder,)),  # as daemons found them: nothing is tried in another's program
+        find_out=False,
+        log=logs.of_a_library(),
+    )
 
 
 def read_picture(

@@ -14,8 +14,10 @@ import click
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
 from scissorsd.cli_models import models
+from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
+from scissorsd.cli_upkeep import adopt, backup, move, restore
 from scissorsd.commands.messages import complain
 from scissorsd.errors import (
     EXIT_FAILURE,
@@ -73,9 +75,12 @@ def cli(context: click.Context, *, debug: bool) -> None:
     context.obj = debug
 
 
+cli.add_command(accept)
 cli.add_command(models)
+cli.add_command(reject)
 cli.add_command(service)
-cli.add_command(recut)
+for command in (recut, backup, restore, adopt, move):
+    cli.add_command(command)
 
 
 # --- the daemon ------------------------------------------------------------------------------
@@ -183,17 +188,27 @@ def cut(context: click.Context, /, pictures: tuple[Path, ...], **options: Any) -
 
 
 @cli.command()
+@click.argument("pictures", metavar="[PICTURE]...", nargs=-1, type=Path)
 @cli_options.config
-def check(config: Path | None) -> int:
-    """Check a configuration: every problem, or what each inbox will do."""
+def check(pictures: tuple[Path, ...], config: Path | None) -> int:
+    """Check a configuration: every problem, or what each inbox will do and what lies there now.
+
+    With pictures, also such as are not there yet: which rule takes each, and what its outputs
+    would be called. Nothing is changed.
+    """
+    from scissorsd.commands import census, rehearsal
     from scissorsd.config import describe, load
     from scissorsd.settings import DEFAULT_CONFIG
 
     loaded = load(config or DEFAULT_CONFIG)
     for warning in loaded.warnings:
         click.echo(warning)
-    click.echo("ok\n")
-    click.echo(describe(loaded.config))
+    if not pictures:
+        click.echo("ok\n")
+        click.echo(f"{describe(loaded.config)}\n")
+    said = rehearsal.rehearse(loaded.config, [picture.absolute() for picture in pictures])
+    for sentence in said if pictures else census.count(loaded.config):
+        click.echo(sentence)
     return EXIT_OK
 
 
@@ -236,16 +251,24 @@ def why(path: Path, config: Path | None, state: Path | None) -> int:
 @cli.command()
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=Path)
 @click.option("--failed", is_flag=True, help="Every picture that failed.")
+@click.option("--held", is_flag=True, help="Try at once all that is held: it need not wait longer.")
 @cli_options.config
 @cli_options.state
-def retry(paths: tuple[Path, ...], config: Path | None, state: Path | None, *, failed: bool) -> int:
-    """Take failed pictures again."""
+def retry(
+    paths: tuple[Path, ...], config: Path | None, state: Path | None, *, failed: bool, held: bool
+) -> int:
+    """Take failed pictures again, or hurry what is held."""
+    from scissorsd.commands.retry import hurry_held
     from scissorsd.commands.retry import retry as take_again
 
-    if failed == bool(paths):
-        raise UsageError("name the pictures to take again, or give --failed")
-    for sentence in take_again([path.absolute() for path in paths], config, state):
-        click.echo(sentence)
+    if (failed or held) == bool(paths):
+        raise UsageError("name the pictures to take again, or give --failed or --held")
+    if held:
+        for sentence in hurry_held(config, state):
+            click.echo(sentence)
+    if failed or paths:
+        for sentence in take_again([path.absolute() for path in paths], config, state):
+            click.echo(sentence)
     return EXIT_OK
 
 
@@ -268,7 +291,10 @@ def health(config: Path | None, state: Path | None) -> int:
 @cli.command()
 @click.argument("outbox", type=cli_options.FOLDER)
 @click.option(
-    "-o", "--out", type=cli_options.FOLDER, help="The file, .jpg or .png. Default: sheet.jpg here."
+    "-o",
+    "--out",
+    type=cli_options.FOLDER,
+    help="The file, .jpg, .png or .html. Default: sheet.jpg here.",
 )
 @click.option(
     "--count",
@@ -288,12 +314,17 @@ def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any)
     """Write a contact sheet of the latest cutouts in OUTBOX, or in a folder of it.
 
     Each stands on a checkerboard with its name and its verdict; those that a person should look
-    at come first. What does not fit on one page goes to sheet-2.jpg and so on.
+    at come first. What does not fit on one page goes to sheet-2.jpg and so on. As .html it is a
+    page for a browser, on which cutouts can be marked; it gives the commands that accept, recut or
+    reject these.
     """
     from scissorsd.commands.sheet import write
     from scissorsd.records import state_folders
 
-    for sentence in write(outbox, state_folders.everyone(config, state), **options):
+    named = {"-c": config, "--state": state}
+    given = [word for option, path in named.items() if path for word in (option, path.absolute())]
+    states = state_folders.everyone(config, state)
+    for sentence in write(outbox, states, given=[str(word) for word in given], **options):
         click.echo(sentence)
     return EXIT_OK
 

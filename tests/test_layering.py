@@ -27,7 +27,7 @@ FLOORS = (
     {"records"},
     {"daemon", "service"},
     {"commands", "cli_options"},
-    {"cli_errors", "cli_models", "cli_second_thoughts", "cli_service"},
+    {"cli_errors", "cli_models", "cli_reviews", "cli_second_thoughts", "cli_service", "cli_upkeep"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
 )
@@ -37,8 +37,9 @@ HOMES = MappingProxyType(
     {
         "sqlite3": {
             *("records.journal", "records.journal_file", "records.journal_rows"),
-            *("records.known_paths", "records.names", "records.stamps", "records.migrations"),
-            "records.recuts",
+            *("records.known_paths", "records.names", "records.stamps", "records.recuts"),
+            *("records.adoptions", "records.backups", "records.copies", "records.migrations"),
+            "records.moving",
         },
         "watchdog": {"folders.native_watch"},
         "yaml": {"config"},
@@ -46,8 +47,8 @@ HOMES = MappingProxyType(
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino", "inference.openvino_int8"},
         "click": {
-            *("cli", "cli_models", "cli_second_thoughts", "cli_options", "cli_service"),
-            "commands",
+            *("cli", "cli_models", "cli_options", "cli_reviews", "cli_second_thoughts"),
+            *("cli_service", "cli_upkeep", "commands"),
         },
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {

@@ -28,6 +28,7 @@ from scissorsd.errors import (
 from scissorsd.folders import publishing
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
+from scissorsd.inference.timings import Speeds
 from scissorsd.pictures import cutting_out
 from scissorsd.pictures.backgrounds import parse_colour
 from scissorsd.pictures.cutting_out import Cut
@@ -87,8 +88,10 @@ def cut_all(
     ]
     if parse_colour(background) is None and not Path(background).is_file():
         raise UsageError(f"the background {background!r} is neither a colour nor a picture")
+    folder = models or weights.default_folder()
+    speeds = Speeds((folder,))  # as daemons found them; a few pictures are not worth a trial
     sessions = Sessions(
-        models=CATALOGUE, folder=models or weights.default_folder(), progress=fetching
+        models=CATALOGUE, folder=folder, progress=fetching, speeds=speeds, find_out=False
     )
     for picture in pictures:
         try:

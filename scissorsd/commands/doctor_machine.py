@@ -1,6 +1,6 @@
 """`doctor` on the machine: what it can do, what stands in the way, and what to do about it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,8 +9,12 @@ from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.daemon.memory import in_mb
 from scissorsd.errors import ScissorsError, WeightsError
 from scissorsd.inference import weights
+from scissorsd.inference.demands import Demands
+from scissorsd.inference.int8 import Int8, Standing
+from scissorsd.inference.provider_order import asked_order
 from scissorsd.inference.providers import installed, probe, versions
-from scissorsd.machine import memory_bounds
+from scissorsd.inference.timings import Speeds
+from scissorsd.machine import memory_bounds, usable_cpus
 from scissorsd.settings import Config
 
 _INOTIFY = Path("/proc/sys/fs/inotify")
@@ -29,8 +33,17 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
     except WeightsError as error:
         yield Finding("bad", error.what, error.advice)
     else:
-        yield from _models(catalogue.values(), folder)
-        yield from _providers(catalogue.values(), folder, require_gpu=require_gpu)
+        there: list[tuple[Model, Path]] = []
+        for model in catalogue.values():
+            try:
+                path = weights.find(model, folder)
+            except ScissorsError as error:
+                yield Finding("bad", error.what, error.advice)
+                continue
+            yield from _model(model, path, folder)
+            there += [(model, path)] if path else []
+        yield from _providers(there, require_gpu=require_gpu)
+        yield from _int8([model for model, _ in there], folder, config)
     yield from _inotify()
     yield from _memory(config.memory if config else MEMORY)
     if config is None:
@@ -48,26 +61,19 @@ def _packages() -> Iterator[Finding]:
         )
 
 
-def _models(catalogue: Iterable[Model], folder: Path) -> Iterator[Finding]:
-    for model in catalogue:
-        try:
-            path = weights.find(model, folder)
-        except ScissorsError as error:
-            yield Finding("bad", error.what, error.advice)
-            continue
-        if path is not None:
-            yield Finding("ok", f"model {model.name}: {path}")
-        elif model.tested:
-            advice = f"It is fetched on first need; or now: scissorsd models fetch {model.name}"
-            yield Finding("note", f"model {model.name}: not in {folder}", advice)
+def _model(model: Model, path: Path | None, folder: Path) -> Iterator[Finding]:
+    if path is not None:
+        yield Finding("ok", f"model {model.name}: {path}")
+    elif model.tested:
+        advice = f"It is fetched on first need; or now: scissorsd models fetch {model.name}"
+        yield Finding("note", f"model {model.name}: not in {folder}", advice)
 
 
-def _providers(catalogue: Iterable[Model], folder: Path, *, require_gpu: bool) -> Iterator[Finding]:
-    there = [(model, weights.find(model, folder)) for model in catalogue]
-    model, path = next(((m, p) for m, p in there if p is not None), (None, None))
-    if model is None or path is None:
+def _providers(there: Sequence[tuple[Model, Path]], *, require_gpu: bool) -> Iterator[Finding]:
+    if not there:
         yield Finding("note", "providers were not tried, since no model file is there")
         return
+    model, path = there[0]
     for probed in probe(model, path):
         if probed.works:
             milliseconds = 1000 * (probed.seconds or 0)
@@ -78,6 +84,40 @@ def _providers(catalogue: Iterable[Model], folder: Path, *, require_gpu: bool) -
             if probed.provider == "cpu" or (probed.provider == "cuda" and require_gpu):
                 grade = "bad"
             yield Finding(grade, f"{probed.provider} does not work: {probed.detail}")
+
+
+def _int8(models: Iterable[Model], folder: Path, config: Config | None) -> Iterator[Finding]:
+    """Tell how a daemon with this configuration would find int8, for each model that is here."""
+    folders = (folder, config.state) if config else (folder,)
+    demands = Demands(config.precision if config else "auto", usable_cpus())
+    asked = config.providers if config and "auto" not in config.providers else "auto"
+    providers = asked_order(asked, require_gpu=config is not None and config.require_gpu)
+    int8 = Int8(Speeds(folders), demands, log=None)
+    for model in models:
+        if reason := int8.why_not(model, providers):
+            yield Finding("ok", f"{model.name} is not computed in int8: {reason}")
+        else:
+            yield _standing(model, int8.standing(model), demands.threads)
+
+
+def _standing(model: Model, standing: Standing, threads: int) -> Finding:
+    """Tell of a model that may be computed in int8 what is known of it here."""
+    beginning = f"{model.name} in int8 (weights of {standing.bits} bits)"
+    found = standing.found
+    if found is None:
+        advice = (
+            "A daemon does so by itself after some seconds of work on the CPU; where it cannot, "
+            "`int8.failed` in its log says why."
+        )
+        on = f"{threads} {'thread' if threads == 1 else 'threads'}"
+        return Finding("note", f"{beginning} was not tried yet on this machine, on {on}", advice)
+    if standing.refusal:
+        return Finding("note", f"{beginning} was tried and refused: {standing.refusal}")
+    good = f"{found.times_as_fast:.2f} times as fast, masks differ by {found.difference:.4f}"
+    if standing.cache is None:
+        advice = "A daemon makes it anew by itself after some seconds of work on the CPU."
+        return Finding("note", f"{beginning} was taken ({good}), but its file is gone", advice)
+    return Finding("ok", f"{beginning} is taken: {good}: {standing.cache}")
 
 
 def _inotify() -> Iterator[Finding]:

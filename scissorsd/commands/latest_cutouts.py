@@ -8,7 +8,12 @@ from pathlib import Path
 
 from scissorsd.core import contact_sheet
 from scissorsd.core.contact_sheet import Judged
-from scissorsd.core.rules import FAILED_FOLDER, PROCESSED_FOLDER, REVIEW_FOLDER
+from scissorsd.core.rules import (
+    FAILED_FOLDER,
+    PROCESSED_FOLDER,
+    REJECTED_FOLDER,
+    REVIEW_FOLDER,
+)
 from scissorsd.errors import JournalError, UsageError
 from scissorsd.folders import scanning
 from scissorsd.folders.real_paths import relative_to
@@ -22,6 +27,7 @@ from scissorsd.records.state_folders import StateFolder
 _JOBS_PER_CUTOUT = (
     20  # so many jobs are read for each cutout that is wanted, as outputs may be gone
 )
+_LEFT_OUT = (PROCESSED_FOLDER, FAILED_FOLDER, REJECTED_FOLDER)
 _SHOWN_FIRST = ("cutout", "flat", "comparison", "mask")  # of a job's outputs the first is shown
 
 
@@ -32,6 +38,7 @@ class ShownCutout:
     path: Path
     verdict: Judged
     in_review: bool
+    source: str = ""  # the picture as it was dropped, where a job journal tells of it
 
 
 def latest(
@@ -84,7 +91,10 @@ def _entries(state: StateFolder, outbox: Path, opened: list[Journal]) -> Iterato
         return  # another user's: the sheet is made without its verdicts
     opened.append(journal)
     for folder in _spellings(state, journal, outbox):
-        yield from journal.entries.with_outputs_in(folder)
+        for entry in journal.entries.with_outputs_in(folder):
+            rejected = Path(entry.outbox) / REJECTED_FOLDER
+            if entry.judged != "rejected" or folder.is_relative_to(rejected):
+                yield entry
 
 
 def _spellings(state: StateFolder, journal: Journal, outbox: Path) -> list[Path]:
@@ -106,8 +116,7 @@ def _shown(entry: Entry) -> ShownCutout | None:
     if path is None:
         return None
     verdict: Judged = next((known for known in contact_sheet.WORDS if known == entry.verdict), "")
-    in_review = Path(path).is_relative_to(Path(entry.outbox) / REVIEW_FOLDER)
-    return ShownCutout(Path(path), verdict, in_review)
+    return ShownCutout(Path(path), verdict, entry.in_review, entry.source)
 
 
 def is_there(path: Path) -> bool:
@@ -121,7 +130,7 @@ def is_there(path: Path) -> bool:
 def _of_folder(outbox: Path, count: int) -> list[ShownCutout]:
     """Return the latest pictures with an alpha channel or, where there is none, of any kind."""
     sightings = sorted(
-        scanning.scan(outbox, recursive=True, ignore=(PROCESSED_FOLDER, FAILED_FOLDER)),
+        scanning.scan(outbox, recursive=True, ignore=_LEFT_OUT),
         key=lambda sighting: sighting.mtime_ns,
         reverse=True,
     )

@@ -1,15 +1,18 @@
-"""What `status`, `why` and `retry` share: a path as the job journal knows it."""
+"""What `status`, `why`, `retry` and `check` share: a path as the job journal knows it."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from scissorsd.errors import ScissorsError
+from scissorsd.errors import JournalError, ScissorsError
 from scissorsd.folders import publishing, real_paths
+from scissorsd.plain_text import one_line
 from scissorsd.records import lock, respelling, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_file import FILE
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.reviews import Review
 from scissorsd.records.state_folders import StateFolder
 from scissorsd.settings import Inbox
 
@@ -33,13 +36,15 @@ def as_journalled(state: StateFolder, journal: Journal | None) -> StateFolder:
 
 
 def find_in_inbox(
-    state: StateFolder, journal: Journal | None, path: Path
+    state: StateFolder, journal: Journal | None, path: Path, *, but: Collection[Path] = ()
 ) -> tuple[Inbox, str] | None:
     """Return the inbox in which a path lies, and its path there as the journal or folder has it.
 
     However it is spelled: through links and other mounts, in other case where that is the same.
+    The folders in `but` are known to hang, and are not accessed.
     """
     hang = [inbox.path for inbox in state.config.inboxes if inbox_unavailable_reason(state, inbox)]
+    hang += but
     below = real_paths.below([inbox.path for inbox in state.config.inboxes], path, but=hang)
     if below is None or below[1] == ".":
         return None
@@ -75,8 +80,31 @@ def missing_outputs(entry: Entry) -> set[str]:
     return {path for path, is_there in real_paths.run_with_patience(looks).items() if not is_there}
 
 
+def waiting_in_review(reviews: Sequence[Review]) -> int:
+    """Count those of which something lies in review/ now; all, where that cannot be looked at."""
+
+    def there() -> int:
+        return sum(any(map(_may_be_there, review.outputs)) for review in reviews)
+
+    return real_paths.run_with_patience({"": there}).get("", len(reviews)) if reviews else 0
+
+
 def _may_be_there(path: Path) -> bool:
     try:
         return publishing.exists(path)
     except ScissorsError:  # denied, say
         return True
+
+
+def read_journal(folder: Path) -> tuple[Journal | None, str]:
+    """Open the job journal of a state folder without a trace; or say why that cannot be.
+
+    Where nothing was ever cut there is neither.
+    """
+    try:
+        if not (folder / FILE).exists():
+            return None, ""
+        return Journal(folder, read_only=True, traceless=True), ""
+    except (JournalError, OSError) as error:
+        why = one_line(str(error)) if isinstance(error, JournalError) else f"{error.strerror}."
+        return None, f"What was cut before is not known here: {why}"

@@ -1,11 +1,14 @@
 """What a command says on standard error: an error is a line or two for a person."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import click
 
 from scissorsd import streams
+from scissorsd.core.keeping import Kept
 from scissorsd.errors import HoldError, ScissorsError
+from scissorsd.records.journal_rows import Entry
 
 
 def complain(text: str) -> None:
@@ -24,3 +27,14 @@ def in_words(error: ScissorsError) -> str:
     """Say an error as a command does that ends with it: nobody tries again by himself."""
     passing = isinstance(error, HoldError)
     return f"{error}\nRun it again once that has passed." if passing else str(error)
+
+
+def removed_by_keep(entry: Entry, kind: Kept) -> str:
+    """Say that what there was of a picture was removed, and when; "" where it was not."""
+    at = entry.swept_at(kind)
+    return f"removed on {moment(at)}, as `keep` says" if at else ""
+
+
+def moment(seconds: float) -> str:
+    """Say when something was, as the clock on the wall has it."""
+    return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -11,7 +11,8 @@ from scissorsd.commands.lookup import (
     open_journal,
     path_in_outbox,
 )
-from scissorsd.commands.retry import put_back
+from scissorsd.commands.messages import removed_by_keep
+from scissorsd.commands.retry import no_longer_set_aside, put_back
 from scissorsd.core.rules import Rule, choose
 from scissorsd.core.wishes import NO_WISH, Wish, wish_of
 from scissorsd.errors import ScissorsError, UsageError
@@ -179,7 +180,7 @@ def _ask(state: StateFolder, journal: Journal, entry: Entry, wish: Wish) -> None
     lies_at = entry.lies_at
     if entry.state == "failed":
         if not put_back(entry):
-            raise UsageError(f"{entry.source} is no longer there")
+            raise UsageError(f"{entry.source} {no_longer_set_aside(entry)}")
     elif entry.state not in {"held", "again"} and not _lies_there(entry):
         lies_at = _moved_to(entry, rule)
     if not journal.recuts.ask(entry, wish, lies_at=lies_at):
@@ -198,6 +199,8 @@ def _rule_of(state: StateFolder, entry: Entry) -> tuple[Inbox, Rule]:
 
 def _moved_to(entry: Entry, rule: Rule) -> str:
     """Return where a picture lies that is not in its inbox; UsageError where it is no more."""
+    if swept := removed_by_keep(entry, "processed"):
+        raise UsageError(f"{entry.source} was moved to {entry.moved_to}, and {swept}")
     if entry.moved_to:
         place = Path(entry.moved_to)
         sighting = scanning.sight(place.parent, place.name)

@@ -1,4 +1,4 @@
-"""The command `retry`: failed pictures are taken again."""
+"""The command `retry`: failed pictures are taken again, and what is held is tried at once."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,11 +12,12 @@ from scissorsd.commands.lookup import (
     open_journal,
     path_in_outbox,
 )
+from scissorsd.commands.messages import removed_by_keep
 from scissorsd.daemon.reason_files import is_reason_for
 from scissorsd.errors import PlaceTakenError, ScissorsError, UsageError
 from scissorsd.folders import mounts, publishing, sources
 from scissorsd.plain_text import for_terminal, one_line
-from scissorsd.records import lock, state_folders
+from scissorsd.records import hurry, lock, state_folders, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_file import FILE
 from scissorsd.records.journal_rows import Entry
@@ -40,6 +41,26 @@ def retry(paths: Sequence[Path], config: Path | None, state: Path | None) -> Ite
         yield "No picture has failed."
     elif not lock.is_running(chosen.folder):
         yield "No daemon runs now; they are taken when one does."
+
+
+def hurry_held(config: Path | None, state: Path | None) -> Iterator[str]:
+    """Have all that is held tried at once; yield in sentences what that is."""
+    folder = state_folders.find(config, state).folder
+    if not lock.is_running(folder):
+        yield "No daemon runs now; all that is held is tried when one does."
+        return
+    stands = status_file.read(folder)
+    hurry.ask(folder)
+    inboxes = stands.inboxes if stands is not None else ()
+    held = sum(inbox.held for inbox in inboxes)
+    if held:
+        pictures = f"{held} held pictures are" if held > 1 else "1 held picture is"
+        yield f"{pictures} tried at once."
+    for inbox in inboxes:
+        if inbox.paused:
+            yield for_terminal(f"The outbox {inbox.outbox} is tried at once, too.")
+    if not held and not any(inbox.paused for inbox in inboxes):
+        yield "Nothing is held."
 
 
 def _retry(state: StateFolder, paths: Sequence[Path]) -> Iterator[str]:
@@ -81,10 +102,12 @@ def _failed(state: StateFolder, journal: Journal, path: Path) -> Entry:
     entry = next((e for e in entries if e.state == "failed" or _lacks_outputs(e)), None)
     waiting = next((entry for entry in entries if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:
-        how = "without being asked" if lock.is_running(state.folder) else "when scissorsd runs"
+        runs = lock.is_running(state.folder)
+        how = "without being asked" if runs else "when scissorsd runs"
+        sooner = " 'scissorsd retry --held' has all that is held tried at once." if runs else ""
         raise UsageError(
             f"{path} did not fail: it is held, and tried again {how}",
-            one_line(waiting.reason),
+            one_line(waiting.reason) + sooner,
         )
     if entry is None:
         raise UsageError(
@@ -95,8 +118,9 @@ def _failed(state: StateFolder, journal: Journal, path: Path) -> Entry:
 
 
 def _lacks_outputs(entry: Entry) -> bool:
-    """Whether it was cut, and what came of it is no longer all there."""
-    return entry.state == "done" and bool(missing_outputs(entry))
+    """Whether it was cut, and what came of it is no longer all there, or was not wanted."""
+    is_rejected = entry.judged == "rejected"
+    return entry.state == "done" and (is_rejected or bool(missing_outputs(entry)))
 
 
 def _check_inbox(state: StateFolder, entry: Entry) -> None:
@@ -114,9 +138,15 @@ def _check_inbox(state: StateFolder, entry: Entry) -> None:
 
 def _again(journal: Journal, entry: Entry) -> str:
     if not put_back(entry):
-        return f"{entry.source} is no longer there; nothing to take again."
+        return f"{entry.source} {no_longer_set_aside(entry)}; nothing to take again."
     journal.ask_again(entry.id)
     return f"{entry.source} will be taken again."
+
+
+def no_longer_set_aside(entry: Entry) -> str:
+    """Say why a picture that failed cannot be put back."""
+    swept = removed_by_keep(entry, "failed" if entry.state == "failed" else "processed")
+    return f"was moved away, and {swept}" if swept else "is no longer there"
 
 
 def put_back(entry: Entry) -> bool:

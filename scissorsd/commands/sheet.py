@@ -1,4 +1,7 @@
-"""The command `sheet`: the latest cutouts of an outbox on one picture, or on several pages."""
+"""The command `sheet`: the latest cutouts of an outbox on one picture, or on several pages.
+
+Or, for a file that ends in .html, on a page for a browser (sheet_page.py).
+"""
 
 import io
 import math
@@ -14,6 +17,7 @@ from tempfile import gettempdir
 
 from PIL import Image, PngImagePlugin
 
+from scissorsd.commands import sheet_page
 from scissorsd.commands.latest_cutouts import ShownCutout, is_there, latest
 from scissorsd.commands.lettering import lettering
 from scissorsd.core import contact_sheet
@@ -42,9 +46,11 @@ def write(
     out: Path | None,
     count: int,
     columns: int | None,
+    given: Sequence[str] = (),
 ) -> Iterator[str]:
     """Write the contact sheet; yield the path of each page when it is there, then the totals.
 
+    `given` is how the command line named the state, for the commands on a page of HTML.
     Raises UsageError where there is nothing to show, or where the sheet would lie in an inbox or
     an outbox, or over a file that is no sheet.
     """
@@ -57,7 +63,10 @@ def write(
         raise UsageError(f"there are no cutouts in {outbox}", "Is it the outbox, or a part of it?")
     outputs.sort(key=lambda output: contact_sheet.urgency(output.verdict))
     grid = contact_sheet.grid_for(len(outputs), columns)
-    pages = math.ceil(len(outputs) / grid.cells)
+    for_browser = target.suffix.lower() in sheet_page.SUFFIXES
+    per_page = sheet_page.ON_A_PAGE if for_browser else grid.cells
+    side = sheet_page.FINE if for_browser else contact_sheet.SIDE
+    pages = math.ceil(len(outputs) / per_page)
     targets = [_numbered(target, number) for number in range(1, pages + 1)]
     for path in targets:
         _refuse_to_overwrite(path)
@@ -67,18 +76,22 @@ def write(
     warnings.filterwarnings("ignore", module=r"PIL\.")
     with ThreadPoolExecutor(min(usable_cpus(), _MOST_THREADS)) as threads:
         for number, path in enumerate(targets):
-            shown = outputs[number * grid.cells : (number + 1) * grid.cells]
-            cells = list(threads.map(lambda output: _cell(output, outbox), shown))
+            shown = outputs[number * per_page : (number + 1) * per_page]
+            cells = list(threads.map(lambda output: _cell(output, outbox, side), shown))
             missing.update(cell.note for cell in cells if cell.picture is None)
             which = f"page {number + 1} of {pages}  ·  " if pages > 1 else ""
-            page = contact_sheet.page(
-                cells,
-                grid,
-                title=for_terminal(str(outbox)),
-                about=f"{totals}  ·  {which}{now}",
-                lettering=lettering,
-            )
-            publishing.publish([(path, _encoded(page, path))], tag="sheet", own=_is_earlier_sheet)
+            title, about = for_terminal(str(outbox)), f"{totals}  ·  {which}{now}"
+            if for_browser:
+                pairs = list(zip(shown, cells, strict=True))
+                content = sheet_page.render(
+                    pairs, title=title, about=about, given=given, columns=columns
+                )
+            else:
+                page = contact_sheet.page(
+                    cells, grid, title=title, about=about, lettering=lettering
+                )
+                content = _encoded(page, path)
+            publishing.publish([(path, content)], tag="sheet", own=_is_earlier_sheet)
             yield for_terminal(str(path))
     left = "".join(f"; {number} {why}" for why, number in sorted(missing.items()))
     yield f"{totals}{left}"
@@ -92,7 +105,7 @@ def _totals(outputs: Sequence[ShownCutout], *, journalled: bool) -> str:
     counts = Counter(output.verdict for output in outputs)
     by_urgency = sorted(counts, key=contact_sheet.urgency)
     parts = ", ".join(f"{counts[verdict]} {contact_sheet.WORDS[verdict]}" for verdict in by_urgency)
-    reviewed = sum(output.in_review for output in outputs)
+    reviewed = sum(output.in_review and is_there(output.path) for output in outputs)
     return f"{total}: {parts}" + (f" ({reviewed} in {REVIEW_FOLDER}/)" if reviewed else "")
 
 
@@ -115,9 +128,10 @@ def _refuse_inbox(folder: Path, states: Sequence[StateFolder]) -> None:
 
 def _target(out: Path | None) -> Path:
     target = _usual_path() if out is None else out / NAME if out.is_dir() else out
-    if target.suffix.lower() not in _ENCODERS:
+    if target.suffix.lower() not in _ENCODERS.keys() | sheet_page.SUFFIXES:
         raise UsageError(
-            f"a sheet is written as JPEG or PNG, not as {target.suffix or 'a file without ending'}",
+            "a sheet is written as JPEG, PNG or HTML, not as "
+            f"{target.suffix or 'a file without ending'}",
             f"Name the file {target.with_suffix('.jpg').name}.",
         )
     return target.absolute()
@@ -172,6 +186,8 @@ def _refuse_to_overwrite(path: Path) -> None:
 
 
 def _is_sheet(path: Path) -> bool:
+    if path.suffix.lower() in sheet_page.SUFFIXES:
+        return sheet_page.is_page(path)
     try:
         with Image.open(path, formats=("JPEG", "PNG")) as image:
             comment = image.info.get("comment", b"")
@@ -194,13 +210,13 @@ def _encoded(page: Image.Image, path: Path) -> bytes:
 # --- a cell ----------------------------------------------------------------------------------
 
 
-def _cell(output: ShownCutout, outbox: Path) -> Cell:
+def _cell(output: ShownCutout, outbox: Path, side: int) -> Cell:
     """Read a cutout; one that is broken or gone is a cell that says so."""
     below = relative_to(output.path.parent, outbox) or Path()
     parts = below.parts[output.in_review :]
     picture, note = None, f"in {REVIEW_FOLDER}/" if output.in_review else ""
     try:
-        picture = thumbnail(output.path) if is_there(output.path) else None
+        picture = thumbnail(output.path, side) if is_there(output.path) else None
         note = note if picture is not None else _GONE
     except Exception:  # noqa: BLE001 - no picture stops the sheet
         note = _BROKEN

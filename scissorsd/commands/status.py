@@ -9,11 +9,13 @@ from pathlib import Path
 from time import monotonic
 from typing import get_args
 
-from scissorsd.commands.lookup import as_journalled, open_journal
+from scissorsd import __version__
+from scissorsd.commands.lookup import as_journalled, open_journal, waiting_in_review
 from scissorsd.core.rules import REVIEW_FOLDER, Verdict
 from scissorsd.records import lock, state_folders, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.reviews import Reviews
 from scissorsd.records.state_folders import StateFolder, is_own
 from scissorsd.records.status_file import (
     DaemonStatus,
@@ -53,7 +55,7 @@ class InboxOverview:
     done: int
     failed: int
     verdicts: Mapping[str, int]
-    review: int  # cutouts in the review folder
+    review: int  # pictures of which something waits in review/ now
     advice: str  # how to look at what a person should look at
 
 
@@ -68,6 +70,8 @@ class Overview:
     healthy: bool
     troubles: Sequence[str]
     pid: int | None
+    version: str  # of this command
+    daemon_version: str | None  # of the daemon that runs
     state: str  # the folder
     config: str  # the file of the daemon that runs or ran last, or "" without one
     started_at: float | None  # seconds since the epoch
@@ -113,6 +117,8 @@ def overview(state: StateFolder) -> Overview:
         healthy=not troubles,
         troubles=troubles,
         pid=live.pid if live else None,
+        version=__version__,
+        daemon_version=live.version if live else None,
         state=str(state.folder),
         config=last.config if last else "",
         started_at=live.started_at if live else None,
@@ -139,14 +145,17 @@ def _inboxes(
     for inbox, recorded in zip(state.config.inboxes, journalled, strict=True):
         verdicts = journal.entries.verdicts(recorded.path) if journal else {}
         waiting = [entry for entry in unfinished if entry.inbox == str(recorded.path)]
+        in_review = Reviews(journal.file).waiting(recorded.path) if journal else []
+        review = waiting_in_review(in_review)
         overviews.append(
             _inbox(
                 inbox,
                 nows.get(inbox.name),
                 counts=journal.entries.counts(recorded.path) if journal else {},
                 verdicts=verdicts,
+                review=review,
                 waiting=waiting,
-                advice=_advice(state, inbox, last, verdicts),
+                advice=_advice(state, inbox, last, verdicts, review),
             )
         )
     return overviews
@@ -158,6 +167,7 @@ def _inbox(
     *,
     counts: Mapping[str, int],
     verdicts: Mapping[str, int],
+    review: int,
     waiting: Sequence[Entry],
     advice: str,
 ) -> InboxOverview:
@@ -179,7 +189,7 @@ def _inbox(
         done=counts.get("done", 0),
         failed=counts.get("failed", 0),
         verdicts={verdict: verdicts.get(verdict, 0) for verdict in get_args(Verdict)},
-        review=verdicts.get("review", 0),
+        review=review,
         advice=advice,
     )
 
@@ -199,15 +209,30 @@ def _without_names(entry: Entry) -> str:
 
 
 def _advice(
-    state: StateFolder, inbox: Inbox, last: DaemonStatus | None, verdicts: Mapping[str, int]
+    state: StateFolder,
+    inbox: Inbox,
+    last: DaemonStatus | None,
+    verdicts: Mapping[str, int],
+    review: int,
 ) -> str:
     """Say how to look at what a person should look at, or '' where there is none."""
-    if not verdicts.get("doubtful", 0) + verdicts.get("no_subject", 0):
+    if not review + verdicts.get("doubtful", 0) + verdicts.get("no_subject", 0):
         return ""
-    command = ["scissorsd", "sheet", str(inbox.outbox)]
+    options: list[str] = []
     if last is not None and last.config not in {"", str(DEFAULT_CONFIG)}:
-        command += ["-c", last.config]
+        options = ["-c", last.config]
     elif not is_own(state.folder) and (last is None or not last.config):
-        command += ["--state", str(state.folder)]
-    folder = f"look at {inbox.outbox / REVIEW_FOLDER}; or " if verdicts.get("review") else ""
-    return f"{folder}see all at a glance, these first: {shlex.join(command)}"
+        options = ["--state", str(state.folder)]
+    sheet = shlex.join(["scissorsd", "sheet", str(inbox.outbox), *options])
+    at_a_glance = f"see all at a glance, these first: {sheet}"
+    if not review:
+        return at_a_glance
+    reviewed = inbox.outbox / REVIEW_FOLDER
+    accept, reject = (
+        shlex.join(["scissorsd", verb, str(reviewed / "NAME"), *options])
+        for verb in ("accept", "reject")
+    )
+    return (
+        f"look at {reviewed}; {accept} puts a picture into its place, {reject} sets it aside; "
+        f"or {at_a_glance}"
+    )

@@ -40,7 +40,10 @@ def _show_daemon(console: Console, overview: Overview) -> None:
         running = f"running since {since:%Y-%m-%d %H:%M:%S} as process {overview.pid}"
     else:  # it may have started so lately that it has no status file yet
         running = f"{'' if overview.running else 'not '}running (state folder {overview.state})"
-    print_sentence(console, running)
+    print_sentence(console, f"{running}; scissorsd {overview.daemon_version or overview.version}")
+    if overview.daemon_version not in {None, overview.version}:
+        command = f"this command is scissorsd {overview.version}: a restart brings the daemon to it"
+        print_sentence(console, command, "yellow")
     for model in overview.providers:
         provider = model.provider or "nothing: a GPU is required"
         runs = f"{model.model} runs on {provider} (precision {model.precision})"

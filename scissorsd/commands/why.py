@@ -4,7 +4,6 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from scissorsd.commands.lookup import (
@@ -15,6 +14,7 @@ from scissorsd.commands.lookup import (
     open_journal,
     path_in_outbox,
 )
+from scissorsd.commands.messages import moment, removed_by_keep
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
@@ -24,6 +24,7 @@ from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.reviews import Reviews
 from scissorsd.records.state_folders import StateFolder
 from scissorsd.service import accounts
 from scissorsd.settings import Inbox
@@ -61,9 +62,9 @@ def _why(state: StateFolder, path: Path) -> Iterator[str]:
         return
     if sighting is None:
         yield from _tell(state, entries)
-        yield _why_not_a_file(path)
+        yield why_not_a_file(path)
         return
-    ignored = _why_not_wanted(inbox, relative)
+    ignored = why_not_wanted(inbox, relative)
     if ignored:
         yield ignored
         return
@@ -73,7 +74,7 @@ def _why(state: StateFolder, path: Path) -> Iterator[str]:
         yield from _why_denied(state, entry, path)
         return
     if entries:
-        yield f"It has changed since it was last cut ({_describe(state, entries[0])})"
+        yield f"It has changed since it was last cut ({describe(state, entries[0])})"
     yield from _why_soon(state, inbox, sighting, journal)
 
 
@@ -83,25 +84,45 @@ def _why_soon(
     """Say what will become of a picture that nothing is recorded of as it is now."""
     own = journal.stamps.own_file(inbox.path, sighting) if journal is not None else ""
     if own:
-        yield f"It is left alone: it is a file of scissorsd's own, {own}, seen by another path."
+        yield own_file(own)
         return
     rule = choose(inbox.rules, sighting.path)
-    yield f"It falls under the rule {rule.name if rule else '?'!r} of the inbox {inbox.name!r}."
+    yield in_rule(inbox, rule.name if rule else "?")
     yield _why_waiting(state, inbox, sighting.size)
 
 
 def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> Iterator[str]:
-    owners = journal.entries.of_output(path_in_outbox(state, path)) if journal is not None else []
+    owners: list[Entry] = []
+    if journal is not None:
+        place = path_in_outbox(state, path)
+        owners = journal.entries.of_output(place)
+        owners = owners or [review.entry for review in Reviews(journal.file).of_note(place)]
     if owners:
         for entry in owners:
             yield f"{path} belongs to {entry.source}."
             yield from _tell(state, [entry])
         return
+    yield in_no_inbox(state, path)
+
+
+def in_no_inbox(state: StateFolder, path: Path) -> str:
+    """Say that a path lies in none of the inboxes."""
     inboxes = ", ".join(str(inbox.path) for inbox in state.config.inboxes)
-    yield f"{path} lies in no inbox; the inboxes are: {inboxes}."
+    return f"{path} lies in no inbox; the inboxes are: {inboxes}."
 
 
-def _why_not_a_file(path: Path) -> str:
+def in_rule(inbox: Inbox, rule: str) -> str:
+    """Say which rule takes a picture."""
+    return f"It falls under the rule {rule!r} of the inbox {inbox.name!r}."
+
+
+def own_file(place: str) -> str:
+    """Say that a file is one that scissorsd put out."""
+    return f"It is left alone: it is a file of scissorsd's own, {place}, seen by another path."
+
+
+def why_not_a_file(path: Path) -> str:
+    """Say what is at a path where no regular file is."""
     try:
         mode = path.lstat().st_mode
     except OSError as error:
@@ -113,7 +134,8 @@ def _why_not_a_file(path: Path) -> str:
     return f"{path} is not a regular file (a pipe, socket or device); it is ignored."
 
 
-def _why_not_wanted(inbox: Inbox, relative: str) -> str:
+def why_not_wanted(inbox: Inbox, relative: str) -> str:
+    """Say why a path in an inbox is left alone, by its name alone; or '' where it is taken."""
     ignored = why_ignored(relative, inbox.ignore)
     if ignored:
         return f"It is ignored: {ignored}."
@@ -148,7 +170,7 @@ def _why_waiting(state: StateFolder, inbox: Inbox, size: int) -> str:
 
 def _tell(state: StateFolder, entries: Sequence[Entry], *, look: bool = True) -> Iterator[str]:
     for entry in entries:
-        yield _describe(state, entry, look=look)
+        yield describe(state, entry, look=look)
         if entry.wish:
             asked = wish_of(entry.wish).in_words()
             yield f"It was asked for with: {asked}. 'scissorsd recut --as-ruled' takes that back."
@@ -168,20 +190,28 @@ def _why_denied(state: StateFolder, entry: Entry, path: Path) -> Iterator[str]:
     )
 
 
-def _describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
+def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
     """Say how a job stands; `look` at its outputs unless their share is known to hang."""
-    when = _moment(entry.ended_at or entry.begun_at)
+    when = moment(entry.ended_at or entry.begun_at)
     reason = one_line(entry.reason)
     match entry.state:
         case "done":
             gone = missing_outputs(entry) if look else set()
-            outputs = (f"{p} (no longer there)" if p in gone else p for p in entry.published)
+            lost = removed_by_keep(entry, "review") or "no longer there"
+            outputs = (f"{p} ({lost})" if p in gone else p for p in entry.published)
             fate = ", ".join(outputs) or "nothing"
             verdict = f", verdict {entry.verdict}" if entry.verdict else ""
             moved = f" The picture itself is now {entry.moved_to}." if entry.moved_to else ""
-            return f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}.{moved}"
+            if swept := removed_by_keep(entry, "processed"):
+                moved = f" The picture itself was moved to {entry.moved_to}, and {swept}."
+            return (
+                f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}."
+                f"{_judged(entry)}{moved}"
+            )
         case "failed":
             aside = f" See {entry.set_aside[0]}." if entry.set_aside else ""
+            if swept := removed_by_keep(entry, "failed"):
+                aside = f" What was set aside was {swept}."
             return (
                 f"It failed on {when} under the rule {entry.rule!r}: {reason}{aside} It is taken "
                 "again when the file changes, or by 'scissorsd retry'."
@@ -199,5 +229,13 @@ def _describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
             return f"It is being cut under the rule {entry.rule!r}, since {when}."
 
 
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def _judged(entry: Entry) -> str:
+    """Say what a person made of it, or that it waits for one."""
+    if entry.in_review:
+        return " It waits for you in review/: 'scissorsd accept' or 'scissorsd reject' it."
+    if not entry.judged:
+        return ""
+    back = " 'scissorsd accept' takes it back." if entry.published else ""
+    return f" It was {entry.judged} by you on {moment(entry.judged_at)}." + (
+        back if entry.judged == "rejected" else ""
+    )

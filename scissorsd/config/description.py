@@ -7,6 +7,7 @@ from scissorsd.config.description_of_keeping import said_housekeeping
 from scissorsd.config.description_of_outputs import said_mask, said_output
 from scissorsd.config.parse_quantities import said_count, said_seconds, said_size
 from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Rule
+from scissorsd.folders import real_paths
 from scissorsd.settings import Config, Inbox
 
 _WATCHED = {
@@ -19,6 +20,7 @@ _VERDICTS: dict[OnVerdict, str] = {
     "review": f"goes to {REVIEW_FOLDER}/",
     "fail": "is set aside as failed",
 }
+_SILENT = "does not answer now: nothing of it is taken until it does"
 
 
 def describe(config: Config) -> str:
@@ -32,10 +34,10 @@ def describe(config: Config) -> str:
 def _inbox(inbox: Inbox) -> Iterator[str]:
     below = " and its sub-folders" if inbox.recursive else ", not its sub-folders"
     yield f"{inbox.name}: watches {inbox.path}{below}; results go to {inbox.outbox}"
-    if not os.path.isdir(inbox.path):  # noqa: PTH112 (Path's raises where it may not look)
-        yield "  the inbox is not there now: it counts as away until it is"
-    elif inbox.require_mount and not os.path.ismount(inbox.path):
-        yield "  the inbox is not mounted now: it counts as away until it is"
+    silent = real_paths.that_hang([inbox.path])
+    away = _SILENT if silent else _away(inbox)
+    if away:
+        yield f"  the inbox {away}"
     yield (
         f"  watched {_WATCHED[inbox.watch]}, looked through every {said_seconds(inbox.rescan)}; "
         f"a picture is taken once it has not changed for {said_seconds(inbox.settle)}"
@@ -51,6 +53,14 @@ def _inbox(inbox: Inbox) -> Iterator[str]:
         yield "  pictures that match no rule are left alone"
 
 
+def _away(inbox: Inbox) -> str:
+    if not os.path.isdir(inbox.path):  # noqa: PTH112 (Path's raises where it may not look)
+        return "is not there now: it counts as away until it is"
+    if inbox.require_mount and not os.path.ismount(inbox.path):
+        return "is not mounted now: it counts as away until it is"
+    return ""
+
+
 def _rule(rule: Rule, *, first: bool) -> Iterator[str]:
     every = "every picture is" if first else "every other picture is"
     which = f"pictures matching {_or(rule.match)} are" if rule.match else every
@@ -61,10 +71,11 @@ def _rule(rule: Rule, *, first: bool) -> Iterator[str]:
     yield f"out come{'s' if len(rule.outputs) == 1 else ''} {said_output(rule.outputs[0])}"
     yield from (f"and {said_output(output)}" for output in rule.outputs[1:])
     yield _source(rule)
-    yield _verdicts(rule)
+    yield said_verdicts(rule)
 
 
-def _verdicts(rule: Rule) -> str:
+def said_verdicts(rule: Rule) -> str:
+    """Say what becomes of a picture whose mask is not good enough."""
     without, doubtful = _VERDICTS[rule.when_no_subject], _VERDICTS[rule.when_doubtful]
     if without == doubtful:
         return f"a picture without a subject, or with a doubtful mask, {without}"

@@ -126,7 +126,8 @@ class RuleSection(Section):
     when_no_subject: OnVerdict = Field(
         default="review",
         description="Where no subject is found. publish: as any other. review: the outputs go "
-        "under review/ in the outbox, with the reason. fail: the picture is set aside.",
+        "under review/ in the outbox, with the reason, until you `scissorsd accept` or `reject` "
+        "them. fail: the picture is set aside.",
     )
     when_doubtful: OnVerdict = Field(
         default="publish", description="Where the mask is unsure of itself; the same three."

@@ -57,7 +57,10 @@ _COLOURS: dict[Judged, Colour] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """One cutout on the sheet; `picture` (RGB or RGBA, at most SIDE) is None where none can be."""
+    """One cutout on the sheet; `picture` (RGB or RGBA) is None where none can be shown.
+
+    It is at most SIDE wide and high on a drawn sheet, on a page of HTML finer.
+    """
 
     name: str
     verdict: Judged

@@ -4,9 +4,11 @@ Times are seconds on a monotonic clock.
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 _LAST = 200  # pictures that the pace is taken from
 _FEWEST = 3  # ended pictures that say something of the pace
+_LONGEST = 600.0  # seconds; a picture that seems to have been in hand for longer was held
 
 
 class Pace:
@@ -44,6 +46,21 @@ class Pace:
         last = self._ended[-1]
         each = (last - self._began) / len(self._ended)
         return max(0.0, left * each - (now - last))
+
+
+def seconds_each(jobs: Iterable[tuple[float, float]]) -> float | None:
+    """Return the seconds that a picture took, from when each was begun and when it ended.
+
+    They are those during which anything was in hand, shared among the pictures; None without any.
+    Here the times are those of a clock that may be set back; a job that seems to have ended before
+    it began says nothing.
+    """
+    spans = sorted((max(begun, ended - _LONGEST), ended) for begun, ended in jobs if begun <= ended)
+    busy, until = 0.0, float("-inf")
+    for begun, ended in spans:
+        busy += max(0.0, ended - max(begun, until))
+        until = max(until, ended)
+    return busy / len(spans) if spans else None
 
 
 def in_words(seconds: float) -> str:

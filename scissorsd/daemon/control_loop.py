@@ -172,7 +172,8 @@ class Daemon:
         )
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
-        log.info("daemon.ready", inboxes=list(self.inboxes.states), workers=self._workers.count)
+        about = {"version": __version__, "inboxes": list(self.inboxes.states)}
+        log.info("daemon.ready", **about, workers=self._workers.count)
 
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._signals.stopping:
@@ -211,6 +212,7 @@ class Daemon:
             self.inboxes.request_due(now)
             self._workers.hand_out(self.inboxes.to_work_on(), self.bench, now)
             self._heed_other_processes()
+            self.inboxes.hurry_if_asked(self.config.state)
             self._heed_reload()
             self._layout.beat(self.config, self.journal, now)
             are_alive = self.inboxes.watchers.restart_dead()

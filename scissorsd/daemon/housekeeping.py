@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -29,6 +29,7 @@ from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.house_file import HouseFile
 from scissorsd.records.journal import Journal
+from scissorsd.records.judging_lock import judging
 from scissorsd.records.keeping import Due, Keeping
 from scissorsd.settings import Inbox
 
@@ -56,7 +57,8 @@ class Housekeeping:
 
     def __init__(self, journal: Journal) -> None:
         self._keeping = Keeping(journal.file)
-        self._house = HouseFile(journal.file.path.parent)
+        self._state = journal.file.path.parent
+        self._house = HouseFile(self._state)
         self._clock: Clock | None = None
         self._looked_at = 0.0  # the clock; monotonic
         self._runs: dict[str, _Run] = {}  # the latest, by the inbox's name
@@ -185,13 +187,14 @@ class Housekeeping:
             if due.is_begun:  # and was cut short after the last file
                 self._keeping.finish(due, time.time())
             return
-        if run.outbox_root.why_away() or not self._keeping.begin(due, time.time()):
-            return
-        failpoints.at("keep.begun")
-        if not removing.remove_all(seen):
-            run.changed += 1
-            return
-        self._keeping.finish(due, time.time())
+        with judging(self._state) if due.kind == "review" else nullcontext():
+            if run.outbox_root.why_away() or not self._keeping.begin(due, time.time()):
+                return
+            failpoints.at("keep.begun")
+            if not removing.remove_all(seen):
+                run.changed += 1
+                return
+            self._keeping.finish(due, time.time())
         run.removed[due.kind] += sum(one.found == "own" for one in seen)
         for one in seen:
             log.debug("housekeeping.removed", inbox=run.inbox.name, file=str(one.own.place))

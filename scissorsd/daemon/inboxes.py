@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 
 import structlog
@@ -11,9 +12,11 @@ from scissorsd.daemon.folder_layout import LayoutCheck, follow_spelling
 from scissorsd.daemon.housekeeping import Housekeeping
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
+from scissorsd.daemon.review_watch import ReviewWatch
 from scissorsd.daemon.supervision import Watchers, run_with_limit
 from scissorsd.folders import real_paths
 from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched
+from scissorsd.records import hurry
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
 
@@ -47,6 +50,7 @@ class Inboxes:
         self._journal = journal
         self._layout = layout
         self._housekeeping = Housekeeping(journal)
+        self._review_watch = ReviewWatch(journal)
         self._once = once
         self._again = again
         self._journal_lost = journal_lost
@@ -127,6 +131,7 @@ class Inboxes:
                     state.settler.gone(path)
             case Scanned(pictures=pictures, seconds=seconds):
                 state.scanned(message, monotonic())
+                self._look_at_review(state)
                 log.debug("inbox.scanned", inbox=state.name, pictures=pictures, seconds=seconds)
             case EventsLost(why=why):
                 log.warning("inbox.events_lost", inbox=state.name, why=why, now="it is scanned")
@@ -134,6 +139,10 @@ class Inboxes:
                 if state.away:
                     self._layout.request()
                 state.note_watch(message, monotonic())
+
+    def _look_at_review(self, state: InboxState) -> None:
+        if not state.barred:
+            self._review_watch.look(state.inbox, state.outbox_root)
 
     def heed_journal(self, now: float) -> None:
         """Take up what another process has asked for in the journal."""
@@ -159,6 +168,13 @@ class Inboxes:
         """Ask every watcher to end, and what keeps house; they do so in their own time."""
         self.watchers.stop_all()
         self._housekeeping.stop()
+
+    def hurry_if_asked(self, state_folder: Path) -> None:
+        """Try at once all that is held, where `retry --held` has asked for it."""
+        if hurry.take(state_folder):
+            now = monotonic()
+            held = sum(state.holds.hurry(now) for state in self.states.values())
+            log.info("holds.hurried", held=held)
 
     def next_due(self) -> float | None:
         """Return when something is due next that no message announces (monotonic)."""

@@ -28,6 +28,7 @@ from scissorsd.errors import (
 )
 from scissorsd.folders import publishing, sources
 from scissorsd.records.journal import Journal
+from scissorsd.settings import Inbox
 
 
 def tag_of(journal: Journal, job_id: int) -> str:
@@ -91,9 +92,23 @@ def is_taken(task: Task, name: str, bench: Bench, naming: Naming) -> bool:
 
     Raises NameRefusedError where a stricter naming may help.
     """
-    outbox = task.inbox.outbox
-    owner = bench.journal.owner(outbox, name, task.job_id)
-    if owner not in {None, (str(task.inbox.path), task.source.path)}:
+    source = task.source.path
+    return is_name_taken(task.inbox, source, name, bench.journal, naming, job_id=task.job_id)
+
+
+def is_name_taken(
+    inbox: Inbox,
+    source: str,
+    name: str,
+    journal: Journal | None,
+    naming: Naming,
+    *,
+    job_id: int = 0,
+) -> bool:
+    """Answer as `is_taken` does, for a picture that need not be there; there may be no journal."""
+    outbox = inbox.outbox
+    owner = journal.owner(outbox, name, job_id) if journal is not None else None
+    if owner not in {None, (str(inbox.path), source)}:
         return True
     try:
         there = publishing.exists(outbox / name)
@@ -101,7 +116,9 @@ def is_taken(task: Task, name: str, bench: Bench, naming: Naming) -> bool:
         if stricter(naming, refusal) != naming:
             raise
         return False  # it cannot be there; to publish it says why
-    return there and (owner is None or not is_own(task, outbox / name, bench))
+    if owner is None or journal is None:
+        return there
+    return there and not _is_own(inbox, source, outbox / name, journal)
 
 
 def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
@@ -113,11 +130,14 @@ def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
 
 def is_own(task: Task, place: Path, bench: Bench) -> bool:
     """Whether what is at a place was put there for this same picture, or one before it."""
-    inbox, path = task.inbox.path, task.source.path
-    stamps = bench.journal.stamps.at(place, inbox, path)
+    return _is_own(task.inbox, task.source.path, place, bench.journal)
+
+
+def _is_own(inbox: Inbox, source: str, place: Path, journal: Journal) -> bool:
+    stamps = journal.stamps.at(place, inbox.path, source)
     if stamps:
         return any(publishing.matches_stamp(stamp) for stamp in stamps)
-    return bench.journal.stamps.was_published(place, inbox, path)
+    return journal.stamps.was_published(place, inbox.path, source)
 
 
 def take_back(job: Job, task: Task, bench: Bench) -> None:

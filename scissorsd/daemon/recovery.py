@@ -32,6 +32,7 @@ from scissorsd.folders import publishing, scanning
 from scissorsd.folders.holding import hold_on_error
 from scissorsd.records.interrupted import STARVED
 from scissorsd.records.journal import Journal
+from scissorsd.records.reviews import Reviews
 
 # A picture in hand when the program died is a suspect, and is tried again alone. A crash (a signal
 # such as SIGSEGV) counts for a hundred deaths, and so does one for want of memory; another kill or
@@ -49,6 +50,9 @@ def left_alone(task: Task, bench: Bench) -> LeftAlone | None:
         return None
     if not scanning.came_after(task.inbox.path, task.source, task.done.inode, task.done.ctime_ns):
         return LeftAlone("it was cut, and only its attributes were touched since")
+    reviews = Reviews(bench.journal.file)
+    if reviews.is_rejected(task.inbox.path, task.source.path, task.source.version):
+        return LeftAlone("it was cut, and a person rejected what came of it")
     outputs = bench.journal.outputs_of(task.inbox.path, task.source)
     if all(publishing.exists(Path(path)) for path in outputs):
         return LeftAlone("it was cut, and its outputs are there")

@@ -190,6 +190,20 @@ def run_with_patience(work: Mapping[Key, Callable[[], Result]]) -> dict[Key, Res
     return results
 
 
+def that_hang(folders: Iterable[Path]) -> set[Path]:
+    """Return the folders that do not answer; one that is not there has answered."""
+    looks = {folder: partial(_answers, folder) for folder in folders}
+    return looks.keys() - run_with_patience(looks)
+
+
+def _answers(folder: Path) -> bool:
+    try:
+        os.statvfs(folder)  # which no kernel answers from memory
+    except OSError:
+        return False
+    return True
+
+
 def _located(path: Path, table: Sequence[Mount]) -> Location:
     real = Path(os.path.realpath(path))  # Path.resolve raises on loops of links
     inodes = tuple(map(_inode_or_none, (real, *real.parents)))

@@ -7,8 +7,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 from scissorsd import failpoints
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.inference import int8_cache
+from scissorsd.inference.demands import Demands
 from scissorsd.inference.int8_table import table_of
-from scissorsd.inference.int8_trial import Order
+from scissorsd.inference.int8_trial import Findings, Order
 from scissorsd.inference.onnx_runtime import RefusedError
 from scissorsd.inference.openvino import open_converted
 from scissorsd.inference.providers import Session
@@ -28,60 +29,110 @@ LARGEST_DIFFERENCE = 0.01  # mean, of masks in [0, 1] to float32's, for pictures
 LEAST_GAIN = 1.05  # times as fast
 # Seconds of work before anything is found out, so that a run of a few pictures does not.
 _AFTER = failpoints.seconds("INT8_AFTER", 5.0)
-_LIMIT = 900.0  # seconds for it all
+_LIMIT = 3600.0  # seconds for it all: it gives way to all else
+# A little: what it takes of the CPUs it takes anyway, and the sooner it has ended, the sooner all
+# pictures are cut in half the time.
+_NICER = 5
 # What a trial takes of memory, rounded up: 942 MB were measured for u2net.
 _BYTES_AT_LEAST = 200 << 20
 _TIMES_THE_WEIGHTS = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a model in int8 on this machine."""
+
+    bits: int  # of its weights
+    found: Findings | None  # by its trial; None: it was not tried yet
+    cache: Path | None  # the converted network, where it is there
+
+    @property
+    def refusal(self) -> str:
+        """Why it is not taken, though it was tried; nothing where it is."""
+        if self.found is None:
+            return ""
+        if self.found.difference > LARGEST_DIFFERENCE:
+            return (
+                f"its masks differ by {self.found.difference:.4f} from float32's, "
+                f"and may by {LARGEST_DIFFERENCE}"
+            )
+        if self.found.times_as_fast < LEAST_GAIN:
+            return f"it is {self.found.times_as_fast:.2f} times as fast as OpenVINO's usual way"
+        return ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it was tried, and found right and faster."""
+        return self.found is not None and not self.refusal
+
+
 class Int8:
     """What is known of int8 on this machine; its methods may be called by any thread."""
 
-    def __init__(self, speeds: Speeds, *, threads: int, log: Any) -> None:  # noqa: ANN401 - structlog's
+    def __init__(self, speeds: Speeds, demands: Demands, *, log: Any) -> None:  # noqa: ANN401 - structlog's
         self._speeds = speeds
-        self._threads = threads
+        self._demands = demands
         self._log = log
         self._closed = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._being_tried = set[str]()
 
-    def offered(self, model: Model) -> bool:
-        """Whether there is a way to compute this very model in int8."""
+    def why_not(self, model: Model, providers: Sequence[str]) -> str:
+        """Say why this model is not computed in int8, whatever it would come to; or nothing."""
+        if not self._demands.fast(model):
+            return f"`precision: {self._demands.precision}` has it computed in float32"
+        if "openvino" not in providers:
+            return "it is computed by OpenVINO, which is not among the providers asked for"
         try:
-            return CATALOGUE.get(model.name) == model and self._name(model) != ""
-        except PackageNotFoundError:  # no OpenVINO
-            return False
+            known = CATALOGUE.get(model.name) == model and self._name(model)
+        except PackageNotFoundError:
+            return "openvino is not installed"
+        return "" if known else "there is no table for these weights"
 
-    def proved(self, model: Model, key: str) -> Path | None:
-        """Return the converted network, if on what the key names it was right and faster."""
-        if not _is_good(self._speeds.known(self._key(model, key))):
-            return None
+    def standing(self, model: Model) -> Standing:
+        """Return what is known of a model that may be computed in int8."""
+        known = self._speeds.known(self._key(model))
+        whole = {"difference", "times_as_fast"} <= known.keys()
+        found = Findings(known["difference"], known["times_as_fast"]) if whole else None
         places = [folder / self._name(model) for folder in self._speeds.folders]
-        return next((place for place in places if place.is_file()), None)
+        cache = next((place for place in places if place.is_file()), None)
+        return Standing(int8_weights_limit().bit_length() + 1, found, cache)
+
+    def proved(self, model: Model) -> Path | None:
+        """Return the converted network, if it is here and was found right and faster."""
+        standing = self.standing(model)
+        return standing.cache if standing.is_good else None
 
     def opened(self, model: Model, cache: Path) -> Session | None:
         """Open the converted network; None where it is damaged, or OpenVINO will not have it."""
         try:
-            return open_converted(cache, threads=self._threads)
+            return open_converted(cache, threads=self._demands.threads)
         except RefusedError as refusal:
             self._log.info("int8.failed", model=model.name, reason=refusal.what)
             return None
 
-    def times_as_fast(self, model: Model, key: str) -> float:
+    def times_as_fast(self, model: Model) -> float:
         """Return how many times as fast as OpenVINO's usual way it was found to be."""
-        return self._speeds.known(self._key(model, key)).get("times_as_fast", 1.0)
+        found = self.standing(model).found
+        return found.times_as_fast if found else 1.0
 
-    def find_out(
-        self, model: Model, weights: Path, key: str, *, fast: bool, then: Callable[[], None]
-    ) -> None:
+    def find_out(self, model: Model, weights: Path, *, then: Callable[[], None]) -> None:
         """Try it in the background, unless that was done; where it proves good, call `then`."""
-        known = self._speeds.known(self._key(model, key))
-        if (known and not _is_good(known)) or model.name in self._being_tried:
+        if self.standing(model).refusal or model.name in self._being_tried:
             return
         self._being_tried.add(model.name)
-        order = Order(model.name, str(weights), "", fast=fast, threads=self._threads)
-        arguments = (order, model, key, then)
-        threading.Thread(target=self._find_out, args=arguments, daemon=True, name="int8").start()
+        demands = self._demands
+        order = Order(
+            model.name,
+            str(weights),
+            "",
+            fast=demands.fast(model),
+            threads=demands.threads,
+            nicer=_NICER,
+        )
+        threading.Thread(
+            target=self._find_out, args=(order, model, then), daemon=True, name="int8"
+        ).start()
 
     def close(self) -> None:
         """End what is being tried."""
@@ -89,7 +140,7 @@ class Int8:
         if self._process is not None:
             self._process.kill()
 
-    def _find_out(self, order: Order, model: Model, key: str, then: Callable[[], None]) -> None:
+    def _find_out(self, order: Order, model: Model, then: Callable[[], None]) -> None:
         if self._closed.wait(_AFTER):
             return
         needed = _BYTES_AT_LEAST + _TIMES_THE_WEIGHTS * (model.size or 0)
@@ -107,9 +158,9 @@ class Int8:
             if not self._closed.is_set():
                 self._log.info("int8.failed", model=model.name, reason=reason)
             return
-        self._speeds.remember(self._key(model, key), found)
+        self._speeds.remember(self._key(model), found)
         rounded = {name: round(value, 4) for name, value in found.items()}
-        is_good = self.proved(model, key) is not None
+        is_good = self.proved(model) is not None
         self._log.info("int8.tried", model=model.name, taken=is_good, **rounded)
         if is_good:
             then()
@@ -144,13 +195,5 @@ class Int8:
         table = table_of(model)
         return int8_cache.file_name(model, table, int8_weights_limit()) if table else ""
 
-    def _key(self, model: Model, key: str) -> str:
-        return f"{self._name(model)}; {key}"
-
-
-def _is_good(known: Mapping[str, float]) -> bool:
-    return (
-        bool(known)
-        and known["difference"] <= LARGEST_DIFFERENCE
-        and known["times_as_fast"] >= LEAST_GAIN
-    )
+    def _key(self, model: Model) -> str:
+        return f"{self._name(model)}; {self._demands.key(model)}"

@@ -62,6 +62,12 @@ class ModelState:
         refused = tuple((name, self.refused[name]) for name in self.order if name in self.refused)
         self.opening = Opening(self.model.name, self.order, provider, precision, refused)
 
+    def without_int8(self, order: tuple[ProviderName, ...]) -> None:
+        """Note that the converted network cannot be used, and the order that is right without."""
+        self.int8 = None
+        self.order = order
+        self.describe()
+
     def require_session(self) -> Session:
         """Return the session, or raise SessionError where none is open."""
         if self.session is None:

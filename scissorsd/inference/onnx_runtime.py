@@ -70,6 +70,8 @@ class RefusedError(SessionError):
 
 def in_plain_words(error: BaseException) -> str:
     """Say an exception of onnxruntime or OpenVINO in half a sentence for a person."""
+    if isinstance(error, RefusedError):
+        return error.what
     said = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split()) or type(error).__name__
     telling = _TELLING.search(said)
     short = telling[0] if telling else _WHERE.sub("", said)

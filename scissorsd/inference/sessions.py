@@ -15,6 +15,7 @@ from scissorsd import failpoints
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 from scissorsd.inference import weights
+from scissorsd.inference.demands import Demands
 from scissorsd.inference.int8 import Int8
 from scissorsd.inference.model_state import ModelState, Opening
 from scissorsd.inference.onnx_runtime import Raw, RefusedError, in_plain_words
@@ -29,10 +30,9 @@ from scissorsd.inference.providers import (
     open_session,
     probe,
     timed,
-    versions,
 )
 from scissorsd.inference.timings import Speeds
-from scissorsd.machine import cpu_name, expects_gpu, usable_cpus
+from scissorsd.machine import expects_gpu, usable_cpus
 
 __all__ = ["Opening", "Probe", "ProviderName", "Sessions", "probe", "usable_cpus"]
 
@@ -41,6 +41,10 @@ TRIALS = 3  # inferences on each of the CPU's providers, to know which is the fa
 
 class _NotNumbersError(Exception):
     """A map of infinities or NaN: the provider computes nonsense."""
+
+
+class _Int8FailedError(Exception):
+    """The converted network could not be opened; from now on OpenVINO computes in its usual way."""
 
 
 class Sessions:
@@ -52,8 +56,9 @@ class Sessions:
     TF32, where the machine computes it natively, or int8) or `auto`: fast for the models that it
     was measured to leave alone. `threads` None: all CPUs that the process may use. With `speeds`,
     `auto` decides between the CPU's own providers by a short trial, and int8 is tried in the
-    background by a process of its own, each once on a machine; without, there is no int8.
-    `opener` and `clock` (seconds) are for tests.
+    background by a process of its own, each once on a machine; without `find_out` they are used
+    only as far as that was done. Without `speeds` there is no int8. `opener` and `clock` (seconds)
+    are for tests.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Sessions:
         threads: int | None = None,
         progress: weights.Progress | None = None,
         speeds: Speeds | None = None,
+        find_out: bool = True,
         opener: Opener = open_session,
         clock: Callable[[], float] = time.monotonic,
         log: Any = None,  # noqa: ANN401 - structlog's loggers have no one type
@@ -76,14 +82,14 @@ class Sessions:
         self._order = asked_order(providers, require_gpu=require_gpu)
         self._named = providers != "auto"
         self._require_gpu = require_gpu
-        self._precision = precision
-        self._threads = threads or usable_cpus()
+        self._demands = Demands(precision, threads or usable_cpus())
         self._progress = progress
         self._speeds = speeds if providers == "auto" and not require_gpu else None
+        self._finds_out = find_out
         self._opener = opener
         self._clock = clock
         self._log = log or structlog.get_logger("scissorsd")
-        self._int8 = Int8(speeds, threads=self._threads, log=self._log) if speeds else None
+        self._int8 = Int8(speeds, self._demands, log=self._log) if speeds else None
         self._states: dict[str, ModelState] = {}
         self._lock = threading.Lock()
 
@@ -152,7 +158,7 @@ class Sessions:
             with state.lock:
                 if not state.loaded:
                     state.path = weights.locate(model, self._folder, progress=self._progress)
-                    if self._speeds is None or self._known_speeds(model):
+                    if not self._are_to_be_timed(model):
                         self._allow_int8(state)
                     state.order = by_speed(self._order, self._speeds_of(state))
                     self._open_best(state)
@@ -170,11 +176,13 @@ class Sessions:
     def _open_best(self, state: ModelState) -> Session:
         """Take the first provider that does not back off and opens; the state's lock is held."""
         refused: list[str] = []
-        for provider in state.order:
-            if provider in state.back_offs:
-                continue
+        passed = set(state.back_offs)
+        while provider := next((p for p in state.order if p not in passed), None):
+            passed.add(provider)
             try:
                 session = self._open_on(state, provider)
+            except _Int8FailedError:
+                passed.remove(provider)  # in its usual way its turn may come later
             except RefusedError as refusal:
                 if state.refused.get(provider) != refusal.what:  # the same is told once
                     refused.append(provider)
@@ -186,16 +194,19 @@ class Sessions:
         raise state.none_opens(require_gpu=self._require_gpu)
 
     def _open_on(self, state: ModelState, provider: ProviderName) -> Session:
-        """Open a session on this provider, or raise RefusedError."""
-        model = state.model
+        """Open a session on this provider, or raise RefusedError or _Int8FailedError."""
+        model, threads = state.model, self._demands.threads
         began = time.perf_counter()
-        session: Session | None = None
+        session: Session | None
         if provider == "openvino" and self._int8 and state.int8:
             session = self._int8.opened(model, state.int8)
-            state.int8 = state.int8 if session else None
-        session = session or self._opener(
-            model, state.path, provider, fast=self._fast(model), threads=self._threads
-        )
+            if session is None:
+                with state.lock:
+                    state.without_int8(by_speed(self._order, self._known_speeds(model)))
+                raise _Int8FailedError
+        else:
+            fast = self._demands.fast(model)
+            session = self._opener(model, state.path, provider, fast=fast, threads=threads)
         seconds = time.perf_counter() - began
         with state.lock:
             state.refused.pop(provider, None)
@@ -207,32 +218,27 @@ class Sessions:
             provider=session.provider,
             precision=session.precision,
             seconds=round(seconds, 3),
-            threads=self._threads,
+            threads=threads,
             how=described(session),
         )
         return session
-
-    def _fast(self, model: Model) -> bool:
-        return self._precision == "fast" or (self._precision == "auto" and model.fast_is_harmless)
 
     # --- int8 --------------------------------------------------------------------------------
 
     def _int8_for(self, state: ModelState) -> Int8 | None:
         """Return what knows of int8, where it may be used for this model."""
-        may_be = self._fast(state.model) and "openvino" in state.order
-        return self._int8 if self._int8 and may_be and self._int8.offered(state.model) else None
+        may_be = self._int8 and not self._int8.why_not(state.model, state.order)
+        return self._int8 if may_be else None
 
     def _allow_int8(self, state: ModelState) -> None:
         """Let OpenVINO compute in int8, if it was found right and faster here."""
         if int8 := self._int8_for(state):
-            state.int8 = int8.proved(state.model, self._key(state.model))
+            state.int8 = int8.proved(state.model)
 
     def _find_out_int8(self, state: ModelState) -> None:
-        int8 = self._int8_for(state)
+        int8 = self._int8_for(state) if self._finds_out else None
         if int8 and not state.int8 and state.opening.provider not in GPU_PROVIDERS:
-            model, fast = state.model, self._fast(state.model)
-            take = partial(self._take_int8, state)
-            int8.find_out(model, state.path, self._key(model), fast=fast, then=take)
+            int8.find_out(state.model, state.path, then=partial(self._take_int8, state))
 
     def _take_int8(self, state: ModelState) -> None:
         """Go over to int8, which has just been found right and faster."""
@@ -242,7 +248,7 @@ class Sessions:
             in_use = state.opening.provider
             is_better = in_use in state.order[state.order.index("openvino") :]
         if state.int8 and is_better and "openvino" not in state.back_offs:
-            with suppress(RefusedError):  # what is open stays
+            with suppress(_Int8FailedError):  # what is open stays
                 self._open_on(state, "openvino")
 
     # --- by speed ----------------------------------------------------------------------------
@@ -252,10 +258,10 @@ class Sessions:
 
         One after the other: two of them loaded at once would be a gigabyte.
         """
-        if self._speeds is None or state.opening.provider in GPU_PROVIDERS:
+        if not self._are_to_be_timed(state.model) or state.opening.provider in GPU_PROVIDERS:
             return
         candidates = [p for p in state.order if p not in GPU_PROVIDERS and p not in state.refused]
-        if len(candidates) == 1 or self._known_speeds(state.model):
+        if len(candidates) == 1:
             return
         seconds: dict[str, float] = {}
         for provider in candidates:
@@ -265,9 +271,10 @@ class Sessions:
                     self._open_on(state, provider)
                 seconds[provider] = timed(state.require_session(), state.model, times=TRIALS)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is out of the race
-                state.refused[provider] = _reason(error)
+                state.refused[provider] = in_plain_words(error)
                 self._log_refused(state, [provider], expected=True)
-        self._speeds.remember(self._key(state.model), seconds)
+        if self._speeds is not None:
+            self._speeds.remember(self._demands.key(state.model), seconds)
         rounded = {name: round(value, 3) for name, value in seconds.items()}
         self._log.info("providers.timed", model=state.model.name, seconds=rounded)
         state.order = by_speed(self._order, seconds)
@@ -277,22 +284,18 @@ class Sessions:
             state.session = None
             self._open_best(state)
 
+    def _are_to_be_timed(self, model: Model) -> bool:
+        return self._speeds is not None and self._finds_out and not self._known_speeds(model)
+
     def _known_speeds(self, model: Model) -> dict[str, float]:
-        return self._speeds.known(self._key(model)) if self._speeds is not None else {}
+        return self._speeds.known(self._demands.key(model)) if self._speeds is not None else {}
 
     def _speeds_of(self, state: ModelState) -> dict[str, float]:
         """Return the seconds that were measured here, of OpenVINO in int8 where that is used."""
         seconds = dict(self._known_speeds(state.model))
         if self._int8 and state.int8 and "openvino" in seconds:
-            gain = self._int8.times_as_fast(state.model, self._key(state.model))
-            seconds["openvino"] /= gain
+            seconds["openvino"] /= self._int8.times_as_fast(state.model)
         return seconds
-
-    def _key(self, model: Model) -> str:
-        """Name all that a speed depends on."""
-        precision = "fast" if self._fast(model) else "full"
-        network = f"{model.name} {model.sha256 or model.file}, {precision}"
-        return f"{network}; {self._threads} threads of {cpu_name()}; {versions()}"
 
     def _log_refused(
         self, state: ModelState, refused: Sequence[str], *, expected: bool = False
@@ -329,16 +332,14 @@ class Sessions:
         provider, back_off = retry
         try:
             self._open_on(state, provider)
+        except _Int8FailedError:
+            back_off.until = self._clock()  # in its usual way, where that is still better
         except Exception as error:  # noqa: BLE001 - a provider that failed before fails in new ways
             with state.lock:
                 back_off.lengthen(self._clock())
-                state.refused[provider] = _reason(error)
+                state.refused[provider] = in_plain_words(error)
                 state.describe()
                 self._log_refused(state, [provider])
-
-
-def _reason(error: Exception) -> str:
-    return error.what if isinstance(error, RefusedError) else in_plain_words(error)
 
 
 def _run(session: Session, network_input: Raw) -> Raw:

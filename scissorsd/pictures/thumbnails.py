@@ -1,5 +1,6 @@
 """Small pictures for the contact sheet."""
 
+import io
 from pathlib import Path
 from threading import Lock
 
@@ -12,6 +13,7 @@ from scissorsd.core.formats import FORMATS
 from scissorsd.settings import MAX_PIXELS
 
 _READ = tuple(row.pillow for row in FORMATS.values())
+_QUALITY = 80  # of WebP
 _LARGE = 30_000_000  # pixels: such a picture is read while no other large one is
 
 
@@ -27,21 +29,21 @@ def has_alpha(path: Path) -> bool:
 _large = Lock()
 
 
-def thumbnail(path: Path) -> Image.Image:
-    """Read a picture at most SIDE wide and high: RGB, or RGBA, in sRGB."""
+def thumbnail(path: Path, side: int = SIDE) -> Image.Image:
+    """Read a picture at most `side` pixels wide and high: RGB, or RGBA, in sRGB."""
     with Image.open(path, formats=_READ) as image:
         pixels = image.width * image.height
         if pixels > MAX_PIXELS:
             raise ValueError("too many pixels")
         if pixels > _LARGE:
             with _large:
-                return _small(image)
-        return _small(image)
+                return _small(image, side)
+        return _small(image, side)
 
 
-def _small(image: Image.Image) -> Image.Image:
+def _small(image: Image.Image, side: int) -> Image.Image:
     icc = image.info.get("icc_profile")
-    scale = min(1.0, SIDE / image.width, SIDE / image.height)
+    scale = min(1.0, side / image.width, side / image.height)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     image.draft("RGB", (2 * size[0], 2 * size[1]))  # a JPEG is decoded no larger than needed
     image.load()
@@ -59,3 +61,10 @@ def _small(image: Image.Image) -> Image.Image:
     if image.mode == "RGBA":
         shown.putalpha(image.getchannel("A"))
     return shown
+
+
+def as_webp(picture: Image.Image) -> bytes:
+    """Return a small picture as a WebP, which is a few KB even with an alpha channel."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=_QUALITY)
+    return buffer.getvalue()

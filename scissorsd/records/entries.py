@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scissorsd.core.rules import REVIEW_FOLDER
 from scissorsd.records.journal_file import JournalFile
 from scissorsd.records.journal_rows import Entry, Value, entry_of, key
 
@@ -72,7 +71,7 @@ class Entries:
         return {row["state"]: row["n"] for row in rows}
 
     def verdicts(self, inbox: Path) -> dict[str, int]:
-        """Count the jobs of an inbox that were cut by verdict; and `review`: what went there."""
+        """Count the jobs of an inbox that were cut by verdict; what waits is told by reviews.py."""
         mine = os.fsencode(inbox)
         counts: dict[str, int] = {}
         with self._file.locked("read") as db:
@@ -82,16 +81,6 @@ class Entries:
                 (mine,),
             ).fetchall()
             counts.update({row["verdict"]: row["n"] for row in rows})
-            counts["review"] = 0
-            outboxes = db.execute("SELECT DISTINCT outbox FROM jobs WHERE inbox = ?", (mine,))
-            for (outbox,) in outboxes.fetchall():
-                begins = json.dumps([f"{Path(os.fsdecode(outbox)) / REVIEW_FOLDER}/"])[:-2]
-                (reviewed,) = db.execute(
-                    "SELECT count(*) FROM jobs WHERE inbox = ? AND outbox = ?"
-                    " AND state IN ('done', 'published') AND instr(published, ?) = 1",
-                    (mine, outbox, begins),
-                ).fetchone()
-                counts["review"] += reviewed
         return counts
 
     def _entries(self, where: str, *values: Value) -> list[Entry]:

@@ -4,7 +4,7 @@ A row of `jobs` is one version (size, mtime_ns) of one picture. Its state:
 
     begun       in hand; its names are its own                  → published, failed, held
     published   its outputs are out, its source is in place     → done, failed
-    done        nothing is left to do                           → begun, again
+    done        nothing is left to do                           → begun, again, published
     failed      until the file changes, or a person asks        → again
     held        it is tried again after a pause                 → begun
     again       a person asked for it                           → begun
@@ -44,8 +44,8 @@ from scissorsd.records.stamps import Stamps, mark_placed, replace_at
 class Journal:
     """The journal of one state folder. Its methods may be called from any thread."""
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
-        self.file = JournalFile(folder, read_only=read_only)
+    def __init__(self, folder: Path, *, read_only: bool = False, traceless: bool = False) -> None:
+        self.file = JournalFile(folder, read_only=read_only, traceless=traceless)
         self.id = self.file.id
         self.stamps = Stamps(self.file)
         self.entries = Entries(self.file)

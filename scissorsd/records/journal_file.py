@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scissorsd import failpoints
 from scissorsd.errors import JournalDamagedError, JournalError, JournalVersionError
-from scissorsd.records import migrations, wal
+from scissorsd.records import copies, migrations, wal
 from scissorsd.records.journal_rows import Value
 from scissorsd.records.known_paths import KnownPaths
 
@@ -21,15 +21,19 @@ LOST = f"{FILE}.lost"  # stands from when a journal was set aside until all is k
 
 
 class JournalFile:
-    """The journal of one state folder as a file. Any thread may use it; one at a time does."""
+    """The journal of one state folder as a file. Any thread may use it; one at a time does.
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+    SQLite makes files of its own beside one that it only reads; not so with `traceless`, for who
+    reads it once and soon: what a daemon that starts meanwhile writes is not seen.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False, traceless: bool = False) -> None:
         self.path = folder / FILE
         self.known = KnownPaths()
         self.damaged: JournalDamagedError | None = None  # found while it was in use
         self._lock = threading.RLock()
         try:
-            self.db = self._open(read_only=read_only)
+            self.db = self._open(read_only=read_only, traceless=traceless)
             # Of an older version, and only read: it is asked no more than it knows.
             self.is_old = not migrations.has_stamps(self.db)
             self.id = "" if self.is_old else self.db.execute("SELECT id FROM about").fetchone()[0]
@@ -43,12 +47,14 @@ class JournalFile:
                 "Look at the disk and the permissions of the state folder.",
             ) from error
 
-    def _open(self, *, read_only: bool) -> sqlite3.Connection:
+    def _open(self, *, read_only: bool, traceless: bool) -> sqlite3.Connection:
         if not read_only and self.path.exists() and not self.path.stat().st_size:
             raise sqlite3.DatabaseError("it is empty")  # SQLite would take it for a new one
         if not read_only and wal.is_damaged(self.path.with_name(f"{FILE}-wal")):
             raise sqlite3.DatabaseError("its last transactions are lost")
         mode = "ro" if read_only else "rwc"
+        if traceless and not self.path.with_name(f"{FILE}-wal").exists():
+            mode += "&immutable=1"
         db = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode={mode}",
             uri=True,
@@ -57,7 +63,7 @@ class JournalFile:
             check_same_thread=False,
         )
         try:
-            _check_version(db, self.path)
+            check_version(db, self.path)
             _prepare(db, self.path, read_only=read_only)
         except BaseException:
             db.close()
@@ -123,16 +129,19 @@ class JournalFile:
             return db.execute(f"SELECT * FROM jobs WHERE {where}", values).fetchall()  # noqa: S608 - our own conditions
 
 
-def _check_version(db: sqlite3.Connection, path: Path) -> None:
+def check_version(db: sqlite3.Connection, path: Path) -> None:
     """Raise JournalVersionError for a journal of another version, before anything else is read."""
     version = migrations.version_of(db)
     if not 0 <= version <= migrations.LATEST:
         maker = "a newer" if version > migrations.LATEST else "another"
+        kept = migrations.copy_of(path, migrations.LATEST)
+        back = f" Or go back to what was known before: 'scissorsd restore {kept}'."
         raise JournalVersionError(
             f"the job journal {path} was made by {maker} scissorsd (journal version {version}; "
             f"this one reads version {migrations.LATEST})",
             "Install that scissorsd again, or give this one a state folder of its own, where it "
-            "cuts everything anew. The journal was left as it is.",
+            "cuts everything anew. The journal was left as it is."
+            + (back if kept.exists() else ""),
         )
 
 
@@ -140,9 +149,7 @@ def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
     """Check the content, and bring the tables up to date."""
     db.row_factory = sqlite3.Row
     if not read_only:
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+        copies.refuse_damaged(db)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")

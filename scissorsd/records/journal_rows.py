@@ -57,6 +57,8 @@ class Entry:
     wish: str = ""  # JSON: what a person asked of it; see core/wishes.py
     judged: Judged = ""
     lies_at: str = ""  # asked for again where it was moved to, absolute; empty: it was not
+    judged_at: float = 0.0
+    in_review: bool = False  # its outputs were put into review/, and nothing was journalled since
     swept: tuple[tuple[Kept, float], ...] = ()  # what `keep` has removed since it ended, and when
 
     @property
@@ -117,8 +119,24 @@ def entry_of(row: sqlite3.Row) -> Entry:
         wish=late(row, "wish", ""),
         judged=late(row, "judged", ""),
         lies_at=os.fsdecode(late(row, "lies_at", b"")),
+        judged_at=late(row, "judged_at", 0.0),
+        in_review=lies_in_review(row),
         swept=tuple((kind, at) for kind, at, done in swept_of(row) if done),
     )
+
+
+def places_of(row: sqlite3.Row) -> tuple[Path, ...]:
+    """Return the place of each planned output in the outbox, absolute."""
+    outbox = Path(os.fsdecode(row["outbox"]))
+    return tuple(outbox / path for path in json.loads(row["outputs"]))
+
+
+def lies_in_review(row: sqlite3.Row) -> bool:
+    """Whether the outputs of a job were put into review/, not into their own places."""
+    outbox, outputs = os.fsdecode(row["outbox"]), json.loads(row["outputs"])
+    reviewed = [str(Path(outbox) / in_review(path)) for path in outputs]
+    is_put_there = bool(reviewed) and json.loads(row["published"])[: len(reviewed)] == reviewed
+    return is_put_there and not any(kind == "review" and done for kind, _, done in swept_of(row))
 
 
 def ending(row: sqlite3.Row, kind: Kept) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scissorsd.core.keeping import Keep, Kept, ended_at_least
-from scissorsd.core.rules import REJECTED_FOLDER, in_review
+from scissorsd.core.rules import REJECTED_FOLDER
 from scissorsd.core.stamps import Stamp
 from scissorsd.folders.removing import Own
 from scissorsd.records.journal_file import JournalFile
@@ -86,9 +86,9 @@ class Keeping:
                 continue
             note = None
             if kind == "processed":
-                own = _moved(entry, row["source"], stamps, row["content"])
+                own = _moved(entry, stamps, row["content"]) if row["disposed_at"] else ()
             elif kind == "review":
-                own = _reviewed(entry, json.loads(row["outputs"]), stamps)
+                own = _reviewed(entry, stamps)
             elif entry.set_aside and not self._is_set_aside_anew(entry, row["turn"]):
                 own = _set_aside(entry, stamps)
                 note = Path(entry.set_aside[0])
@@ -116,9 +116,10 @@ class Keeping:
 
     def begin(self, due: Due, now: float) -> bool:
         """Record that files are about to be removed; false where their job is in use by now."""
-        with self._file.transaction("keep"):
+        with self._file.transaction("keep") as db:
             rows = self._file.rows("id = ? AND lies_at = x''", due.entry.id)
-            if not rows or _but_swept(entry_of(rows[0])) != _but_swept(due.entry):
+            judging = db.execute("SELECT 1 FROM judging WHERE job = ?", (due.entry.id,)).fetchone()
+            if judging or not rows or _but_swept(entry_of(rows[0])) != _but_swept(due.entry):
                 return False
             self._mark(due, now, done=False)
         return True
@@ -159,25 +160,25 @@ def _but_swept(entry: Entry) -> Entry:
     return replace(entry, swept=())
 
 
-def _moved(entry: Entry, source: str, stamps: dict[str, Stamp], content: bytes) -> tuple[Own, ...]:
+def _moved(entry: Entry, stamps: dict[str, Stamp], content: bytes) -> tuple[Own, ...]:
     """Return the source where we have moved it to; nothing where that is not certain."""
     stamp = stamps.get(entry.moved_to)
-    if source != "move" or stamp is None:
+    if stamp is None:
         return ()
     digest = content or stamp.digest
     return (Own(Path(stamp.place), stamp.size, digest, stamp.mtime_ns),)
 
 
-def _reviewed(entry: Entry, outputs: list[str], stamps: dict[str, Stamp]) -> tuple[Own, ...]:
+def _reviewed(entry: Entry, stamps: dict[str, Stamp]) -> tuple[Own, ...]:
     """Return what lies in review/ or rejected/ of a picture; with the reason."""
     outbox = Path(entry.outbox)
     if entry.judged == "rejected":
         below = outbox / REJECTED_FOLDER
         paths = [path for path in entry.published if Path(path).is_relative_to(below)]
     else:
-        reviewed = [str(outbox / in_review(path)) for path in outputs]
-        is_in_review = bool(reviewed) and entry.published[: len(reviewed)] == tuple(reviewed)
-        paths = list(entry.published) if is_in_review else []
+        paths = list(entry.published) if entry.in_review else []
+    if not entry.provider:  # it was found there, not cut: whose it is is not certain
+        paths = []
     # What has no stamp is never taken for ours: then nothing of this picture goes.
     return tuple(
         Own(Path(path), stamps[path].size, stamps[path].digest)

@@ -2,15 +2,19 @@
 
 A step is one transaction: a start that is killed in the midst of one finds the journal as it was,
 and takes it again. Before the first step a copy is kept beside the journal.
+
+To change the schema, add a step: never change one that was released.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from pathlib import Path
 
 from scissorsd import failpoints
+from scissorsd.errors import JournalError
+from scissorsd.folders.publishing import sync_folder
+from scissorsd.records import copies
 
 # Version 1. What comes below it was added within that version: older programs pass over it.
 _BEGINNING = """
@@ -78,18 +82,40 @@ ALTER TABLE jobs ADD COLUMN disposed_at REAL NOT NULL DEFAULT 0;  -- moved or de
 CREATE INDEX jobs_lying_elsewhere ON jobs (inbox) WHERE lies_at != x'';
 CREATE INDEX jobs_by_content ON jobs (content) WHERE content != x'';
 """
+_JUDGEMENTS = """
+ALTER TABLE jobs ADD COLUMN judged_at REAL NOT NULL DEFAULT 0;  -- seconds since the epoch
+CREATE TABLE judging (            -- what is being accepted or rejected at this moment
+    job INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    judged TEXT NOT NULL,
+    moves TEXT NOT NULL,          -- JSON: from where to where in the outbox, of each output
+    note TEXT NOT NULL            -- JSON: likewise of its reason; to "": it is removed; null: none
+);
+CREATE INDEX jobs_in_review ON jobs (inbox) WHERE instr(published, '/review/');
+"""
 
-_STEPS = {1: _BEGINNING + _STAMPS, 2: _SECOND_THOUGHTS}  # by the version that they lead to
+_STEPS = {
+    1: _BEGINNING + _STAMPS,
+    2: _SECOND_THOUGHTS,
+    3: _JUDGEMENTS,
+}  # by the version that they lead to
 LATEST = max(_STEPS)
+_PATIENCE_MS = 120_000  # while another process copies a long journal
 
 
 def bring_up_to_date(db: sqlite3.Connection, path: Path) -> None:
-    """Take every step from the version of a journal to the latest; a new file begins at 0."""
-    version = version_of(db)
-    if 0 < version < LATEST:
-        _keep_a_copy(db, copy_of(path, version))
-    for step in range(version + 1, LATEST + 1):
+    """Take every step from the version of a journal to the latest; a new file begins at 0.
+
+    Raises JournalError where no copy can be kept; then nothing was changed.
+    """
+    if version_of(db) == LATEST:
+        return
+    (usual,) = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+    if version_of(db):
+        _keep_a_copy(db, path)
+    for step in range(version_of(db) + 1, LATEST + 1):
         _take(db, step)
+    db.execute(f"PRAGMA busy_timeout = {usual}")
 
 
 def version_of(db: sqlite3.Connection) -> int:
@@ -99,14 +125,21 @@ def version_of(db: sqlite3.Connection) -> int:
 
 def _take(db: sqlite3.Connection, step: int) -> None:
     failpoints.at(f"migrate.{step}")
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with _alone(db):
         if version_of(db) < step:  # else another process took it meanwhile
             late = _STAMPS if step > 1 and not has_stamps(db) else ""
             for statement in _statements(late + _STEPS[step]):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {step}")
         failpoints.at(f"migrate.{step}.uncommitted")
+
+
+@contextmanager
+def _alone(db: sqlite3.Connection) -> Iterator[None]:
+    """Write as one, while nobody else writes or copies."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
@@ -134,11 +167,23 @@ def copy_of(path: Path, version: int) -> Path:
     return path.with_name(f"{path.name}.version-{version}")
 
 
-def _keep_a_copy(db: sqlite3.Connection, copy: Path) -> None:
-    draft = copy.with_name(f"{copy.name}.part")
-    draft.unlink(missing_ok=True)
-    with closing(sqlite3.connect(draft)) as target:
-        db.backup(target)
-    with draft.open("rb") as written:
-        os.fsync(written.fileno())
-    draft.replace(copy)
+def _keep_a_copy(db: sqlite3.Connection, path: Path) -> None:
+    with _alone(db):
+        version = version_of(db)
+        if version == LATEST:  # another process brought it up to date meanwhile
+            return
+        copy = copy_of(path, version)
+        draft = copy.with_name(f"{copy.name}.part")
+        try:
+            copies.remove(draft)  # which a killed start may have left
+            with copies.opened_to_read(path) as reader:
+                copies.write(reader, draft)
+            draft.replace(copy)
+        except (sqlite3.OperationalError, OSError) as error:
+            raise JournalError(
+                f"the job journal {path} is of version {version}, and is to be brought to version "
+                f"{LATEST}; the copy {copy} that is kept before could not be written: {error}",
+                "Make room on the disk of the state folder, and start again. The journal was left "
+                "as it is.",
+            ) from error
+        sync_folder(path.parent)

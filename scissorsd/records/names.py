@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from scissorsd.core.rules import Job, name_key
+from scissorsd.errors import HoldError
 from scissorsd.records.journal_rows import is_removed, key
 
 
@@ -34,7 +35,15 @@ def owner(
 
 
 def claim(db: sqlite3.Connection, job: Job) -> bool:
-    """Give a job its names, in the stead of those that it had; false if another's is among them."""
+    """Give a job its names, in the stead of those that it had; false if another's is among them.
+
+    Raises HoldError while a person's judgement of the same picture is carried out.
+    """
+    if db.execute(
+        "SELECT 1 FROM judging JOIN jobs ON job = id WHERE inbox = ? AND path = ?",
+        (os.fsencode(job.inbox), os.fsencode(job.source.path)),
+    ).fetchone():
+        raise HoldError("what was cut of it is being accepted or rejected at this moment")
     for name in job.names:
         its_owner = owner(db, job.outbox, name)
         if its_owner not in {None, (str(job.inbox), job.source.path)}:

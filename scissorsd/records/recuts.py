@@ -118,7 +118,11 @@ class Recuts:
             )
             db.executemany(
                 "UPDATE jobs SET state = 'again', judged = '', lies_at = ? WHERE id = ?",
-                [(os.fsencode(entry_of(row).moved_to), row["id"]) for row in rows],
+                [
+                    (os.fsencode(entry.moved_to), entry.id)
+                    for entry in map(entry_of, rows)
+                    if not entry.swept_at("processed")
+                ],
             )
             self._file.forget()
 
@@ -196,9 +200,19 @@ class Recuts:
     # --- what is no longer made -------------------------------------------------------------------
 
     def superseded(self, job: Job) -> tuple[str, ...]:
-        """Return the outputs of before that a job has not put out anew."""
-        (row,) = self._file.rows("id = ?", job.id)
-        return tuple(json.loads(row["superseded"]))
+        """Return the outputs of before that a job has not put out anew.
+
+        Also those of an earlier version of the picture that was replaced when it was cut short.
+        """
+        with self._file.locked("read") as db:
+            (row,) = self._file.rows("id = ?", job.id)
+            cut_short = db.execute(
+                "SELECT place FROM stamps JOIN jobs ON job = id WHERE inbox = ? AND path = ?"
+                " AND id != ? AND state IN ('begun', 'held') AND lies_at = x''",
+                (row["inbox"], row["path"], job.id),
+            ).fetchall()
+        left = {os.fsdecode(place) for (place,) in cut_short} - {*json.loads(row["published"])}
+        return *json.loads(row["superseded"]), *sorted(left)
 
     # --- what may be asked for ------------------------------------------------------------------
 

@@ -93,8 +93,15 @@ def respell_outbox(file: JournalFile, old: Path, new: Path) -> None:
         paths = [json.dumps(path)[:-1] for path in (before, after)]
         db.execute(
             "UPDATE jobs SET outbox = ?, published = replace(published, ?, ?),"
-            " set_aside = replace(set_aside, ?, ?) WHERE outbox = ?",
-            (os.fsencode(new), *paths, *paths, os.fsencode(old)),
+            " set_aside = replace(set_aside, ?, ?), superseded = replace(superseded, ?, ?)"
+            " WHERE outbox = ?",
+            (os.fsencode(new), *paths, *paths, *paths, os.fsencode(old)),
+        )
+        begins = os.fsencode(before)
+        db.execute(
+            "UPDATE jobs SET lies_at = CAST(? || substr(lies_at, ?) AS BLOB)"
+            " WHERE substr(lies_at, 1, ?) = ?",
+            (os.fsencode(after), len(begins) + 1, len(begins), begins),
         )
         stamps.respell(db, os.fsencode(before), os.fsencode(after))
         file.forget()

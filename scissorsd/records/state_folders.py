@@ -9,7 +9,7 @@ spelled.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from scissorsd.records import lock, status_file
 from scissorsd.settings import DEFAULT_CONFIG, DEFAULT_STATE, Config
 
 _VALUES = "command-line.json"
+_FOLDERS = ("path", "outbox")  # of an inbox, there
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,49 @@ def remember(folder: Path, values: Mapping[str, object]) -> None:
             f"the state folder {folder} cannot be used: {error.strerror or error}",
             "Give --state FOLDER, one that this user may write to.",
         ) from error
+
+
+def named(config: Path | None, state: Path | None) -> list[Path]:
+    """Return the state folder that a command names or, where it names none, every one known here.
+
+    Those too of which the folders are gone, or the configuration.
+    """
+    if state is not None:
+        return [state.absolute()]
+    if config is not None:
+        return [_configured(config).folder]
+    default = state_of(DEFAULT_CONFIG) if DEFAULT_CONFIG.exists() else None
+    with suppress(UsageError):  # without a home there is none
+        return [*filter(None, [default]), *_folders()]
+    return [*filter(None, [default])]
+
+
+def keeps(folder: Path, covers: Callable[[Path], bool]) -> bool:
+    """Whether a command line that is kept names such a folder."""
+    values = _kept_inboxes(folder)
+    return any(covers(Path(inbox[key])) for inbox in values for key in _FOLDERS)
+
+
+def rename_kept(folder: Path, new_path: Callable[[str], str]) -> bool:
+    """Keep the folders of a command line by their new paths; whether any path is another."""
+    renamed = False
+    for inbox in _kept_inboxes(folder):
+        new = {key: new_path(inbox[key]) for key in _FOLDERS}
+        renamed = renamed or new != {key: inbox[key] for key in _FOLDERS}
+    if renamed:
+        values = json.loads((folder / _VALUES).read_text())
+        for inbox in values["inboxes"].values():
+            inbox.update({key: new_path(inbox[key]) for key in _FOLDERS})
+        remember(folder, values)
+    return renamed
+
+
+def _kept_inboxes(folder: Path) -> list[dict[str, str]]:
+    """Return the inboxes of a command line that is kept; none where none is."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        inboxes = json.loads((folder / _VALUES).read_text())["inboxes"].values()
+        return [{key: str(inbox[key]) for key in _FOLDERS} for inbox in inboxes]
+    return []
 
 
 def find(config: Path | None, state: Path | None) -> StateFolder:

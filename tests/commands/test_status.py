@@ -4,6 +4,7 @@ from time import monotonic
 
 import pytest
 
+from scissorsd import __version__
 from scissorsd.commands import status, status_table
 from scissorsd.config import from_values
 from scissorsd.core.rules import Output, Rule, plan
@@ -65,9 +66,10 @@ def test_keys_for_programs(state: StateFolder) -> None:
     with lock.lock(state.folder):
         told = json.loads(status.as_json(status.overview(state), []))
     assert " ".join(told) == (
-        "running healthy troubles pid state config started_at seconds_left silent_s providers "
-        "refused mistakes inboxes jobs"
+        "running healthy troubles pid version daemon_version state config started_at "
+        "seconds_left silent_s providers refused mistakes inboxes jobs"
     )
+    assert (told["version"], told["daemon_version"]) == (__version__, "1")
     (shop,) = told["inboxes"]
     assert " ".join(shop) == (
         "name path outbox watch why away trouble settling settled working held held_why "
@@ -79,7 +81,8 @@ def test_keys_for_programs(state: StateFolder) -> None:
     (job,) = told["jobs"]
     assert " ".join(job) == (
         "id inbox path size mtime_ns state attempts rule outbox verdict reason set_aside "
-        "provider published kinds moved_to begun_at ended_at source"
+        "provider published kinds moved_to begun_at ended_at wish judged lies_at judged_at "
+        "in_review source"
     )
     assert (job["source"], job["state"]) == (f"{state.config.inboxes[0].path}/bad.jpg", "failed")
 
@@ -89,6 +92,20 @@ def test_several_for_programs(state: StateFolder) -> None:
     told = json.loads(status.as_json(None, [status.overview(state)]))
     assert list(told) == ["states"]
     assert [(one["running"], one["pid"]) for one in told["states"]] == [(False, None)]
+
+
+def test_of_a_daemon_of_another_version(
+    state: StateFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The version is told: the daemon's, and that of the command where it is another."""
+    status_table.show(status.overview(state), [])
+    assert f"; scissorsd {__version__}" in " ".join(capsys.readouterr().out.split())
+    write_status(state)
+    with lock.lock(state.folder):
+        status_table.show(status.overview(state), [])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "as process 1; scissorsd 1" in said
+    assert f"this command is scissorsd {__version__}: a restart brings the daemon to it" in said
 
 
 def test_of_a_picture_that_was_asked_for_again(

@@ -1,6 +1,6 @@
 import pytest
 
-from scissorsd.core.eta import Pace, in_words
+from scissorsd.core.eta import Pace, in_words, seconds_each
 
 
 def test_even_work() -> None:
@@ -60,3 +60,20 @@ def test_the_last_pictures_count() -> None:
 def test_in_words(seconds: float, words: str) -> None:
     """A duration is said as roughly as it is known."""
     assert in_words(seconds) == words
+
+
+def test_the_pace_of_jobs() -> None:
+    """Jobs side by side share the time in which any was in hand; rests between do not count."""
+    two_at_once = [(0.0, 4.0), (0.0, 4.0), (4.0, 8.0), (4.0, 8.0)]
+    assert seconds_each(two_at_once) == pytest.approx(2)
+    after_a_night = [(begun + 30_000, ended + 30_000) for begun, ended in two_at_once]
+    assert seconds_each([*after_a_night, *two_at_once]) == pytest.approx(2)
+    assert seconds_each([(0.0, 10.0), (2.0, 4.0)]) == pytest.approx(5)
+
+
+def test_the_pace_of_odd_jobs() -> None:
+    """A job that was held for days, or over which the clock was set back, does not spoil it."""
+    assert seconds_each([]) is None
+    assert seconds_each([(10.0, 5.0)]) is None
+    held = [(0.0, 300_000.0), *((300_000.0 + n, 300_001.0 + n) for n in range(99))]
+    assert seconds_each(held) == pytest.approx(699 / 100)

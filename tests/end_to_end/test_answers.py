@@ -14,6 +14,7 @@ import pytest
 from families import one_of_each_kind
 from PIL import Image
 
+from scissorsd import __version__
 from scissorsd.records import status_file
 
 from .driver import Workplace, picture, wait_for
@@ -50,6 +51,8 @@ def test_status(place: Workplace) -> None:
     assert told["healthy"]
     assert told["pid"] == daemon.process.pid
     assert told["config"] == str(place.config)
+    assert told["version"] == told["daemon_version"] == __version__
+    assert daemon.told("daemon.ready", version=__version__)
     (model,) = told["providers"]
     assert (model["model"], model["provider"], model["precision"]) == ("u2netp", "cpu", "full")
     (shop,) = told["inboxes"]

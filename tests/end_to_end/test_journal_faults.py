@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from families import one_of_each_kind
 
+from scissorsd.records.migrations import LATEST
+
 from .deaths import OUTPUTS, doomed, fault, finished, repaired
 from .driver import Workplace, wait_for
 
@@ -117,7 +119,7 @@ def test_a_journal_of_a_newer_version(place: Workplace) -> None:
     place.start().stop()
     journal = place.state / "jobs.sqlite"
     with closing(sqlite3.connect(journal)) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute(f"PRAGMA user_version = {LATEST + 1}")
     before = journal.read_bytes()
     options = ("-c", place.config)
     for command in (
@@ -130,11 +132,11 @@ def test_a_journal_of_a_newer_version(place: Workplace) -> None:
     ):
         answer = place.run(*command)
         assert answer.returncode == 78, answer.stderr
-        assert "was made by a newer scissorsd (journal version 2" in answer.stderr
+        assert "was made by a newer scissorsd (journal version 99" in answer.stderr
     assert journal.read_bytes() == before
     assert not list(place.state.glob("*.damaged*"))
     with closing(sqlite3.connect(journal)) as db:
-        db.execute("PRAGMA user_version = 1")
+        db.execute(f"PRAGMA user_version = {LATEST}")
     repaired(place)
 
 

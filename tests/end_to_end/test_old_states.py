@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from families import one_of_each_kind
 
-from scissorsd.records import status_file
+from scissorsd.records import copies, status_file
+from scissorsd.records.journal_file import FILE
+from scissorsd.records.migrations import LATEST, copy_of, version_of
 
 from .deaths import finished
 from .driver import Workplace
@@ -27,7 +29,11 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=one_of_each_kind(["5774e5b", "a994e0d"], kept=["a994e0d"]))
+# The last one is of journal version 1 as it was when version 2 came; a994e0d's schema is the same.
+VERSIONS = ["5774e5b", "a994e0d", "422c0a2"]
+
+
+@pytest.fixture(params=one_of_each_kind(VERSIONS, kept=["422c0a2"]))
 def place(request: pytest.FixtureRequest, models_folder: Path) -> Iterator[Workplace]:
     """Lay what a version left where it was; others who want that place wait."""
     with ROOT.with_suffix(".lock").open("w") as lock:
@@ -39,6 +45,12 @@ def place(request: pytest.FixtureRequest, models_folder: Path) -> Iterator[Workp
         yield workplace
         workplace.close()
         shutil.rmtree(ROOT)
+
+
+def journal_version(path: Path) -> int:
+    """Return the version of a journal, which is only read."""
+    with copies.opened_to_read(path) as db:
+        return version_of(db)
 
 
 def outputs_of(stem: str) -> set[str]:
@@ -76,6 +88,7 @@ def test_asked_before_it_goes_on(place: Workplace) -> None:
     assert "processed/move/done.jpg" in answers["move/done.jpg"]
     sheet = place.ask("sheet", place.outbox, "-o", place.folder / "sheet.png")
     assert "7 cutouts: 1 no subject, 6 ok" in sheet
+    assert journal_version(place.state / FILE) == 1  # who only asks brings nothing up to date
 
 
 def test_goes_on(place: Workplace) -> None:
@@ -120,6 +133,22 @@ def test_goes_on(place: Workplace) -> None:
     assert "move/published.jpg" not in place.files(place.inbox)
     assert "delete/published.jpg" not in place.files(place.inbox)
     assert timed.items() <= json.loads(timings.read_text()).items()
+    copy = copy_of(place.state / FILE, 1)
+    assert (journal_version(place.state / FILE), journal_version(copy)) == (LATEST, 1)
+
+
+def test_no_room_to_bring_it_up_to_date(place: Workplace) -> None:
+    """Where the disk is too full for the copy, the journal is left, and it is said what to do."""
+    refused = place.start(
+        "run", "-c", str(place.config), variables={"SCISSORSD_FAULTS": "copy.written=ENOSPC"}
+    )
+    assert refused.exit_code() == 1
+    (what, advice) = refused.noise
+    assert what.startswith("scissorsd: the job journal")
+    assert "No space left on device" in what
+    assert "Make room on the disk of the state folder, and start again." in advice
+    assert journal_version(place.state / FILE) == 1
+    assert {entry.path: entry.state for entry in place.entries()} == EXPECTED
 
 
 def test_failures_are_asked_for_again(place: Workplace) -> None:
@@ -150,7 +179,7 @@ def test_failures_are_asked_for_again(place: Workplace) -> None:
                 reason="its temporary files have no journal's id in their names, and are left",
             ),
         ),
-        "a994e0d",
+        *one_of_each_kind(["a994e0d", "422c0a2"], kept=["422c0a2"]),
     ],
     indirect=True,
 )

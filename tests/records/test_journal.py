@@ -412,7 +412,7 @@ def judged(journal: Journal, name: str, verdict: str, *, review: bool = False) -
 
 
 def test_verdicts(journal: Journal, restarted: Callable[[], Journal]) -> None:
-    """Verdicts are counted, and what went to review/, also after a restart."""
+    """Verdicts are counted, also after a restart."""
     judged(journal, "a.jpg", "ok")
     judged(journal, "review/b.jpg", "ok")
     judged(journal, "c.jpg", "doubtful")
@@ -421,11 +421,11 @@ def test_verdicts(journal: Journal, restarted: Callable[[], Journal]) -> None:
     journal.fail(begun(journal, picture("f.jpg")), "none", [], verdict="no_subject")
     journal.fail(begun(journal, picture("g.jpg")), "damaged", [])
     begun(journal, picture("h.jpg"))
-    counts = {"ok": 2, "doubtful": 2, "no_subject": 2, "review": 3}
+    counts = {"ok": 2, "doubtful": 2, "no_subject": 2}
     assert journal.entries.verdicts(INBOX) == counts
     again = restarted()
     assert again.entries.verdicts(INBOX) == counts
-    assert again.entries.verdicts(Path("/srv/other")) == {"review": 0}
+    assert again.entries.verdicts(Path("/srv/other")) == {}
 
 
 def test_what_lies_in_a_folder(journal: Journal) -> None:
