@@ -17,7 +17,7 @@ Kept = Literal["processed", "failed", "review"]  # rejected/ counts as review/
 
 DAY = 86400.0
 LEAP = 7 * DAY  # a clock that is off by more is not believed until it has run for as long
-REST = 3600.0  # that an emptied folder is left alone: a copy may have paused
+REST = 3600.0  # that nobody must have touched an emptied folder: a copy may have paused
 SLACK = 10.0  # by which the clock of a share may differ from ours
 
 
@@ -108,13 +108,13 @@ def folders_above(path: str) -> list[str]:
     return list(accumulate(parts, "{}/{}".format))
 
 
-def has_rested(changed: float, disposed: float, now: float) -> bool:
-    """Whether an empty folder was last changed by us, and long enough ago.
+def has_rested(changed: float, disposed: float, now: float, rest: float = REST) -> bool:
+    """Whether an empty folder was last changed by us, and has been left alone for so long since.
 
     It was `changed` by the clock of its file system when anything was put in or taken out of it;
     our own last change there was at `disposed`.
     """
-    return changed <= disposed + SLACK and now - max(changed, disposed) >= REST
+    return changed <= disposed + SLACK and now - max(changed, disposed) >= rest
 
 
 def may_go(folder: str, ignore: Collection[str], rules: Iterable[Rule]) -> bool:

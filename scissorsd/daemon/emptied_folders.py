@@ -12,13 +12,16 @@ from pathlib import Path
 
 import structlog
 
-from scissorsd.core.keeping import emptied_folders, folders_above, has_rested, may_go
+from scissorsd import failpoints
+from scissorsd.core.keeping import REST, emptied_folders, folders_above, has_rested, may_go
 from scissorsd.folders import removing
 from scissorsd.folders.mounts import Root
 from scissorsd.records.house_file import HouseFile
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
+
+EMPTIED_REST = failpoints.seconds("EMPTIED_REST", REST)
 
 
 class EmptiedFolders:
@@ -60,7 +63,7 @@ class EmptiedFolders:
             ours = max(disposed, self._emptied.get(folder, 0.0))
             if there is None:
                 self._emptied.pop(folder, None)
-            elif has_rested(there.changed, ours, now):
+            elif has_rested(there.changed, ours, now, EMPTIED_REST):
                 rested[folder] = there
         return rested
 

@@ -174,7 +174,16 @@ def _carry_out(journal: Journal, judgement: Judgement, stamps: Sequence[Stamp]) 
     for folder in {path.parent for path in (*judgement.origins, *judgement.targets)}:
         publishing.sync_folder(folder)
     failpoints.at("judge.synced")
-    reviews.finish(judgement, [_as_it_is(stamp) for stamp in stamps])
+    known = [*stamps, *_stamp_of_note(journal, judgement)]
+    reviews.finish(judgement, [_as_it_is(stamp) for stamp in known])
+
+
+def _stamp_of_note(journal: Journal, judgement: Judgement) -> list[Stamp]:
+    """Return the stamp of a reason that was set aside, unless somebody has written into it."""
+    note, target = judgement.note or (None, None)
+    if note is None or target is None:
+        return []
+    return list(filter(None, [_moved(journal, judgement, note, target, begun=False)]))
 
 
 def _move(journal: Journal, judgement: Judgement, origin: Path, target: Path) -> bool:
