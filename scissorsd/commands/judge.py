@@ -96,8 +96,8 @@ def _as_it_stands(found: Found, verdict: Verdict) -> Sentence:
             return _done(review, verdict, review.outputs)
         when = moment(entry.judged_at)
         return Sentence(for_terminal(f"{entry.source} was {verdict} already, on {when}."))
-    if not review.can_be_judged or entry.state in {"begun", "again", "held"}:
-        swept = removed_by_keep(entry, "review")
+    swept = removed_by_keep(entry, "review")
+    if swept or not review.can_be_judged or entry.state in {"begun", "again", "held"}:
         outputs = f"what came of it was {swept}" if swept else "it came out without review"
         why = _STATES.get(entry.state, outputs)
         return _complaint(f"{entry.source} does not wait in review/: {why}")

@@ -235,7 +235,8 @@ def _judged(entry: Entry) -> str:
         return " It waits for you in review/: 'scissorsd accept' or 'scissorsd reject' it."
     if not entry.judged:
         return ""
-    back = " 'scissorsd accept' takes it back." if entry.published else ""
+    is_there = bool(entry.published) and not entry.swept_at("review")
+    back = " 'scissorsd accept' takes it back." if is_there else ""
     return f" It was {entry.judged} by you on {moment(entry.judged_at)}." + (
         back if entry.judged == "rejected" else ""
     )

@@ -33,7 +33,7 @@ _HEADER = f"""\
 #   scissorsd check -c scissorsd.yaml
 #
 # An option that is not in use stands behind a #, with what it would be. Durations: 500ms 2s 5m 1h
-# (a bare number is seconds). Sizes: 512MiB 2GB. Counts: 250M. ~ is the home folder; a relative
+# 90d (a bare number is seconds). Sizes: 512MiB 2GB. Counts: 250M. ~ is the home folder; a relative
 # path begins at the folder of this file. `python -m scissorsd.config.sample` writes this file anew.
 #
 # Four whole configurations for common work come with it: product-on-white.yaml (shops),

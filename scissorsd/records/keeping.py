@@ -177,8 +177,9 @@ def _reviewed(entry: Entry, stamps: dict[str, Stamp]) -> tuple[Own, ...]:
         paths = [path for path in entry.published if Path(path).is_relative_to(below)]
     else:
         paths = list(entry.published) if entry.in_review else []
-    if not entry.provider:  # it was found there, not cut: whose it is is not certain
-        paths = []
+    # Without a provider it was found there, not cut; without a stamp a later version has its place.
+    if not entry.provider or not any(path in stamps for path in paths):
+        return ()
     # What has no stamp is never taken for ours: then nothing of this picture goes.
     return tuple(
         Own(Path(path), stamps[path].size, stamps[path].digest)

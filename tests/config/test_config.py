@@ -8,6 +8,7 @@ import pytest
 from scissorsd.config import describe, from_values, load
 from scissorsd.config.outputs import OutputSection
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN
+from scissorsd.core.keeping import Keep
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
 from scissorsd.settings import Config, Loaded
@@ -45,6 +46,34 @@ def test_the_defaults_are_those_of_the_design(monkeypatch: pytest.MonkeyPatch) -
     assert (inbox.recursive, inbox.require_mount) == (True, False)
     assert inbox.rules == (Rule(name="everything", outputs=(Output(),)),)
     assert config.catalogue == CATALOGUE
+
+
+def test_nothing_is_removed_unless_that_is_said() -> None:
+    """One time may stand for all three, or each has its own; the rest is kept for ever."""
+    assert one_inbox().inboxes[0].keep == Keep()
+    assert not one_inbox().inboxes[0].remove_emptied
+    month, year = 30 * 86400.0, 365 * 86400.0
+    assert one_inbox(keep="30d").inboxes[0].keep == Keep(month, month, month)
+    some = one_inbox(keep={"failed": "30d", "review": "365d"}, remove_emptied=True).inboxes[0]
+    assert some.keep == Keep(failed=month, review=year)
+    assert some.remove_emptied
+
+
+def test_what_is_removed_is_told_in_words() -> None:
+    """And only that: of processed/ nothing where no rule moves anything there."""
+    words = describe(one_inbox(keep="30d"))
+    assert "what is set aside in failed/ is removed 30d later" in words
+    assert "what lies in review/ or rejected/ is removed 30d later" in words
+    assert "moved to" not in words
+    rules = [
+        {"source": "move", "match": "a/**"},
+        {"source": "move", "move_to": "/old", "name": "b"},
+    ]
+    words = describe(one_inbox(keep={"processed": "36h"}, rules=rules, remove_emptied=True))
+    assert "moved to /old/ or processed/ is removed 36h later" in words
+    assert "failed/ is removed" not in words
+    assert "a sub-folder that scissorsd has emptied is removed an hour later" in words
+    assert "removed" not in describe(one_inbox())
 
 
 def test_models_are_shared_with_rembg(monkeypatch: pytest.MonkeyPatch) -> None:

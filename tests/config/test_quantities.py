@@ -10,11 +10,40 @@ from scissorsd.core.rules import Length
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("500ms", 0.5), ("2s", 2), ("5m", 300), ("1h", 3600), ("1.5 s", 1.5), (2, 2), (0.25, 0.25)],
+    [
+        ("500ms", 0.5),
+        ("2s", 2),
+        ("5m", 300),
+        ("1h", 3600),
+        ("90d", 7776000),
+        ("1.5 s", 1.5),
+        (2, 2),
+        (0.25, 0.25),
+    ],
 )
 def test_durations(written: object, meant: float) -> None:
     """A bare number is seconds, and a unit may stand behind it."""
     assert parse_quantities.seconds(written) == meant
+
+
+@pytest.mark.parametrize(("written", "meant"), [("1d", 86400), ("90d", 7776000), ("36h", 129600)])
+def test_how_long_things_are_kept(written: str, meant: float) -> None:
+    """It is told in days, or in hours that make more than one."""
+    assert parse_quantities.kept_for(written) == meant
+
+
+@pytest.mark.parametrize("written", [90, 90.0, "90", "", True, [], "d", "90 days", "-1d", "1e3d"])
+def test_no_number_alone_says_how_long_things_are_kept(written: object) -> None:
+    """Of 90 nobody knows whether seconds were meant, and what is removed is gone."""
+    with pytest.raises(ValueError, match=r"is not a (time to keep things|duration)"):
+        parse_quantities.kept_for(written)
+
+
+@pytest.mark.parametrize("written", ["3m", "90s", "23h", "500ms", "0d"])
+def test_nothing_is_kept_for_less_than_a_day(written: str) -> None:
+    """3m may mean three months to a person, and is three minutes."""
+    with pytest.raises(ValueError, match="is too little; at least 1d"):
+        parse_quantities.kept_for(written)
 
 
 @pytest.mark.parametrize(
@@ -136,3 +165,5 @@ def test_what_is_said_can_be_read(number: int) -> None:
         parse_quantities.seconds(parse_quantities.said_seconds(number % 10**5 + 0.5))
         == number % 10**5 + 0.5
     )
+    days = number % 10**4 * 86400
+    assert parse_quantities.seconds(parse_quantities.said_seconds(days)) == days

@@ -193,7 +193,11 @@ def test_what_was_rejected_goes_too(place: Workplace) -> None:
         db.commit()
     assert counts(kept_house(place, keep={"review": "90d"})) == {"review": 3}
     assert [n for n in place.files() if n.startswith(("review", "rejected"))] == []
-    assert "and removed on" in place.ask("why", place.inbox / "blank.jpg")
+    answer = place.ask("why", place.inbox / "blank.jpg")
+    assert "(removed on" in answer
+    assert "takes it back" not in answer
+    answer = place.run("accept", place.inbox / "blank.jpg", "-c", place.config).stderr
+    assert "removed on" in answer
 
 
 @pytest.mark.parametrize(
