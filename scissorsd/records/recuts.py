@@ -202,16 +202,18 @@ class Recuts:
     def superseded(self, job: Job) -> tuple[str, ...]:
         """Return the outputs of before that a job has not put out anew.
 
-        Also those of an earlier version of the picture that was replaced when it was cut short.
+        Also those of an earlier version of the picture that was replaced when it was cut short;
+        never its source, which may have been set aside by then.
         """
         with self._file.locked("read") as db:
             (row,) = self._file.rows("id = ?", job.id)
             cut_short = db.execute(
-                "SELECT place FROM stamps JOIN jobs ON job = id WHERE inbox = ? AND path = ?"
+                "SELECT place, set_aside FROM stamps JOIN jobs ON job = id WHERE inbox = ? AND path = ?"
                 " AND id != ? AND state IN ('begun', 'held') AND lies_at = x''",
                 (row["inbox"], row["path"], job.id),
             ).fetchall()
-        left = {os.fsdecode(place) for (place,) in cut_short} - {*json.loads(row["published"])}
+        left = {os.fsdecode(r["place"]) for r in cut_short} - {*json.loads(row["published"])}
+        left = left.difference(*(json.loads(r["set_aside"]) for r in cut_short))
         return *json.loads(row["superseded"]), *sorted(left)
 
     # --- what may be asked for ------------------------------------------------------------------

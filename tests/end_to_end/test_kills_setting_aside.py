@@ -132,3 +132,18 @@ def test_a_journal_that_cannot_be_written_then(place: Workplace, kind: str) -> N
 def logged(path: str) -> str:
     """Return a path as log lines have it."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def test_a_picture_that_was_set_aside_outlives_the_next_of_its_name(
+    place: Workplace, other_disk: Path
+) -> None:
+    """Killed before the failure was journalled, its copy in failed/ is the only one there is."""
+    place.configure({"name": "all", "source": "move"}, outbox=str(other_disk / "outbox"))
+    place.put("a.jpg", b"no picture, and the only copy")
+    doomed(place, fault("journal.fail"))
+    place.put("a.jpg", picture())
+    daemon = place.start()
+    daemon.finished("a.jpg")
+    daemon.stop()
+    aside = other_disk / "outbox" / "failed" / "a.jpg"
+    assert aside.read_bytes() == b"no picture, and the only copy"
