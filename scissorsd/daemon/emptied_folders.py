@@ -39,12 +39,12 @@ class EmptiedFolders:
         self._emptied = house.emptied(inbox.path)
         self._touched: set[str] = set()  # the same, by this run
 
-    def remove(self, pictures: Iterable[tuple[str, float]]) -> int:
+    def remove(self, pictures: Iterable[tuple[str, float]], now: float) -> int:
         """Remove the folders that these pictures have left empty; return how many.
 
         A picture is its path in the inbox, and the moment at which we moved or deleted it.
         """
-        rested = self._rested(emptied_folders(pictures), time.time())
+        rested = self._rested(emptied_folders(pictures), now)
         return sum(self._is_removed(folder, seen) for folder, seen in rested.items())
 
     def _rested(self, emptied: dict[str, float], now: float) -> dict[str, removing.Folder]:

@@ -46,6 +46,7 @@ class _Run:
     inbox: Inbox
     inbox_root: Root
     outbox_root: Root
+    now: float  # by the machine's clock when that was believed; it may leap during the run
     thread: threading.Thread | None = None
     removed: Counter[str] = field(default_factory=Counter)  # files by kind, and folders
     changed: int = 0  # pictures whose files stay, since one is not what we had put there
@@ -61,6 +62,7 @@ class Housekeeping:
         self._house = HouseFile(self._state)
         self._clock: Clock | None = None
         self._looked_at = 0.0  # the clock; monotonic
+        self._clock_says = 0.0  # when it was last looked at
         self._runs: dict[str, _Run] = {}  # the latest, by the inbox's name
         self._next: dict[str, tuple[object, float]] = {}  # what is wanted, and when (monotonic)
         self._stopping = threading.Event()
@@ -96,7 +98,7 @@ class Housekeeping:
         return run is not None and run.thread is not None and run.thread.is_alive()
 
     def _start(self, state: InboxState) -> None:
-        run = _Run(state.inbox, state.inbox_root, state.outbox_root)
+        run = _Run(state.inbox, state.inbox_root, state.outbox_root, self._clock_says)
         run.thread = threading.Thread(
             target=self._keep_house, args=(run,), name=f"keep house of {state.name}", daemon=True
         )
@@ -109,6 +111,7 @@ class Housekeeping:
     def _believe_clock(self, now: float) -> bool:
         """Whether anything may be removed by the machine's clock, as it goes now."""
         at, before = time.time(), self._clock
+        self._clock_says = at
         if before is None:
             before = self._house.clock() or Clock(self._keeping.latest() or at)
             self._looked_at = now
@@ -139,7 +142,7 @@ class Housekeeping:
             if run.inbox.remove_emptied and not run.inbox_root.why_away():
                 pictures = self._keeping.disposed(run.inbox.path)
                 sweep = EmptiedFolders(run.inbox, run.inbox_root, self._house, self._stopping)
-                run.removed["folders"] = sweep.remove(pictures)
+                run.removed["folders"] = sweep.remove(pictures, run.now)
                 run.troubles += sweep.troubles
         except JournalError as error:
             if self._stopping.is_set():  # and the journal is closed already
@@ -166,7 +169,7 @@ class Housekeeping:
 
     def _sweep(self, run: _Run) -> None:
         inbox = run.inbox
-        for due in self._keeping.due(inbox.path, inbox.outbox, inbox.keep, time.time()):
+        for due in self._keeping.due(inbox.path, inbox.outbox, inbox.keep, run.now):
             if self._stopping.is_set():
                 return
             try:
