@@ -208,8 +208,9 @@ class Recuts:
         with self._file.locked("read") as db:
             (row,) = self._file.rows("id = ?", job.id)
             cut_short = db.execute(
-                "SELECT place, set_aside FROM stamps JOIN jobs ON job = id WHERE inbox = ? AND path = ?"
-                " AND id != ? AND state IN ('begun', 'held') AND lies_at = x''",
+                "SELECT place, set_aside FROM stamps JOIN jobs ON job = id"
+                " WHERE inbox = ? AND path = ? AND id != ?"
+                " AND state IN ('begun', 'held') AND lies_at = x''",
                 (row["inbox"], row["path"], job.id),
             ).fetchall()
         left = {os.fsdecode(r["place"]) for r in cut_short} - {*json.loads(row["published"])}
