@@ -337,9 +337,11 @@ def test_a_trial_on_an_old_journal(place: Workplace) -> None:
     place.put("a.jpg", drawn(1))
     repaired(place)
     with closing(sqlite3.connect(place.state / "jobs.sqlite")) as db:
-        for name in ("jobs_lying_elsewhere", "jobs_by_content"):
+        db.execute("DROP TABLE judging")
+        for name in ("jobs_lying_elsewhere", "jobs_by_content", "jobs_in_review"):
             db.execute(f"DROP INDEX {name}")
-        for name in ("content", "wish", "lies_at", "superseded", "judged"):
+        late = ("content", "wish", "lies_at", "superseded", "judged")
+        for name in (*late, "swept", "disposed_at", "judged_at"):
             db.execute(f"ALTER TABLE jobs DROP COLUMN {name}")
         db.execute("PRAGMA user_version = 1")
     place.put("b.jpg", drawn(2))

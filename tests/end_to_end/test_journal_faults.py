@@ -132,7 +132,7 @@ def test_a_journal_of_a_newer_version(place: Workplace) -> None:
     ):
         answer = place.run(*command)
         assert answer.returncode == 78, answer.stderr
-        assert "was made by a newer scissorsd (journal version 99" in answer.stderr
+        assert f"was made by a newer scissorsd (journal version {LATEST + 1}" in answer.stderr
     assert journal.read_bytes() == before
     assert not list(place.state.glob("*.damaged*"))
     with closing(sqlite3.connect(journal)) as db:
