@@ -10,9 +10,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from scissorsd.commands.lookup import (
-    as_journalled,
+    as_it_stands,
     inbox_unavailable_reason,
-    read_journal,
 )
 from scissorsd.core import eta
 from scissorsd.core.rules import choose
@@ -45,12 +44,9 @@ class _Count:
 
 def count(config: Config) -> Iterator[str]:
     """Say what lies in each inbox, and how long what is left takes by the last known pace."""
-    state = StateFolder(config.state, config)
-    journal, remark = read_journal(config.state)
-    if remark:
-        yield for_terminal(remark)
-    try:
-        state = as_journalled(state, journal)
+    with as_it_stands(config) as (state, journal, remark):
+        if remark:
+            yield for_terminal(remark)
         hang = real_paths.that_hang(inbox.path for inbox in state.config.inboxes)
         left, whole = 0, True
         for inbox in state.config.inboxes:
@@ -59,9 +55,6 @@ def count(config: Config) -> Iterator[str]:
             whole = whole and not counted.trouble
             yield from map(for_terminal, _in_words(counted))
         yield _how_long(left, journal, known=not remark, whole=whole)
-    finally:
-        if journal is not None:
-            journal.close()
 
 
 def _count(state: StateFolder, inbox: Inbox, journal: Journal | None, *, hangs: bool) -> _Count:

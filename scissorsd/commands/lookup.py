@@ -1,6 +1,7 @@
 """What `status`, `why`, `retry` and `check` share: a path as the job journal knows it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from scissorsd.records.journal_file import FILE
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.reviews import Review
 from scissorsd.records.state_folders import StateFolder
-from scissorsd.settings import Inbox
+from scissorsd.settings import Config, Inbox
 
 
 def open_journal(state: StateFolder) -> Journal | None:
@@ -96,11 +97,21 @@ def _may_be_there(path: Path) -> bool:
         return True
 
 
-def read_journal(folder: Path) -> tuple[Journal | None, str]:
-    """Open the job journal of a state folder without a trace; or say why that cannot be.
+@contextmanager
+def as_it_stands(config: Config) -> Iterator[tuple[StateFolder, Journal | None, str]]:
+    """Open the job journal that goes with a configuration without a trace, while it is asked.
 
-    Where nothing was ever cut there is neither.
+    Also gives the state, and why there is no journal; where nothing was ever cut there is neither.
     """
+    journal, remark = _read_journal(config.state)
+    try:
+        yield as_journalled(StateFolder(config.state, config), journal), journal, remark
+    finally:
+        if journal is not None:
+            journal.close()
+
+
+def _read_journal(folder: Path) -> tuple[Journal | None, str]:
     try:
         if not (folder / FILE).exists():
             return None, ""

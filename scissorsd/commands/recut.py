@@ -1,6 +1,6 @@
 """The command `recut`: pictures that were cut are cut again, by the changed rule or with a wish."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,8 +142,9 @@ def _meant(choice: Choice, state: StateFolder, journal: Journal) -> Iterator[Ent
         yield from journal.entries.failures()
     else:
         for inbox in state.config.inboxes:
+            stale = journal.recuts.stale(inbox.path, inbox.rules) if choice.stale else set()
             for entry in journal.recuts.cut(inbox.path):
-                if _is_meant(choice, inbox, entry, journal):
+                if _is_meant(choice, entry, stale):
                     yield entry
 
 
@@ -154,15 +155,10 @@ def _named(path: Path, state: StateFolder, journal: Journal) -> Entry:
     return next((entry for entry in entries if _lies_there(entry)), entries[0])
 
 
-def _is_meant(choice: Choice, inbox: Inbox, entry: Entry, journal: Journal) -> bool:
+def _is_meant(choice: Choice, entry: Entry, stale: Collection[int]) -> bool:
     if choice.doubtful:
         return entry.verdict not in {"", "ok"} and not entry.judged
-    if choice.stale:
-        rule = choose(inbox.rules, entry.path)
-        if rule is None or rule.skip:
-            return False
-        return not journal.recuts.is_as_planned(entry, wish_of(entry.wish).over(rule))
-    return choice.all or choice.rule == entry.rule
+    return choice.all or choice.rule == entry.rule or entry.id in stale
 
 
 def _lies_there(entry: Entry) -> bool:

@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from scissorsd.commands.lookup import (
-    as_journalled,
+    as_it_stands,
     find_in_inbox,
     inbox_unavailable_reason,
-    read_journal,
 )
 from scissorsd.commands.why import (
     describe,
@@ -41,21 +40,15 @@ _JOURNAL_ALONE = "the names are those that the job journal has free; another fil
 
 def rehearse(config: Config, paths: Sequence[Path]) -> Iterator[str]:
     """Say what would become of each picture; the sentences about one are indented under it."""
-    state = StateFolder(config.state, config)
-    journal, remark = read_journal(config.state)
-    if remark:
-        yield for_terminal(remark)
-    try:
-        state = as_journalled(state, journal)
+    with as_it_stands(config) as (state, journal, remark):
+        if remark:
+            yield for_terminal(remark)
         inboxes = state.config.inboxes
         hang = real_paths.that_hang(p for inbox in inboxes for p in (inbox.path, inbox.outbox))
         rehearsal = _Rehearsal(state, journal, hang)
         for path in paths:
             yield for_terminal(f"{path}:")
             yield from (for_terminal(f"  {sentence}") for sentence in rehearsal.of(path))
-    finally:
-        if journal is not None:
-            journal.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,16 +69,16 @@ def known_by_content(task: Task, bench: Bench) -> Task:
     if not earlier or task.source.size > bench.limits.file:
         return task
     there = publishing.stamp_file(task.path)
-    same = (e for e in earlier if there is not None and recuts.content(e.id) == there.digest)
-    entry = next(same, None)
-    if entry is None:
+    same = (cut for cut in earlier if there is not None and cut.content == there.digest)
+    before = next(same, None)
+    if before is None:
         return task
+    entry = before.entry
     task.outbox_root.prepare()
     rule = wish_of(entry.wish).over(task.rule)
     is_out = (
         entry.state == "done"
-        and recuts.is_as_planned(entry, rule)
-        and recuts.disposes_as(entry, rule)
+        and before.is_under(rule)
         and (entry.judged == "rejected" or all(map(publishing.exists, map(Path, entry.published))))
     )
     known = recuts.come_back(entry, task.source, is_out=is_out)

@@ -1,15 +1,12 @@
 """What a new configuration changes about the rules, and how many pictures are stale by it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 
 import structlog
 
-from scissorsd.core.rules import Length, Rule
-from scissorsd.core.wishes import wish_of
+from scissorsd.core.rules import Length
 from scissorsd.records.journal import Journal
-from scissorsd.records.journal_rows import is_look_of
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -27,24 +24,13 @@ def tell(journal: Journal, before: Inbox, after: Inbox) -> None:
     for name in new.keys() & old.keys():
         if changes := list(differences(old[name], new[name])):
             log.info("rule.changed", inbox=after.name, rule=name, changes=changes)
-    if count := stale_count(journal, after.path, after.rules):
+    if count := len(journal.recuts.stale(after.path, after.rules)):
         log.info(
             "rules.stale",
             inbox=after.name,
             pictures=count,
             advice="'scissorsd recut --stale' cuts them by the rules as they are now",
         )
-
-
-def stale_count(journal: Journal, inbox: Path, rules: Iterable[Rule]) -> int:
-    """Return how many pictures were cut by a rule that has changed since."""
-    by_name = {rule.name: rule for rule in rules}
-    return sum(
-        row["n"]
-        for row in journal.recuts.plans(inbox)
-        if (rule := by_name.get(row["rule"])) is not None
-        and not is_look_of(row["plan"], wish_of(row["wish"]).over(rule))
-    )
 
 
 def differences(before: object, after: object, where: str = "") -> Iterator[str]:

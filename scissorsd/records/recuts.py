@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd.core.rules import Job, Rule
+from scissorsd.core.rules import Job, Rule, choose
 from scissorsd.core.settling import Sighting
 from scissorsd.core.wishes import Wish, wish_of
 from scissorsd.records.journal_file import JournalFile
@@ -51,6 +51,20 @@ _CUT = (
     "inbox = ? AND state = 'done' AND (source != 'keep' OR turn = "
     "(SELECT max(turn) FROM jobs AS j WHERE j.inbox = jobs.inbox AND j.path = jobs.path))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class CutBefore:
+    """A picture that was cut, and may have come back."""
+
+    entry: Entry
+    content: bytes  # its digest
+    plan: str  # the rule's prints, as it was cut by
+    disposal: str  # what that rule did with the source: keep, move or delete
+
+    def is_under(self, rule: Rule) -> bool:
+        """Whether this rule makes the same of it, and does the same with it."""
+        return is_look_of(self.plan, rule) and self.disposal == rule.source
 
 
 class Recuts:
@@ -140,7 +154,7 @@ class Recuts:
 
     # --- a picture is its content ----------------------------------------------------------------
 
-    def done_under_this_name(self, inbox: Path, source: Sighting) -> list[Entry]:
+    def done_under_this_name(self, inbox: Path, source: Sighting) -> list[CutBefore]:
         """Return what was cut of a path, of the same size, and is no longer there as it was."""
         rows = self._file.rows(
             "inbox = ? AND path = ? AND size = ? AND content != x''"
@@ -150,7 +164,7 @@ class Recuts:
             source.size,
         )
         return [
-            entry_of(row)
+            CutBefore(entry_of(row), bytes(row["content"]), row["plan"], row["source"])
             for row in rows
             if is_removed(row) or (row["size"], row["mtime_ns"]) != source.version
         ]
@@ -159,16 +173,6 @@ class Recuts:
         """Return the digest of a picture's content; b"" where it is not known."""
         rows = self._file.rows("id = ?", job_id)
         return bytes(rows[0]["content"]) if rows else b""
-
-    def is_as_planned(self, entry: Entry, rule_of_now: Rule) -> bool:
-        """Whether a picture was cut by a rule that makes the same of it as this one."""
-        (row,) = self._file.rows("id = ?", entry.id)
-        return is_look_of(row["plan"], rule_of_now)
-
-    def disposes_as(self, entry: Entry, rule: Rule) -> bool:
-        """Whether what became of a picture's source is what this rule says."""
-        (row,) = self._file.rows("id = ?", entry.id)
-        return bool(row["source"] == rule.source)
 
     def come_back(self, entry: Entry, source: Sighting, *, is_out: bool) -> bool:
         """Know a picture that was cut by its new time; its outputs are out, or it is cut again.
@@ -202,15 +206,15 @@ class Recuts:
     def superseded(self, job: Job) -> tuple[str, ...]:
         """Return the outputs of before that a job has not put out anew.
 
-        Also those of an earlier version of the picture that was replaced when it was cut short;
-        never its source, which may have been set aside by then.
+        Also what an earlier version of the picture was about to put out when it was cut short and
+        replaced; never its source, which may have been set aside by then.
         """
         with self._file.locked("read") as db:
             (row,) = self._file.rows("id = ?", job.id)
             cut_short = db.execute(
                 "SELECT place, set_aside FROM stamps JOIN jobs ON job = id"
                 " WHERE inbox = ? AND path = ? AND id != ?"
-                " AND state IN ('begun', 'held') AND lies_at = x''",
+                " AND state IN ('begun', 'held') AND lies_at = x'' AND temporary != x''",
                 (row["inbox"], row["path"], job.id),
             ).fetchall()
         left = {os.fsdecode(r["place"]) for r in cut_short} - {*json.loads(row["published"])}
@@ -228,14 +232,25 @@ class Recuts:
             ).fetchall()
         return Counter(row["state"] for row in rows)
 
-    def plans(self, inbox: Path) -> list[sqlite3.Row]:
-        """Return how many pictures (`n`) of an inbox were cut by which `rule`, `plan`, `wish`."""
+    def stale(self, inbox: Path, rules: Sequence[Rule]) -> set[int]:
+        """Return the jobs of an inbox that were cut by a rule which has changed since."""
         with self._file.locked("read") as db:
-            return db.execute(
-                f"SELECT rule, plan, wish, count(*) AS n FROM jobs WHERE {_CUT}"  # noqa: S608 - our own condition
-                " GROUP BY rule, plan, wish",
+            rows = db.execute(
+                f"SELECT id, path, plan, wish FROM jobs WHERE {_CUT}",  # noqa: S608 - our own condition
                 (os.fsencode(inbox),),
             ).fetchall()
+        seen: dict[tuple[str, str, int], bool] = {}  # most were cut by the same few rules
+        stale = set[int]()
+        for row in rows:
+            rule = choose(rules, os.fsdecode(row["path"]))
+            if rule is None or rule.skip:
+                continue
+            case = row["plan"], row["wish"], id(rule)
+            if case not in seen:
+                seen[case] = not is_look_of(row["plan"], wish_of(row["wish"]).over(rule))
+            if seen[case]:
+                stale.add(row["id"])
+        return stale
 
     def cut(self, inbox: Path) -> list[Entry]:
         """Return every picture of an inbox that was cut; of one that was replaced, the latest."""

@@ -140,6 +140,24 @@ def test_another_of_that_name_meanwhile(place: Workplace) -> None:
     assert (place.outbox / "processed/a-jpg.jpg").read_bytes() == picture(number=2)
 
 
+@pytest.mark.full
+def test_another_of_that_name_after_a_death(place: Workplace) -> None:
+    """What a recut had put out when the program died is not taken away for another of its name."""
+    place.configure({**MOVED, "match": "*"})
+    place.put("a.jpg", number=1)
+    repaired(place)
+    before = contents(place)
+    place.configure({**MOVED, "match": "*", "outputs": [{**NARROW, "margin": "5%"}, MASK]})
+    place.ask("recut", "--all")
+    doomed(place, fault("publish.done:a.png"))
+    place.put("a.jpg", number=2)
+    repaired(place, jobs=2)
+    after = contents(place)
+    assert after.keys() - before.keys() == {"a-jpg.png", "masks/a-jpg-mask.png"}
+    assert before.keys() <= after.keys()
+    assert after["a.png"] != before["a.png"]
+
+
 def test_a_picture_that_stays_in_its_inbox(place: Workplace) -> None:
     """A kept picture is cut again in place; its wish holds until the file changes."""
     place.configure(KEPT)
