@@ -98,6 +98,7 @@ def test_nothing_is_cut_again(place: Workplace) -> None:
     assert place.files() == sorted([*before, "kept/new.png"])
 
 
+@pytest.mark.full
 def test_a_restored_backup(place: Workplace) -> None:
     """What was cut after the backup is adopted, and what was cut before is known."""
     place.configure(*RULES)
@@ -124,6 +125,7 @@ def test_a_restored_backup(place: Workplace) -> None:
     ]
 
 
+@pytest.mark.full
 def test_in_hand_when_it_was_backed_up(place: Workplace) -> None:
     """A picture that was in hand at the backup and came out since is adopted in its own row."""
     place.put("a.jpg", drawn(1))
@@ -190,6 +192,7 @@ def test_whose_cannot_be_told(place: Workplace) -> None:
     assert "a.webp: a.png has 41 × 48 pixels, and the picture 42 × 48" in said
 
 
+@pytest.mark.full
 def test_reviewed_and_rejected(place: Workplace) -> None:
     """Outputs in review/ and in rejected/ count as out, where they lie."""
     place.configure({"name": "all", "when_no_subject": "review"})
@@ -211,6 +214,7 @@ def test_reviewed_and_rejected(place: Workplace) -> None:
     assert cut_anew(place, jobs=2) == []
 
 
+@pytest.mark.full
 def test_sources_that_were_to_go(place: Workplace) -> None:
     """A source that was to be moved is moved by the next daemon; none is deleted on its names."""
     place.configure({"name": "kept"})
@@ -296,6 +300,7 @@ def test_the_same_bytes_with_another_time(place: Workplace) -> None:
     assert "0 adopted, 1 known already, 0 to be cut, 0 doubtful" in place.ask("adopt")
 
 
+@pytest.mark.full
 def test_archives_and_a_shared_outbox(place: Workplace) -> None:
     """Sources in an archive elsewhere are found, and those of two inboxes that share an outbox."""
     archive, other = place.folder / "archive", place.folder / "other"

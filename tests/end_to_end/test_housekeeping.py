@@ -126,6 +126,7 @@ def test_what_was_kept_for_long_enough_goes_and_is_told_of(place: Workplace) -> 
     assert "review.rejected" not in {line["event"] for line in daemon.lines}
 
 
+@pytest.mark.full
 def test_each_kind_has_its_own_time(place: Workplace) -> None:
     """What is not named is kept for ever."""
     three_ends(place)
@@ -159,6 +160,7 @@ def test_nothing_goes_that_somebody_has_touched(place: Workplace) -> None:
     assert counts(daemon).keys() == {"changed"}
 
 
+@pytest.mark.full
 def test_a_source_that_was_not_moved_stays(place: Workplace) -> None:
     """With `source: keep` the reason goes from failed/, and no picture from anywhere."""
     three_ends(place, KEEP)
@@ -169,6 +171,7 @@ def test_a_source_that_was_not_moved_stays(place: Workplace) -> None:
     assert len(pictures) == 4
 
 
+@pytest.mark.full
 def test_what_is_asked_for_again_stays_and_its_time_begins_anew(place: Workplace) -> None:
     """A picture that is to be cut again where it was moved to is there when its turn comes."""
     three_ends(place)
@@ -182,6 +185,7 @@ def test_what_is_asked_for_again_stays_and_its_time_begins_anew(place: Workplace
     assert "processed/blank.jpg" not in place.files()
 
 
+@pytest.mark.full
 def test_what_was_rejected_goes_too(place: Workplace) -> None:
     """It is kept for as long as what waits in review/, from when it was rejected on."""
     three_ends(place)
@@ -221,6 +225,7 @@ def test_killed_at_each_step(place: Workplace, step: str) -> None:
     }
 
 
+@pytest.mark.full
 def test_a_clock_that_has_leapt_removes_nothing(place: Workplace) -> None:
     """Where scissorsd last saw another year it says so, and waits."""
     three_ends(place)
@@ -237,6 +242,7 @@ def test_a_clock_that_has_leapt_removes_nothing(place: Workplace) -> None:
     assert set(before) < set(place.files())
 
 
+@pytest.mark.full
 def test_a_share_that_hangs_holds_up_nothing(place: Workplace) -> None:
     """While the house-keeping hangs, pictures are cut, and a stop comes to its end."""
     three_ends(place)
@@ -251,6 +257,7 @@ def test_a_share_that_hangs_holds_up_nothing(place: Workplace) -> None:
     assert ALL_OLD.isdisjoint(place.files())
 
 
+@pytest.mark.full
 def test_what_cannot_be_removed_is_told_once_and_tried_again(place: Workplace) -> None:
     """The other files go all the same."""
     three_ends(place)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from .deaths import finished, repaired
 from .driver import Workplace
 
@@ -57,6 +59,7 @@ def test_a_shop_moves(place: Workplace) -> None:
     assert place.files() == ["kept.png", "moved.png", "processed/moved.jpg"]
 
 
+@pytest.mark.full
 def test_the_folders_of_watch(place: Workplace) -> None:
     """Folders without a configuration are found again, also when neither is where it was."""
     place.put("a.jpg")

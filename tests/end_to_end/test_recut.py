@@ -160,7 +160,7 @@ def test_another_of_that_name_after_a_death(place: Workplace) -> None:
 
 def test_a_picture_that_stays_in_its_inbox(place: Workplace) -> None:
     """A kept picture is cut again in place; its wish holds until the file changes."""
-    place.configure(KEPT)
+    place.configure(KEPT, rescan="1s")  # a new time alone is no event
     place.put("a.jpg")
     daemon = place.start()
     all_ended(place, 1)
@@ -182,6 +182,7 @@ def test_a_picture_that_stays_in_its_inbox(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_what_cannot_be_cut_again(place: Workplace) -> None:
     """A deleted picture is named beforehand; one that vanishes when it was asked for stays done."""
     place.configure({**KEPT, "match": "gone/*", "source": "delete"}, {**MOVED, "match": "*"})
@@ -204,6 +205,7 @@ def test_what_cannot_be_cut_again(place: Workplace) -> None:
     assert "no longer there, nor where it was moved to" in answer.stdout
 
 
+@pytest.mark.full
 def test_once_again(place: Workplace) -> None:
     """`once --again` cuts moved pictures, too, where they lie."""
     place.configure(MOVED)

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from .driver import Workplace, picture
 from .mounts import Mounts, needs_bindfs
 
@@ -58,6 +60,7 @@ def test_what_is_told_comes_to_be(place: Workplace) -> None:
     ]
 
 
+@pytest.mark.full
 @needs_bindfs
 def test_a_share_that_hangs(place: Workplace, mounts: Mounts) -> None:
     """`check`, with pictures and without, tells of an inbox that hangs, and of the others."""

@@ -77,6 +77,7 @@ def test_accept_and_reject(place: Workplace) -> None:
     assert "rejected" not in {path.split("/")[0] for path in place.files()}
 
 
+@pytest.mark.full
 def test_what_cannot_be_accepted(place: Workplace) -> None:
     """What is in the way or unknown is told with exit 1, and the rest accepted; away is refused."""
     reviewed(place, "a.png", "b.png")
@@ -153,6 +154,7 @@ def test_by_hand(place: Workplace) -> None:
     assert widths(place) == [64, 66, 67]
 
 
+@pytest.mark.full
 def test_a_rejected_one_is_dropped_again(place: Workplace) -> None:
     """What was rejected is not cut again as its outputs are gone, unless somebody asks for it."""
     reviewed(place, "a.png")
