@@ -36,7 +36,6 @@ from scissorsd.settings import Inbox
 log = structlog.get_logger("scissorsd")
 
 EVERY = failpoints.seconds("HOUSEKEEPING", 3600.0)  # from one run to the next
-STOP_LIMIT = 5.0  # seconds that a stop waits for the step in hand
 
 
 @dataclass(slots=True)
@@ -85,13 +84,10 @@ class Housekeeping:
             except JournalError as error:
                 log.warning("housekeeping.left", inbox=state.name, why=one_line(str(error)))
 
-    def stop(self) -> None:
-        """Ask every run to end after the file that it is at, and wait for that a little."""
+    def stop(self) -> list[threading.Thread]:
+        """Keep house no more. Returns the runs that end after the file that they are at."""
         self._stopping.set()
-        deadline = monotonic() + STOP_LIMIT
-        for run in self._runs.values():
-            if run.thread is not None:
-                run.thread.join(max(0.0, deadline - monotonic()))
+        return [run.thread for run in self._runs.values() if run.thread is not None]
 
     def _is_running(self, name: str) -> bool:
         run = self._runs.get(name)

@@ -13,7 +13,7 @@ from scissorsd.daemon.housekeeping import Housekeeping
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
 from scissorsd.daemon.review_watch import ReviewWatch
-from scissorsd.daemon.supervision import Watchers, run_with_limit
+from scissorsd.daemon.supervision import Watchers, join_all, run_with_limit
 from scissorsd.folders import real_paths
 from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched
 from scissorsd.records import hurry
@@ -27,6 +27,7 @@ ONCE_READS = 2  # the same under `once`
 ONCE_EMPTY = 5.0  # seconds that `once` waits for something to be written to an empty file
 ONCE_HOLDS = 3  # `once` does not wait longer for what is held this often
 OUTBOX_LIMIT = 0.5  # seconds that opening an inbox waits for its outbox to answer
+_STOP_LIMIT = 5.0  # seconds that a stop waits for threads that use the journal
 
 
 class Inboxes:
@@ -165,9 +166,10 @@ class Inboxes:
             self._housekeeping.beat(self.states.values(), now)
 
     def stop(self) -> None:
-        """Ask every watcher to end, and what keeps house; they do so in their own time."""
+        """Ask every thread to end; what a share holds fast ends in its own time."""
         self.watchers.stop_all()
-        self._housekeeping.stop()
+        # These use the journal, which is closed next.
+        join_all(self._housekeeping.stop() + self._review_watch.stop(), _STOP_LIMIT)
 
     def hurry_if_asked(self, state_folder: Path) -> None:
         """Try at once all that is held, where `retry --held` has asked for it."""

@@ -53,9 +53,12 @@ class ReviewWatch:
         self._journal = journal
         self._reviews = Reviews(journal.file)
         self._watches: dict[str, _Watch] = {}
+        self._stopping = threading.Event()
 
     def look(self, inbox: Inbox, outbox: Root) -> None:
         """Look at what waits of an inbox, unless the last look still goes on or was just now."""
+        if self._stopping.is_set():
+            return
         watch = self._watches.setdefault(inbox.name, _Watch())
         if (watch.thread is not None and watch.thread.is_alive()) or monotonic() < watch.next_look:
             return
@@ -68,6 +71,11 @@ class ReviewWatch:
         with suppress(RuntimeError):  # no thread can be started now: the next scan tries again
             watch.thread.start()
 
+    def stop(self) -> list[threading.Thread]:
+        """Look no more. Returns the looks that end after the picture that they are at."""
+        self._stopping.set()
+        return [watch.thread for watch in self._watches.values() if watch.thread is not None]
+
     def _look(self, inbox: Inbox, outbox: Root, watch: _Watch) -> None:
         began = monotonic()
         try:
@@ -76,8 +84,12 @@ class ReviewWatch:
             _forget_others(watch, waiting)
             if waiting and not outbox.why_away() and (inbox.outbox / REVIEW_FOLDER).is_dir():
                 for review in waiting:
+                    if self._stopping.is_set():
+                        return
                     self._consider(inbox, review, watch)
         except (ScissorsError, OSError) as error:  # the next look tries again
+            if self._stopping.is_set():  # and the journal is closed already
+                return
             log.debug("review.unseen", inbox=inbox.name, why=one_line(str(error)))
         watch.next_look = monotonic() + _FACTOR * (monotonic() - began)
 

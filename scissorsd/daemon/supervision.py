@@ -1,7 +1,7 @@
 """Supervision of threads: watchers that die are started again, and no share blocks the loop."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -87,3 +87,10 @@ def run_with_limit(work: Callable[[], object], name: str, limit: float) -> None:
     with suppress(RuntimeError, MemoryError):  # no thread can be started: it is not urgent
         thread.start()
         thread.join(limit)
+
+
+def join_all(threads: Iterable[threading.Thread], limit: float) -> None:
+    """Wait until all of these threads have ended, but no longer than `limit` seconds in all."""
+    deadline = monotonic() + limit
+    for thread in threads:
+        thread.join(max(0.0, deadline - monotonic()))

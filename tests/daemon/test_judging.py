@@ -1,6 +1,7 @@
 """Accepting and rejecting, killed at every step, in the way of others, and done by hand."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -416,3 +417,26 @@ def test_something_else_in_the_place(shop: Shop) -> None:
     shop.scan()
     assert shop.stands()[0] == ""
     assert shop.files() == {"a.png": b"another's"}
+
+
+def test_a_stop_ends_every_look(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that a stop meets ends after its picture, and none begins after it."""
+    for name in ("a.jpg", "b.jpg"):
+        shop.cut(name)
+    first, told = threading.Event(), threading.Event()
+    considered = []
+
+    def consider(_self: ReviewWatch, _inbox: object, review: Review, _watch: object) -> None:
+        considered.append(review.entry.path)
+        first.set()
+        told.wait(60)
+
+    monkeypatch.setattr(ReviewWatch, "_consider", consider)
+    shop.watch.look(shop.settings, Root(shop.outbox))
+    first.wait(60)
+    (thread,) = shop.watch.stop()
+    told.set()
+    thread.join(60)
+    assert len(considered) == 1
+    shop.watch.look(shop.settings, Root(shop.outbox))
+    assert shop.watch.stop() == [thread]

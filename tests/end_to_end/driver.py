@@ -138,7 +138,7 @@ class Daemon:
         """Tell it to stop, and see that it does so in good order."""
         self.send(number)
         assert self.exit_code() == 0, self.transcript()
-        assert self.lines[-1]["event"] == "daemon.stopped"
+        assert self.lines[-1]["event"] == "daemon.stopped", self.transcript()
 
     def kill(self) -> None:
         """End it as a power cut would."""
