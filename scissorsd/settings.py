@@ -55,6 +55,30 @@ class Inbox:
 
 
 @dataclass(frozen=True, slots=True)
+class DropLimits:
+    """What the page takes at most."""
+
+    file: int = 64 << 20  # bytes of one file
+    waiting: int = 1000  # pictures that wait to be cut
+    room: int = 10 << 30  # bytes of the quick desk
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page in the browser: where it listens, who may use it, what may be dropped where."""
+
+    listen: str = "127.0.0.1:8000"  # or "unix:/run/scissorsd/page.sock"
+    auth: Literal["auto", "key", "proxy", "none"] = "auto"
+    hosts: tuple[str, ...] = ()  # further names that it may be called by while auth is none
+    proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-* and Remote-User are believed
+    drop_into: tuple[str, ...] | None = None  # inboxes that take drops; None: all
+    quick: bool = True  # a desk of the page's own, for pictures that belong to no inbox
+    keep: float = 7 * 86400.0  # seconds that the quick desk keeps what was dropped on it
+    limits: DropLimits = DropLimits()
+    path: str = ""  # what a proxy that does not strip its prefix puts before every address
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; every path is absolute."""
 
@@ -68,6 +92,7 @@ class Config:
     limits: Limits
     inboxes: tuple[Inbox, ...]
     catalogue: Mapping[str, Model]  # the known networks and the custom ones
+    page: Page | None = None  # None: nothing listens
 
 
 @dataclass(frozen=True, slots=True)

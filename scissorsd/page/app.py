@@ -1,0 +1,1 @@
+"""The addresses of the page, each with the function that answers it."""
