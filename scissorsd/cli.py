@@ -14,6 +14,7 @@ import click
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
 from scissorsd.cli_models import models
+from scissorsd.cli_page import page
 from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
@@ -75,11 +76,7 @@ def cli(context: click.Context, *, debug: bool) -> None:
     context.obj = debug
 
 
-cli.add_command(accept)
-cli.add_command(models)
-cli.add_command(reject)
-cli.add_command(service)
-for command in (recut, backup, restore, adopt, move):
+for command in (accept, reject, recut, models, page, service, backup, restore, adopt, move):
     cli.add_command(command)
 
 

@@ -23,6 +23,14 @@ edges = click.option(
     "soft: the network's mask as it is.",
 )
 
+_ON_THIS_MACHINE: list[Callable[[Command], Command]] = [
+    click.option("--providers", help="Where the network runs, in order: cuda,openvino,cpu."),
+    click.option("--precision", type=click.Choice(["auto", "full", "fast"])),
+    click.option("--require-gpu", is_flag=True, help="Refuse to work without a GPU."),
+    click.option("--workers", type=int, help="Pictures in hand at once."),
+    models,
+    state,
+]
 _OF_THE_DAEMON: list[Callable[[Command], Command]] = [
     model,
     edges,
@@ -42,17 +50,19 @@ _OF_THE_DAEMON: list[Callable[[Command], Command]] = [
         type=click.Choice(["auto", "events", "polling"]),
         help="How the inbox is watched.",
     ),
-    click.option("--providers", help="Where the network runs, in order: cuda,openvino,cpu."),
-    click.option("--precision", type=click.Choice(["auto", "full", "fast"])),
-    click.option("--require-gpu", is_flag=True, help="Refuse to work without a GPU."),
-    click.option("--workers", type=int, help="Pictures in hand at once."),
-    models,
-    state,
+    *_ON_THIS_MACHINE,
 ]
 
 
 def of_the_daemon(command: Command) -> Command:
     """Add to a command the options that stand for a configuration file."""
     for option in reversed(_OF_THE_DAEMON):
+        command = option(command)
+    return command
+
+
+def on_this_machine(command: Command) -> Command:
+    """Add to a command the options on where the networks run and where things are kept."""
+    for option in reversed(_ON_THIS_MACHINE):
         command = option(command)
     return command

@@ -27,7 +27,11 @@ FLOORS = (
     {"records"},
     {"daemon", "service"},
     {"commands", "cli_options"},
-    {"cli_errors", "cli_models", "cli_reviews", "cli_second_thoughts", "cli_service", "cli_upkeep"},
+    {"page"},
+    {
+        *("cli_errors", "cli_models", "cli_page", "cli_reviews", "cli_second_thoughts"),
+        *("cli_service", "cli_upkeep"),
+    },
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
 )
@@ -47,9 +51,14 @@ HOMES = MappingProxyType(
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino", "inference.openvino_int8"},
         "click": {
-            *("cli", "cli_models", "cli_options", "cli_reviews", "cli_second_thoughts"),
-            *("cli_service", "cli_upkeep", "commands"),
+            *("cli", "cli_models", "cli_options", "cli_page", "cli_reviews"),
+            *("cli_second_thoughts", "cli_service", "cli_upkeep", "commands"),
         },
+        "starlette": {"page"},
+        "uvicorn": {"page"},
+        "h11": {"page.connections"},
+        "sse_starlette": {"page"},
+        "prometheus_client": {"page.metrics"},
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {
             *("commands.console", "commands.models", "commands.progress", "commands.status_table"),

@@ -56,18 +56,10 @@ def access_to(page: Page, machine: str) -> Access:
     `machine` is the name of this machine.
     """
     place = place_of(page.listen)
-    auth: Auth
-    if page.auth == "auto":
-        auth = "none" if place.is_private else "key"
-    else:
-        auth = page.auth
+    auth: Auth = page.auth if page.auth != "auto" else "none" if place.is_private else "key"
     if auth == "proxy" and not page.proxies:
-        raise ConfigError(
-            (
-                "page: auth: proxy believes whom a proxy names, so it must know the proxy: "
-                "add `proxies: [192.168.1.5]`, its address or network",
-            )
-        )
+        what = "page: auth: proxy believes whom a proxy names, so it must know the proxy"
+        raise ConfigError((f"{what}: add `proxies: [192.168.1.5]`, its address or network",))
     short = machine.partition(".")[0]
     names = {"localhost", machine, short, *(name.lower() for name in page.hosts)} - {""}
     return Access(
@@ -231,9 +223,7 @@ def check_site(access: Access, request: Asked) -> None:
     raise Refusal(403, "cross_site", *_of_another_origin(access, request, origin, called))
 
 
-def _of_another_origin(
-    access: Access, request: Asked, origin: str, called: str
-) -> tuple[str, str]:
+def _of_another_origin(access: Access, request: Asked, origin: str, called: str) -> tuple[str, str]:
     what = f"a page at {origin} asked for this, and this page was called {called}"
     if not request.is_believed and any(h.startswith("x-forwarded-") for h in request.headers):
         proxy = request.peer or "the proxy"

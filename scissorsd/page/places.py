@@ -25,7 +25,7 @@ class Place:
         """Whether only this machine can ask there."""
         if self.socket is not None:
             return False
-        if self.host == "localhost":
+        if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
         try:
             return ip_address(self.host).is_loopback
@@ -83,3 +83,16 @@ def _no_address(listen: str, why: str) -> ConfigError:
 def machine_name() -> str:
     """Return the name by which this machine knows itself."""
     return socket.gethostname().lower()
+
+
+def for_people(place: Place, key: str = "") -> str:
+    """Return what a person types into a browser, with the key that the page is to take.
+
+    The key stands behind #, which a browser sends to nobody. The name that a container has is
+    known to nobody outside: there it is HOST, for the machine that it runs on.
+    """
+    name = ""
+    if place.is_everywhere:
+        inside = any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv"))
+        name = "HOST" if inside else machine_name()
+    return place.url(name) + (f"#key={key}" if key and place.socket is None else "")

@@ -1,5 +1,6 @@
 """Listens, and serves the page until it is told to stop."""
 
+import asyncio
 import errno
 import logging
 import socket
@@ -12,7 +13,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import anyio
 import structlog
 import uvicorn
 
@@ -29,7 +29,9 @@ from scissorsd.page.places import Place, machine_name, place_of
 log = structlog.get_logger("scissorsd")
 
 _TICK = 0.5  # seconds
-_LAST_WORDS = 1  # seconds that a stop waits for answers in hand; event streams never end by themselves
+_LAST_WORDS = (
+    1  # seconds that a stop waits for answers in hand; event streams never end by themselves
+)
 _QUEUE = 256  # connections that wait to be taken
 _GROUP_ONLY = 0o660
 
@@ -83,7 +85,7 @@ class _Server(uvicorn.Server):
         while not (self._until.is_set() or self.should_exit):
             await self.on_tick(counter)
             look_at_all(self.server_state.connections, monotonic())
-            await anyio.sleep(_TICK)
+            await asyncio.sleep(_TICK)
             counter += 10  # uvicorn sets the Date header at every tenth
 
 

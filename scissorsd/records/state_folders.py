@@ -88,6 +88,11 @@ def _own() -> Path:
     return Path(home) / "scissorsd"
 
 
+def for_page() -> Path:
+    """Return the state folder of a page that has no folders but its own."""
+    return _own() / "page"
+
+
 def is_own(folder: Path) -> bool:
     """Whether a state folder is one that commands of this user find without being told."""
     with suppress(UsageError):  # without a home there is none

@@ -1,0 +1,115 @@
+"""The group `scissorsd page`: declarations only. What is heavy is imported inside them."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scissorsd import cli_options
+from scissorsd.errors import EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from scissorsd.settings import Config, Page
+
+
+@click.group(invoke_without_command=True)
+@cli_options.config
+@click.option(
+    "--listen",
+    default="",
+    envvar="SCISSORSD_PAGE",
+    metavar="ADDRESS",
+    help="Where: 0.0.0.0:8000, unix:/run/page.sock, … Default: 127.0.0.1:8000.",
+)
+@click.option(
+    "--auth",
+    default="",
+    envvar="SCISSORSD_PAGE_AUTH",
+    type=click.Choice(["", "auto", "key", "proxy", "none"]),
+    metavar="auto|key|proxy|none",
+    help="Who may use it. auto: on this machine everybody, from elsewhere who has the key.",
+)
+@cli_options.on_this_machine
+@click.pass_context
+def page(
+    context: click.Context, /, config: Path | None, *, listen: str, auth: str, **options: Any
+) -> int:
+    """Cut pictures out in the browser: drop them on a page, compare, take them away.
+
+    Alone it needs no folders: pictures are dropped on the page, and fetched from it within a week.
+    With -c FILE it is the page of a daemon that runs on this configuration; a daemon has one of
+    its own where the file has `page:`.
+    """
+    if context.invoked_subcommand is not None:
+        return EXIT_OK
+    from scissorsd import logs
+    from scissorsd.commands.page import alone, beside, see_that_it_is_installed
+    from scissorsd.pictures import decoders
+
+    decoders.take_pillow_over()
+    logs.line_buffer_c_stderr()
+    logs.set_up(debug=context.find_root().obj)
+    see_that_it_is_installed()
+    if config is None:
+        return _run_alone(alone(options, listen, auth))
+    typed = click.core.ParameterSource.COMMANDLINE
+    if given := [name for name in options if context.get_parameter_source(name) is typed]:
+        raise UsageError(f"--{given[0].replace('_', '-')} is an option without -c; it is in FILE")
+    settings, its_page = beside(config.absolute(), listen, auth)
+    return _serve_beside(settings, its_page, config.absolute())
+
+
+def _run_alone(settings: "Config") -> int:
+    """Run a daemon that has only the quick desk; it has the page as every daemon has."""
+    from scissorsd.commands.progress import Bars
+    from scissorsd.daemon.control_loop import Daemon
+
+    assert settings.page is not None  # noqa: S101 - it is what the command is about
+    _announce(settings, settings.page)
+    with Bars() as bars:
+        return Daemon(settings, on_beat=bars.backlog, fetching=bars.fetching).run()
+
+
+def _serve_beside(settings: "Config", its_page: "Page", origin: Path) -> int:
+    from scissorsd.page.beside import serve_beside
+
+    return serve_beside(settings, its_page, origin, told=lambda _: _announce(settings, its_page))
+
+
+def _announce(settings: "Config", its_page: "Page") -> None:
+    """Say where the page is; the key only while it is new: what is said may be kept in a log."""
+    from scissorsd.page import keys
+    from scissorsd.page.access import access_to
+    from scissorsd.page.places import for_people, machine_name, place_of
+
+    place, key = place_of(its_page.listen), ""
+    has_key = access_to(its_page, machine_name()).auth == "key"
+    if has_key and not keys.key_of(settings.state):
+        key = keys.make(settings.state)
+    click.echo(f"The page: {for_people(place, key)}")
+    if has_key and not key:
+        click.echo("Its key is what `scissorsd page key` shows.")
+    sys.stdout.flush()
+
+
+@page.command("key")
+@click.option("--new", is_flag=True, help="Make a new one: whoever was in has to give it.")
+@cli_options.config
+@cli_options.state
+def key(config: Path | None, state: Path | None, *, new: bool) -> int:
+    """Show the key of the page, and the address that opens it."""
+    from scissorsd.commands.page import state_with_key
+    from scissorsd.page import keys
+    from scissorsd.page.places import for_people, place_of
+    from scissorsd.records import status_file
+
+    folder = state_with_key(config, state, keys.FILE)
+    value = keys.make(folder, anew=new) if new else keys.key_of(folder) or keys.make(folder)
+    click.echo(value)
+    status = status_file.read(folder)
+    shown = getattr(status, "page", None)
+    if shown is not None and shown.address:
+        place = place_of(shown.address.removeprefix("http://").rstrip("/"))
+        click.echo(for_people(place, value))
+    return EXIT_OK

@@ -1,0 +1,24 @@
+"""The page in a process of its own, beside a daemon or none: `scissorsd page -c FILE`."""
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from scissorsd.errors import EXIT_OK
+from scissorsd.page.desk import Desk
+from scissorsd.page.serve import serve
+from scissorsd.settings import Config, Page
+
+
+def serve_beside(config: Config, page: Page, origin: Path, told: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or Ctrl-C. No daemon hears of drops: its scans find the files."""
+    until = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: until.set())
+    desk = Desk(config, page, origin, vouch=lambda *_: None)
+    try:
+        serve(desk, until=until, told=told)
+    finally:
+        desk.close()
+    return EXIT_OK
