@@ -1,0 +1,101 @@
+"""A real page on a real port, in a thread, and what asks it."""
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from scissorsd import config
+from scissorsd.page.desk import Desk
+from scissorsd.page.places import Place, place_of
+from scissorsd.page.serve import serve
+from scissorsd.settings import Page
+
+DEADLINE = 120.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def desk_at(folder: Path, page: Page) -> Desk:
+    """Return a desk with one inbox in a folder."""
+    (folder / "inbox").mkdir(exist_ok=True)
+    rule = {"model": "u2netp", "outputs": [{"kind": "cutout"}]}
+    inbox = {"path": "inbox", "outbox": "outbox", "rules": [rule]}
+    values = {"state": "state", "inboxes": {"shop": inbox}}
+    settings = config.from_values(values, base=folder).config
+    settings.state.mkdir(exist_ok=True)
+    return Desk(settings, page, None, lambda *_: None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]  # by small letters
+    body: bytes
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The error in it."""
+        error: dict[str, str] = json.loads(self.body)["error"]
+        return error
+
+
+@dataclass(frozen=True)
+class Server:
+    """A page that runs."""
+
+    place: Place
+    desk: Desk
+
+    def connect(self) -> http.client.HTTPConnection:
+        """Open a connection to it."""
+        return http.client.HTTPConnection("127.0.0.1", self.place.port, timeout=DEADLINE)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] = NOTHING,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Ask for something, on a connection of its own."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            met = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, met, answer.read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def served(folder: Path, **options: Any) -> Iterator[Server]:
+    """Serve a page with these options until the block ends."""
+    page = Page(**{"listen": "127.0.0.1:0", **options})
+    desk = desk_at(folder, page)
+    until, listens = threading.Event(), threading.Event()
+    addresses: list[str] = []
+
+    def told(address: str) -> None:
+        addresses.append(address)
+        listens.set()
+
+    thread = threading.Thread(target=serve, args=(desk,), kwargs={"until": until, "told": told})
+    thread.start()
+    try:
+        assert listens.wait(DEADLINE)
+        (address,) = addresses
+        place = Place("", 0) if address.startswith("unix:") else place_of(address[7:-1])
+        yield Server(place, desk)
+    finally:
+        until.set()
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+        desk.close()
