@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from scissorsd import config
 from scissorsd.page.desk import Desk
@@ -18,6 +17,7 @@ from scissorsd.settings import Page
 
 DEADLINE = 120.0
 NOTHING: Mapping[str, str] = MappingProxyType({})
+ON_ANY_PORT = Page(listen="127.0.0.1:0")
 
 
 def desk_at(folder: Path, page: Page) -> Desk:
@@ -76,24 +76,28 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path, **options: Any) -> Iterator[Server]:
-    """Serve a page with these options until the block ends."""
-    page = Page(**{"listen": "127.0.0.1:0", **options})
+def served(folder: Path, page: Page = ON_ANY_PORT) -> Iterator[Server]:
+    """Serve a page until the block ends."""
     desk = desk_at(folder, page)
-    until, listens = threading.Event(), threading.Event()
+    until, ended_or_listens = threading.Event(), threading.Event()
     addresses: list[str] = []
 
     def told(address: str) -> None:
         addresses.append(address)
-        listens.set()
+        ended_or_listens.set()
 
-    thread = threading.Thread(target=serve, args=(desk,), kwargs={"until": until, "told": told})
+    def work() -> None:
+        try:
+            serve(desk, until=until, told=told)
+        finally:
+            ended_or_listens.set()
+
+    thread = threading.Thread(target=work)
     thread.start()
     try:
-        assert listens.wait(DEADLINE)
+        assert ended_or_listens.wait(DEADLINE)
         (address,) = addresses
-        place = Place("", 0) if address.startswith("unix:") else place_of(address[7:-1])
-        yield Server(place, desk)
+        yield Server(place_of(address.removeprefix("http://").rstrip("/")), desk)
     finally:
         until.set()
         thread.join(DEADLINE)

@@ -5,17 +5,23 @@ import socket
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from page_server import Answer, Server, desk_at, served
 
 from scissorsd.errors import ScissorsError
-from scissorsd.page import connections, keys
+from scissorsd.page import connections, keys, static_files
 from scissorsd.page.serve import serve
 from scissorsd.settings import Page
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 ELSEWHERE = {"X-Forwarded-For": "192.168.1.4"}  # what comes so is not asked by this machine
+
+
+def on(**options: Any) -> Page:  # noqa: ANN401 - as Page has them
+    """Return a page with these options, on any port."""
+    return Page(**{"listen": "127.0.0.1:0", **options})
 
 
 def with_key(folder: Path) -> str:
@@ -41,7 +47,7 @@ def test_every_answer_is_safe(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/", "/api/v1/status", "/static/x.js", "/metrics", "/readyz"])
 def test_every_address_asks_for_the_key(tmp_path: Path, path: str) -> None:
     """With a key, every address but /healthz is closed to who has none, and a browser is asked."""
-    with served(tmp_path, auth="key") as page:
+    with served(tmp_path, on(auth="key")) as page:
         answer = page.ask("GET", path, ELSEWHERE)
         assert (answer.status, answer.error["code"]) == (401, "key_wanted")
         asking = page.ask("GET", path, {**ELSEWHERE, **HTML})
@@ -52,7 +58,7 @@ def test_every_address_asks_for_the_key(tmp_path: Path, path: str) -> None:
 
 def test_the_key_opens(tmp_path: Path) -> None:
     """A program sends the key along; a browser gives it once and gets a cookie, until it leaves."""
-    with served(tmp_path, auth="key") as page:
+    with served(tmp_path, on(auth="key")) as page:
         key = with_key(tmp_path)
         for headers in ({"X-Api-Key": key}, {"Authorization": f"Bearer {key}"}):
             assert page.ask("GET", "/metrics", {**ELSEWHERE, **headers}).status == 200
@@ -78,7 +84,7 @@ def log_in(page: Server, key: str, **headers: str) -> Answer:
 
 def test_a_form_logs_in_without_scripts(tmp_path: Path) -> None:
     """The form works by itself: it gets the cookie, and is sent to the page, relatively."""
-    with served(tmp_path, auth="key") as page:
+    with served(tmp_path, on(auth="key")) as page:
         headers = {**HTML, "Content-Type": "application/x-www-form-urlencoded"}
         answer = page.ask("POST", "/login", headers, b"key=" + with_key(tmp_path).encode())
         assert (answer.status, answer.headers["location"]) == (303, "./")
@@ -88,14 +94,14 @@ def test_a_form_logs_in_without_scripts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"key": 7}', b'{"key": ""}', b"x" * 5000])
 def test_what_is_no_login(tmp_path: Path, body: bytes) -> None:
     """A body that holds no key is told so, and is no try."""
-    with served(tmp_path, auth="key") as page:
+    with served(tmp_path, on(auth="key")) as page:
         for _ in range(11):
             assert page.ask("POST", "/login", {}, body).status in {400, 413}
 
 
 def test_ten_wrong_keys(tmp_path: Path) -> None:
     """After ten wrong keys even the right one has to wait; who has the cookie goes on."""
-    with served(tmp_path, auth="key") as page:
+    with served(tmp_path, on(auth="key")) as page:
         right = with_key(tmp_path)
         cookie = log_in(page, right).headers["set-cookie"].partition(";")[0]
         for number in range(10):
@@ -109,7 +115,7 @@ def test_ten_wrong_keys(tmp_path: Path) -> None:
 
 def test_a_stale_cookie_is_no_try(tmp_path: Path) -> None:
     """A tab that is open with an old cookie does not keep its person from giving the new key."""
-    with served(tmp_path, auth="key") as page:
+    with served(tmp_path, on(auth="key")) as page:
         name = keys.Keys(tmp_path / "state").cookie_name
         for _ in range(20):
             stale = page.ask("GET", "/api/v1/status", {"Cookie": f"{name}=stale"})
@@ -119,7 +125,7 @@ def test_a_stale_cookie_is_no_try(tmp_path: Path) -> None:
 
 def test_the_cookie_behind_https(tmp_path: Path) -> None:
     """Where a believed proxy was asked by https, the cookie is sent by https only."""
-    with served(tmp_path, auth="key", proxies=("127.0.0.1",)) as page:
+    with served(tmp_path, on(auth="key", proxies=("127.0.0.1",))) as page:
         headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "1.2.3.4"}
         assert "Secure" in log_in(page, with_key(tmp_path), **headers).headers["set-cookie"]
 
@@ -137,7 +143,7 @@ def test_a_foreign_name_is_told_what_to_do(tmp_path: Path) -> None:
 
 def test_other_pages_are_told_no(tmp_path: Path) -> None:
     """What another page sends is refused, in words, with a right cookie too; a key passes."""
-    with served(tmp_path, auth="key") as page:
+    with served(tmp_path, on(auth="key")) as page:
         right = with_key(tmp_path)
         cookie = log_in(page, right).headers["set-cookie"].partition(";")[0]
         foreign = {"Origin": "http://evil.example", "Cookie": cookie}
@@ -151,10 +157,10 @@ def test_other_pages_are_told_no(tmp_path: Path) -> None:
 def test_the_proxy_names_who_it_is(tmp_path: Path) -> None:
     """With `auth: proxy` a user named by the proxy comes in; nobody else may name one."""
     user = {"Remote-User": "ada"}
-    with served(tmp_path, auth="proxy", proxies=("127.0.0.1",)) as page:
+    with served(tmp_path, on(auth="proxy", proxies=("127.0.0.1",))) as page:
         assert page.ask("GET", "/metrics", user).status == 200
         assert page.ask("GET", "/api/v1/status").error["code"] == "no_user"
-    with served(tmp_path, auth="proxy", proxies=("10.0.0.1",)) as page:
+    with served(tmp_path, on(auth="proxy", proxies=("10.0.0.1",))) as page:
         answer = page.ask("GET", "/api/v1/status", user)
         assert (answer.status, answer.error["code"]) == (403, "not_by_the_proxy")
         assert "proxies: [127.0.0.1]" in answer.error["advice"]
@@ -162,11 +168,31 @@ def test_the_proxy_names_who_it_is(tmp_path: Path) -> None:
 
 def test_below_a_prefix(tmp_path: Path) -> None:
     """A prefix that the proxy leaves is taken off; where it strips it, all is the same."""
-    with served(tmp_path, path="/tools/scissors") as page:
+    with served(tmp_path, on(path="/tools/scissors")) as page:
         assert page.ask("GET", "/tools/scissors/healthz").body == b"not healthy\n"
         assert page.ask("GET", "/healthz").body == b"not healthy\n"
         redirect = page.ask("GET", "/tools/scissors")
         assert (redirect.status, redirect.headers["location"]) == (308, "scissors/")
+
+
+def test_the_files_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is sent with a type of our own, once; what is in no list of ours is not there."""
+    static = tmp_path / "static"
+    (static / "icons").mkdir(parents=True)
+    (static / "index.html").write_text("<!doctype html>")
+    (static / "icons" / "a.svg").write_text("<svg/>")
+    (static / "notes.txt").write_text("not for you")
+    monkeypatch.setattr(static_files, "_all", lambda: dict(static_files._below(static, "")))
+    with served(tmp_path) as page:
+        answer = page.ask("GET", "/")
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert answer.headers["cache-control"] == "no-cache"
+        known = {"If-None-Match": f'"other", W/{answer.headers["etag"]}'}
+        assert page.ask("GET", "/", known).status == 304
+        assert page.ask("HEAD", "/").headers["etag"] == answer.headers["etag"]
+        assert page.ask("GET", "/static/icons/a.svg").headers["content-type"] == "image/svg+xml"
+        for name in ("notes.txt", "../static/index.html", "%2e%2e/inbox", "icons", "nothing.js"):
+            assert page.ask("GET", f"/static/{name}").status == 404
 
 
 def test_health_as_the_command_tells_it(tmp_path: Path) -> None:
@@ -206,7 +232,7 @@ def test_200_half_sent_headers(tmp_path: Path) -> None:
 def test_a_full_house_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every connection is in a request, one more is told to come again."""
     monkeypatch.setattr(connections, "MOST", 3)
-    with served(tmp_path, auth="key") as page:
+    with served(tmp_path, on(auth="key")) as page:
         busy = []
         for _ in range(3):
             one = socket.create_connection(("127.0.0.1", page.place.port))
@@ -235,12 +261,12 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_socket(tmp_path: Path) -> None:
-    """A socket is for its group only, is put in place of one that is left over, and goes at last."""
+    """A socket is for its group only, replaces one that is left over, and goes in the end."""
     path = tmp_path / "page.sock"
     left_over = socket.socket(socket.AF_UNIX)
     left_over.bind(str(path))
     left_over.close()
-    with served(tmp_path, listen=f"unix:{path}"):
+    with served(tmp_path, on(listen=f"unix:{path}")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
         with socket.socket(socket.AF_UNIX) as caller:
             caller.connect(str(path))

@@ -1,0 +1,106 @@
+"""`scissorsd page`, as a real process beside a real daemon."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from socket import create_server
+
+import pytest
+from end_to_end.driver import Workplace, wait_for
+
+from scissorsd.page import keys
+
+
+@pytest.fixture
+def place(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
+    """Set up a workplace; whatever still runs there in the end is killed."""
+    workplace = Workplace(tmp_path, models_folder)
+    yield workplace
+    workplace.close()
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def ask(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    """Ask for something once the page listens."""
+
+    def answer() -> tuple[int, str] | None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            connection.request("GET", path, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except ConnectionRefusedError:
+            return None
+        finally:
+            connection.close()
+
+    return wait_for(answer)
+
+
+def test_beside_a_daemon(place: Workplace) -> None:
+    """The page beside a daemon tells that it is well, and its pictures in numbers; SIGTERM ends it."""
+    daemon = place.start()
+    place.put("a.jpg")
+    daemon.finished("a.jpg")
+    port = free_port()
+    listen = f"127.0.0.1:{port}"
+    page = place.start("page", "-c", str(place.config), "--listen", listen, "--auth", "key")
+    assert ask(port, "/healthz") == (200, "ok\n")
+    assert json.loads(ask(port, "/")[1])["error"]["code"] == "key_wanted"
+    key = place.ask("page", "key").splitlines()[0]
+    assert key == keys.key_of(place.state)
+    status, text = ask(port, "/metrics", {"X-Api-Key": key})
+    assert status == 200
+    assert 'scissorsd_pictures_total{inbox="shop",state="done",verdict="' in text
+    assert 'scissorsd_job_seconds_count{inbox="shop"} 1.0' in text
+    assert 'scissorsd_backlog{inbox="shop",stage="working"} 0.0' in text
+    assert 'scissorsd_inbox_away{inbox="shop"} 0.0' in text
+    assert 'scissorsd_provider_info{model="darkness",precision="full",provider="cpu"} 1.0' in text
+    assert "\nscissorsd_up 1.0\n" in text
+    place.ask("page", "key", "--new")
+    assert ask(port, "/api/v1/status", {"X-Api-Key": key})[0] == 401
+    page.process.terminate()
+    assert page.exit_code() == 0
+    assert not page.noise
+    assert key not in page.transcript()
+
+
+def test_open_to_all_is_warned_of(place: Workplace) -> None:
+    """A page that asks for nothing, beyond this machine, is warned of when it starts."""
+    page = place.start(
+        *("page", "-c", str(place.config), "--listen", f"0.0.0.0:{free_port()}", "--auth", "none")
+    )
+    assert "auth: key" in page.wait("page.open")["advice"]
+    page.process.terminate()
+    assert page.exit_code() == 0
+
+
+def test_the_port_is_taken(place: Workplace) -> None:
+    """Where the port is taken, it is said in words which, and what to do."""
+    with create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        told = place.run("page", "-c", place.config, "--listen", f"127.0.0.1:{port}")
+    assert told.returncode == 1
+    assert f"the page cannot listen at 127.0.0.1:{port}: another program" in told.stderr
+
+
+def test_proxy_auth_without_proxies(place: Workplace) -> None:
+    """A page whose proxy is not named does not start, and exits with 78."""
+    told = place.run("page", "-c", place.config, "--auth", "proxy")
+    assert told.returncode == 78
+    assert "proxies" in told.stderr
+
+
+def test_the_extra_is_missing(place: Workplace, tmp_path: Path) -> None:
+    """Without the libraries of the page, the line for pip is told."""
+    hidden = tmp_path / "starlette.py"
+    hidden.write_text("raise ImportError")
+    assert hidden.exists()
+    assert place.run("page", "key", "--help").returncode == 0
