@@ -1,6 +1,7 @@
 """The group `scissorsd page`: declarations only. What is heavy is imported inside them."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,8 @@ def _run_alone(settings: "Config") -> int:
     from scissorsd.daemon.control_loop import Daemon
 
     assert settings.page is not None  # noqa: S101 - it is what the command is about
-    _announce(settings, settings.page)
+    announce = _announcer(settings, settings.page)
+    announce(settings.page.listen)
     with Bars() as bars:
         return Daemon(settings, on_beat=bars.backlog, fetching=bars.fetching).run()
 
@@ -74,23 +76,30 @@ def _run_alone(settings: "Config") -> int:
 def _serve_beside(settings: "Config", its_page: "Page", origin: Path) -> int:
     from scissorsd.page.beside import serve_beside
 
-    return serve_beside(settings, its_page, origin, told=lambda _: _announce(settings, its_page))
+    announce = _announcer(settings, its_page)
+    return serve_beside(settings, its_page, origin, told=announce)
 
 
-def _announce(settings: "Config", its_page: "Page") -> None:
-    """Say where the page is; the key only while it is new: what is said may be kept in a log."""
+def _announcer(settings: "Config", its_page: "Page") -> Callable[[str], None]:
+    """Return what says where the page is; with its key only if that is new.
+
+    What is said may be kept in a log, and is not to be there at every start.
+    """
     from scissorsd.page import keys
     from scissorsd.page.access import access_to
     from scissorsd.page.places import for_people, machine_name, place_of
 
-    place, key = place_of(its_page.listen), ""
     has_key = access_to(its_page, machine_name()).auth == "key"
-    if has_key and not keys.key_of(settings.state):
-        key = keys.make(settings.state)
-    click.echo(f"The page: {for_people(place, key)}")
-    if has_key and not key:
-        click.echo("Its key is what `scissorsd page key` shows.")
-    sys.stdout.flush()
+    is_new = has_key and not keys.key_of(settings.state)
+
+    def announce(address: str) -> None:
+        key = keys.make(settings.state) if is_new else ""
+        click.echo(f"The page: {for_people(place_of(address), key)}")
+        if has_key and not is_new:
+            click.echo("Its key is what `scissorsd page key` shows.")
+        sys.stdout.flush()
+
+    return announce
 
 
 @page.command("key")
@@ -110,6 +119,5 @@ def key(config: Path | None, state: Path | None, *, new: bool) -> int:
     status = status_file.read(folder)
     shown = getattr(status, "page", None)
     if shown is not None and shown.address:
-        place = place_of(shown.address.removeprefix("http://").rstrip("/"))
-        click.echo(for_people(place, value))
+        click.echo(for_people(place_of(shown.address), value))
     return EXIT_OK

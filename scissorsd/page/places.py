@@ -53,8 +53,9 @@ class Place:
 def place_of(listen: str) -> Place:
     """Read `listen`; raises ConfigError for what is no address.
 
-    It is HOST:PORT, a port, a host, [IPV6]:PORT or unix:PATH.
+    It is HOST:PORT, a port, a host, [IPV6]:PORT or unix:PATH; or as `Place.url` writes it.
     """
+    listen = listen.removeprefix("http://").rstrip("/")
     if listen.startswith(_SOCKET):
         path = Path(listen.removeprefix(_SOCKET))
         if not path.is_absolute():

@@ -97,7 +97,7 @@ def served(folder: Path, page: Page = ON_ANY_PORT) -> Iterator[Server]:
     try:
         assert ended_or_listens.wait(DEADLINE)
         (address,) = addresses
-        yield Server(place_of(address.removeprefix("http://").rstrip("/")), desk)
+        yield Server(place_of(address), desk)
     finally:
         until.set()
         thread.join(DEADLINE)

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from socket import create_server
@@ -45,7 +47,7 @@ def ask(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[in
 
 
 def test_beside_a_daemon(place: Workplace) -> None:
-    """The page beside a daemon tells that it is well, and its pictures in numbers; SIGTERM ends it."""
+    """The page beside a daemon tells that all is well, and numbers; SIGTERM ends it."""
     daemon = place.start()
     place.put("a.jpg")
     daemon.finished("a.jpg")
@@ -98,9 +100,20 @@ def test_proxy_auth_without_proxies(place: Workplace) -> None:
     assert "proxies" in told.stderr
 
 
-def test_the_extra_is_missing(place: Workplace, tmp_path: Path) -> None:
+WITHOUT_STARLETTE = """
+import sys
+sys.modules["starlette"] = None
+sys.argv = ["scissorsd", "page"]
+from scissorsd.cli import main
+main()
+"""
+
+
+def test_the_extra_is_missing() -> None:
     """Without the libraries of the page, the line for pip is told."""
-    hidden = tmp_path / "starlette.py"
-    hidden.write_text("raise ImportError")
-    assert hidden.exists()
-    assert place.run("page", "key", "--help").returncode == 0
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_STARLETTE], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 1
+    assert "the page needs starlette" in told.stderr
+    assert f"{sys.executable} -m pip install 'scissorsd[page]'" in told.stderr
