@@ -11,6 +11,7 @@ from scissorsd import cli_options
 from scissorsd.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
+    from scissorsd.commands.page import Auth
     from scissorsd.settings import Config, Page
 
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @cli_options.on_this_machine
 @click.pass_context
 def page(
-    context: click.Context, /, config: Path | None, *, listen: str, auth: str, **options: Any
+    context: click.Context, /, config: Path | None, *, listen: str, auth: "Auth", **options: Any
 ) -> int:
     """Cut pictures out in the browser: drop them on a page, compare, take them away.
 

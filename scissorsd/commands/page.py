@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -17,6 +17,7 @@ from scissorsd.settings import Config, Loaded, Page
 
 log = structlog.get_logger("scissorsd")
 
+Auth = Literal["", "auto", "key", "proxy", "none"]  # "": as it stands elsewhere
 _NEEDED = ("starlette", "uvicorn", "sse_starlette", "prometheus_client")
 _YES = frozenset({"yes", "true", "on", "1"})  # as a container's variable may have it
 _ON_THIS_MACHINE = ("models", "providers", "precision", "require_gpu", "workers")
@@ -32,7 +33,7 @@ def see_that_it_is_installed() -> None:
         )
 
 
-def beside(path: Path, listen: str, auth: str) -> tuple[Config, Page]:
+def beside(path: Path, listen: str, auth: Auth) -> tuple[Config, Page]:
     """Return a configuration, and the page beside the daemon that runs on it.
 
     Where the file has no page, the daemon has no quick desk either, and so neither has this one.
@@ -41,7 +42,7 @@ def beside(path: Path, listen: str, auth: str) -> tuple[Config, Page]:
     return loaded, _asked(loaded.page or Page(quick=False), listen, auth)
 
 
-def alone(options: Mapping[str, Any], listen: str, auth: str) -> Config:
+def alone(options: Mapping[str, Any], listen: str, auth: Auth) -> Config:
     """Return the configuration of a daemon that has nothing but the page and its quick desk."""
     page = _asked(Page(), listen, auth)
     state = options["state"] or state_folders.for_page()
@@ -60,10 +61,11 @@ def alone(options: Mapping[str, Any], listen: str, auth: str) -> Config:
     return settings
 
 
-def _asked(page: Page, listen: str, auth: str) -> Page:
+def _asked(page: Page, listen: str, auth: Auth) -> Page:
     """Return a page with what the command line, or a container's variables, say otherwise."""
-    listen = "" if listen.lower() in _YES else listen
-    return replace(page, **{k: v for k, v in (("listen", listen), ("auth", auth)) if v})
+    if listen and listen.lower() not in _YES:
+        page = replace(page, listen=listen)
+    return replace(page, auth=auth) if auth else page
 
 
 def _taken(loaded: Loaded) -> Config:

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from scissorsd.page.patience import Clock, Phase, to_give_up
 
 MOST = 128
+_GOODBYE = 1.0  # seconds for who was not taken to read why
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
     b"Retry-After: 10\r\nConnection: close\r\n\r\nToo many ask at once. Try again in a moment.\n"
@@ -21,25 +22,28 @@ class Connection(H11Protocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as uvicorn has them
         super().__init__(*arguments, **options)
         self.clock = Clock()
+        self._is_taken = False
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as uvicorn has it
         """Take a connection, if there is room; make room where another one sits there."""
         self.clock.start(monotonic())
         if len(self.connections) >= MOST and not _make_room(self.connections):
             transport.write(_FULL)
-            transport.close()
-            self.transport = transport
+            transport.write_eof()
+            # Closed at once, with what it asks unread, it would lose the answer.
+            self.loop.call_later(_GOODBYE, transport.abort)
             return
+        self._is_taken = True
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
-        if self.flow is not None:  # else it was not taken
+        if self._is_taken:
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
-        if self.flow is None:
+        if not self._is_taken:
             return
         now = monotonic()
         self.clock.hear(len(data), now)

@@ -78,7 +78,7 @@ class Clock:
             return "it fell silent in the midst of a body"
         if now - self._window > WINDOW:
             came = self.received - self._window_received
-            if came < PACE * WINDOW:
+            if came < PACE * (now - self._window):
                 return "its body comes too slowly"
             self._begin_window(now)
         return ""

@@ -43,7 +43,9 @@ def ask(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[in
         finally:
             connection.close()
 
-    return wait_for(answer)
+    found = wait_for(answer)
+    assert found is not None
+    return found
 
 
 def test_beside_a_daemon(place: Workplace) -> None:

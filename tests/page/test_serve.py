@@ -169,8 +169,8 @@ def test_the_proxy_names_who_it_is(tmp_path: Path) -> None:
 def test_below_a_prefix(tmp_path: Path) -> None:
     """A prefix that the proxy leaves is taken off; where it strips it, all is the same."""
     with served(tmp_path, on(path="/tools/scissors")) as page:
-        assert page.ask("GET", "/tools/scissors/healthz").body == b"not healthy\n"
-        assert page.ask("GET", "/healthz").body == b"not healthy\n"
+        for path in ("/tools/scissors/healthz", "/healthz"):
+            assert page.ask("GET", path).body.startswith(b"not healthy\n")
         redirect = page.ask("GET", "/tools/scissors")
         assert (redirect.status, redirect.headers["location"]) == (308, "scissors/")
 
