@@ -75,21 +75,19 @@ def cli(context: click.Context, *, debug: bool) -> None:
     context.obj = debug
 
 
-cli.add_command(accept)
-cli.add_command(models)
-cli.add_command(reject)
-cli.add_command(service)
-for command in (recut, backup, restore, adopt, move):
+for command in (accept, reject, recut, models, service, backup, restore, adopt, move):
     cli.add_command(command)
 
 
 # --- the daemon ------------------------------------------------------------------------------
 
 
-@cli.command()
+@cli.command(cls=cli_options.WithPage)
 @click.argument("inbox", type=cli_options.FOLDER)
 @click.argument("outbox", type=cli_options.FOLDER)
 @cli_options.of_the_daemon
+@cli_options.page
+@cli_options.page_auth
 @click.pass_context
 def watch(context: click.Context, /, inbox: Path, outbox: Path, **options: Any) -> int:
     """Watch INBOX and put cutouts into OUTBOX, without a configuration file."""

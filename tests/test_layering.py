@@ -27,6 +27,7 @@ FLOORS = (
     {"records"},
     {"daemon", "service"},
     {"commands", "cli_options"},
+    {"page"},
     {"cli_errors", "cli_models", "cli_reviews", "cli_second_thoughts", "cli_service", "cli_upkeep"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
