@@ -191,7 +191,7 @@ class _Run:
     def _take(self, told: dict[str, Any]) -> None:
         if "listening" in told:
             self.address = str(told["listening"])
-            log.info("page.listening", address=self.address)
+            log.info("page.listening", address=self.address, pid=self._process.pid)
         elif "refused" in told:
             self._refusal = str(told["refused"])
         else:

@@ -47,7 +47,7 @@ class _Batch:
 
 def keep_sweeping(desk: Desk, until: threading.Event) -> None:
     """Sweep once an hour, until the event; a thread's whole life."""
-    clock = _Clock(desk)
+    clock = MachineClock(desk)
     while not until.is_set():
         try:
             drops.sweep_left_over(desk)
@@ -144,7 +144,7 @@ def _remove(inbox: Inbox, batch: _Batch) -> None:
                 break
 
 
-class _Clock:
+class MachineClock:
     """Whether the machine's clock is believed: one that has leapt would take everything."""
 
     def __init__(self, desk: Desk) -> None:
