@@ -39,6 +39,8 @@ RUN mkdir -m 777 /inbox /outbox /models /state && \
     ln -s /state /var/lib/scissorsd
 COPY config/container-entrypoint.sh /usr/local/bin/scissorsd-entrypoint
 STOPSIGNAL SIGTERM
+# Of the page, which is on where SCISSORSD_PAGE or a configuration says so.
+EXPOSE 8000
 HEALTHCHECK --interval=60s --timeout=15s --start-period=10m \
     CMD ["scissorsd-entrypoint", "health"]
 ENTRYPOINT ["scissorsd-entrypoint"]

@@ -1,4 +1,5 @@
-# make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/
+# make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/; or on the page, whose
+#             address is the last line printed
 # make test   every kind of test (six minutes on two cores): of large families, as a kill at every step, one case of each kind
 #             PYTEST_ARGS="-k settle -x" is passed on
 # make faults the rest of those families: every step, every error, every awkward name (ten minutes)
@@ -56,7 +57,7 @@ fi
 endef
 
 $(VENV)/.ready: pyproject.toml
-	$(call set_up,)
+	$(call set_up,[page])
 	@touch $@
 
 $(VENV)/.ready-dev: pyproject.toml
@@ -77,7 +78,7 @@ run: $(VENV)/.ready
 	@mkdir -p inbox outbox
 	@echo "Drop pictures into  $(CURDIR)/inbox"
 	@echo "and find cutouts in $(CURDIR)/outbox    (Ctrl-C ends it)"
-	@$(bin)/scissorsd watch inbox outbox --mask
+	@$(bin)/scissorsd watch inbox outbox --mask --page
 
 test: $(VENV)/.ready-dev
 	$(call tests,not full and not slow and not system)
@@ -117,9 +118,9 @@ constraints: $(VENV)/.ready-dev
 	@$(bin)/python -m pip install --disable-pip-version-check --quiet uv
 	@mkdir -p build/cpu
 	@sed 's/"onnxruntime-gpu/"onnxruntime/' pyproject.toml >build/cpu/pyproject.toml
-	$(pin) -o config/container-cpu.txt build/cpu/pyproject.toml
+	$(pin) --extra page -o config/container-cpu.txt build/cpu/pyproject.toml
 	@echo 'onnxruntime-gpu[cuda,cudnn]' >build/gpu.in
-	$(pin) -o config/container-gpu.txt pyproject.toml build/gpu.in
+	$(pin) --extra page -o config/container-gpu.txt pyproject.toml build/gpu.in
 	@echo hatchling >build/build.in
 	$(pin) -o config/container-build.txt build/build.in
 	@for file in config/container-*.txt; do { echo '# Made by `make constraints`.'; cat "$$file"; } >build/pinned && cp build/pinned "$$file"; done

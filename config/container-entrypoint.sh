@@ -6,7 +6,7 @@ set -eu
 
 root=${SCISSORSD_ROOT:-} # for tests: a folder in place of /
 config=$root/config/scissorsd.yaml
-values="MODEL EDGES FLAT SOURCE SETTLE WATCH PROVIDERS PRECISION WORKERS"
+values="MODEL EDGES FLAT SOURCE SETTLE WATCH PROVIDERS PRECISION WORKERS PAGE PAGE_AUTH"
 switches="MASK COMPARISON REQUIRE_GPU"
 
 say() { echo "scissorsd: $*" >&2; }
@@ -73,6 +73,12 @@ done
 set -- watch "$root/inbox" "$root/outbox"
 for name in $values; do
     value=$(printenv "SCISSORSD_$name" || true)
+    if [ "$name" = PAGE ]; then # in a container loopback is nobody's
+        case $value in
+            1 | true | yes | on) value=0.0.0.0:8000 ;;
+            0 | false | no | off) value= ;;
+        esac
+    fi
     [ -z "$value" ] || set -- "$@" "$(option "$name")=$value"
 done
 for name in $switches; do

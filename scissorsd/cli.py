@@ -83,10 +83,12 @@ for command in (accept, reject, recut, models, page, service, backup, restore, a
 # --- the daemon ------------------------------------------------------------------------------
 
 
-@cli.command()
+@cli.command(cls=cli_options.WithPage)
 @click.argument("inbox", type=cli_options.FOLDER)
 @click.argument("outbox", type=cli_options.FOLDER)
 @cli_options.of_the_daemon
+@cli_options.page
+@cli_options.page_auth
 @click.pass_context
 def watch(context: click.Context, /, inbox: Path, outbox: Path, **options: Any) -> int:
     """Watch INBOX and put cutouts into OUTBOX, without a configuration file."""

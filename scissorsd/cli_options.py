@@ -8,6 +8,7 @@ import click
 
 Command = Callable[..., Any]
 
+_PAGE = "127.0.0.1:8000"
 FOLDER = click.Path(path_type=Path)
 config = click.option("-c", "--config", type=FOLDER, help="The configuration file.")
 state = click.option("--state", type=FOLDER, help="The state folder to ask or use.")
@@ -31,6 +32,17 @@ _ON_THIS_MACHINE: list[Callable[[Command], Command]] = [
     models,
     state,
 ]
+page = click.option(
+    "--page",
+    metavar="[=ADDRESS]",
+    help=f"Have the page in the browser on, at this address. Without one: {_PAGE}.",
+)
+page_auth = click.option(
+    "--page-auth",
+    type=click.Choice(["auto", "key", "none"]),
+    help="What the page asks for; auto: nothing on this machine, else a key.",
+)
+
 _OF_THE_DAEMON: list[Callable[[Command], Command]] = [
     model,
     edges,
@@ -52,6 +64,14 @@ _OF_THE_DAEMON: list[Callable[[Command], Command]] = [
     ),
     *_ON_THIS_MACHINE,
 ]
+
+
+class WithPage(click.Command):
+    """A command in which `--page` may stand alone; the word after it is then not its address."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give it its usual address there."""
+        return super().parse_args(ctx, [f"--page={_PAGE}" if a == "--page" else a for a in args])
 
 
 def of_the_daemon(command: Command) -> Command:

@@ -52,6 +52,7 @@ class Inbox:
     rules: tuple[Rule, ...]
     keep: Keep = FOR_EVER  # how long files of ours, and moved pictures, are kept in the outbox
     remove_emptied: bool = False  # sub-folders whose pictures were all moved or deleted
+    quick: bool = False  # the page's own desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Page:
     proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-* and Remote-User are believed
     drop_into: tuple[str, ...] | None = None  # inboxes that take drops; None: all
     quick: bool = True  # a desk of the page's own, for pictures that belong to no inbox
-    keep: float = 7 * 86400.0  # seconds that the quick desk keeps what was dropped on it
+    keep: float | None = 7 * 86400.0  # seconds that the quick desk keeps what was dropped on it
     limits: DropLimits = DropLimits()
     path: str = ""  # what a proxy that does not strip its prefix puts before every address
 

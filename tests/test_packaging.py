@@ -237,6 +237,15 @@ def test_every_variable_is_an_option_of_watch() -> None:
     assert offered == options - {"STATE", "MODELS"}
 
 
+@pytest.mark.parametrize(
+    ("word", "option"),
+    [("yes", " --page=0.0.0.0:8000"), ("0.0.0.0:9", " --page=0.0.0.0:9"), ("no", "")],
+)
+def test_the_page_of_the_image_is_for_other_machines(image: Path, word: str, option: str) -> None:
+    """SCISSORSD_PAGE=yes is port 8000 on every address of the container; no is no page."""
+    assert daemon(image, SCISSORSD_PAGE=word) == (f"/inbox /outbox{option}", "")
+
+
 def test_a_switch_that_is_neither_yes_nor_no_is_refused(image: Path) -> None:
     """SCISSORSD_MASK=perhaps is a bad configuration, said in one line."""
     code, said = daemon(image, SCISSORSD_MASK="perhaps")
@@ -287,7 +296,7 @@ def test_all_that_the_image_needs_is_pinned_with_hashes(target: str) -> None:
     """What pyproject.toml asks for is in the image's list, in a release that it allows."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     releases = pinned(target)
-    for line in project["dependencies"]:
+    for line in [*project["dependencies"], *project["optional-dependencies"]["page"]]:
         name, least = re.match(r"([\w-]+)>=([\d.]+)", line).groups()  # type: ignore[union-attr]
         if target == "cpu" and name == "onnxruntime-gpu":
             assert name not in releases

@@ -50,6 +50,8 @@ def count(config: Config) -> Iterator[str]:
         hang = real_paths.that_hang(inbox.path for inbox in state.config.inboxes)
         left, whole = 0, True
         for inbox in state.config.inboxes:
+            if inbox.quick and not inbox.path.exists():  # the daemon makes it
+                continue
             counted = _count(state, inbox, journal, hangs=inbox.path in hang)
             left += counted.left()
             whole = whole and not counted.trouble

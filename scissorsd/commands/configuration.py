@@ -83,8 +83,16 @@ def _values(inbox: Path, outbox: Path, options: Mapping[str, Any]) -> dict[str, 
         "require_gpu": options["require_gpu"] or None,
         "workers": options["workers"],
         "inboxes": {"inbox": inbox_values},
+        "page": _page(options),
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _page(options: Mapping[str, Any]) -> dict[str, object] | None:
+    if not options.get("page"):
+        return None
+    auth = options.get("page_auth")
+    return {"listen": options["page"]} | ({"auth": auth} if auth else {})
 
 
 def _taken(loaded: Loaded) -> Config:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from scissorsd.commands import configuration, doctor_folders, doctor_machine
+from scissorsd.commands import configuration, doctor_folders, doctor_machine, doctor_page
 from scissorsd.commands.findings import Finding
 from scissorsd.records import lock, state_folders
 from scissorsd.settings import DEFAULT_CONFIG, Config
@@ -19,7 +19,8 @@ def examine(config: Path | None, models: Path | None) -> Iterator[Finding]:
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     settings = configuration.load(path) if path else _only_known()
     of_folders = doctor_folders.examine(settings, path) if settings else ()
-    yield from chain(doctor_machine.examine(settings, models), of_folders)
+    of_page = doctor_page.examine(settings) if settings else ()
+    yield from chain(doctor_machine.examine(settings, models), of_folders, of_page)
 
 
 def _only_known() -> Config | None:

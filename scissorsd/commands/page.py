@@ -1,6 +1,5 @@
 """The command `page`: on which configuration, and of which state folder."""
 
-import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ import structlog
 
 from scissorsd import config
 from scissorsd.commands import fault_report
+from scissorsd.daemon.page_child import missing_packages
 from scissorsd.errors import ScissorsError, UsageError
 from scissorsd.records import state_folders
 from scissorsd.settings import Config, Loaded, Page
@@ -18,14 +18,13 @@ from scissorsd.settings import Config, Loaded, Page
 log = structlog.get_logger("scissorsd")
 
 Auth = Literal["", "auto", "key", "proxy", "none"]  # "": as it stands elsewhere
-_NEEDED = ("starlette", "uvicorn", "sse_starlette", "prometheus_client")
 _YES = frozenset({"yes", "true", "on", "1"})  # as a container's variable may have it
 _ON_THIS_MACHINE = ("models", "providers", "precision", "require_gpu", "workers")
 
 
 def see_that_it_is_installed() -> None:
     """Raise ScissorsError, with the line for pip, where the page's libraries are not there."""
-    lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    lacking = missing_packages()
     if lacking:
         raise ScissorsError(
             f"the page needs {', '.join(lacking)}, which scissorsd itself does not",

@@ -31,6 +31,7 @@ class Bars:
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._source = ""
+        self._page = ""
 
     def __enter__(self) -> Self:
         return self
@@ -55,6 +56,7 @@ class Bars:
 
     def backlog(self, daemon: Daemon) -> None:
         """Show how far the daemon is with what waits; the bar goes when nothing does."""
+        self._tell_of_page(daemon.page.address())
         waiting = daemon.backlog()
         ended = daemon.totals.done + daemon.totals.failed
         if self._source or (self._progress is None and waiting >= WORTH_A_BAR):
@@ -67,6 +69,13 @@ class Bars:
             self._progress.update(self._task, completed=ended, total=ended + waiting, left=words)
             if not waiting:
                 self._close()
+
+    def _tell_of_page(self, address: str) -> None:
+        """Print where the page is, once; elsewhere than on a terminal the log has told."""
+        if address != self._page:
+            self._page = address
+            if address and self._console.is_terminal:
+                self._console.print(f"page: {address}", markup=False, highlight=False)
 
     def _open(self, title: str, *columns: ProgressColumn) -> None:
         if not self._console.is_terminal:

@@ -21,6 +21,7 @@ from scissorsd.records.status_file import (
     DaemonStatus,
     HeldKind,
     InboxStatus,
+    PageStatus,
     ProviderStatus,
     Refusal,
     kinds_of_held,
@@ -80,6 +81,7 @@ class Overview:
     providers: tuple[ProviderStatus, ...]
     refused: Refusal | None  # a changed configuration that was not taken over
     mistakes: tuple[str, ...]  # of the configuration file as it is now
+    page: PageStatus | None  # where it listens, or why it does not
     inboxes: tuple[InboxOverview, ...]
     jobs: tuple[Entry, ...]  # the latest first
 
@@ -127,6 +129,7 @@ def overview(state: StateFolder) -> Overview:
         providers=live.providers if live else (),
         refused=live.refusal if live else None,
         mistakes=state.mistakes,
+        page=live.page if live else None,
         inboxes=tuple(_inboxes(state, last, live, journal)),
         jobs=tuple(journal.entries.latest(LAST_JOBS)) if journal else (),
     )

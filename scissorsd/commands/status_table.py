@@ -55,6 +55,9 @@ def _show_daemon(console: Console, overview: Overview) -> None:
     problems = overview.refused.problems if overview.refused is not None else ()
     for problem in overview.mistakes or problems:
         print_sentence(console, f"  {problem}")
+    if overview.page is not None:
+        page = overview.page.address or f"not there: {one_line(overview.page.why)}"
+        print_sentence(console, f"page: {page}", "" if overview.page.address else "yellow")
     if overview.seconds_left is not None:
         print_sentence(console, f"about {in_words(overview.seconds_left)} of work left")
     for trouble in overview.troubles if overview.running else ():

@@ -11,10 +11,13 @@ from typing import Any
 from scissorsd.config.check_folders import check_folders, why_entangled
 from scissorsd.config.check_globs import check_globs
 from scissorsd.config.check_outputs import format_of
+from scissorsd.config.check_page import check_page
 from scissorsd.config.check_rules import check_rules
 from scissorsd.config.description import describe
 from scissorsd.config.outputs import MaskSection, OutputSection
+from scissorsd.config.page import PageSection
 from scissorsd.config.problems import Document
+from scissorsd.config.quick_desk import with_quick_desk
 from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
 from scissorsd.config.validation import validate
 from scissorsd.config.yaml_positions import YamlError, read
@@ -23,7 +26,15 @@ from scissorsd.core.keeping import Keep
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
 from scissorsd.plain_text import escape_unprintable
-from scissorsd.settings import Config, Inbox, Limits, Loaded, default_models_folder
+from scissorsd.settings import (
+    Config,
+    DropLimits,
+    Inbox,
+    Limits,
+    Loaded,
+    Page,
+    default_models_folder,
+)
 
 __all__ = [
     "describe",
@@ -92,11 +103,12 @@ def _loaded(document: Document, base: Path, *, folders: bool) -> Loaded:
         *(check_folders(validated) if folders else ()),
         *check_rules(validated),
         *check_globs(validated),
+        *check_page(validated),
     ]
     lines = document.lines(problems)
     if validated.configuration is None or not all(problem.warning for problem in problems):
         raise ConfigError(lines)
-    return Loaded(_config(validated.configuration), lines)
+    return Loaded(with_quick_desk(_config(validated.configuration)), lines)
 
 
 def _text(path: Path, origin: str) -> str:
@@ -138,6 +150,22 @@ def _config(section: Configuration) -> Config:
         limits=Limits(section.limits.file, section.limits.pixels),
         inboxes=tuple(_inbox(name, inbox) for name, inbox in section.inboxes.items()),
         catalogue=CATALOGUE | custom,
+        page=_page(section.page) if section.page is not None else None,
+    )
+
+
+def _page(section: PageSection) -> Page:
+    limits = section.limits
+    return Page(
+        listen=section.listen,
+        auth=section.auth,
+        hosts=tuple(section.hosts),
+        proxies=tuple(section.proxies),
+        drop_into=tuple(section.drop_into) if section.drop_into is not None else None,
+        quick=section.quick,
+        keep=section.keep,
+        limits=DropLimits(limits.file, limits.waiting, limits.room),
+        path=section.path,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from scissorsd.config.description_of_keeping import said_housekeeping
 from scissorsd.config.description_of_outputs import said_mask, said_output
+from scissorsd.config.description_of_page import said_page
 from scissorsd.config.parse_quantities import said_count, said_seconds, said_size
 from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Rule
 from scissorsd.folders import real_paths
@@ -27,7 +28,10 @@ def describe(config: Config) -> str:
     """Say what each inbox will do, rule by rule, and what holds for all of them."""
     lines: list[str] = []
     for inbox in config.inboxes:
-        lines += [*_inbox(inbox), ""]
+        if not inbox.quick:  # it is told of with the page
+            lines += [*_inbox(inbox), ""]
+    if config.page is not None:
+        lines += [*said_page(config), ""]
     return "\n".join([*lines, *_everywhere(config)])
 
 

@@ -169,9 +169,8 @@ def _example(field: FieldInfo) -> object:
     inner = section_of(field.annotation)
     if inner:
         row = {name: _example(inner.model_fields[name]) for name in inner.model_fields}
-        if field.annotation is inner:
-            return row
-        return {"mine": row} if get_origin(field.annotation) is dict else [row]
+        origin = get_origin(field.annotation)
+        return {"mine": row} if origin is dict else [row] if origin is list else row
     default = _default(field)
     return field.examples[0] if default in (None, "") and field.examples else default
 

@@ -21,14 +21,14 @@ from pydantic_core import CoreSchema
 
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.outputs import MaskSection, OutputSection
-from scissorsd.config.sections import Section, Text, written
+from scissorsd.config.page import PageSection
+from scissorsd.config.sections import AMOUNT, KeptFor, Section, Size, Text, written
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
 from scissorsd.core.rules import OnVerdict, SourceAction
 from scissorsd.settings import DEFAULT_STATE, MAX_PIXELS
 
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _DURATION = WithJsonSchema({"type": ["string", "number"]})
-_AMOUNT = WithJsonSchema({"type": ["string", "integer"]})
 
 Place = Annotated[Path, PlainValidator(parse_texts.place), WithJsonSchema({"type": "string"})]
 Globs = Annotated[
@@ -48,28 +48,17 @@ Rescan = Annotated[
     AfterValidator(parse_quantities.within("1s", "1d", parse_quantities.seconds)),
     _DURATION,
 ]
-KeptFor = Annotated[
-    float | None,
-    PlainValidator(parse_quantities.kept_for),
-    WithJsonSchema({"type": "string"}),
-]
-Size = Annotated[
-    int,
-    BeforeValidator(parse_quantities.size),
-    AfterValidator(parse_quantities.within("1KiB", "1024TiB", parse_quantities.size)),
-    _AMOUNT,
-]
 Memory = Annotated[
     int,
     BeforeValidator(parse_quantities.size),
     AfterValidator(parse_quantities.within("64MiB", "1024TiB", parse_quantities.size)),
-    _AMOUNT,
+    AMOUNT,
 ]
 Count = Annotated[
     int,
     BeforeValidator(parse_quantities.count),
     AfterValidator(parse_quantities.within("1k", "1000G", parse_quantities.count)),
-    _AMOUNT,
+    AMOUNT,
 ]
 Workers = Annotated[
     int | None,
@@ -336,5 +325,9 @@ class Configuration(Section):
     )
     inboxes: dict[Text, InboxSection] = Field(
         description="The watched folders, by the name they have in logs, status and metrics.",
-        min_length=1,
+    )
+    page: PageSection | None = Field(
+        default=None,
+        description="The page in the browser. Without this key nothing listens; page: {} takes "
+        "every default. It needs the extra scissorsd[page]. See docs/page.md.",
     )

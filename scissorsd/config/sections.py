@@ -2,11 +2,31 @@
 
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    WithJsonSchema,
+)
 
-from scissorsd.config import parse_texts
+from scissorsd.config import parse_quantities, parse_texts
+
+AMOUNT = WithJsonSchema({"type": ["string", "integer"]})
 
 Text = Annotated[str, AfterValidator(parse_texts.line)]
+KeptFor = Annotated[
+    float | None,
+    PlainValidator(parse_quantities.kept_for),
+    WithJsonSchema({"type": "string"}),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_quantities.size),
+    AfterValidator(parse_quantities.within("1KiB", "1024TiB", parse_quantities.size)),
+    AMOUNT,
+]
 
 
 class Section(BaseModel):

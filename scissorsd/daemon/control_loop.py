@@ -17,24 +17,20 @@ from time import monotonic
 import structlog
 
 from scissorsd import __version__, failpoints
+from scissorsd.config.quick_desk import with_quick_desk
 from scissorsd.core.eta import Pace
 from scissorsd.daemon import job_log, oom, standstill, starting, status_report
 from scissorsd.daemon.folder_layout import Barred, LayoutCheck
 from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.inboxes import Inboxes
 from scissorsd.daemon.outcomes import Bench, Changed, Done, Ended, Failed
+from scissorsd.daemon.page_child import PageChild
 from scissorsd.daemon.signals import Signals
 from scissorsd.daemon.supervision import tell_of_death
 from scissorsd.daemon.systemd import notify, watchdog_pause
 from scissorsd.daemon.totals import Totals
 from scissorsd.daemon.workers import WorkerPool
-from scissorsd.errors import (
-    EXIT_OK,
-    EXIT_SOME_FAILED,
-    EXIT_STOPPED,
-    ConfigError,
-    WeightsError,
-)
+from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, EXIT_STOPPED, ConfigError, WeightsError
 from scissorsd.folders.messages import Message
 from scissorsd.inference.sessions import usable_cpus
 from scissorsd.inference.weights import Progress
@@ -47,9 +43,9 @@ log = structlog.get_logger("scissorsd")
 BEAT = 1.0  # seconds between two rounds of the loop when nothing happens
 STOP_LIMIT = failpoints.seconds("STOP_LIMIT", 60.0)  # that a stop waits for the work in hand
 
-# What a reload does not change: it is in use by what is in hand.
 # As Python itself has it; the command line has it less often, for the imports of a start.
 _OBJECTS_BETWEEN_COLLECTIONS = (700, 10, 10)
+# What a reload does not change: it is in use by what is in hand.
 _FIXED = ("state", "models", "providers", "require_gpu", "precision", "memory")
 
 
@@ -90,6 +86,7 @@ class Daemon:
         self._signals = Signals(lambda: self._queue.put(None))
         self._workers = WorkerPool(self._queue.put, self.pace, _worker_count(config))
         self._layout = LayoutCheck(self._queue.put)
+        self.page = PageChild(self._queue.put, origin, once=once)
         self._job_lines = job_log.JobLines()
         self._status_warnings = RateLimiter(1, TELL_AGAIN)
         self._watchdog = standstill.Watchdog(config.state)
@@ -143,8 +140,7 @@ class Daemon:
 
     def has_scanned(self) -> bool:
         """Whether all that is there is known of."""
-        are_open = len(self.inboxes.states) == len(self.config.inboxes)
-        return are_open and self.inboxes.are_scanned()
+        return len(self.inboxes.states) == len(self.config.inboxes) and self.inboxes.are_scanned()
 
     def is_cut_short(self) -> bool:
         """Whether a signal ended it before all that is there was done."""
@@ -186,6 +182,7 @@ class Daemon:
         """Finish the work in hand, within a bound; hand out nothing more."""
         self._signals.stopping = True
         notify("STOPPING=1", f"STATUS=finishing {len(self._workers.in_hand())} pictures")
+        self.page.stop()
         self.inboxes.stop()
         log.info("daemon.stopping", in_hand=len(self._workers.in_hand()))
         deadline = monotonic() + STOP_LIMIT
@@ -198,6 +195,7 @@ class Daemon:
             why = f"it has not ended within {STOP_LIMIT:.0f} s; the next start does it anew"
             log.warning("job.left", inbox=task.inbox.name, source=task.source.path, why=why)
         self._note_recovery()
+        self.page.wait()
         log.info("daemon.stopped", done=self.totals.done, failed=self.totals.failed)
 
     # --- the loop ----------------------------------------------------------------------------
@@ -215,6 +213,7 @@ class Daemon:
             self.inboxes.hurry_if_asked(self.config.state)
             self._heed_reload()
             self._layout.beat(self.config, self.journal, now)
+            self.page.beat(self.config, now)
             are_alive = self.inboxes.watchers.restart_dead()
             if are_alive and now >= next_ping:
                 notify("WATCHDOG=1")
@@ -306,7 +305,7 @@ class Daemon:
         for option, value in fixed.items():
             if getattr(new, option) != value:
                 log.warning("config.needs_restart", option=option)
-        self.config = new = replace(new, **fixed)
+        self.config = new = with_quick_desk(replace(new, **fixed))
         self._catalogue.update(new.catalogue)
         self.bench = replace(self.bench, limits=new.limits)
         self._workers.count = _worker_count(new)
@@ -343,6 +342,7 @@ class Daemon:
             providers=status_report.provider_statuses(self.sessions),
             inboxes=inboxes,
             refusal=self._refusal,
+            page=self.page.status(),
         )
 
 

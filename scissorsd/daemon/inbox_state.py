@@ -129,8 +129,11 @@ class InboxState:
 
     # --- settling ----------------------------------------------------------------------------
 
-    def consider(self, sighting: Sighting, now: float) -> None:
-        """Decide on a sighting: already done, not to be cut, not yet settled, or ready."""
+    def consider(self, sighting: Sighting, now: float, *, is_whole: bool = False) -> None:
+        """Decide on a sighting: already done, not to be cut, not yet settled, or ready.
+
+        One that is known to be whole need not settle.
+        """
         path = sighting.path
         if self.journal_lost and not self.scans:
             self.present_at_start.add(path)
@@ -141,7 +144,8 @@ class InboxState:
         rule = choose(self.inbox.rules, path)
         if rule is None or rule.skip:
             self.settler.gone(path)
-        elif self.settler.saw(sighting, now):
+        elif is_whole or self.settler.saw(sighting, now):
+            self.settler.gone(path)
             # One that was done as it is did not settle anew: a worker sees whether it came anew.
             if self.again is not None or self._done_before(sighting) is None:
                 log.debug("picture.settled", inbox=self.name, source=path, rule=rule.name)

@@ -1,12 +1,14 @@
 """All inboxes of a daemon: what is known of each, and who watches it."""
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 import structlog
 
+from scissorsd.config import quick_desk
 from scissorsd.daemon import rule_changes
 from scissorsd.daemon.folder_layout import LayoutCheck, follow_spelling
 from scissorsd.daemon.housekeeping import Housekeeping
@@ -15,7 +17,16 @@ from scissorsd.daemon.outcomes import Task
 from scissorsd.daemon.review_watch import ReviewWatch
 from scissorsd.daemon.supervision import Watchers, join_all, run_with_limit
 from scissorsd.folders import real_paths
-from scissorsd.folders.messages import Away, EventsLost, Heard, Message, Scanned, Sighted, Watched
+from scissorsd.folders.messages import (
+    Away,
+    EventsLost,
+    Heard,
+    Message,
+    Scanned,
+    Sighted,
+    Vouched,
+    Watched,
+)
 from scissorsd.records import hurry
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
@@ -62,6 +73,9 @@ class Inboxes:
         Of the tasks that are in hand those are taken over that are this inbox's, under another
         name before a reload.
         """
+        if inbox.quick:
+            with suppress(OSError):  # it counts as away then, and says why
+                quick_desk.make_folders(inbox)
         follow_spelling(self._journal, inbox)
         state = InboxState.open(
             inbox,
@@ -118,7 +132,7 @@ class Inboxes:
         self.watchers.start(inbox, state.inbox_root)
 
     def take(self, message: Message) -> None:
-        """Take a watcher's message."""
+        """Take a watcher's message, or the page's."""
         state = self.states.get(message.inbox)
         if state is None:
             return  # of an inbox that a reload took away
@@ -130,6 +144,8 @@ class Inboxes:
                     state.consider(sighting, at)
                 for path in missing:
                     state.settler.gone(path)
+            case Vouched(sighting=sighting, at=at):
+                state.consider(sighting, at, is_whole=True)
             case Scanned(pictures=pictures, seconds=seconds):
                 state.scanned(message, monotonic())
                 self._look_at_review(state)
@@ -137,9 +153,12 @@ class Inboxes:
             case EventsLost(why=why):
                 log.warning("inbox.events_lost", inbox=state.name, why=why, now="it is scanned")
             case Watched() | Away():
-                if state.away:
-                    self._layout.request()
-                state.note_watch(message, monotonic())
+                self._note_watch(state, message)
+
+    def _note_watch(self, state: InboxState, message: Watched | Away) -> None:
+        if state.away:
+            self._layout.request()
+        state.note_watch(message, monotonic())
 
     def _look_at_review(self, state: InboxState) -> None:
         if not state.barred:

@@ -65,7 +65,7 @@ def sweep_temporaries(opened: Journal) -> None:
 
 
 def open_sessions(config: Config, catalogue: Mapping[str, Model], progress: Progress) -> Sessions:
-    """Open every model that a rule uses; `progress` is called while one is fetched."""
+    """Open every model that is needed at once; `progress` is called while one is fetched."""
     sessions = Sessions(
         models=catalogue,
         folder=config.models,
@@ -75,10 +75,19 @@ def open_sessions(config: Config, catalogue: Mapping[str, Model], progress: Prog
         progress=progress,
         speeds=Speeds((config.models, config.state)),
     )
-    rules = [rule for inbox in config.inboxes for rule in inbox.rules]
-    for model in sorted({rule.model for rule in rules if not rule.skip}):
+    for model in sorted(_needed_at_once(config)):
         sessions.open(model)
     return sessions
+
+
+def _needed_at_once(config: Config) -> set[str]:
+    """Return every model that a rule uses; of the quick desk's, which has all, the usual one.
+
+    That one, too, only where there is no other inbox: the rest are opened when a picture asks.
+    """
+    rules = [rule for inbox in config.inboxes if not inbox.quick for rule in inbox.rules]
+    rules = rules or [rule for inbox in config.inboxes for rule in inbox.rules[:1]]
+    return {rule.model for rule in rules if not rule.skip}
 
 
 def memory_budget(wanted: int) -> MemoryBudget:

@@ -1,4 +1,4 @@
-"""What a watching thread puts on the daemon's queue."""
+"""What a watching thread, or the page, puts on the daemon's queue about an inbox."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +25,15 @@ class Sighted:
     at: float  # monotonic; to a tenth of a second the moment of each of these sightings
     sightings: tuple[Sighting, ...]
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """A file that the page has put into an inbox, whole: it need not settle."""
+
+    inbox: str
+    at: float  # monotonic
+    sighting: Sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +72,4 @@ class EventsLost:
     why: str
 
 
-Message = Heard | Sighted | Scanned | Watched | Away | EventsLost
+Message = Heard | Sighted | Vouched | Scanned | Watched | Away | EventsLost

@@ -105,6 +105,14 @@ _LINE = re.compile(r":(\d+):\d+: ")
 
 
 @dataclass(frozen=True, slots=True)
+class PageStatus:
+    """Where the page listens, or why it does not."""
+
+    address: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonStatus:
     """A daemon as `status` shows it."""
 
@@ -118,6 +126,7 @@ class DaemonStatus:
     providers: tuple[ProviderStatus, ...]
     inboxes: tuple[InboxStatus, ...]
     refusal: Refusal | None = None  # of the last reload
+    page: PageStatus | None = None  # None: none is configured
 
 
 def watch_for_crashes(state: Path) -> bool:
@@ -151,7 +160,8 @@ def read(state: Path) -> DaemonStatus | None:
         providers = tuple(_known(ProviderStatus, model) for model in values["providers"])
         refused = values.get("refusal")
         refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
-        parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal}
+        page = _known(PageStatus, values["page"]) if values.get("page") else None
+        parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal, "page": page}
         return _known(DaemonStatus, {**values, **parts})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -165,7 +175,7 @@ def _inbox(values: Mapping[str, Any]) -> InboxStatus:
     return _known(InboxStatus, {**values, "held_kinds": kinds})
 
 
-_Part = TypeVar("_Part", DaemonStatus, InboxStatus, ProviderStatus)
+_Part = TypeVar("_Part", DaemonStatus, InboxStatus, ProviderStatus, PageStatus)
 
 
 def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:
