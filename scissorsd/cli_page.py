@@ -66,8 +66,10 @@ def _run_alone(settings: "Config") -> int:
     """Run a daemon that has only the quick desk; it has the page as every daemon has."""
     from scissorsd.commands.progress import Bars
     from scissorsd.daemon.control_loop import Daemon
+    from scissorsd.page.serve import see_that_it_can_listen
 
     assert settings.page is not None  # noqa: S101 - it is what the command is about
+    see_that_it_can_listen(settings.page.listen)  # else a daemon would run, and nobody see it
     announce = _announcer(settings, settings.page)
     announce(settings.page.listen)
     with Bars() as bars:
@@ -108,7 +110,7 @@ def _announcer(settings: "Config", its_page: "Page") -> Callable[[str], None]:
 @cli_options.config
 @cli_options.state
 def key(config: Path | None, state: Path | None, *, new: bool) -> int:
-    """Show the key of the page, and the address that opens it."""
+    """Show the key of the page; on standard error, the address that opens it."""
     from scissorsd.commands.page import state_with_key
     from scissorsd.page import keys
     from scissorsd.page.places import for_people, place_of
@@ -120,5 +122,5 @@ def key(config: Path | None, state: Path | None, *, new: bool) -> int:
     status = status_file.read(folder)
     shown = getattr(status, "page", None)
     if shown is not None and shown.address:
-        click.echo(for_people(place_of(shown.address), value))
+        click.echo(for_people(place_of(shown.address), value), err=True)  # a script wants the key
     return EXIT_OK

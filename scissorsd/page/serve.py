@@ -99,6 +99,12 @@ def _warn(access: Access, place: Place) -> None:
         )
 
 
+def see_that_it_can_listen(listen: str) -> None:
+    """Raise ScissorsError where nobody could listen now."""
+    with _listening(place_of(listen)):
+        pass
+
+
 # --- sockets ---------------------------------------------------------------------------------
 
 
