@@ -104,7 +104,7 @@ async def _login(request: Request) -> Response:
     answer: Response = RedirectResponse("./", 303) if wants_page else Response(status_code=204)
     if door.access.auth != "key":
         return answer
-    door.try_key(asked, _key_in(await _body(request), is_form=is_form))
+    door.try_key(asked, _key_in(await _body(request)))
     answer.set_cookie(
         door.keys.cookie_name,
         door.keys.cookie(),
@@ -126,10 +126,12 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _key_in(body: bytes, *, is_form: bool) -> str:
+def _key_in(body: bytes) -> str:
+    """Return the key in JSON or in a form, whatever it is called: curl calls all a form."""
     try:
-        text = body.decode()
-        key = parse_qs(text).get("key", [""])[0] if is_form else json.loads(text)["key"]
+        text = body.decode().strip()
+        is_json = text.startswith("{")
+        key = json.loads(text)["key"] if is_json else parse_qs(text).get("key", [""])[0]
     except (ValueError, KeyError, TypeError, RecursionError):
         key = ""
     if not isinstance(key, str) or not key:
