@@ -2,14 +2,14 @@
 
 import http.client
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from socket import create_server
 
 import pytest
-from end_to_end.driver import Workplace, wait_for
+from end_to_end.driver import DEADLINE, Workplace, wait_for
 
 from scissorsd.page import keys
 
@@ -24,7 +24,7 @@ def place(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
 
 def free_port() -> int:
     """Return a port on which nothing listens."""
-    with create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
@@ -76,6 +76,31 @@ def test_beside_a_daemon(place: Workplace) -> None:
     assert key not in page.transcript()
 
 
+@pytest.mark.parametrize(
+    ("half", "seconds"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-", "PAGE_HEADERS=1"),
+        (b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{", "PAGE_SILENCE=1"),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "PAGE_SILENCE=1"),
+    ],
+)
+def test_who_hangs_is_hung_up_on(place: Workplace, half: bytes, seconds: str) -> None:
+    """Half-sent headers, half a body, and a connection that asks for no more are closed in time."""
+    port = free_port()
+    command = ("page", "-c", str(place.config), "--listen", f"127.0.0.1:{port}", "--auth", "key")
+    page = place.start(*command, variables={"SCISSORSD_SECONDS": seconds})
+    ask(port, "/healthz")
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as hanging:
+        hanging.sendall(half)
+        try:
+            while hanging.recv(4096):
+                pass  # an answer may come first
+        except ConnectionResetError:
+            pass  # hung up on, too
+    page.process.terminate()
+    assert page.exit_code() == 0
+
+
 def test_open_to_all_is_warned_of(place: Workplace) -> None:
     """A page that asks for nothing, beyond this machine, is warned of when it starts."""
     page = place.start(
@@ -88,7 +113,7 @@ def test_open_to_all_is_warned_of(place: Workplace) -> None:
 
 def test_the_port_is_taken(place: Workplace) -> None:
     """Where the port is taken, it is said in words which, and what to do."""
-    with create_server(("127.0.0.1", 0)) as other:
+    with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         told = place.run("page", "-c", place.config, "--listen", f"127.0.0.1:{port}")
     assert told.returncode == 1
