@@ -90,7 +90,7 @@ def _announcer(settings: "Config", its_page: "Page") -> Callable[[str], None]:
     """
     from scissorsd.page import keys
     from scissorsd.page.access import access_to
-    from scissorsd.page.places import for_people, machine_name, place_of
+    from scissorsd.page.listen import for_people, machine_name, place_of
 
     has_key = access_to(its_page, machine_name()).auth == "key"
     is_new = has_key and not keys.key_of(settings.state)
@@ -113,7 +113,7 @@ def key(config: Path | None, state: Path | None, *, new: bool) -> int:
     """Show the key of the page; on standard error, the address that opens it."""
     from scissorsd.commands.page import state_with_key
     from scissorsd.page import keys
-    from scissorsd.page.places import for_people, place_of
+    from scissorsd.page.listen import for_people, place_of
     from scissorsd.records import status_file
 
     folder = state_with_key(config, state, keys.FILE)

@@ -23,8 +23,8 @@ from scissorsd.page.access import Access, access_to
 from scissorsd.page.app import make_app
 from scissorsd.page.connections import Connection, look_at_all
 from scissorsd.page.desk import Desk
+from scissorsd.page.listen import Place, machine_name, place_of
 from scissorsd.page.patience import SILENCE
-from scissorsd.page.places import Place, machine_name, place_of
 
 log = structlog.get_logger("scissorsd")
 

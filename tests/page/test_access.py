@@ -13,7 +13,7 @@ from scissorsd.page.access import (
     check_site,
 )
 from scissorsd.page.answers import Refusal
-from scissorsd.page.places import Place, place_of
+from scissorsd.page.listen import Place, place_of
 from scissorsd.settings import Page
 
 HERE, LAN = "127.0.0.1:8000", "192.168.1.9:8000"
