@@ -17,7 +17,7 @@ const STANDING = 12_000; // between looks at the daemon, where no event tells of
 const SILENT = 20; // s
 const TO_GO = ["waiting", "cutting"];
 const NOT_DONE = ["failed", "held"];
-const STATES = [["", "all"], [TO_GO.join(), "to go"], "done", [NOT_DONE.join(), "failed or held"], ["review", "to review"]];
+const STATES = [["", "every state"], [TO_GO.join(), "to go"], "done", [NOT_DONE.join(), "failed or held"], ["review", "to review"]];
 const NONE = { review: "Nothing waits for review.", failed: "Nothing has failed." };
 
 const pictures = new Pictures();
@@ -73,8 +73,8 @@ function lookSoon() {
 }
 
 async function begin() {
-  const got = await call("api/v1/choices");
-  stand(await call("api/v1/status"));
+  const [got, standing] = await Promise.all([call("api/v1/choices"), call("api/v1/status")]);
+  stand(standing);
   drop.setChoices(got);
   viewer.prepare(pictures, got);
   listen();
@@ -241,8 +241,8 @@ function route() {
   for (const other of document.querySelectorAll("nav a")) other.ariaCurrent = other === link ? "page" : null;
   view = link.hash.slice(1);
   setText($("title"), link.firstChild.textContent.trim());
-  $("queue").hidden = view === "settings";
-  $("settings").hidden = view !== "settings";
+  $("of-queue").hidden = view === "settings";
+  $("of-settings").hidden = view !== "settings";
   if (view === "settings") showSettings(status, choices);
   else refresh();
   scrollTo(0, 0);

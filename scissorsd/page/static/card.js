@@ -63,7 +63,7 @@ export function makeCard({ open, pick, retry, drop }) {
     node.dataset.state = kind;
     setText(name, item.name);
     setText(words, said);
-    setText(reason, isUpload ? item.reason : "");
+    setText(reason, isUpload || kind === "failed" ? item.reason : "");
     opener.title = item.name;
     opener.disabled = pickable.hidden = isUpload;
     bar.hidden = kind !== "sending";

@@ -12,7 +12,7 @@ export function showSettings(status, choices) {
     return `${model} ${provider ? `on ${provider}, ${precision}` : "cannot run"}${not.join("")}`;
   });
   const models = choices.models.map(({ name, here }) => (here ? name : `${name}: not on this machine`));
-  fill($("settings"),
+  fill($("of-settings"),
     section("This machine", list([`scissorsd ${status.version} ${status.running ? "runs" : "does not run"}`, ...status.troubles, ...providers])),
     section("Inboxes", ...choices.inboxes.map(inboxOf)),
     section("Models", list(models)),

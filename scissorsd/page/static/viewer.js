@@ -21,19 +21,19 @@ let isMasked = false;
 let pending = null; // a decision that is not sent yet
 const decided = new Set(); // keys of what is out of the list already
 const dialog = $("viewer");
-const percent = button("", "Fit", () => stage.setScale(1));
+const percent = button("", "Fit", () => stage.toggleZoom());
 const stage = new Stage($("stage"), ({ scale, zoom }) => setText(percent.lastChild, zoom === 1 ? "Fit" : `${Math.round(scale * 100)} %`));
 const finish = new Finish($("finish"), () => showFiles());
 const modes = [["slider", "split", "Slider"], ["side", "side", "Side by side"], ["blink", "eye", "Hold to blink"]].map(([mode, picture, name]) =>
-  button(picture, name, () => setMode(mode), { value: mode }));
-const masker = button("mask", "Mask", mask);
+  button(picture, name, () => setMode(mode), { value: mode, ariaLabel: name, title: name }));
+const masker = button("mask", "Mask", mask, { ariaLabel: "Mask", title: "What the mask takes away" });
 const steps = [button("left", "Picture before", () => step(-1), { bare: true }), button("right", "Next picture", () => step(1), { bare: true })];
 
 export function prepare(list, got) {
   [pictures, choices] = [list, got];
   const bare = (picture, label, does) => button(picture, label, does, { bare: true });
   $("v-head").append(...steps, bare("x", "Close", () => dialog.close()));
-  fill($("v-tools"), ...modes, masker, bare("minus", "Smaller", () => stage.zoomBy(0.8)), percent, bare("plus", "Larger", () => stage.zoomBy(1.25)), bare("fit", "All of it", () => stage.fit()));
+  fill($("v-tools"), ...modes, masker, bare("minus", "Smaller", () => stage.zoomBy(0.8)), percent, bare("plus", "Larger", () => stage.zoomBy(1.25)));
   fill($("v-keys").lastChild, ...Object.entries(KEYS).flatMap(([key, words]) => [h("dt", {}, key), h("dd", {}, words)]));
   setMode("slider");
 }
