@@ -4,7 +4,7 @@ export const parts = (path) => path.split("/").map(encodeURIComponent).join("/")
 
 export const keyOf = (card) => `${card.inbox}/${card.path}`;
 
-export const addressOf = (card) => `api/v1/pictures/${parts(keyOf(card))}`;
+export const addressOf = (card) => `api/v1/pictures/${card.address ?? parts(keyOf(card))}`;
 
 /** A picture's own bytes, or with a width its preview; `v` lets a redo show at once. */
 export const fileOf = (card, what, width) => `${addressOf(card)}/${what}?v=${encodeURIComponent(card.version)}${width ? `&width=${width}` : ""}`;

@@ -107,7 +107,13 @@ const query = () => $("search").value.trim();
 
 const shownUploads = () => (view === "queue" && !state && !query() ? uploads.beside(pictures) : []);
 
+let frame = 0;
 function show() {
+  frame ||= requestAnimationFrame(showNow);
+}
+
+function showNow() {
+  frame = 0;
   const sending = shownUploads();
   const there = pictures.list.filter((card) => !viewer.isDecided(keyOf(card)));
   for (const card of there) card.picked = picked.has((card.key = keyOf(card)));

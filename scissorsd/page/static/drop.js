@@ -69,10 +69,12 @@ async function take(gathered, at = target()) {
   }
   // What comes in one gesture has a name in common; crypto.randomUUID is not there on plain http.
   const batch = at.isQuick ? `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}` : "";
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  files.sort((one, other) => compare(`${one.folder}/${one.name}`, `${other.folder}/${other.name}`));
   uploads.add(files, at, batch);
   if (files.length) dispatchEvent(new CustomEvent("dropped", { detail: batch }));
   const named = others.slice(0, 3).map(({ name }) => name).join(", ");
-  if (others.length) say(`${many(others.length, "file was", "files were")} left out, being no pictures: ${named}${others[3] ? " …" : ""}`, true);
+  if (others.length) say(`${many(others.length, "file was", "files were")} left out, not being pictures: ${named}${others[3] ? " …" : ""}`, true);
   else if (!files.length) say("There was no picture in it.", true);
 }
 
@@ -109,14 +111,16 @@ function showVeil(count) {
 const isOfFiles = (event) => choices && event.dataTransfer.types.includes("Files");
 
 export function listen() {
-  addEventListener("dragover", (event) => {
+  const over = (event) => {
     if (!isOfFiles(event)) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
     clearTimeout(leave);
     if ($("veil").hidden) showVeil(event.dataTransfer.items.length);
     for (const tile of $("tiles").children) tile.classList.toggle("over", tile === event.target);
-  });
+  };
+  addEventListener("dragenter", over);
+  addEventListener("dragover", over);
   addEventListener("dragleave", () => {
     // It comes for every element that is left; the window is left when no dragover follows.
     clearTimeout(leave);

@@ -6,6 +6,8 @@ const AT_ONCE = 3;
 const SHOWN_FOR = 10_000; // ms that a sent one is shown, unless the server's list has it before
 const FINAL = [400, 404, 409, 413]; // to try again would change nothing
 
+const FRESH = { state: "queued", part: 0, reason: "" };
+
 class Uploads extends EventTarget {
   all = new Map(); // key → upload, in the order they were dropped
   limit = Infinity; // bytes of a file
@@ -19,14 +21,15 @@ class Uploads extends EventTarget {
     for (const file of files) {
       const under = [inbox, folder, file.folder, file.name].filter(Boolean).join("/");
       const address = `api/v1/drops/${parts(under)}${batch && `?batch=${batch}`}`;
-      const upload = { key: `upload/${++this.#number}`, upload: true, name: file.name, read: file.read, address };
+      const upload = { key: `upload/${++this.#number}`, upload: true, name: file.name, read: file.read, address, ...FRESH };
       this.all.set(upload.key, upload);
-      this.again(upload);
+      this.#queue.push(upload);
     }
+    this.#pump();
   }
 
   again(upload) {
-    Object.assign(upload, { state: "queued", part: 0, reason: "" });
+    Object.assign(upload, FRESH);
     this.#queue.push(upload);
     this.#pump();
   }
