@@ -2,7 +2,6 @@
 
 import { h, icon } from "./dom.js";
 
-const PREVIEW = 2048; // px of a preview's longer side: what is smaller is the whole picture
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 /** Let a range tell how much of `frame` is before, and where its style sheet cuts it. */
@@ -44,7 +43,7 @@ class Half {
     await image.decode().catch(() => {});
     const { naturalWidth: width, naturalHeight: height } = image;
     if (source !== this.source || !width) return;
-    Object.assign(this, { width, height, isFull: address === this.full || Math.max(width, height) < PREVIEW });
+    Object.assign(this, { width, height, isFull: address === this.full });
   }
 }
 

@@ -46,7 +46,6 @@ export async function open(shown) {
     $("v-redo").open = false;
   }
   card = shown;
-  index = pictures.at.get(keyOf(card)) ?? index;
   if (!dialog.open) dialog.showModal();
   showWords();
   showActs();
@@ -86,6 +85,7 @@ function step(by) {
 function showWords() {
   const [kind, words] = standing(card);
   const { name, reason, inbox, rule, provider } = card;
+  index = pictures.at.get(keyOf(card)) ?? Math.max(0, Math.min(index, pictures.list.length - 1));
   setText($("v-place"), `${index + 1} of ${pictures.list.length}${pictures.isWhole ? "" : "+"}`);
   steps.forEach((each, at) => (each.disabled = !next(at ? 1 : -1)));
   setText($("v-name"), name);
