@@ -234,7 +234,7 @@ async function retryAll() {
 function refresh() {
   picked.clear();
   const states = { review: "review", failed: NOT_DONE.join() }[view] ?? state;
-  const filter = Object.entries({ inbox, batch, q: query() }).concat(states.split(",").map((each) => ["state", each]));
+  const filter = Object.entries({ inbox, batch: view === "queue" && batch, q: query() }).concat(states.split(",").map((each) => ["state", each]));
   pictures.show(filter.filter(([, value]) => value).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join(""));
   show();
 }

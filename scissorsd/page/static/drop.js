@@ -22,14 +22,15 @@ function readTargets() {
   const quick = choices.quick && `${choices.quick.model}-${choices.quick.edges}`;
   targets = choices.inboxes.filter(({ drops }) => drops).flatMap(({ name, quick: isQuick, away, folders }) => {
     if (isQuick) {
-      const words = folders.find(({ folder }) => folder === quick)?.words ?? ["One cutout of each as PNG, full size; kept here for some days."];
-      return { value: "quick", inbox: name, folder: quick, title: "Quick desk", words: words.join(" "), isQuick };
+      const words = folders.find(({ folder }) => folder === quick)?.words ?? ["out comes a cutout PNG"];
+      return { value: "quick", inbox: name, folder: quick, title: "Quick desk", words: words.slice(0, 2).join(", "), isQuick };
     }
     return folders.map(({ folder, words, skip }) => ({
       value: `${name}/${folder}`, inbox: name, folder, closed: skip || away, title: [name, ...folder.split("/")].filter(Boolean).join(" / "),
-      words: away ? `Not there now: ${away}` : words.join(" "),
+      words: away ? `Not there now: ${away}` : words.join(", "),
     }));
   });
+  targets.sort((one, other) => Boolean(other.isQuick) - Boolean(one.isQuick));
   showTarget();
 }
 

@@ -21,7 +21,7 @@ export function showSettings(status, choices) {
 }
 
 function inboxOf({ name, quick, drops, away, folders }) {
-  const rules = folders.map(({ folder, words }) => [h("strong", {}, folder || "at the top"), `: ${words.join(" ")}`]);
+  const rules = folders.map(({ folder, words }) => [h("strong", {}, folder || "at the top"), `: ${words.join(", ")}`]);
   const note = away ? `Not there: ${away}` : !drops && "It takes no drops.";
   return h("div", {}, h("h3", {}, quick ? "Quick desk, the page’s own" : name), note && h("p", {}, note), list(rules));
 }
