@@ -163,7 +163,7 @@ function showTools() {
   fill($("picked"),
     view === "review" && button("eye", "Review one by one", () => pictures.list[0] && viewer.open(pictures.list[0]), { className: "strong" }),
     button("check", count ? `Clear ${count}` : "Select all", selectAll),
-    hasDone && button("zip", count ? "Zip" : "Zip all", zip),
+    hasDone && view !== "failed" && button("zip", count ? "Zip" : "Zip all", zip),
     (count || view === "failed") && button("again", count ? "Retry" : "Retry all", retryAll));
 }
 
