@@ -1,0 +1,42 @@
+// The server's addresses. All are relative, so that the page may lie under any path.
+
+export const parts = (path) => path.split("/").map(encodeURIComponent).join("/");
+
+export const keyOf = (card) => `${card.inbox}/${card.path}`;
+
+export const addressOf = (card) => `api/v1/pictures/${card.address ?? parts(keyOf(card))}`;
+
+/** A picture's own bytes, or with a width its preview; `v` lets a redo show at once. */
+export const fileOf = (card, what, width) => `${addressOf(card)}/${what}?v=${encodeURIComponent(card.version)}${width ? `&width=${width}` : ""}`;
+
+/** What a refusal says of itself; what is no JSON (a proxy's page) is told by its status. */
+export function refusal(status, text, wait) {
+  let said = {};
+  try {
+    said = JSON.parse(text).error ?? {};
+  } catch {
+    said.what = status ? `The server answered ${status}.` : "The page’s server does not answer.";
+  }
+  if (status === 401) dispatchEvent(new Event("key-wanted"));
+  const what = said.what ?? `The server answered ${status}.`;
+  const sentence = what[0].toUpperCase() + what.slice(1) + (/[.!?]$/.test(what) ? "" : ".");
+  return Object.assign(new Error(sentence), { status, wait, advice: said.advice ?? "" });
+}
+
+export async function call(address, given, keepalive = false) {
+  const posted = given && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) };
+  const answer = await fetch(address, { cache: "no-cache", keepalive, ...posted }).catch(() => null);
+  const text = await answer?.text();
+  if (!answer?.ok) throw refusal(answer?.status ?? 0, text);
+  return text ? JSON.parse(text) : {};
+}
+
+export const act = (card, verb, given = {}, isLeaving) => call(`${addressOf(card)}/${verb}`, given, isLeaving);
+
+export async function downloadZip(cards) {
+  const pictures = cards.map(({ inbox, path }) => ({ inbox, path }));
+  const { id, count } = await call("api/v1/zips", { pictures, outputs: "all" });
+  const link = Object.assign(document.createElement("a"), { href: `api/v1/zips/${encodeURIComponent(id)}`, download: "" });
+  link.click();
+  return count;
+}

@@ -1,0 +1,128 @@
+// What is on its way to the server: three at a time, each with its progress.
+
+import { keyOf, parts, refusal } from "./api.js";
+
+const AT_ONCE = 3;
+const SHOWN_FOR = 10_000; // ms that a sent one is shown, unless the server's list has it before
+const FINAL = [400, 404, 409, 413]; // to try again would change nothing
+
+const FRESH = { state: "queued", part: 0, reason: "" };
+
+class Uploads extends EventTarget {
+  all = new Map(); // key → upload, in the order they were dropped
+  limit = Infinity; // bytes of a file
+  #queue = [];
+  #flying = 0;
+  #rests = false;
+  #number = 0;
+
+  /** Take files: each has `name`, `folder` (of the drop's own tree) and `read`, a way to its bytes. */
+  add(files, { inbox, folder }, batch) {
+    for (const file of files) {
+      const under = [inbox, folder, file.folder, file.name].filter(Boolean).join("/");
+      const address = `api/v1/drops/${parts(under)}${batch && `?batch=${batch}`}`;
+      const upload = { key: `upload/${++this.#number}`, upload: true, name: file.name, read: file.read, address, ...FRESH };
+      this.all.set(upload.key, upload);
+      this.#queue.push(upload);
+    }
+    this.#pump();
+  }
+
+  again(upload) {
+    Object.assign(upload, FRESH);
+    this.#queue.push(upload);
+    this.#pump();
+  }
+
+  drop(upload) {
+    upload.request?.abort();
+    this.#queue = this.#queue.filter((other) => other !== upload);
+    this.all.delete(upload.key);
+    this.#changed();
+  }
+
+  /** Those that are shown beside the server's list; what it has by now is let go of. */
+  beside(pictures) {
+    for (const { key, card, sentAt } of this.#in("sent")) {
+      const isOld = performance.now() - sentAt > SHOWN_FOR && pictures.readFrom > sentAt;
+      if (isOld || pictures.at.has(keyOf(card))) this.all.delete(key);
+    }
+    return [...this.all.values()];
+  }
+
+  /** How many the server's counts, read from `readFrom` on, cannot hold yet. */
+  uncounted(readFrom) {
+    return this.#in("queued", "sending").length + this.#in("sent").filter(({ sentAt }) => sentAt > readFrom).length;
+  }
+
+  get refused() {
+    return this.#in("refused");
+  }
+
+  get isBusy() {
+    return this.#queue.length + this.#flying > 0;
+  }
+
+  #in(...states) {
+    return [...this.all.values()].filter(({ state }) => states.includes(state));
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #pump() {
+    while (!this.#rests && this.#flying < AT_ONCE && this.#queue.length) this.#send(this.#queue.shift());
+    this.#changed();
+  }
+
+  async #send(upload) {
+    this.#flying++;
+    upload.state = "sending";
+    try {
+      upload.file ??= await upload.read();
+      if (upload.file.size > this.limit) throw Object.assign(new Error(`It is larger than ${this.limit >> 20} MiB, the most the page takes.`), { status: 413 });
+      upload.card = await this.#put(upload);
+      Object.assign(upload, { state: "sent", sentAt: performance.now(), file: null });
+    } catch (fault) {
+      this.#refuse(upload, fault);
+    }
+    this.#flying--;
+    this.#pump();
+  }
+
+  #refuse(upload, { status, wait, message, advice = "" }) {
+    if (status === 429) {
+      // Too many wait on the server: ours wait here.
+      upload.state = "queued";
+      this.#queue.unshift(upload);
+      this.#rests = true;
+      setTimeout(() => {
+        this.#rests = false;
+        this.#pump();
+      }, 1000 * Math.min(30, wait || 5));
+    } else Object.assign(upload, { state: "refused", reason: `${message} ${advice}`, mayPass: !FINAL.includes(status) });
+  }
+
+  #put(upload) {
+    return new Promise((done, refuse) => {
+      const request = (upload.request = new XMLHttpRequest());
+      request.open("PUT", upload.address);
+      request.upload.onprogress = ({ loaded, total }) => {
+        upload.part = loaded / total || 0;
+        this.#changed();
+      };
+      request.onloadend = () => {
+        const { status, responseText } = request;
+        if (status === 201) done(JSON.parse(responseText));
+        else if (status) refuse(refusal(status, responseText, request.getResponseHeader("Retry-After")));
+        else refuse(new Error("The connection broke off; nothing of it was kept."));
+      };
+      request.send(upload.file);
+    });
+  }
+}
+
+export const uploads = new Uploads();
+
+addEventListener("beforeunload", (event) => uploads.isBusy && event.preventDefault());
