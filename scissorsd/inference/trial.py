@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +67,12 @@ class Timed:
 
 def order_of(text: str) -> Order:
     """Read what `to_json` has written; nothing is fetched here, so the wheel is left out."""
-    told = json.loads(text)
-    model = {name: tuple(v) if isinstance(v, list) else v for name, v in told["model"].items()}
-    return Order(**{**told, "model": Model(**model)})
+    told = json.loads(text, object_hook=_with_tuples)
+    return Order(**{**told, "model": Model(**told["model"])})
+
+
+def _with_tuples(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
 
 
 def main() -> None:

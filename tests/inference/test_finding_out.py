@@ -40,6 +40,7 @@ from scissorsd.machine import MemoryBound, usable_cpus
 MODEL = CATALOGUE["u2netp"]
 AUTO = asked_order("auto", require_gpu=False)
 INPUT = network_input(next(iter(trial.drawn(320))), None, MODEL)
+Precision = Literal["auto", "full", "fast"]
 BOTH: tuple[ProviderName, ...] = ("openvino", "cpu")
 
 needs_openvino = pytest.mark.skipif(
@@ -100,12 +101,13 @@ def test_what_was_measured_counts_for_the_same_work_only(
 ) -> None:
     """A speed is known for one network, precision and number of threads, and for no other."""
     speeds = known(tmp_path, openvino=0.2, cpu=0.1)
-    for model, precision, threads, is_known in (
+    cases: list[tuple[Model, Precision, int, bool]] = [
         (MODEL, "full", usable_cpus(), True),
         (MODEL, "full", 1 + usable_cpus(), False),
         (MODEL, "fast", usable_cpus(), False),
         (replace(MODEL, sha256="0" * 64), "full", usable_cpus(), False),
-    ):
+    ]
+    for model, precision, threads, is_known in cases:
         knowledge = knowledge_of(speeds, Demands(precision, threads))
         assert bool(knowledge.speeds_of(model)) is is_known
         asked = knowledge.unknown(state_of(model, models_folder, "openvino"))
@@ -469,6 +471,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provider_order, "SWITCH_MARGIN", 1e6)
 
 
+def darkness(folder: Path) -> Model:
+    """Write a network of one's own, which takes no time."""
+    described = write_darkness(folder / "mine.onnx")
+    return Model("mine", described["file"], described["sha256"])
+
+
 def cpu_sessions(
     speeds: Path, *, folder: Path, models: Mapping[str, Model] = CATALOGUE, find_out: bool = True
 ) -> Sessions:
@@ -519,7 +527,7 @@ def test_a_provider_that_fails_in_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     """A network of one's own is timed, too; who raises is out, and a death says nothing."""
-    models = {"mine": Model("mine", **write_darkness(tmp_path / "mine.onnx"))}
+    models = {"mine": darkness(tmp_path)}
     monkeypatch.setenv("SCISSORSD_FAULTS", f"trial.openvino={fault}")
     with capture_logs() as logs:
         sessions = cpu_sessions(tmp_path, folder=tmp_path, models=models)
@@ -545,7 +553,7 @@ def test_a_provider_that_fails_in_the_process(
 @pytest.mark.usefixtures("at_once")
 def test_closed_in_the_midst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing ends the process, and nothing is logged or remembered after it."""
-    models = {"mine": Model("mine", **write_darkness(tmp_path / "mine.onnx"))}
+    models = {"mine": darkness(tmp_path)}
     monkeypatch.setenv("SCISSORSD_FAULTS", "trial.openvino=hang,trial.cpu=hang")
     sessions = cpu_sessions(tmp_path, folder=tmp_path, models=models)
     if sessions.open("mine").provider == "cuda":
