@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scissorsd import failpoints
 from scissorsd.core.catalogue import Model
 from scissorsd.core.masking import network_input
-from scissorsd.inference import int8_cache, openvino, openvino_int8, weights
+from scissorsd.inference import openvino, openvino_int8, weights
 from scissorsd.inference.int8 import Findings
 from scissorsd.inference.int8_table import table_of
 from scissorsd.inference.onnx_runtime import Raw, RefusedError, in_plain_words
@@ -149,7 +149,7 @@ def _converted(order: Order, path: Path) -> Session:
             return openvino.open_converted(cache, threads=order.threads)
     for cache in caches:
         try:
-            convert(order.model, path, cache)
+            convert(order.model, path, cache, threads=order.threads)
         except OSError:
             if cache == caches[-1]:
                 raise
@@ -158,14 +158,14 @@ def _converted(order: Order, path: Path) -> Session:
     return openvino.open_converted(cache, threads=order.threads)
 
 
-def convert(model: Model, weights: Path, cache: Path) -> None:
+def convert(model: Model, weights: Path, cache: Path, *, threads: int) -> None:
     """Make the converted network from the verified weights."""
     table = table_of(model)
     if table is None:
         raise ValueError(f"there is no table for {model.name}")
     network = openvino.read(model, weights)
     openvino_int8.convert(network, table, limit=int8_weights_limit())
-    int8_cache.write(cache, model, *openvino_int8.described(network, cache.parent))
+    openvino.write_converted(cache, model, network, threads=threads)
 
 
 def drawn(side: int) -> Iterator[NDArray[np.uint8]]:

@@ -59,7 +59,7 @@ def test_each_standing_is_told(config: Config) -> None:
     assert "by itself after some seconds" in finding.advice
     tried(0.0013, 2.1)
     assert "its file is gone" in told(config).message
-    int8_cache.write(network, MODEL, b"<net/>", b"1234")
+    int8_cache.write(network, MODEL, b"<net/>1234")
     finding = told(config)
     assert (finding.grade, finding.advice) == ("ok", "")
     assert finding.message.endswith(

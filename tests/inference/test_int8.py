@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from scissorsd import api, cut_out
+from scissorsd import api, atomic, cut_out
 from scissorsd.commands import cut
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import network_input
@@ -86,12 +86,15 @@ def test_a_table_is_for_its_weights_only() -> None:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    """A converted network is read as it was written; the one before it has gone."""
-    old, new = tmp_path / "u2netp-int8-old.network", tmp_path / "u2netp-int8-new.network"
-    int8_cache.write(old, MODEL, b"<net/>", b"1234")
-    int8_cache.write(new, MODEL, b"<net/>\n", b"\n56")
-    assert int8_cache.read(new) == (b"<net/>\n", b"\n56")
-    assert list(tmp_path.iterdir()) == [new]
+    """A converted network is read as it was written; of this CPU's it is the only one."""
+    table = table_of(MODEL)
+    assert table is not None
+    old, new = (tmp_path / int8_cache.file_name(MODEL, table, limit) for limit in (63, 127))
+    another_cpus = tmp_path / "u2netp-int8-00000000-0123456789abcdef.network"
+    for path, network in ((another_cpus, b"its"), (old, b"<net/>"), (new, b"\n<net/>\n")):
+        int8_cache.write(path, MODEL, network)
+    assert int8_cache.read(new) == b"\n<net/>\n"
+    assert sorted(tmp_path.iterdir()) == sorted([another_cpus, new])
 
 
 @pytest.mark.parametrize(
@@ -100,10 +103,21 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_what_is_damaged_is_not_read(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     """Of a file that is not whole nothing is taken."""
     path = tmp_path / "u2netp-int8-x.network"
-    int8_cache.write(path, MODEL, b"<net/>", b"1234")
+    int8_cache.write(path, MODEL, b"<net/>1234")
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=r"damaged|Expecting"):
         int8_cache.read(path)
+
+
+def test_drafts_of_a_killed_trial_go(tmp_path: Path) -> None:
+    """What a trial that was killed had begun to write is removed by a later one, once it is old."""
+    path = tmp_path / "u2netp-int8-x.network"
+    old, new = (atomic.temporary(tmp_path, path.name) for _ in range(2))
+    for draft, age in ((old, 7200), (new, 0)):
+        draft.write_bytes(b"half")
+        os.utime(draft, (time.time() - age,) * 2)
+    int8_cache.write(path, MODEL, b"<net/>")
+    assert sorted(tmp_path.iterdir()) == sorted([new, path])
 
 
 # --- the network -----------------------------------------------------------------------------
@@ -304,17 +318,6 @@ def test_a_trial_that_cannot_be_made(models_folder: Path) -> None:
         assert sessions.run("u2netp", INPUT)[2] != "int8"
         sessions.close()
     assert "/proc/nowhere" in told(logs, "int8.failed")[0]["reason"]
-
-
-@needs_openvino
-def test_drafts_of_a_killed_trial_go(u2netp: Path, tmp_path: Path) -> None:
-    """What a trial that was killed had begun to write is removed by a later one, once it is old."""
-    for name, age in ((".int8-old", 7200), (".int8-new", 0)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "network.bin").write_bytes(b"half")
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
-    trial.convert(MODEL, u2netp, tmp_path / "made")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".int8-new", "made"]
 
 
 @needs_openvino
