@@ -5,7 +5,7 @@
 # make faults the rest of those families: every step, every error, every awkward name (ten minutes)
 # make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures
 #             no test is in two of these three; all run in parallel, WORKERS=… at once
-# make everything  those three in one run
+# make rest   the last two in one run
 # make system the service and the shares of this machine: as root, on one with systemd that you can throw away
 # make coverage  what of the code ran in the tests that were run with COVERAGE=1 → a table
 #             tests with WHEEL=FILE.whl in a new checkout: on that, not on the source tree
@@ -24,7 +24,7 @@ DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known adopt memory bac
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := run
-.PHONY: run test faults slow everything system coverage lint bench bench-daemon constraints clean
+.PHONY: run test faults slow rest system coverage lint bench bench-daemon constraints clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -89,8 +89,8 @@ faults: $(VENV)/.ready-dev
 slow: $(VENV)/.ready-dev
 	$(call tests,slow and not system)
 
-everything: $(VENV)/.ready-dev
-	$(call tests,not system,load --maxschedchunk 1) # the longest first, and one by one
+rest: $(VENV)/.ready-dev
+	$(call tests,(full or slow) and not system,load --maxschedchunk 1) # the longest first, and one by one
 
 system: $(VENV)/.ready-dev
 	$(pytest) -m system $(PYTEST_ARGS)

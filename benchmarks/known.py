@@ -51,7 +51,7 @@ def main() -> None:
     )
     fill_journal(load(config).config)
     with Daemon(config, here.models) as daemon:
-        daemon.ready_s()  # the first start may verify weights and try providers
+        daemon.ready_s()  # the first start may verify weights
     with Daemon(config, here.models) as daemon:
         ready_s = daemon.ready_s()
         first = daemon.wait("inbox.scanned")

@@ -129,6 +129,12 @@ class Daemon:
                 raise SystemExit(f"the daemon never told of {event}; its last line: {self._last}")
             return told[times - 1]
 
+    def wait_for_one(self, events: Sequence[str], seconds: float) -> str:
+        """Wait until one of these events was logged, but no longer; return it, or ""."""
+        with self._came:
+            self._came.wait_for(lambda: self._ended or any(map(self._told.get, events)), seconds)
+            return next((event for event in events if self._told.get(event)), "")
+
     def ready_s(self) -> float:
         """Return the seconds from its start until it was ready."""
         return float(self.wait("daemon.ready")["came"]) - self.began

@@ -63,8 +63,8 @@ def section(figures: Figures) -> Iterator[str]:
     yield "### Start-up\n"
     yield (
         f"From the start of the process to its log line `daemon.ready`, which goes with `READY=1`, "
-        "the weights being on disk and the first start not counted, which may verify them and try "
-        f"the providers; and `--help` from start to exit. {figures['rounds']} rounds.\n"
+        "the weights being on disk and the first start not counted, which may verify them; "
+        f"and `--help` from start to exit. {figures['rounds']} rounds.\n"
     )
     rows = [
         (f"READY, {r['model']}, providers {r['providers']}", *spread(r["seconds"]))

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import hashlib
 import math
 import os
 import platform
@@ -34,6 +35,12 @@ def int8_weights_limit(cpuinfo: Path = Path("/proc/cpuinfo")) -> int:
     """
     made_for_it = {"avx512_vnni", "avx_vnni", "amx_int8"}
     return 63 if made_for_it.isdisjoint(_cpu_flags(cpuinfo)) else 127
+
+
+def cpu_kind(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return 8 digits that CPUs share which have the same instructions."""
+    flags = " ".join(sorted(_cpu_flags(cpuinfo)))
+    return hashlib.sha256(flags.encode()).hexdigest()[:8]
 
 
 def _cpu_flags(cpuinfo: Path) -> list[str]:

@@ -293,7 +293,7 @@ class Configuration(Section):
     providers: Providers = Field(
         default=written("auto"),
         description="Where the networks run: auto (a GPU that truly works, else the faster of "
-        "openvino and cpu, which is found out once), or a list, tried in order.",
+        "openvino and cpu, which is found out once, beside the work), or a list, tried in order.",
         examples=["auto", ["cuda", "openvino", "cpu"]],
     )
     require_gpu: bool = Field(

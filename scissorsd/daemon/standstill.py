@@ -26,8 +26,8 @@ log = structlog.get_logger("scissorsd")
 
 TRACE = "standstill.txt"
 # Seconds without a beat. A round of the loop takes milliseconds, but may wait for the disk of the
-# state folder: a minute, on one that sleeps or is busy. At the start networks are opened and timed;
-# on a slow machine, or a GPU's first time, that takes minutes.
+# state folder: a minute, on one that sleeps or is busy. At the start networks are opened; on a slow
+# machine, or a GPU's first time, that takes minutes.
 BEAT_LIMIT = failpoints.seconds("STANDSTILL", 120.0)
 START_LIMIT = failpoints.seconds("STANDSTILL_AT_START", 1800.0)
 _MIN_INTERVAL = BEAT_LIMIT / 120  # seconds; beats that follow more closely are not sent

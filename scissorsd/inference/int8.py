@@ -1,41 +1,31 @@
-"""Computing in int8, where it was tried on this machine and found right and faster.
+"""Computing in int8, where it was tried on this machine and found right and faster."""
 
-What is not known yet is found out in the background, by a process of its own (int8_trial.py).
-"""
-
-import json
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
-from scissorsd import failpoints
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.inference import int8_cache
 from scissorsd.inference.demands import Demands
 from scissorsd.inference.int8_table import table_of
-from scissorsd.inference.int8_trial import Findings, Order
 from scissorsd.inference.onnx_runtime import RefusedError
 from scissorsd.inference.openvino import open_converted
 from scissorsd.inference.providers import Session
 from scissorsd.inference.timings import Speeds
-from scissorsd.machine import int8_weights_limit, memory_bounds
+from scissorsd.machine import int8_weights_limit
 
 LARGEST_DIFFERENCE = 0.01  # mean, of masks in [0, 1] to float32's, for pictures drawn for that
 LEAST_GAIN = 1.05  # times as fast
-# Seconds of work before anything is found out, so that a run of a few pictures does not.
-_AFTER = failpoints.seconds("INT8_AFTER", 5.0)
-_LIMIT = 3600.0  # seconds for it all: it gives way to all else
-# A little: what it takes of the CPUs it takes anyway, and the sooner it has ended, the sooner all
-# pictures are cut in half the time.
-_NICER = 5
-# What a trial takes of memory, rounded up: 942 MB were measured for u2net.
-_BYTES_AT_LEAST = 200 << 20
-_TIMES_THE_WEIGHTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What came of a trial: the mean difference of masks to float32's, and the times as fast."""
+
+    difference: float
+    times_as_fast: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +63,6 @@ class Int8:
         self._speeds = speeds
         self._demands = demands
         self._log = log
-        self._closed = threading.Event()
-        self._process: subprocess.Popen[str] | None = None
-        self._being_tried = set[str]()
 
     def why_not(self, model: Model, providers: Sequence[str]) -> str:
         """Say why this model is not computed in int8, whatever it would come to; or nothing."""
@@ -94,8 +81,7 @@ class Int8:
         known = self._speeds.known(self._key(model))
         whole = {"difference", "times_as_fast"} <= known.keys()
         found = Findings(known["difference"], known["times_as_fast"]) if whole else None
-        places = [folder / self._name(model) for folder in self._speeds.folders]
-        cache = next((place for place in places if place.is_file()), None)
+        cache = next((place for place in self.places(model) if place.is_file()), None)
         return Standing(int8_weights_limit().bit_length() + 1, found, cache)
 
     def proved(self, model: Model) -> Path | None:
@@ -116,80 +102,13 @@ class Int8:
         found = self.standing(model).found
         return found.times_as_fast if found else 1.0
 
-    def find_out(self, model: Model, weights: Path, *, then: Callable[[], None]) -> None:
-        """Try it in the background, unless that was done; where it proves good, call `then`."""
-        if self.standing(model).refusal or model.name in self._being_tried:
-            return
-        self._being_tried.add(model.name)
-        demands = self._demands
-        order = Order(
-            model.name,
-            str(weights),
-            "",
-            fast=demands.fast(model),
-            threads=demands.threads,
-            nicer=_NICER,
-        )
-        threading.Thread(
-            target=self._find_out, args=(order, model, then), daemon=True, name="int8"
-        ).start()
+    def places(self, model: Model) -> tuple[Path, ...]:
+        """Return where the converted network may lie, in the order of preference."""
+        return tuple(folder / self._name(model) for folder in self._speeds.folders)
 
-    def close(self) -> None:
-        """End what is being tried."""
-        self._closed.set()
-        if self._process is not None:
-            self._process.kill()
-
-    def _find_out(self, order: Order, model: Model, then: Callable[[], None]) -> None:
-        if self._closed.wait(_AFTER):
-            return
-        needed = _BYTES_AT_LEAST + _TIMES_THE_WEIGHTS * (model.size or 0)
-        bound = next(iter(memory_bounds()), None)
-        if bound is not None and bound.left < needed:
-            reason = f"{bound.who} leaves {bound.left >> 20} MiB; to try it takes {needed >> 20}"
-            self._log.info("int8.failed", model=model.name, reason=reason)
-            return
-        reason = ""
-        for folder in self._speeds.folders:
-            found, reason = self._tried(replace(order, cache=str(folder / self._name(model))))
-            if found:
-                break
-        else:
-            if not self._closed.is_set():
-                self._log.info("int8.failed", model=model.name, reason=reason)
-            return
-        self._speeds.remember(self._key(model), found)
-        rounded = {name: round(value, 4) for name, value in found.items()}
-        is_good = self.proved(model) is not None
-        self._log.info("int8.tried", model=model.name, taken=is_good, **rounded)
-        if is_good:
-            then()
-
-    def _tried(self, order: Order) -> tuple[dict[str, float], str]:
-        """Return what was found, or nothing and the reason."""
-        # -P: what lies in the working folder, an inbox it may be, is no module of ours
-        command = [sys.executable, "-P", "-m", f"{__name__}_trial", json.dumps(asdict(order))]
-        try:
-            process = self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            if self._closed.is_set():  # just now
-                process.kill()
-            said, complaint = process.communicate(timeout=_LIMIT)
-            found: dict[str, float] = json.loads(said)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return {}, f"it took more than {_LIMIT:.0f} s"
-        except OSError as error:
-            return {}, error.strerror or str(error)
-        except ValueError:
-            last = complaint.strip().rpartition("\n")[2]
-            return {}, last or f"its process ended with {process.returncode}"
-        return found, ""
+    def remember(self, model: Model, found: Findings) -> None:
+        """Put down what came of its trial."""
+        self._speeds.remember(self._key(model), asdict(found))
 
     def _name(self, model: Model) -> str:
         table = table_of(model)

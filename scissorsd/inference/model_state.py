@@ -51,6 +51,7 @@ class ModelState:
     path: Path = Path()
     session: Session | None = None
     int8: Path | None = None  # the network that OpenVINO takes, where it was converted
+    int8_failed: bool = False  # it could not be opened
     refused: dict[str, str] = field(default_factory=dict)  # provider: reason
     back_offs: dict[str, BackOff] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -62,17 +63,19 @@ class ModelState:
         refused = tuple((name, self.refused[name]) for name in self.order if name in self.refused)
         self.opening = Opening(self.model.name, self.order, provider, precision, refused)
 
-    def without_int8(self, order: tuple[ProviderName, ...]) -> None:
-        """Note that the converted network cannot be used, and the order that is right without."""
-        self.int8 = None
-        self.order = order
-        self.describe()
-
     def require_session(self) -> Session:
         """Return the session, or raise SessionError where none is open."""
         if self.session is None:
             raise SessionError(f"The model {self.model.name} is not loaded.")
         return self.session
+
+    def is_last_resort(self, session: Session) -> bool:
+        """Whether there is nothing left to try when this session fails.
+
+        What was found out may have put its provider last while no other one is open yet.
+        """
+        *others, last = self.order
+        return session.provider == last and {*others} <= self.refused.keys() | self.back_offs.keys()
 
     def note_refusal(self, provider: ProviderName, refusal: RefusedError, now: float) -> None:
         """Remember why a provider does not open the model; where that may pass, for a while."""

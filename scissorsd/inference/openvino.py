@@ -61,17 +61,23 @@ def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> Openv
 
 
 def open_converted(cache: Path, *, threads: int) -> OpenvinoSession:
-    """Compile a network that was converted to int8; raises RefusedError where it is not whole."""
+    """Open a network that `write_converted` wrote; raises RefusedError where it is not whole."""
     try:
-        description, weights = int8_cache.read(cache)
-    except (OSError, ValueError, KeyError) as error:
+        network = int8_cache.read(cache)
+    except (OSError, ValueError) as error:
         raise RefusedError(f"{cache} cannot be read: {in_plain_words(error)}") from error
     with _in_plain_words():
         with opening:
             core, _ = _core_and_reader()
-        network = core.read_model(description, weights)
-        compiled = compiled_for_cpu(network, bf16=False, threads=threads)
+        settings = _settings(bf16=False, threads=threads)
+        compiled = core.import_model(io.BytesIO(network), "CPU", settings)
     return OpenvinoSession("int8", compiled)
+
+
+def write_converted(cache: Path, model: Model, network: Any, *, threads: int) -> None:  # noqa: ANN401 - of openvino
+    """Compile a network that was converted to int8, and write it down; raises OSError."""
+    compiled = compiled_for_cpu(network, bf16=False, threads=threads)
+    int8_cache.write(cache, model, compiled.export_model().getvalue())
 
 
 def read(model: Model, path: Path) -> Any:  # noqa: ANN401 - of openvino

@@ -7,12 +7,7 @@ Quantization Through Weight Equalization and Bias Correction", ICCV 2019, sectio
 """
 
 import importlib
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +19,6 @@ from scissorsd.inference.int8_table import Table
 Node = Any  # OpenVINO's Python part ships no types that mypy could follow
 
 _LEVELS = 256
-_DRAFT = ".int8-"
-_STRAY_AFTER = 3600.0  # seconds; nobody takes so long
 
 
 class TableMismatchError(Exception):
@@ -48,18 +41,6 @@ def convert(network: Any, table: Table, *, limit: int) -> None:  # noqa: ANN401 
     for name, (low, high) in table.bounds.items():
         _round_output(op, nodes[name], low, high)
     network.validate_nodes_and_infer_types()
-
-
-def described(network: Any, folder: Path) -> tuple[bytes, bytes]:  # noqa: ANN401 - of openvino
-    """Return the network's description and weights; `folder` is where OpenVINO may write them."""
-    for stray in folder.glob(f"{_DRAFT}*"):  # of a process that was killed
-        with suppress(OSError):
-            if time.time() - stray.stat().st_mtime > _STRAY_AFTER:
-                shutil.rmtree(stray)
-    with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=folder) as draft:
-        place = Path(draft) / "network.xml"
-        importlib.import_module("openvino").save_model(network, place, compress_to_fp16=False)
-        return place.read_bytes(), place.with_suffix(".bin").read_bytes()
 
 
 def convolutions(network: Any) -> Iterator[tuple[str, Node]]:  # noqa: ANN401 - of openvino

@@ -3,8 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,36 +13,30 @@ from scissorsd import failpoints
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 from scissorsd.inference import weights
+from scissorsd.inference.choosing import Chooser, Int8FailedError
 from scissorsd.inference.demands import Demands
-from scissorsd.inference.int8 import Int8
+from scissorsd.inference.finding_out import FindingOut, Learnt
+from scissorsd.inference.knowledge import Knowledge, Questions
 from scissorsd.inference.model_state import ModelState, Opening
-from scissorsd.inference.onnx_runtime import Raw, RefusedError, in_plain_words
-from scissorsd.inference.provider_order import asked_order, by_speed
+from scissorsd.inference.onnx_runtime import Raw, in_plain_words
+from scissorsd.inference.provider_order import asked_order
 from scissorsd.inference.providers import (
-    GPU_PROVIDERS,
     Opener,
     Probe,
     ProviderName,
     Session,
-    described,
     open_session,
     probe,
-    timed,
 )
+from scissorsd.inference.taking_over import take_over
 from scissorsd.inference.timings import Speeds
-from scissorsd.machine import expects_gpu, usable_cpus
+from scissorsd.machine import usable_cpus
 
 __all__ = ["Opening", "Probe", "ProviderName", "Sessions", "probe", "usable_cpus"]
-
-TRIALS = 3  # inferences on each of the CPU's providers, to know which is the faster one
 
 
 class _NotNumbersError(Exception):
     """A map of infinities or NaN: the provider computes nonsense."""
-
-
-class _Int8FailedError(Exception):
-    """The converted network could not be opened; from now on OpenVINO computes in its usual way."""
 
 
 class Sessions:
@@ -54,11 +46,11 @@ class Sessions:
     being told. `providers` are tried in order, `auto` being cuda, openvino, cpu; the CPU is always
     the last resort, but not with `require_gpu`. `precision` is `full` (float32), `fast` (bf16 or
     TF32, where the machine computes it natively, or int8) or `auto`: fast for the models that it
-    was measured to leave alone. `threads` None: all CPUs that the process may use. With `speeds`,
-    `auto` decides between the CPU's own providers by a short trial, and int8 is tried in the
-    background by a process of its own, each once on a machine; without `find_out` they are used
-    only as far as that was done. Without `speeds` there is no int8. `opener` and `clock` (seconds)
-    are for tests.
+    was measured to leave alone. `threads` None: all CPUs that the process may use. `speeds`
+    remember what was found out on this machine: under `auto` which of the CPU's own providers is
+    the faster one, and where int8 is right and faster. What is not known yet is found out in the
+    background, by a process of its own, and then gone over to; not without `find_out`. Without
+    `speeds` there is no int8. `opener` and `clock` (seconds) are for tests.
     """
 
     def __init__(
@@ -80,16 +72,24 @@ class Sessions:
         self._models = models
         self._folder = folder
         self._order = asked_order(providers, require_gpu=require_gpu)
-        self._named = providers != "auto"
         self._require_gpu = require_gpu
-        self._demands = Demands(precision, threads or usable_cpus())
         self._progress = progress
-        self._speeds = speeds if providers == "auto" and not require_gpu else None
         self._finds_out = find_out
-        self._opener = opener
         self._clock = clock
-        self._log = log or structlog.get_logger("scissorsd")
-        self._int8 = Int8(speeds, self._demands, log=self._log) if speeds else None
+        log = log or structlog.get_logger("scissorsd")
+        demands = Demands(precision, threads or usable_cpus())
+        auto = providers == "auto" and not require_gpu
+        self._knowledge = Knowledge(speeds, demands, self._order, auto=auto, log=log)
+        self._finding_out = FindingOut(self._knowledge, demands, folder, log=log)
+        self._chooser = Chooser(
+            self._knowledge,
+            demands,
+            named=providers != "auto",
+            require_gpu=require_gpu,
+            opener=opener,
+            clock=clock,
+            log=log,
+        )
         self._states: dict[str, ModelState] = {}
         self._lock = threading.Lock()
 
@@ -122,7 +122,7 @@ class Sessions:
             try:
                 raw = _run(session, network_input)
             except Exception as error:
-                if session.provider == state.order[-1] and not self._require_gpu:
+                if state.is_last_resort(session) and not self._require_gpu:
                     raise state.last_resort_failed(error) from error
                 self._replace(state, session, error)
             else:
@@ -141,8 +141,7 @@ class Sessions:
         """Let go of every session; one that another thread runs ends with that run."""
         with self._lock:
             self._states.clear()
-        if self._int8 is not None:
-            self._int8.close()
+        self._finding_out.close()
 
     def _opened(self, name: str) -> ModelState:
         model = self._models.get(name)
@@ -158,158 +157,32 @@ class Sessions:
             with state.lock:
                 if not state.loaded:
                     state.path = weights.locate(model, self._folder, progress=self._progress)
-                    if not self._are_to_be_timed(model):
-                        self._allow_int8(state)
-                    state.order = by_speed(self._order, self._speeds_of(state))
-                    self._open_best(state)
-                    self._try_out(state)
+                    self._knowledge.apply(state)
+                    self._chooser.open_best(state)
                     state.loaded = True
-                    self._find_out_int8(state)
+                    self._find_out(state)
         return state
+
+    def _find_out(self, state: ModelState) -> None:
+        """Have what is not known found out in the background, and go over to what is better."""
+
+        def is_in_use() -> bool:
+            return self._states.get(state.model.name) is state
+
+        def questions() -> Questions:
+            return self._knowledge.unknown(state) if is_in_use() else Questions()
+
+        def then(learnt: Learnt) -> None:
+            take_over(state, learnt, self._chooser, is_in_use=is_in_use)
+
+        if self._finds_out:
+            self._finding_out.begin(state.model, questions, then)
 
     def _current(self, state: ModelState) -> Session:
         with state.lock:
             if state.session is None and self._require_gpu:
                 raise state.no_gpu_now()
-            return state.session or self._open_best(state)
-
-    def _open_best(self, state: ModelState) -> Session:
-        """Take the first provider that does not back off and opens; the state's lock is held."""
-        refused: list[str] = []
-        passed = set(state.back_offs)
-        while provider := next((p for p in state.order if p not in passed), None):
-            passed.add(provider)
-            try:
-                session = self._open_on(state, provider)
-            except _Int8FailedError:
-                passed.remove(provider)  # in its usual way its turn may come later
-            except RefusedError as refusal:
-                if state.refused.get(provider) != refusal.what:  # the same is told once
-                    refused.append(provider)
-                state.note_refusal(provider, refusal, self._clock())
-            else:
-                self._log_refused(state, refused, expected=not self._named)
-                return session
-        state.back_offs.clear()
-        raise state.none_opens(require_gpu=self._require_gpu)
-
-    def _open_on(self, state: ModelState, provider: ProviderName) -> Session:
-        """Open a session on this provider, or raise RefusedError or _Int8FailedError."""
-        model, threads = state.model, self._demands.threads
-        began = time.perf_counter()
-        session: Session | None
-        if provider == "openvino" and self._int8 and state.int8:
-            session = self._int8.opened(model, state.int8)
-            if session is None:
-                with state.lock:
-                    state.without_int8(by_speed(self._order, self._known_speeds(model)))
-                raise _Int8FailedError
-        else:
-            fast = self._demands.fast(model)
-            session = self._opener(model, state.path, provider, fast=fast, threads=threads)
-        seconds = time.perf_counter() - began
-        with state.lock:
-            state.refused.pop(provider, None)
-            state.session = session
-            state.describe()
-        self._log.info(
-            "session.opened",
-            model=model.name,
-            provider=session.provider,
-            precision=session.precision,
-            seconds=round(seconds, 3),
-            threads=threads,
-            how=described(session),
-        )
-        return session
-
-    # --- int8 --------------------------------------------------------------------------------
-
-    def _int8_for(self, state: ModelState) -> Int8 | None:
-        """Return what knows of int8, where it may be used for this model."""
-        may_be = self._int8 and not self._int8.why_not(state.model, state.order)
-        return self._int8 if may_be else None
-
-    def _allow_int8(self, state: ModelState) -> None:
-        """Let OpenVINO compute in int8, if it was found right and faster here."""
-        if int8 := self._int8_for(state):
-            state.int8 = int8.proved(state.model)
-
-    def _find_out_int8(self, state: ModelState) -> None:
-        int8 = self._int8_for(state) if self._finds_out else None
-        if int8 and not state.int8 and state.opening.provider not in GPU_PROVIDERS:
-            int8.find_out(state.model, state.path, then=partial(self._take_int8, state))
-
-    def _take_int8(self, state: ModelState) -> None:
-        """Go over to int8, which has just been found right and faster."""
-        with state.lock:
-            self._allow_int8(state)
-            state.order = by_speed(self._order, self._speeds_of(state))
-            in_use = state.opening.provider
-            is_better = in_use in state.order[state.order.index("openvino") :]
-        if state.int8 and is_better and "openvino" not in state.back_offs:
-            with suppress(_Int8FailedError):  # what is open stays
-                self._open_on(state, "openvino")
-
-    # --- by speed ----------------------------------------------------------------------------
-
-    def _try_out(self, state: ModelState) -> None:
-        """Time the CPU's providers, unless they were timed before, and keep the fastest open.
-
-        One after the other: two of them loaded at once would be a gigabyte.
-        """
-        if not self._are_to_be_timed(state.model) or state.opening.provider in GPU_PROVIDERS:
-            return
-        candidates = [p for p in state.order if p not in GPU_PROVIDERS and p not in state.refused]
-        if len(candidates) == 1:
-            return
-        seconds: dict[str, float] = {}
-        for provider in candidates:
-            try:
-                if state.opening.provider != provider:
-                    state.session = None
-                    self._open_on(state, provider)
-                seconds[provider] = timed(state.require_session(), state.model, times=TRIALS)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is out of the race
-                state.refused[provider] = in_plain_words(error)
-                self._log_refused(state, [provider], expected=True)
-        if self._speeds is not None:
-            self._speeds.remember(self._demands.key(state.model), seconds)
-        rounded = {name: round(value, 3) for name, value in seconds.items()}
-        self._log.info("providers.timed", model=state.model.name, seconds=rounded)
-        state.order = by_speed(self._order, seconds)
-        state.describe()
-        best = next((name for name in state.order if name in seconds), None)
-        if state.session is None or state.session.provider != best:
-            state.session = None
-            self._open_best(state)
-
-    def _are_to_be_timed(self, model: Model) -> bool:
-        return self._speeds is not None and self._finds_out and not self._known_speeds(model)
-
-    def _known_speeds(self, model: Model) -> dict[str, float]:
-        return self._speeds.known(self._demands.key(model)) if self._speeds is not None else {}
-
-    def _speeds_of(self, state: ModelState) -> dict[str, float]:
-        """Return the seconds that were measured here, of OpenVINO in int8 where that is used."""
-        seconds = dict(self._known_speeds(state.model))
-        if self._int8 and state.int8 and "openvino" in seconds:
-            seconds["openvino"] /= self._int8.times_as_fast(state.model)
-        return seconds
-
-    def _log_refused(
-        self, state: ModelState, refused: Sequence[str], *, expected: bool = False
-    ) -> None:
-        for provider in refused:
-            missed = provider in GPU_PROVIDERS and expects_gpu()
-            tell = self._log.info if expected and not missed else self._log.warning
-            tell(
-                "session.fell_back",
-                model=state.model.name,
-                asked=provider,
-                provider=state.session.provider if state.session else None,
-                reason=state.refused[provider],
-            )
+            return state.session or self._chooser.open_best(state)
 
     def _replace(self, state: ModelState, session: Session, error: Exception) -> None:
         """Let a provider that failed in a run back off, and open the next."""
@@ -318,8 +191,8 @@ class Sessions:
                 return  # another thread met the same and has replaced it
             provider = state.note_failure(error, self._clock())
             if not self._require_gpu:
-                self._open_best(state)
-            self._log_refused(state, [provider])
+                self._chooser.open_best(state)
+            self._chooser.tell_refused(state, [provider])
             if self._require_gpu:
                 raise state.no_gpu_now() from error
 
@@ -331,15 +204,15 @@ class Sessions:
             return
         provider, back_off = retry
         try:
-            self._open_on(state, provider)
-        except _Int8FailedError:
+            self._chooser.open_on(state, provider)
+        except Int8FailedError:
             back_off.until = self._clock()  # in its usual way, where that is still better
         except Exception as error:  # noqa: BLE001 - a provider that failed before fails in new ways
             with state.lock:
                 back_off.lengthen(self._clock())
                 state.refused[provider] = in_plain_words(error)
                 state.describe()
-                self._log_refused(state, [provider])
+                self._chooser.tell_refused(state, [provider])
 
 
 def _run(session: Session, network_input: Raw) -> Raw:

@@ -1,6 +1,6 @@
-"""Which provider is the faster one on this machine: timed once, and remembered.
+"""What was found out on this machine, of its providers' speed and of int8: once, and remembered.
 
-The file is a convenience: where it is missing or broken the providers are timed again.
+The file is a convenience: where it is missing or broken it is found out again.
 """
 
 import contextlib

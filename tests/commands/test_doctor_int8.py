@@ -12,7 +12,7 @@ from scissorsd.commands.findings import Finding
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.inference import int8_cache
 from scissorsd.inference.demands import Demands
-from scissorsd.inference.int8 import Int8
+from scissorsd.inference.int8 import Findings, Int8
 from scissorsd.inference.timings import Speeds
 from scissorsd.machine import usable_cpus
 from scissorsd.settings import Config
@@ -48,11 +48,10 @@ def told(config: Config | None, models: Path | None = None) -> Finding:
 def test_each_standing_is_told(config: Config) -> None:
     """Not tried, taken and where it lies, gone, refused and why: each is told in its own words."""
     int8 = Int8(Speeds((config.state,)), Demands("fast", usable_cpus()), log=None)
-    network = config.models / int8._name(MODEL)
+    network = config.models / int8.places(MODEL)[0].name
 
     def tried(difference: float, times_as_fast: float) -> None:
-        found = {"difference": difference, "times_as_fast": times_as_fast}
-        int8._speeds.remember(int8._key(MODEL), found)
+        int8.remember(MODEL, Findings(difference, times_as_fast))
 
     finding = told(config)
     assert finding.grade == "note"
@@ -60,7 +59,7 @@ def test_each_standing_is_told(config: Config) -> None:
     assert "by itself after some seconds" in finding.advice
     tried(0.0013, 2.1)
     assert "its file is gone" in told(config).message
-    int8_cache.write(network, MODEL, b"<net/>", b"1234")
+    int8_cache.write(network, MODEL, b"<net/>1234")
     finding = told(config)
     assert (finding.grade, finding.advice) == ("ok", "")
     assert finding.message.endswith(

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from families import one_of_each_kind
 from PIL import Image
 
 from scissorsd.records.journal import Journal
@@ -141,6 +142,7 @@ def test_in_hand_when_it_was_backed_up(place: Workplace) -> None:
     assert cut_anew(place, jobs=1) == []
 
 
+@pytest.mark.full
 def test_doubtful_ones(place: Workplace) -> None:
     """What is not surely a picture's own is named with its reason, and cut anew."""
     two = {"name": "all", "outputs": [{"kind": "cutout"}, {"kind": "mask"}]}
@@ -174,6 +176,7 @@ def test_doubtful_ones(place: Workplace) -> None:
     assert len(place.files()) == len(there) + 12
 
 
+@pytest.mark.full
 def test_whose_cannot_be_told(place: Workplace) -> None:
     """Of two pictures of one size that may both have an output, neither is said to have it."""
     place.put("a.jpg", drawn(1))
@@ -233,6 +236,7 @@ def test_sources_that_were_to_go(place: Workplace) -> None:
     assert place.files() == ["deleted/a.png", "moved/a.png", "processed/moved/a.jpg"]
 
 
+@pytest.mark.full
 def test_not_while_a_daemon_runs(place: Workplace) -> None:
     """Beside a daemon on the state folder, or on the same folders, nothing is adopted."""
     place.put("a.jpg", drawn(1))
@@ -248,6 +252,7 @@ def test_not_while_a_daemon_runs(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_an_inbox_that_is_away(place: Workplace) -> None:
     """Of an inbox that is not there nothing is said to be missing; it is named, and tried again."""
     place.put("a.jpg", drawn(1))
@@ -261,6 +266,7 @@ def test_an_inbox_that_is_away(place: Workplace) -> None:
     assert "1 adopted" in place.ask("adopt")
 
 
+@pytest.mark.full
 def test_a_damaged_journal(place: Workplace) -> None:
     """A journal that is damaged is set aside, and what is out is adopted into a new one."""
     place.put("a.jpg", drawn(1))
@@ -272,7 +278,9 @@ def test_a_damaged_journal(place: Workplace) -> None:
     assert cut_anew(place, jobs=1) == []
 
 
-@pytest.mark.parametrize("fault", ["journal.adopt", "adopt.batch"])
+@pytest.mark.parametrize(
+    "fault", one_of_each_kind(["journal.adopt", "adopt.batch"], kept=["adopt.batch"])
+)
 def test_killed_and_run_again(place: Workplace, fault: str) -> None:
     """Killed half-way, what is journalled stays, and the next run goes on with the rest."""
     place.configure(*RULES)
@@ -337,6 +345,7 @@ def test_archives_and_a_shared_outbox(place: Workplace) -> None:
     assert place.files() == files
 
 
+@pytest.mark.full
 def test_a_trial_on_an_old_journal(place: Workplace) -> None:
     """A trial writes nothing, neither in a journal of the version before nor beside it."""
     place.put("a.jpg", drawn(1))

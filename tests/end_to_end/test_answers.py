@@ -373,6 +373,7 @@ def test_retry_where_one_cannot_be_put_back(place: Workplace) -> None:
     assert place.files() == ["failed/b.jpg", "failed/b.jpg.txt"]
 
 
+@pytest.mark.full
 def test_retry_by_the_place_where_it_was_set_aside(place: Workplace) -> None:
     """A failed picture can be named by its path in failed/ too."""
     place.configure({"name": "all", "source": "move"})

@@ -3,6 +3,8 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from scissorsd.records.migrations import LATEST
 
 from .deaths import finished, repaired
@@ -42,6 +44,7 @@ def test_back_to_monday(place: Workplace) -> None:
     assert place.files() == before
 
 
+@pytest.mark.full
 def test_what_is_refused_in_words(place: Workplace) -> None:
     """Nothing to back up, no backup, and a newer one: a sentence each, and its exit code."""
     nothing = place.run("backup", "x", "-c", place.config)

@@ -37,6 +37,7 @@ def test_deleted_and_dropped_again(place: Workplace) -> None:
     assert place.files() == ["a.png"]
 
 
+@pytest.mark.full
 def test_deleted_and_only_touched(place: Workplace) -> None:
     """Outputs that were collected are not made again because somebody touched the pictures."""
     picture = place.put("a.jpg")

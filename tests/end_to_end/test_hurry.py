@@ -35,6 +35,7 @@ def test_held_pictures(unprivileged: Workplace) -> None:
     assert len(daemon.told("job.finished")) == len(NAMES)
 
 
+@pytest.mark.full
 @needs_mounts
 def test_an_outbox_that_rests(place: Workplace, mounts: Mounts) -> None:
     """An outbox whose disk was read-only goes on at once, with what was never begun, too."""
@@ -52,6 +53,7 @@ def test_an_outbox_that_rests(place: Workplace, mounts: Mounts) -> None:
     assert place.files() == ["a.png", "b.png", "c.png"]
 
 
+@pytest.mark.full
 def test_without_a_daemon(place: Workplace) -> None:
     """Without a daemon nothing is left behind: a start tries everything as it is."""
     place.put("a.jpg")

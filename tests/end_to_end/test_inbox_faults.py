@@ -106,7 +106,7 @@ def test_unmounted(place: Workplace, mounts: Mounts, *, require_mount: bool) -> 
 
 @pytest.mark.alone  # a tmpfs has the number of the last one only if nobody mounts one in between
 @needs_mounts
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("at_once", one_of_each_kind([True, False], kept=[True]))
 def test_unmounted_between_two_scans(place: Workplace, mounts: Mounts, *, at_once: bool) -> None:
     """No scan is needed to notice that a disk went, nor to hear of what comes once it is back.
 

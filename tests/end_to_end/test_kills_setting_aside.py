@@ -76,7 +76,7 @@ def is_set_aside(place: Workplace, path: str) -> None:
     assert place.ask("why", place.inbox / path).startswith("It failed on ")
 
 
-@pytest.mark.parametrize("step", one_of_each_kind(STEPS, kept=["write", "move.done@2"]))
+@pytest.mark.parametrize("step", one_of_each_kind(STEPS, kept=["move.done@2"]))
 def test_killed_at_each_step(place: Workplace, step: str) -> None:
     """Killed at any step of setting a picture aside, its reason, which is not UTF-8, is whole."""
     path = fail_for_its_name(place, NOT_UTF_8)
@@ -96,7 +96,7 @@ def test_killed_on_the_way_to_another_disk(place: Workplace, other_disk: Path, s
     is_set_aside(place, path)
 
 
-@pytest.mark.parametrize("kind", one_of_each_kind(NAMES, kept=["not UTF-8", "like a note"]))
+@pytest.mark.parametrize("kind", one_of_each_kind(NAMES, kept=["not UTF-8"]))
 def test_names_that_a_reason_quotes(place: Workplace, kind: str) -> None:
     """Killed when the picture is moved and not journalled, its reason is whole, with any name."""
     path = fail_for_its_name(place, NAMES[kind], "delete")
@@ -116,7 +116,7 @@ def test_every_name_at_each_step(place: Workplace, kind: str, step: str) -> None
     is_set_aside(place, path)
 
 
-@pytest.mark.parametrize("kind", one_of_each_kind(NAMES, kept=["not UTF-8", "like a note"]))
+@pytest.mark.parametrize("kind", one_of_each_kind(NAMES, kept=["not UTF-8"]))
 def test_a_journal_that_cannot_be_written_then(place: Workplace, kind: str) -> None:
     """If the journal's disk fails when the picture is moved, its reason is journalled later."""
     path = fail_for_its_name(place, NAMES[kind])
@@ -134,6 +134,7 @@ def logged(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+@pytest.mark.full
 def test_a_picture_that_was_set_aside_outlives_the_next_of_its_name(
     place: Workplace, other_disk: Path
 ) -> None:

@@ -80,6 +80,7 @@ def test_the_folders_of_watch(place: Workplace) -> None:
     assert place.run("move", place.folder / "elsewhere", new).stdout.startswith("Nothing is known")
 
 
+@pytest.mark.full
 def test_what_is_no_move(place: Workplace) -> None:
     """Without a journal, or from a path to the same one, it is said in words."""
     asked = place.run("move", place.inbox, "new", "-c", place.config)

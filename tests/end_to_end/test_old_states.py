@@ -63,6 +63,7 @@ def outputs_of(stem: str) -> set[str]:
     }
 
 
+@pytest.mark.full
 def test_asked_before_it_goes_on(place: Workplace) -> None:
     """What the older version has recorded is told by every command, while no daemon runs."""
     entries = {entry.path: entry for entry in place.entries()}
@@ -151,6 +152,7 @@ def test_no_room_to_bring_it_up_to_date(place: Workplace) -> None:
     assert {entry.path: entry.state for entry in place.entries()} == EXPECTED
 
 
+@pytest.mark.full
 def test_failures_are_asked_for_again(place: Workplace) -> None:
     """What failed under the older version is put back and taken again by `retry`, once."""
     said = place.ask("retry", "--failed")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from families import one_of_each_kind
 
 from .driver import Workplace, picture, wait_for
 from .mounts import (
@@ -71,6 +72,7 @@ def test_full(place: Workplace, mounts: Mounts) -> None:
     assert not daemon.told("job.failed") + again.told("job.failed")
 
 
+@pytest.mark.full
 @needs_mounts
 def test_read_only(place: Workplace, mounts: Mounts) -> None:
     """An outbox that is mounted read-only is noticed before anything is cut, and comes good."""
@@ -137,7 +139,7 @@ def test_forbidden_folder_in_an_outbox(unprivileged: Workplace) -> None:
 
 
 @needs_mounts
-@pytest.mark.parametrize("source", ["keep", "move"])
+@pytest.mark.parametrize("source", one_of_each_kind(["keep", "move"], kept=["move"]))
 def test_gone(place: Workplace, mounts: Mounts, source: str) -> None:
     """When the outbox's mount is gone, nothing is put into the folder that shows instead."""
     place.configure({"name": "all", "source": source})

@@ -149,6 +149,7 @@ def test_answers_by_every_spelling(place: Workplace, spellings: list[tuple[str, 
 # --- two at once -----------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_two_on_the_same_folders(place: Workplace) -> None:
     """While a daemon works on two folders nothing else does, by no spelling and no state folder."""
     (place.folder / "link").symlink_to(place.folder)

@@ -62,6 +62,7 @@ def test_told_again_after_a_while(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_away_is_told_again_after_a_while(place: Workplace) -> None:
     """An inbox that stays away is told of again when the time has come."""
     place.inbox.rmdir()

@@ -1,38 +1,33 @@
 """Int8: rounded without a shift, kept whole, tried by a process, taken where it is right."""
 
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 from structlog.testing import capture_logs
 
-from scissorsd import api, cut_out
+from scissorsd import api, atomic, cut_out
 from scissorsd.commands import cut
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import network_input
-from scissorsd.inference import int8, int8_cache, int8_trial, openvino, openvino_int8
+from scissorsd.inference import finding_out, int8, int8_cache, openvino, openvino_int8, trial
 from scissorsd.inference.demands import Demands
 from scissorsd.inference.int8_rounding import quantise, round_to_steps
 from scissorsd.inference.int8_table import table_of
-from scissorsd.inference.providers import ProviderName
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
-from scissorsd.machine import MemoryBound, int8_weights_limit
+from scissorsd.machine import int8_weights_limit
 
 MODEL = CATALOGUE["u2netp"]
-INPUT = network_input(next(iter(int8_trial.drawn(320))), None, MODEL)
+INPUT = network_input(next(iter(trial.drawn(320))), None, MODEL)
 
 needs_openvino = pytest.mark.skipif(
     find_spec("openvino") is None, reason="openvino is for x86-64 only"
@@ -91,12 +86,15 @@ def test_a_table_is_for_its_weights_only() -> None:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    """A converted network is read as it was written; the one before it has gone."""
-    old, new = tmp_path / "u2netp-int8-old.network", tmp_path / "u2netp-int8-new.network"
-    int8_cache.write(old, MODEL, b"<net/>", b"1234")
-    int8_cache.write(new, MODEL, b"<net/>\n", b"\n56")
-    assert int8_cache.read(new) == (b"<net/>\n", b"\n56")
-    assert list(tmp_path.iterdir()) == [new]
+    """A converted network is read as it was written; of this CPU's it is the only one."""
+    table = table_of(MODEL)
+    assert table is not None
+    old, new = (tmp_path / int8_cache.file_name(MODEL, table, limit) for limit in (63, 127))
+    another_cpus = tmp_path / "u2netp-int8-00000000-0123456789abcdef.network"
+    for path, network in ((another_cpus, b"its"), (old, b"<net/>"), (new, b"\n<net/>\n")):
+        int8_cache.write(path, MODEL, network)
+    assert int8_cache.read(new) == b"\n<net/>\n"
+    assert sorted(tmp_path.iterdir()) == sorted([another_cpus, new])
 
 
 @pytest.mark.parametrize(
@@ -105,10 +103,21 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_what_is_damaged_is_not_read(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     """Of a file that is not whole nothing is taken."""
     path = tmp_path / "u2netp-int8-x.network"
-    int8_cache.write(path, MODEL, b"<net/>", b"1234")
+    int8_cache.write(path, MODEL, b"<net/>1234")
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=r"damaged|Expecting"):
         int8_cache.read(path)
+
+
+def test_drafts_of_a_killed_trial_go(tmp_path: Path) -> None:
+    """What a trial that was killed had begun to write is removed by a later one, once it is old."""
+    path = tmp_path / "u2netp-int8-x.network"
+    old, new = (atomic.temporary(tmp_path, path.name) for _ in range(2))
+    for draft, age in ((old, 7200), (new, 0)):
+        draft.write_bytes(b"half")
+        os.utime(draft, (time.time() - age,) * 2)
+    int8_cache.write(path, MODEL, b"<net/>")
+    assert sorted(tmp_path.iterdir()) == sorted([new, path])
 
 
 # --- the network -----------------------------------------------------------------------------
@@ -128,38 +137,20 @@ def test_another_network_is_not_converted(u2netp: Path) -> None:
 @needs_openvino
 def test_masks_stay_what_they_are(u2netp: Path, tmp_path: Path) -> None:
     """The converted network's masks are float32's, on pictures that its table has not seen."""
-    order = int8_trial.Order(
-        "u2netp", str(u2netp), str(tmp_path / "x"), fast=False, threads=2, nicer=0
+    order = trial.Order(
+        MODEL,
+        str(u2netp.parent),
+        providers=(),
+        caches=("/proc/nowhere/x", str(tmp_path / "x")),  # the first one that can be written
+        fast=False,
+        threads=2,
+        nicer=0,
+        asker=0,
     )
-    found = int8_trial.tried(order)
+    (found,) = trial.answers(order)
+    assert isinstance(found, int8.Findings)
     assert 0 < found.difference < int8.LARGEST_DIFFERENCE
     assert found.times_as_fast > 0
-
-
-class Costly:
-    """A session each of whose runs costs so many CPU seconds, by a clock that it moves itself."""
-
-    provider: ProviderName = "openvino"
-    precision = "full"
-
-    def __init__(self, clock: list[float], costs: Sequence[float]) -> None:
-        self._clock = clock
-        self._costs = iter(costs)
-
-    def run(self, network_input: NDArray[np.float32], /) -> NDArray[np.float32]:
-        """Cost the next of what was given."""
-        self._clock[0] += next(self._costs)
-        return network_input
-
-
-def test_disturbed_timing_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds among which one took far longer than the others do not count; the next ones do."""
-    clock = [0.0]
-    monkeypatch.setattr(time, "process_time", lambda: clock[0])
-    disturbed = [3.0, *[1.0, 9.0, 1.0, 9.0, 1.0]]  # after one that does not count
-    fast = Costly(clock, [*disturbed, *[1.0] * 5])
-    usual = Costly(clock, [9.0, *[1.5] * 5, *[2.0] * 5])
-    assert int8_trial._times_as_fast(fast, usual, INPUT) == pytest.approx(2)
 
 
 # --- taken over ------------------------------------------------------------------------------
@@ -168,9 +159,9 @@ def test_disturbed_timing_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let int8 be tried from the first second, and be taken however fast it is."""
-    monkeypatch.setattr(int8, "_AFTER", 0.0)
+    monkeypatch.setattr(finding_out, "_AFTER", 0.0)
     monkeypatch.setattr(int8, "LEAST_GAIN", 0.0)
-    monkeypatch.setattr(int8, "_NICER", 0)  # the other tests have no end
+    monkeypatch.setattr(finding_out, "_NICER", 0)  # the other tests have no end
 
 
 def opened(models: Path, speeds: Path) -> Sessions:
@@ -255,10 +246,10 @@ def test_a_damaged_file_is_made_anew(models_folder: Path, tmp_path: Path) -> Non
     assert cache.read_bytes() == whole
 
 
-def damaged(_: object, order: int8_trial.Order) -> tuple[dict[str, float], str]:
+def damaged(_: object, order: trial.Order) -> finding_out._Answers:
     """Stand in for a trial after which the network is damaged, as by a disk that is failing."""
-    Path(order.cache).write_bytes(b"half a network")
-    return {"difference": 0.001, "times_as_fast": 9.0}, ""
+    Path(order.caches[0]).write_bytes(b"half a network")
+    return finding_out._Answers(int8=int8.Findings(0.001, 9.0))
 
 
 def with_slow_openvino(models: Path, speeds: Path) -> Sessions:
@@ -285,11 +276,11 @@ def test_what_is_faster_stays_where_int8_fails(
 
     What runs is neither replaced by OpenVINO's usual way nor told as if it were behind that.
     """
-    monkeypatch.setattr(int8.Int8, "_tried", damaged)
+    monkeypatch.setattr(finding_out.FindingOut, "_said", damaged)
     for start in ("the first start", "the next"):
         with capture_logs() as logs:
             sessions = with_slow_openvino(models_folder, tmp_path)
-            wait_until(lambda: "int8" not in [thread.name for thread in threading.enumerate()])
+            wait_until(lambda: "trial" not in [thread.name for thread in threading.enumerate()])
             opening = sessions.providers_in_use()["u2netp"]
             sessions.close()
         assert told(logs, "int8.failed"), start
@@ -311,7 +302,7 @@ def test_masks_that_differ_are_refused(
         assert first.run("u2netp", INPUT)[2] != "int8"
         first.close()
         second = opened(models_folder, tmp_path)
-        assert not [thread for thread in threading.enumerate() if thread.name == "int8"]
+        assert not [thread for thread in threading.enumerate() if thread.name == "trial"]
         second.close()
     assert [line["taken"] for line in told(logs, "int8.tried")] == [False]
 
@@ -329,79 +320,6 @@ def test_a_trial_that_cannot_be_made(models_folder: Path) -> None:
     assert "/proc/nowhere" in told(logs, "int8.failed")[0]["reason"]
 
 
-def has_ended(process: Path) -> bool:
-    """Whether a process, by its folder in /proc, has ended; nobody may have asked for its code."""
-    try:
-        return (process / "stat").read_text().rpartition(") ")[2].startswith("Z")
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-@pytest.mark.full
-@needs_openvino
-def test_the_trial_ends_with_its_process(u2netp: Path, tmp_path: Path) -> None:
-    """The process that tries int8 gives way to its daemon, and ends with it, however it ends."""
-    order = int8_trial.Order(
-        "u2netp", str(u2netp), str(tmp_path / "x"), fast=False, threads=1, nicer=5
-    )
-    script = (
-        "import subprocess, sys, time\n"
-        "trial = [sys.executable, '-P', '-m', 'scissorsd.inference.int8_trial', sys.argv[1]]\n"
-        "print(subprocess.Popen(trial, stdout=subprocess.DEVNULL).pid, flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    command = [sys.executable, "-c", script, json.dumps(asdict(order))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
-        assert daemon.stdout is not None
-        trial = Path("/proc") / daemon.stdout.readline().strip()
-        wait_until(lambda: b"libopenvino" in (trial / "maps").read_bytes())
-        threads = [int(task.name) for task in (trial / "task").iterdir()]
-        least = min(os.getpriority(os.PRIO_PROCESS, thread) for thread in threads)
-        assert least > os.getpriority(os.PRIO_PROCESS, daemon.pid)
-        daemon.kill()
-    wait_until(lambda: has_ended(trial))
-
-
-@needs_openvino
-def test_drafts_of_a_killed_trial_go(u2netp: Path, tmp_path: Path) -> None:
-    """What a trial that was killed had begun to write is removed by a later one, once it is old."""
-    for name, age in ((".int8-old", 7200), (".int8-new", 0)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "network.bin").write_bytes(b"half")
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
-    int8_trial.convert(MODEL, u2netp, tmp_path / "made")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".int8-new", "made"]
-
-
-@pytest.mark.full
-@needs_openvino
-@pytest.mark.usefixtures("at_once")
-def test_too_little_memory(
-    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where it would not fit beside the work it is not tried, and the numbers are told."""
-    bound = MemoryBound("this container or service (memory.max)", 400 << 20, 300 << 20)
-    monkeypatch.setattr(int8, "memory_bounds", lambda: [bound])
-    with capture_logs() as logs:
-        sessions = opened(models_folder, tmp_path)
-        wait_until(lambda: told(logs, "int8.failed"))
-        sessions.close()
-    (line,) = told(logs, "int8.failed")
-    assert "this container or service (memory.max) leaves 100 MiB" in line["reason"]
-    assert not list(tmp_path.iterdir())
-
-
-@needs_openvino
-def test_closed_before_it_began(models_folder: Path, tmp_path: Path) -> None:
-    """A run that ends in its first seconds tries nothing, and leaves no thread."""
-    sessions = opened(models_folder, tmp_path)
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == "int8"]
-    sessions.close()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert not list(tmp_path.iterdir())
-
-
 @needs_openvino
 def test_full_precision_means_float32(models_folder: Path, tmp_path: Path) -> None:
     """Under `precision: full`, and `auto` for a model whose masks it changes, nothing is tried."""
@@ -414,7 +332,7 @@ def test_full_precision_means_float32(models_folder: Path, tmp_path: Path) -> No
             speeds=Speeds((tmp_path,)),
         )
         sessions.open("u2netp")
-        assert not [thread for thread in threading.enumerate() if thread.name == "int8"]
+        assert not [thread for thread in threading.enumerate() if thread.name == "trial"]
         sessions.close()
 
 
@@ -430,9 +348,9 @@ def test_single_pictures_use_what_daemons_proved(
     monkeypatch.setenv("U2NET_HOME", str(tmp_path))
     monkeypatch.setattr(Demands, "fast", lambda *_: True)  # u2netp is not, by `auto`
     picture = tmp_path / "a.png"
-    Image.fromarray(next(iter(int8_trial.drawn(64)))).save(picture)
+    Image.fromarray(next(iter(trial.drawn(64)))).save(picture)
     assert single_pictures(picture) <= {"full", "bf16"}
-    assert "int8" not in [thread.name for thread in threading.enumerate()]
+    assert "trial" not in [thread.name for thread in threading.enumerate()]
     assert not list(tmp_path.glob("speeds.json")) + list(tmp_path.glob("*.network"))
     daemon = opened(tmp_path, tmp_path)
     goes_over(daemon)

@@ -2,8 +2,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import onnxruntime
 import pytest
+from fakes import Fake, Seam, events
 from families import one_of_each_kind
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
@@ -23,9 +22,8 @@ from scissorsd.errors import HoldError, SessionError, WeightsError
 from scissorsd.inference import onnx_runtime
 from scissorsd.inference.model_state import LONGEST_BACK_OFF_S
 from scissorsd.inference.onnx_runtime import RefusedError
-from scissorsd.inference.providers import PROVIDERS, ProviderName, Session, probe, warm_up
+from scissorsd.inference.providers import PROVIDERS, ProviderName, probe, warm_up
 from scissorsd.inference.sessions import Sessions
-from scissorsd.inference.timings import FILE, Speeds
 
 Raw = NDArray[np.float32]
 
@@ -40,79 +38,11 @@ def plain_map(u2netp: Path) -> Raw:
     return raw
 
 
-class Fake:
-    """A session that answers zeros, or raises what it was told to."""
-
-    precision = "full"
-
-    def __init__(
-        self, provider: ProviderName, troubles: list[Exception | Raw], seconds: float = 0.0
-    ) -> None:
-        self.provider = provider
-        self.troubles = troubles
-        self.seconds = seconds
-
-    def run(self, network_input: Raw, /) -> Raw:
-        """Return zeros, or the next trouble."""
-        time.sleep(self.seconds)
-        trouble = self.troubles.pop(0) if self.troubles else network_input[0, 0] * 0
-        if isinstance(trouble, Exception):
-            raise trouble
-        return trouble
-
-
-class Seam:
-    """Stands where sessions are opened: per provider, what opening and running come to."""
-
-    def __init__(self) -> None:
-        self.opened: list[str] = []
-        self.refusals: dict[str, RefusedError] = {}
-        self.troubles: dict[str, list[Exception | Raw]] = {name: [] for name in PROVIDERS}
-        self.fast: list[bool] = []
-        self.seconds: dict[str, float] = dict.fromkeys(PROVIDERS, 0.0)  # of one run
-        self.now = 1000.0
-
-    def open(
-        self, _model: Model, _path: Path, provider: ProviderName, /, *, fast: bool, threads: int
-    ) -> Session:
-        """Open what it was told to, and note it."""
-        assert threads >= 1
-        self.opened.append(provider)
-        self.fast.append(fast)
-        if provider in self.refusals:
-            raise self.refusals[provider]
-        return Fake(provider, self.troubles[provider], self.seconds[provider])
-
-    def sessions(
-        self,
-        folder: Path,
-        *,
-        providers: Sequence[str] | Literal["auto"] = "auto",
-        require_gpu: bool = False,
-        speeds: Speeds | None = None,
-    ) -> Sessions:
-        """Return a registry that opens here and reads this clock."""
-        return Sessions(
-            models=CATALOGUE,
-            folder=folder,
-            providers=providers,
-            require_gpu=require_gpu,
-            speeds=speeds,
-            opener=self.open,
-            clock=lambda: self.now,
-        )
-
-
 @cache
 def able(network: Path) -> set[ProviderName]:
     """Name the providers that work on this machine."""
     probes = probe(CATALOGUE["u2netp"], network)
     return {found.provider for found in probes if found.works}
-
-
-def events(logs: Sequence[Any], name: str) -> list[Any]:
-    """Return the log lines of one event."""
-    return [line for line in logs if line["event"] == name]
 
 
 @pytest.mark.full
@@ -563,95 +493,3 @@ def test_a_gpu_that_fails_its_first_inference_is_refused() -> None:
         warm_up(full, CATALOGUE["u2netp"])
     assert caught.value.passing
     warm_up(full, CATALOGUE["u2netp"])
-
-
-# --- by speed --------------------------------------------------------------------------------
-
-
-def without_gpu(**seconds: float) -> Seam:
-    """Stand in for a machine without a GPU, on which one run takes so long."""
-    seam = Seam()
-    seam.refusals["cuda"] = RefusedError("no GPU")
-    seam.seconds |= seconds
-    return seam
-
-
-@pytest.mark.parametrize(("slower", "faster"), [("openvino", "cpu"), ("cpu", "openvino")])
-def test_the_faster_one_is_found_once(
-    models_folder: Path, tmp_path: Path, slower: str, faster: str
-) -> None:
-    """Under auto the CPU's providers are timed at first use, and that is remembered."""
-    seam = without_gpu(**{slower: 0.02})
-    with capture_logs() as logs:
-        first = seam.sessions(models_folder, speeds=Speeds((tmp_path,)))
-        opening = first.open("u2netp")
-    assert (opening.provider, opening.asked) == (faster, ("cuda", faster, slower))
-    assert first.run("u2netp", INPUT)[1] == faster
-    (timed,) = events(logs, "providers.timed")
-    assert timed["seconds"].keys() == {"openvino", "cpu"}
-    assert [fallen["asked"] for fallen in events(logs, "session.fell_back")] == ["cuda"]
-    seam.opened.clear()
-    second = seam.sessions(models_folder, speeds=Speeds((tmp_path,)))
-    assert second.open("u2netp").provider == faster
-    assert seam.opened == ["cuda", faster]
-    assert second.providers_in_use()["u2netp"].asked == ("cuda", faster, slower)
-
-
-def test_what_was_measured_counts_for_the_same_work_only(
-    models_folder: Path, tmp_path: Path
-) -> None:
-    """A speed is known for one network, precision and number of threads, and for no other."""
-    seam = without_gpu(openvino=0.02)
-    seam.sessions(models_folder, speeds=Speeds((tmp_path,))).open("u2netp")
-    other = Sessions(
-        models=CATALOGUE,
-        folder=models_folder,
-        threads=1 + machine.usable_cpus(),
-        speeds=Speeds((tmp_path,)),
-        opener=seam.open,
-    )
-    with capture_logs() as logs:
-        other.open("u2netp")
-    assert len(events(logs, "providers.timed")) == 1
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"x": 1}', "7"])
-def test_a_broken_file_of_speeds_is_measured_anew(
-    models_folder: Path, tmp_path: Path, content: str
-) -> None:
-    """Whatever stands in the file of speeds, the providers are timed and it is written again."""
-    (tmp_path / FILE).write_text(content)
-    seam = without_gpu(cpu=0.02)
-    assert seam.sessions(models_folder, speeds=Speeds((tmp_path,))).open("u2netp")
-    assert "openvino" in (tmp_path / FILE).read_text()
-
-
-def test_a_folder_that_cannot_be_written_costs_nothing(models_folder: Path, tmp_path: Path) -> None:
-    """Where speeds cannot be remembered they are used all the same, or remembered elsewhere."""
-    seam = without_gpu(openvino=0.02)
-    nowhere = Path("/proc/nowhere")
-    sessions = seam.sessions(models_folder, speeds=Speeds((nowhere,)))
-    assert sessions.open("u2netp").provider == "cpu"
-    assert seam.sessions(models_folder, speeds=Speeds((nowhere, tmp_path))).open("u2netp")
-    assert (tmp_path / FILE).exists()
-
-
-def test_one_that_fails_its_trial_is_out_of_the_race(models_folder: Path, tmp_path: Path) -> None:
-    """A provider that raises when it is timed is passed over, with its reason."""
-    seam = without_gpu()
-    seam.troubles["openvino"] = [RuntimeError("illegal instruction")]
-    opening = seam.sessions(models_folder, speeds=Speeds((tmp_path,))).open("u2netp")
-    assert opening.provider == "cpu"
-    assert "illegal instruction" in dict(opening.refused)["openvino"]
-
-
-@pytest.mark.parametrize("providers", ["auto", ["openvino", "cpu"]])
-def test_nothing_is_timed_in_vain(
-    models_folder: Path, tmp_path: Path, providers: Literal["auto"] | list[str]
-) -> None:
-    """Where a GPU works, or providers are named, nothing is timed."""
-    seam = Seam()
-    sessions = seam.sessions(models_folder, providers=providers, speeds=Speeds((tmp_path,)))
-    assert sessions.open("u2netp").provider == ("cuda" if providers == "auto" else "openvino")
-    assert len(seam.opened) == 1
-    assert not (tmp_path / FILE).exists()
