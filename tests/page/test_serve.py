@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_server import Answer, Server, desk_at, served
+from .page_server import Answer, Server, desk_at, served
 
 from scissorsd.errors import ScissorsError
 from scissorsd.page import connections, keys, static_files
