@@ -92,6 +92,8 @@ def _all(
     reports = []
     with ThreadPoolExecutor(usable_cpus() + 1) as pool:
         for inbox in config.inboxes:
+            if inbox.quick and not inbox.path.exists():  # the daemon makes it
+                continue
             if journal is not None and dry_run:
                 inbox = respelling.recorded(journal, inbox)  # noqa: PLW2901 - the same inbox
             elif journal is not None:

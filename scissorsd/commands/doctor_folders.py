@@ -73,6 +73,8 @@ def examine(config: Config, file: Path | None = None) -> Iterator[Finding]:
 def _errands(config: Config) -> Iterator[tuple[str, Path, _Look]]:
     yield "the state folder", config.state, _state
     for inbox in config.inboxes:
+        if inbox.quick and not inbox.path.exists():  # the daemon makes it
+            continue
         yield f"inbox {inbox.name}", inbox.path, partial(_inbox, inbox)
         yield f"the outbox of {inbox.name}", inbox.outbox, _outbox
         moved = [r.move_to for r in inbox.rules if r.source == "move" and r.move_to.startswith("/")]

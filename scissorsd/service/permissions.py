@@ -19,6 +19,8 @@ _RIGHTS = {"r": "read", "w": "write to", "x": "pass through"}
 def wanted_folders(config: Config) -> Iterator[tuple[Path, bool]]:
     """Yield each folder that pictures come from or go to, and whether it must be a mount."""
     for inbox in config.inboxes:
+        if inbox.quick:  # the daemon makes it, in the state folder
+            continue
         yield inbox.path, inbox.require_mount
         yield inbox.outbox, False
         for rule in inbox.rules:

@@ -100,7 +100,9 @@ def _writable(config: Config) -> tuple[list[Path], list[Path]]:
         folder: inbox.path.parent
         for inbox in config.inboxes
         for folder in (inbox.path, inbox.outbox)
-        if inbox.path.parent == inbox.outbox.parent and _is_a_share_of_its_own(inbox.path.parent)
+        if not inbox.quick
+        and inbox.path.parent == inbox.outbox.parent
+        and _is_a_share_of_its_own(inbox.path.parent)
     }
     for folder, require_mount in permissions.wanted_folders(config):
         if not require_mount and mounts.raises_events(mounts.mount_type(folder)):

@@ -67,7 +67,7 @@ def test_keys_for_programs(state: StateFolder) -> None:
         told = json.loads(status.as_json(status.overview(state), []))
     assert " ".join(told) == (
         "running healthy troubles pid version daemon_version state config started_at "
-        "seconds_left silent_s providers refused mistakes inboxes jobs"
+        "seconds_left silent_s providers refused mistakes page inboxes jobs"
     )
     assert (told["version"], told["daemon_version"]) == (__version__, "1")
     (shop,) = told["inboxes"]

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scissorsd.commands import doctor_page
+from scissorsd.config import load
+
 from .driver import Workplace, picture, wait_for
 from .pages import ANYWHERE, page_of, with_page
 
@@ -23,7 +26,8 @@ def test_the_page_is_told_of_and_ends_with_the_daemon(place: Workplace) -> None:
     wait_for(lambda: page.address in place.ask("status"))
     status = json.loads(place.ask("status", "--json"))
     assert status["page"] == {"address": page.address, "why": ""}
-    assert f"page: {page.address}" in place.run("doctor", "-c", place.config).stdout
+    (found,) = doctor_page.examine(load(place.config).config)
+    assert (found.grade, found.message) == ("ok", f"page: {page.address}")
     daemon.stop()
     assert page.is_gone()
     assert daemon.told("page.stopped", address=page.address)

@@ -1,5 +1,6 @@
 """A drop is a file that is put whole into an inbox, or a sentence that says why not."""
 
+import json
 import os
 import signal
 import subprocess
@@ -330,7 +331,7 @@ def test_while_too_many_wait_no_more_are_taken(place: Workplace) -> None:
     for name in ("a.jpg", "b.jpg"):
         place.put(name)
     daemon, page = with_page(place, limits={"waiting": 2})
-    wait_for(lambda: "2 settling" in place.ask("status"))
+    wait_for(lambda: json.loads(place.ask("status", "--json"))["inboxes"][0]["settling"] == 2)
     assert code(answer(page.begin("shop/c.jpg", 100))) == (429, "too_many")
     daemon.stop()
 
@@ -365,4 +366,4 @@ def test_a_vouched_file_that_changes_is_looked_at_anew(place: Workplace) -> None
     assert [entry.size for entry in place.entries() if entry.path == "b.jpg"][-1] == len(
         picture(number=2)
     )
-    assert place.files() == ["a-flat.png", "a.png", "b-flat.png", "b.png"]
+    assert place.files() == ["a-flat.jpg", "a.png", "b-flat.jpg", "b.png"]
