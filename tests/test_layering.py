@@ -27,6 +27,7 @@ FLOORS = (
     {"records"},
     {"daemon", "service"},
     {"commands", "cli_options"},
+    {"page"},
     {"cli_errors", "cli_models", "cli_reviews", "cli_second_thoughts", "cli_service", "cli_upkeep"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
@@ -39,7 +40,7 @@ HOMES = MappingProxyType(
             *("records.journal", "records.journal_file", "records.journal_rows"),
             *("records.known_paths", "records.names", "records.stamps", "records.recuts"),
             *("records.adoptions", "records.backups", "records.copies", "records.migrations"),
-            "records.moving",
+            *("records.moving", "records.pictures_view"),
         },
         "watchdog": {"folders.native_watch"},
         "yaml": {"config"},
@@ -55,6 +56,10 @@ HOMES = MappingProxyType(
             *("commands.console", "commands.models", "commands.progress", "commands.status_table"),
             "commands.waiting",
         },
+        "starlette": {"page"},
+        "uvicorn": {"page"},
+        "sse_starlette": {"page"},
+        "prometheus_client": {"page"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )
