@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from scissorsd.core.formats import FORMATS
 from scissorsd.core.settling import Sighting
 from scissorsd.page.naming import address_of, shown
 from scissorsd.page.presence import Presence
@@ -31,6 +32,7 @@ JOURNALLED: dict[str, tuple[str, ...]] = {  # in which of them such pictures may
     "failed": ("failed",),
     "held": ("held", "published"),
 }
+_SUFFIXES = tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)
 _VERDICTS = {
     "no_subject": "No subject was found in it.",
     "doubtful": "Its mask is doubtful.",
@@ -127,7 +129,9 @@ def _head(inbox: str, path: str, state: State) -> Card:
 
 def _pictures(entry: Entry) -> tuple[str, ...]:
     """Return the files that came of it; what follows them, the reason in review/, is none."""
-    return entry.published[: len(entry.kinds)] if entry.kinds else entry.published
+    if entry.kinds:
+        return entry.published[: len(entry.kinds)]
+    return tuple(path for path in entry.published if path.lower().endswith(_SUFFIXES))
 
 
 def _reason(

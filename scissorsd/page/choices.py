@@ -100,7 +100,7 @@ def _away(at: Standpoint, inbox: Inbox) -> str:
 
 
 def folders(inbox: Inbox) -> Iterator[tuple[str, Rule]]:
-    """Yield the folders that the rules of an inbox name, each with the rule that takes a JPEG there.
+    """Yield the folders that an inbox's rules name, each with the rule that takes a JPEG there.
 
     First the inbox itself (""), where any does.
     """

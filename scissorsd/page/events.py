@@ -98,10 +98,16 @@ class Poller:
                 if now != seen:
                     changed_at = began
                 is_due = began - told_at >= _STANDING
-                if is_due or (now != seen and began - looked_at >= _STANDING_LOOK) or looked_at < changed_at <= began - _STANDING_LOOK:
+                if (
+                    is_due
+                    or (now != seen and began - looked_at >= _STANDING_LOOK)
+                    or looked_at < changed_at <= began - _STANDING_LOOK
+                ):
                     looked_at = began
                     stands = await anyio.to_thread.run_sync(partial(head, self.outlook))
-                    steady = {k: v for k, v in stands.items() if k not in {"silent_s", "seconds_left"}}
+                    steady = {
+                        k: v for k, v in stands.items() if k not in {"silent_s", "seconds_left"}
+                    }
                     if is_due or steady != known:
                         known, told_at = steady, began
                         self.standing = json.dumps(stands)

@@ -62,11 +62,14 @@ def pictures(request: Request) -> JSONResponse:
     outlook = outlook_of(request)
     at = stand_at(outlook.desk)
     asked = _asked(request, at)
+    place = _begin(
+        at, asked
+    )  # before it is seen what waits: what is begun from now on is behind it
     waiting, told = counted(outlook, at, asked.scope)
     if asked.states == {"review"}:
         page, cursor = _in_review(at, outlook, asked)
     else:
-        page, cursor = _newest_first(at, outlook, asked, waiting)
+        page, cursor = _newest_first(at, outlook, asked, place, waiting)
     stands = at.desk.standing() if at.runs else None
     return JSONResponse(
         {
@@ -97,7 +100,9 @@ def _asked(request: Request, at: Standpoint) -> Asked:
     states = frozenset(filter(None, query.getlist("state")))
     if unknown := states - JOURNALLED.keys():
         known = ", ".join(JOURNALLED)
-        raise Refusal(400, "no_such_state", f"there is no state {min(unknown)!r}", f"There are: {known}.")
+        raise Refusal(
+            400, "no_such_state", f"there is no state {min(unknown)!r}", f"There are: {known}."
+        )
     limit = query.get("limit") or str(_USUAL)
     if not limit.isdecimal() or not int(limit):
         raise Refusal(400, "no_number", f"limit must be a number from 1 to {_MOST}")
@@ -125,12 +130,15 @@ def _is_meant(at: Standpoint, scope: Scope, one: Waiting) -> bool:
 # --- newest first --------------------------------------------------------------------------------
 
 
+def _begin(at: Standpoint, asked: Asked) -> _Place:
+    if asked.before and asked.states != {"review"}:
+        return _place(asked.before)
+    return _Place(at.view.last_id() if at.view is not None else 0, is_first=True)
+
+
 def _newest_first(
-    at: Standpoint, outlook: Outlook, asked: Asked, waiting: Sequence[Waiting]
+    at: Standpoint, outlook: Outlook, asked: Asked, place: _Place, waiting: Sequence[Waiting]
 ) -> tuple[list[Card], str | None]:
-    place = _place(asked.before) if asked.before else None
-    if place is None:
-        place = _Place(at.view.last_id() if at.view else 0, is_first=True)
     found: list[tuple[str, Waiting | Entry]] = list(
         islice(_all_from(at, asked, place, waiting), asked.limit + 1)
     )
@@ -157,9 +165,9 @@ def _all_from(
     states = {s for name in asked.states for s in JOURNALLED[name]} or set(EVERY_STATE)
     anew = {(one.inbox, one.sighting.path) for one in waiting if one.is_anew}
     for entry in at.view.before(asked.scope, top, states):
-        if _is_wanted(at, asked.states, entry):
-            if (at.names.get(entry.inbox), entry.path) not in anew:
-                yield f"j.{entry.id}", entry
+        is_anew = (at.names.get(entry.inbox), entry.path) in anew
+        if not is_anew and _is_wanted(at, asked.states, entry):
+            yield f"j.{entry.id}", entry
 
 
 def _came_lately(
@@ -234,9 +242,7 @@ def _no_cursor() -> Refusal:
 # --- worst first ---------------------------------------------------------------------------------
 
 
-def _in_review(
-    at: Standpoint, outlook: Outlook, asked: Asked
-) -> tuple[list[Card], str | None]:
+def _in_review(at: Standpoint, outlook: Outlook, asked: Asked) -> tuple[list[Card], str | None]:
     """Return what waits for a person: without a subject first, then doubtful; the oldest first."""
     entries = at.view.in_review(asked.scope) if at.view is not None else []
     ranked = sorted((_rank(entry), entry.id, entry) for entry in entries)

@@ -26,7 +26,7 @@ def shown(path: str) -> str:
 
 
 def named(request: Request, ending: str = "") -> tuple[str, str]:
-    """Return the inbox and path that the address of a request names, before an ending ("/retry")."""
+    """Return the inbox and path that the address of a request names, before an `ending`."""
     raw = request.scope.get("raw_path") or quote(request.url.path).encode()
     _, found, name = bytes(raw).partition(f"{PICTURES}/".encode())
     name = name.removesuffix(ending.encode())

@@ -1,4 +1,4 @@
-"""Which files of those that the journal tells of are there: looked at with patience, and not often."""
+"""Which files of the journal are there: looked at with patience, and not too often."""
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""From where a question is answered: the inboxes as the journal knows them, and whether one runs."""
+"""From where a question is answered: the journal, the inboxes as it knows them, and the daemon."""
 
 from dataclasses import dataclass
 from functools import cached_property

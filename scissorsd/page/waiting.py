@@ -1,9 +1,9 @@
 """What lies in the inboxes and waits: pictures that no job has yet.
 
-An inbox is looked through as the daemon does it, in a thread of its own, since a share may hang; and
-only where something may have changed: the status file tells of a backlog, something of what was
-found waits still, or its folder was changed. A long look is followed by a long pause. Of what is
-known to the journal and stays as it is a number is kept, so that the next look passes over it.
+An inbox is looked through as the daemon does it, in a thread of its own, since a share may hang,
+and only where something may have changed: the status file tells of a backlog, something of what
+was found waits still, or its folder was changed. A long look is followed by a long pause. Of what
+is known to the journal and stays as it is a number is kept, so that the next look passes over it.
 """
 
 import threading
@@ -53,6 +53,7 @@ class _Look:
     passed: set[int] = field(default_factory=set)  # hashes of what the journal has for good
     since: float = 0.0  # monotonic: that is trusted from then on
     ended: float = 0.0  # monotonic; 0: never looked
+    seen: float = 0.0  # monotonic: when it was last looked through as a whole
     took: float = 0.0
     was_idle: bool = False  # the last look saw what the one before had seen
     changed_ns: int = 0  # the folder's mtime as it was looked through
@@ -118,10 +119,10 @@ class Inboxes:
             if Root(folder, require_mount=inbox.require_mount).why_away():
                 return
             changed_ns = folder.stat().st_mtime_ns
-            alone = not at.runs and began - look.ended > max(_ALONE, look.took * _FACTOR)
-            if not (wanted or alone or look.found or changed_ns != look.changed_ns):
-                if not _has_backlog(at, inbox):
-                    return
+            alone = not at.runs and began - look.seen > max(_ALONE, look.took * _IDLE_FACTOR)
+            is_due = wanted or alone or look.found or changed_ns != look.changed_ns
+            if not (is_due or _has_backlog(at, inbox)):
+                return
             if began - look.since > _TRUST:
                 look.passed, look.since = set(), began
             asked_at = at.journal.changed_elsewhere() if at.journal is not None else -1
@@ -130,7 +131,7 @@ class Inboxes:
             return  # it went away, or may not be listed: the daemon tells why
         finally:
             look.ended = monotonic()
-        look.took = look.ended - began
+        look.seen, look.took = look.ended, look.ended - began
         look.changed_ns = changed_ns
         self._tell(look, found, asked_at)
 
@@ -157,9 +158,7 @@ class Inboxes:
         return look.found
 
 
-def _waiting(
-    at: Standpoint, inbox: Inbox, folder: Path, passed: set[int]
-) -> Iterator[Waiting]:
+def _waiting(at: Standpoint, inbox: Inbox, folder: Path, passed: set[int]) -> Iterator[Waiting]:
     """Yield what lies in an inbox and is not in the journal; note what need not be asked again."""
     inodes = keeps_inodes(mount_type(folder))
     for sighting in scan(folder, recursive=inbox.recursive, ignore=inbox.ignore, inodes=inodes):

@@ -2,7 +2,7 @@
 
 A picture is known by its inbox and path; of several versions the one that was begun last counts.
 Pages go by `id`, from the latest: it never changes, whatever becomes of a row meanwhile, so that
-while pictures are cut none is missed and none comes twice. (`turn` counts up when one is cut again.)
+while pictures are cut none is missed and none comes twice. (`turn` grows when one is cut again.)
 
 First it is asked by an index alone which rows may be meant, then these are read, so many at once.
 """
@@ -136,7 +136,9 @@ class PicturesView:
     def of(self, inbox: Path, path: str) -> Entry | None:
         """Return what is recorded of a picture; of several versions the latest."""
         rows = self._file.rows(
-            "inbox = ? AND path = ? ORDER BY turn DESC LIMIT 1", os.fsencode(inbox), os.fsencode(path)
+            "inbox = ? AND path = ? ORDER BY turn DESC LIMIT 1",
+            os.fsencode(inbox),
+            os.fsencode(path),
         )
         return entry_of(rows[0]) if rows else None
 
