@@ -40,6 +40,11 @@ class Waiting:
     is_anew: bool  # an earlier version of it is in the journal
 
     @property
+    def version(self) -> tuple[str, int, int]:
+        """By what the journal knows it in its inbox."""
+        return self.sighting.path, *self.sighting.version
+
+    @property
     def key(self) -> tuple[int, str, str]:
         """By when it came."""
         return self.sighting.ctime_ns, self.inbox, self.sighting.path
@@ -58,7 +63,7 @@ class _Look:
     was_idle: bool = False  # the last look saw what the one before had seen
     changed_ns: int = 0  # the folder's mtime as it was looked through
     wanted: bool = False
-    asked_at: int = -1  # the journal's number of changes, when `found` was last asked of it
+    turn: int = 0  # of the last job that was begun before `found` was asked of the journal
     thread: threading.Thread | None = None
 
 
@@ -91,7 +96,7 @@ class Inboxes:
             if at.journal is not self._journal:  # another was put into its place
                 self._journal = at.journal
                 for look in self._looks.values():
-                    look.since, look.asked_at, look.wanted = 0.0, -1, True
+                    look.since, look.turn, look.wanted = 0.0, 0, True
             look = self._looks.setdefault(inbox.name, _Look())
             if look.thread is not None and look.thread.is_alive():
                 return None  # it hangs, or is long: what was seen before is told meanwhile
@@ -125,7 +130,7 @@ class Inboxes:
                 return
             if began - look.since > _TRUST:
                 look.passed, look.since = set(), began
-            asked_at = at.journal.changed_elsewhere() if at.journal is not None else -1
+            turn = at.view.last_turn() if at.view is not None else 0
             found = tuple(_waiting(at, inbox, folder, look.passed))
         except OSError:
             return  # it went away, or may not be listed: the daemon tells why
@@ -133,29 +138,29 @@ class Inboxes:
             look.ended = monotonic()
         look.seen, look.took = look.ended, look.ended - began
         look.changed_ns = changed_ns
-        self._tell(look, found, asked_at)
+        self._tell(look, found, turn)
 
-    def _tell(self, look: _Look, found: tuple[Waiting, ...], asked_at: int) -> None:
+    def _tell(self, look: _Look, found: tuple[Waiting, ...], turn: int) -> None:
         with self._lock:
             look.was_idle = found == look.found
             self.generation += not look.was_idle
-            look.found, look.asked_at = found, asked_at
+            look.found, look.turn = found, turn
 
     def _still(self, at: Standpoint, inbox: Inbox) -> tuple[Waiting, ...]:
         """Return what still waits of what was seen, by the journal as it is now."""
-        look = self._looks[inbox.name]
-        if not look.found or at.journal is None or at.view is None:
+        with self._lock:
+            look = self._looks[inbox.name]
+            if not look.found or at.view is None:
+                return look.found
+            turn = at.view.last_turn()
+            taken = at.view.taken_since(look.turn) if turn > look.turn else set()
+            where = str(inbox.path)
+            if taken:
+                left = tuple(w for w in look.found if (where, *w.version) not in taken)
+                self.generation += left != look.found
+                look.found = left
+            look.turn = turn
             return look.found
-        now = at.journal.changed_elsewhere()
-        if now != look.asked_at:
-            waiting = look.found
-            left = tuple(w for w in waiting if at.view.known_as(inbox.path, w.sighting) == "new")
-            with self._lock:
-                if look.found is waiting:  # else it was looked through meanwhile
-                    self.generation += left != waiting
-                    look.found, look.asked_at = left, now
-            return left
-        return look.found
 
 
 def _waiting(at: Standpoint, inbox: Inbox, folder: Path, passed: set[int]) -> Iterator[Waiting]:

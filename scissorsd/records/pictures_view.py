@@ -76,6 +76,19 @@ class PicturesView:
             finally:
                 db.execute("ROLLBACK")
 
+    def last_turn(self) -> int:
+        """Return the turn of the job that was begun last."""
+        with self._file.locked("read") as db:
+            return int(db.execute("SELECT ifnull(max(turn), 0) FROM jobs").fetchone()[0])
+
+    def taken_since(self, turn: int) -> set[tuple[str, str, int, int]]:
+        """Return inbox, path and version of what was begun after a turn."""
+        with self._file.locked("read") as db:
+            rows = db.execute(
+                "SELECT inbox, path, size, mtime_ns FROM jobs WHERE turn > ?", (turn,)
+            ).fetchall()
+        return {(os.fsdecode(row[0]), os.fsdecode(row[1]), row[2], row[3]) for row in rows}
+
     def last_id(self) -> int:
         """Return the highest number of a job."""
         with self._file.locked("read") as db:
@@ -85,9 +98,9 @@ class PicturesView:
         self, scope: Scope, job: int, states: Collection[str] = EVERY_STATE
     ) -> Iterator[Entry]:
         """Yield the pictures in these states with a number below `job`, the latest first."""
-        where, values = _where(scope)
+        where, values = _where(scope, by_index=False)
         marks = _marks(states)
-        meant = f"state IN ({marks}) AND {where} AND {_IS_LATEST}"
+        meant = f"+state IN ({marks}) AND {where} AND {_IS_LATEST}"
         while ids := self._candidates(scope, job, states):
             rows = self._rows(
                 scope, f"id IN ({_marks(ids)}) AND {meant} ORDER BY id DESC", *ids, *states, *values
@@ -112,7 +125,7 @@ class PicturesView:
 
     def begun_since(self, scope: Scope, job: int) -> list[Arrived]:
         """Return the pictures that were begun first after the one with this number."""
-        where, values = _where(scope)
+        where, values = _where(scope, by_index=False)
         rows = self._rows(scope, f"id > ? AND {where} AND {_IS_LATEST}", job, *values)
         return [Arrived(entry_of(row), late(row, "ctime_ns", 0) or 0) for row in rows]
 
@@ -120,7 +133,7 @@ class PicturesView:
         """Return the pictures whose outputs wait in review/ for a person."""
         where, values = _where(scope)
         rows = self._rows(
-            scope, f"{_IN_REVIEW} AND {where} AND state IN ('done', 'published')", *values
+            scope, f"{_IN_REVIEW} AND {where} AND +state IN ('done', 'published')", *values
         )
         return [entry for entry in map(entry_of, rows) if self.waits_in_review(entry)]
 
@@ -159,9 +172,29 @@ class PicturesView:
             total += found
         return total
 
+    def rows(self) -> int:
+        """Count the jobs of all inboxes, every version by itself."""
+        with self._file.locked("read") as db:
+            return int(db.execute("SELECT count(*) FROM jobs").fetchone()[0])
+
+    def new_since(self, scope: Scope, job: int) -> tuple[int, int]:
+        """Count the jobs of all inboxes after a number, and the pictures that are meant and new."""
+        where, values = _where(scope, by_index=False)
+        with self._file.locked("read") as db:
+            _know_text(db, scope)
+            (rows,) = db.execute("SELECT count(*) FROM jobs WHERE id > ?", (job,)).fetchone()
+            (pictures,) = db.execute(
+                "SELECT count(*) FROM (SELECT DISTINCT inbox, path FROM jobs"  # noqa: S608 - our own conditions
+                f" WHERE id > ? AND {where} AND NOT EXISTS (SELECT 1 FROM jobs AS earlier"
+                " WHERE earlier.inbox = jobs.inbox AND earlier.path = jobs.path"
+                " AND earlier.id <= ?))",
+                (job, *values, job),
+            ).fetchone()
+        return rows, pictures
+
     def unended(self, scope: Scope) -> Counter[tuple[str, bool]]:
         """Count the pictures that are not done, by state and whether there is a reason."""
-        where, values = _where(scope)
+        where, values = _where(scope, by_index=False)
         states = (*UNENDED, "failed")
         with self._file.locked("read") as db:
             _know_text(db, scope)
@@ -198,9 +231,9 @@ class PicturesView:
             return self._file.rows(where, *values)
 
 
-def _where(scope: Scope) -> tuple[str, list[Value]]:
-    """Return the condition that a picture is meant."""
-    where = f"inbox IN ({_marks(scope.inboxes)})"
+def _where(scope: Scope, *, by_index: bool = True) -> tuple[str, list[Value]]:
+    """Return the condition that a picture is meant; `by_index` of the inboxes, or by another."""
+    where = f"{'' if by_index else '+'}inbox IN ({_marks(scope.inboxes)})"
     values: list[Value] = [os.fsencode(inbox) for inbox in scope.inboxes]
     if scope.batch:
         where += " AND CAST(path AS TEXT) LIKE ?"

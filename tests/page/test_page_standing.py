@@ -121,5 +121,6 @@ def test_nobody_listens(place: Workplace) -> None:
             stream = view.events()
             assert next(stream)[0] == "standing"
             stream.close()
-            wait_for(lambda: view.app.state.poller.task.done())
-            assert view.app.state.poller.listeners == 0
+            poller = view.app.state.poller
+            wait_for(poller.task.done)
+            assert poller.listeners == 0
