@@ -43,7 +43,7 @@ HOMES = MappingProxyType(
             *("records.journal", "records.journal_file", "records.journal_rows"),
             *("records.known_paths", "records.names", "records.stamps", "records.recuts"),
             *("records.adoptions", "records.backups", "records.copies", "records.migrations"),
-            "records.moving",
+            *("records.moving", "records.pictures_view"),
         },
         "watchdog": {"folders.native_watch"},
         "yaml": {"config"},
@@ -64,6 +64,10 @@ HOMES = MappingProxyType(
             *("commands.console", "commands.models", "commands.progress", "commands.status_table"),
             "commands.waiting",
         },
+        "starlette": {"page"},
+        "uvicorn": {"page"},
+        "sse_starlette": {"page"},
+        "prometheus_client": {"page"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )

@@ -1,6 +1,6 @@
 """The commands `accept` and `reject`: what was put into review/ goes to its place, or aside."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scissorsd.commands.lookup import inbox_unavailable_reason
 from scissorsd.commands.messages import in_words, moment, removed_by_keep
-from scissorsd.commands.reviewed import Found, meant_by, open_shops
+from scissorsd.commands.reviewed import Found, Shop, meant_by, open_shops
 from scissorsd.daemon import judging
 from scissorsd.errors import ScissorsError
 from scissorsd.folders import mounts, real_paths
@@ -37,8 +37,15 @@ def judge(
     names: Sequence[Path], verdict: Verdict, config: Path | None, state: Path | None
 ) -> Iterator[Sentence]:
     """Accept or reject the pictures that are named; yield a sentence for each."""
+    yield from judge_in(open_shops(config, state), names, verdict)
+
+
+def judge_in(
+    opening: Iterable[Shop], names: Sequence[Path], verdict: Verdict
+) -> Iterator[Sentence]:
+    """Do the same with the pictures of these state folders; their journals are closed then."""
     with ExitStack() as opened:
-        shops = list(open_shops(config, state))
+        shops = list(opening)
         for shop in shops:
             opened.enter_context(closing(shop.journal))
         why_unavailable = _availability()

@@ -76,6 +76,11 @@ def recut(
         chosen = _where_known(state_folders.about(choice.paths[0], config, state), choice.paths[0])
     else:
         chosen = state_folders.find(config, state)
+    return recut_in(chosen, choice, wish, as_ruled=as_ruled)
+
+
+def recut_in(chosen: StateFolder, choice: Choice, wish: Wish, *, as_ruled: bool) -> Asked:
+    """Do the same with the pictures of one state folder."""
     if not (chosen.folder / FILE).exists():
         raise UsageError(f"nothing was ever cut on the state folder {chosen.folder}")
     if wish.model and wish.model not in chosen.config.catalogue:

@@ -33,13 +33,18 @@ def retry(paths: Sequence[Path], config: Path | None, state: Path | None) -> Ite
         chosen = _where_failed(state_folders.about(paths[0], config, state), paths[0])
     else:
         chosen = state_folders.find(config, state)
+    yield from retry_in(chosen, paths)
+
+
+def retry_in(state: StateFolder, paths: Sequence[Path]) -> Iterator[str]:
+    """Do the same with the pictures of one state folder."""
     count = 0
-    for sentence in _retry(chosen, paths):
+    for sentence in _retry(state, paths):
         count += 1
         yield sentence
     if not count:
         yield "No picture has failed."
-    elif not lock.is_running(chosen.folder):
+    elif not lock.is_running(state.folder):
         yield "No daemon runs now; they are taken when one does."
 
 

@@ -62,7 +62,18 @@ def open_shops(config: Path | None, state: Path | None) -> Iterator[Shop]:
             if len(states) == 1:
                 raise
             continue  # another user's
-        yield Shop(as_journalled(one, journal), journal, Reviews(journal.file))
+        yield _shop(one, journal)
+
+
+def open_shop(state: StateFolder) -> Shop:
+    """Open one state folder. Raises JournalError, and UsageError where nothing was ever cut."""
+    if not (state.folder / FILE).exists():
+        raise UsageError(f"nothing was ever cut on the state folder {state.folder}")
+    return _shop(state, Journal(state.folder))
+
+
+def _shop(state: StateFolder, journal: Journal) -> Shop:
+    return Shop(as_journalled(state, journal), journal, Reviews(journal.file))
 
 
 def meant_by(name: Path, shops: Sequence[Shop]) -> Meant:

@@ -98,22 +98,32 @@ def of_all(config: Path | None, state: Path | None) -> tuple[Overview | None, li
 def as_json(chosen: Overview | None, others: Sequence[Overview]) -> str:
     """Return what `status --json` prints: one overview or, where none is chosen, all of them."""
     if chosen is not None:
-        return json.dumps(_values(chosen), indent=2)
-    return json.dumps({"states": [_values(other) for other in others]}, indent=2)
+        return json.dumps(values_of(chosen), indent=2)
+    return json.dumps({"states": [values_of(other) for other in others]}, indent=2)
 
 
-def _values(overview: Overview) -> dict[str, object]:
+def values_of(overview: Overview) -> dict[str, object]:
+    """Return what `status --json` prints of one."""
     jobs = [{**asdict(entry), "source": entry.source} for entry in overview.jobs]
     return {**asdict(overview), "jobs": jobs}
 
 
 def overview(state: StateFolder) -> Overview:
     """Return all that is known of a state folder: of its status file and its job journal."""
+    journal = open_journal(state)
+    try:
+        return overview_of(state, journal)
+    finally:
+        if journal is not None:
+            journal.close()
+
+
+def overview_of(state: StateFolder, journal: Journal | None) -> Overview:
+    """Do the same with a journal that is open."""
     running = lock.is_running(state.folder)
     last = status_file.read(state.folder)  # of the daemon that runs, or ran last
     live = last if running else None
     troubles = status_file.troubles(state.folder)
-    journal = open_journal(state)
     return Overview(
         running=running,
         healthy=not troubles,

@@ -40,9 +40,16 @@ def answer(path: Path, config: Path | None, state: Path | None) -> Iterator[str]
 
 
 def _why(state: StateFolder, path: Path) -> Iterator[str]:
-    """Say why a file was taken, ignored, held or set aside; one sentence a line."""
     journal = open_journal(state)
-    state = as_journalled(state, journal)
+    try:
+        yield from why_in(as_journalled(state, journal), journal, path)
+    finally:
+        if journal is not None:
+            journal.close()
+
+
+def why_in(state: StateFolder, journal: Journal | None, path: Path) -> Iterator[str]:
+    """Say it by one state, under the paths by which its journal knows the inboxes."""
     in_inbox = find_in_inbox(state, journal, path)
     if in_inbox is None:
         yield from _why_elsewhere(state, journal, path)
@@ -88,7 +95,7 @@ def _why_soon(
         return
     rule = choose(inbox.rules, sighting.path)
     yield in_rule(inbox, rule.name if rule else "?")
-    yield _why_waiting(state, inbox, sighting.size)
+    yield why_waiting(state, inbox, sighting.size)
 
 
 def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> Iterator[str]:
@@ -151,7 +158,8 @@ def why_not_wanted(inbox: Inbox, relative: str) -> str:
     return ""
 
 
-def _why_waiting(state: StateFolder, inbox: Inbox, size: int) -> str:
+def why_waiting(state: StateFolder, inbox: Inbox, size: int) -> str:
+    """Say what a picture waits for of which nothing is recorded yet."""
     if not lock.is_running(state.folder):
         return "It will be taken when a daemon runs; none does now."
     stands = status_file.read(state.folder)

@@ -68,10 +68,17 @@ def _away(inbox: Inbox) -> str:
 def _rule(rule: Rule, *, first: bool) -> Iterator[str]:
     every = "every picture is" if first else "every other picture is"
     which = f"pictures matching {_or(rule.match)} are" if rule.match else every
+    first_words, *others = said_rule(rule)
+    yield f"{which} {first_words}"
+    yield from others
+
+
+def said_rule(rule: Rule) -> Iterator[str]:
+    """Say what becomes of the pictures that a rule takes."""
     if rule.skip:
-        yield f"{which} left alone"
+        yield "left alone"
         return
-    yield f"{which} cut with {rule.model}{said_mask(rule.mask)}"
+    yield f"cut with {rule.model}{said_mask(rule.mask)}"
     yield f"out come{'s' if len(rule.outputs) == 1 else ''} {said_output(rule.outputs[0])}"
     yield from (f"and {said_output(output)}" for output in rule.outputs[1:])
     yield _source(rule)

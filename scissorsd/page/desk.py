@@ -24,6 +24,8 @@ class Desk:
     origin: Path | None  # the configuration file, as the commands take it with -c; or none
     vouch: Callable[[str, Sighting], None]  # tell the daemon that a file (inbox, sighting) is whole
     _journal: Journal | None = None
+    _is_of: tuple[int, int] | None = None  # the file that it was opened of
+    _replaced: list[Journal | None] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -41,10 +43,18 @@ class Desk:
         return next((inbox for inbox in self.config.inboxes if inbox.name == name), None)
 
     def journal(self) -> Journal | None:
-        """Return the journal, opened to be read, or None where there is none yet."""
+        """Return the journal, opened to be read, or None where there is none yet.
+
+        One that was put into its place meanwhile (`restore`) is opened anew. Raises JournalError.
+        """
         with self._lock:
-            if self._journal is None and (self.state / FILE).exists():
+            there = _identity(self.state / FILE)
+            if there != self._is_of:
+                self._replaced.append(self._journal)  # which others may still be asking
+                self._journal, self._is_of = None, None
+            if self._journal is None and there is not None:
                 self._journal = Journal(self.state, read_only=True)
+                self._is_of = there
             return self._journal
 
     def standing(self) -> DaemonStatus | None:
@@ -54,6 +64,16 @@ class Desk:
     def close(self) -> None:
         """Close the journal."""
         with self._lock:
-            if self._journal is not None:
-                self._journal.close()
-                self._journal = None
+            for journal in filter(None, [self._journal, *self._replaced]):
+                journal.close()
+            self._replaced.clear()
+            self._journal, self._is_of = None, None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another that was put into its place; None where none is."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

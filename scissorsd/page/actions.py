@@ -1,0 +1,183 @@
+"""`POST api/v1/pictures/{inbox}/{path}/retry`, `/accept`, `/reject`, `/redo`, `/discard`.
+
+They do what the commands do, and say what these say. A picture is chosen by its inbox and path as
+the journal knows them, never by a path of the file system that a client gives.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, get_args
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from scissorsd.commands.judge import judge_in
+from scissorsd.commands.recut import Choice, in_words, recut_in
+from scissorsd.commands.retry import retry_in
+from scissorsd.commands.reviewed import open_shop
+from scissorsd.core.rules import Edges
+from scissorsd.core.wishes import Wish
+from scissorsd.page.answers import Refusal
+from scissorsd.page.choices import is_here
+from scissorsd.page.desk import QUICK
+from scissorsd.page.discarding import discard_job, discard_waiting
+from scissorsd.page.naming import PICTURES, named, shown
+from scissorsd.page.one_picture import found_as
+from scissorsd.page.outlook import Outlook, outlook_of
+from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.page.waiting import Waiting
+from scissorsd.plain_text import for_terminal
+from scissorsd.records import hurry
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.reviews import Verdict
+from scissorsd.records.state_folders import StateFolder
+
+_LARGEST_WISH = 4096  # bytes
+_KEEP = ("all", "largest")
+_HOLES = ("keep", "fill")
+
+
+def retry(request: Request) -> JSONResponse:
+    """Have a failed picture taken again; one that is held is tried at once, with all others."""
+    at, entry = _journalled(request, "/retry")
+    if entry.state in {"held", "published"} and at.runs:
+        hurry.ask(at.desk.state)
+        return _said([f"{entry.source} is tried at once, and whatever else is held."])
+    return _said(retry_in(_state(at), [Path(entry.source)]))
+
+
+def accept(request: Request) -> JSONResponse:
+    """Put what waits in review/ into its place."""
+    return _judge(request, "/accept", "accepted")
+
+
+def reject(request: Request) -> JSONResponse:
+    """Set what waits in review/ aside."""
+    return _judge(request, "/reject", "rejected")
+
+
+def _judge(request: Request, ending: str, verdict: Verdict) -> JSONResponse:
+    at, entry = _journalled(request, ending)
+    sentences = list(judge_in([open_shop(_state(at))], [Path(entry.source)], verdict))
+    if complaint := next((s.text for s in sentences if s.is_complaint), ""):
+        what, _, advice = complaint.partition("\n")
+        raise Refusal(409, "refused", what, advice)
+    return _said(sentence.text for sentence in sentences)
+
+
+async def redo(request: Request) -> JSONResponse:
+    """Have a picture cut again, with another model, edges or parts if that is asked."""
+    body = await _body(request)
+    return await run_in_threadpool(_redo, request, body)
+
+
+def _redo(request: Request, body: bytes) -> JSONResponse:
+    at, entry = _journalled(request, "/redo")
+    wish = wished(body)
+    if wish.model:
+        model = at.desk.config.catalogue.get(wish.model)
+        if model is None or not is_here(model, at.desk.config):
+            advice = f"On that machine: scissorsd models fetch {wish.model}" if model else ""
+            what = f"the model {wish.model!r} is not on this machine"
+            raise Refusal(409, "no_such_model", what, advice)
+    choice = Choice(paths=[Path(entry.source)])
+    asked = recut_in(_state(at), choice, wish, as_ruled=False)
+    if asked.refused:
+        raise Refusal(409, "refused", " ".join(asked.refused))
+    return _said(in_words(asked, choice))
+
+
+def wished(body: bytes) -> Wish:
+    """Return the wish that a request holds as JSON; raises Refusal where it is none."""
+    try:
+        values = json.loads(body or b"{}")
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise Refusal(400, "no_json", 'what is wished is an object: {"edges": "best"}')
+    words: dict[str, tuple[str, ...]] = {"edges": get_args(Edges), "keep": _KEEP, "holes": _HOLES}
+    wishes: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is None or value == "":
+            continue
+        if name != "model" and name not in words:
+            raise Refusal(400, "no_such_wish", f"there is no wish {name!r}")
+        if not isinstance(value, str) or value not in words.get(name, (value,)):
+            known = ", ".join(words.get(name, ("the name of one",)))
+            raise Refusal(400, "no_such_wish", f"{name} cannot be {value!r}", f"It is: {known}.")
+        wishes[name] = value
+    return Wish(**wishes)
+
+
+def discard(request: Request) -> JSONResponse:
+    """Remove a picture and what came of it from the quick desk."""
+    outlook, at, inbox, path = _asked(request, "/discard")
+    found = found_as(outlook, at, inbox, path)
+    if inbox != QUICK:
+        raise Refusal(
+            409,
+            "only_quick",
+            "only what was dropped on the quick desk can be discarded",
+            "What lies in other inboxes is removed there.",
+        )
+    if isinstance(found, Waiting):
+        discard_waiting(outlook.desk.inbox(inbox), found.sighting)
+    else:
+        discard_job(at, found)
+    outlook.inboxes.expect(inbox)
+    return _said([f"{path.rpartition('/')[2]} and what came of it were removed."])
+
+
+# --- what they share -----------------------------------------------------------------------------
+
+
+def _asked(request: Request, ending: str) -> tuple[Outlook, Standpoint, str, str]:
+    outlook = outlook_of(request)
+    return outlook, stand_at(outlook.desk), *named(request, ending)
+
+
+def _journalled(request: Request, ending: str) -> tuple[Standpoint, Entry]:
+    outlook, at, inbox, path = _asked(request, ending)
+    found = found_as(outlook, at, inbox, path)
+    if isinstance(found, Waiting):
+        what = f"{shown(path)} waits to be cut: nothing has come of it yet"
+        raise Refusal(409, "waits", what, "Ask again when it is out.")
+    return at, found
+
+
+def _state(at: Standpoint) -> StateFolder:
+    """Return the state as the configuration has it; the commands look for themselves."""
+    return StateFolder(at.desk.state, at.desk.config)
+
+
+def _said(sentences: Iterable[str]) -> JSONResponse:
+    return JSONResponse({"said": [for_terminal(sentence) for sentence in sentences]})
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body of a request, which is short."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LARGEST_WISH:
+            raise Refusal(413, "too_large", f"a wish has {_LARGEST_WISH} bytes at most")
+    return body
+
+
+def _route(name: str, function: Callable[..., Any]) -> BaseRoute:
+    return Route(f"/{PICTURES}/{{picture:path}}/{name}", function, methods=["POST"])
+
+
+ROUTES: list[BaseRoute] = [
+    _route(name, function)
+    for name, function in (
+        ("retry", retry),
+        ("accept", accept),
+        ("reject", reject),
+        ("redo", redo),
+        ("discard", discard),
+    )
+]

@@ -1,0 +1,153 @@
+"""A picture as the page gets it: the card of one, by the journal or as it lies in its inbox."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from scissorsd.core.formats import FORMATS
+from scissorsd.core.settling import Sighting
+from scissorsd.page.naming import address_of, shown
+from scissorsd.page.presence import Presence
+from scissorsd.page.standpoint import Standpoint, batch_of
+from scissorsd.plain_text import one_line
+from scissorsd.records.journal_rows import Entry
+
+State = Literal["waiting", "cutting", "done", "failed", "held"]
+Card = dict[str, Any]
+
+# What the states of the journal are called here.
+_STATES: dict[str, State] = {
+    "again": "waiting",
+    "begun": "cutting",
+    "published": "cutting",
+    "done": "done",
+    "failed": "failed",
+    "held": "held",
+}
+JOURNALLED: dict[str, tuple[str, ...]] = {  # in which of them such pictures may be
+    "waiting": ("again", "begun"),
+    "cutting": ("begun", "published"),
+    "done": ("done",),
+    "review": ("done", "published"),
+    "failed": ("failed",),
+    "held": ("held", "published"),
+}
+_SUFFIXES = tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)
+_VERDICTS = {
+    "no_subject": "No subject was found in it.",
+    "doubtful": "Its mask is doubtful.",
+}
+
+
+def state_of(state: str, *, is_told: bool, runs: bool) -> State:
+    """Return what a state of the journal is called here; `is_told`: it has a reason."""
+    if state == "published" and is_told:  # its source cannot be moved, say
+        return "held"
+    if state == "begun" and not runs:  # it was cut short, and is taken by the next daemon
+        return "waiting"
+    return _STATES[state]
+
+
+def of_entry(entry: Entry, runs: bool) -> State:  # noqa: FBT001 - plain in every call
+    """Return what the state of a job is called here."""
+    return state_of(entry.state, is_told=bool(entry.reason), runs=runs)
+
+
+def cards(at: Standpoint, entries: Sequence[Entry], presence: Presence) -> list[Card]:
+    """Return the cards of pictures that the journal knows."""
+    files: dict[str, list[str]] = {}
+    for entry in entries:
+        files.setdefault(entry.outbox, []).extend(_pictures(entry))
+    there = presence.of(files)
+    return [_card(at, entry, there) for entry in entries]
+
+
+def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
+    inbox = at.names.get(entry.inbox, "")
+    state = of_entry(entry, at.runs)
+    outputs = [
+        {
+            "n": number,
+            "kind": entry.kinds[number] if number < len(entry.kinds) else "",
+            "name": shown(path.rpartition("/")[2]),
+            "there": there[path],
+        }
+        for number, path in enumerate(_pictures(entry))
+    ]
+    in_review = at.view is not None and at.view.waits_in_review(entry)
+    return {
+        **_head(inbox, entry.path, state),
+        "review": in_review,
+        "judged": entry.judged,
+        "verdict": entry.verdict,
+        "reason": _reason(entry, state, outputs, in_review=in_review),
+        "rule": entry.rule,
+        "provider": entry.provider,
+        "size": entry.size,
+        "version": _version(
+            *(entry.size, entry.mtime_ns, entry.ended_at, entry.judged_at, entry.lies_at),
+            *entry.published,
+        ),
+        "begun_at": entry.begun_at,
+        "ended_at": entry.ended_at,
+        "outputs": outputs,
+        "finishable": any(out["kind"] == "cutout" and out["there"] for out in outputs),
+        "place": None,
+    }
+
+
+def waiting_card(inbox: str, sighting: Sighting, rule: str, reason: str, place: int) -> Card:
+    """Return the card of a picture that lies in its inbox, and that no job has yet."""
+    return {
+        **_head(inbox, sighting.path, "waiting"),
+        "review": False,
+        "judged": "",
+        "verdict": "",
+        "reason": reason,
+        "rule": rule,
+        "provider": "",
+        "size": sighting.size,
+        "version": _version(*sighting.version),
+        "begun_at": 0,
+        "ended_at": 0,
+        "outputs": [],
+        "finishable": False,
+        "place": place,
+    }
+
+
+def _head(inbox: str, path: str, state: State) -> Card:
+    return {
+        "inbox": shown(inbox),
+        "path": shown(path),
+        "address": address_of(inbox, path),
+        "name": shown(path.rpartition("/")[2]),
+        "batch": batch_of(inbox, path),
+        "state": state,
+    }
+
+
+def _pictures(entry: Entry) -> tuple[str, ...]:
+    """Return the files that came of it; what follows them, the reason in review/, is none."""
+    if entry.kinds:
+        return entry.published[: len(entry.kinds)]
+    return tuple(path for path in entry.published if path.lower().endswith(_SUFFIXES))
+
+
+def _reason(
+    entry: Entry, state: State, outputs: Sequence[Mapping[str, Any]], *, in_review: bool
+) -> str:
+    if entry.state == "again":
+        return "It was asked for again and is cut in its turn."
+    if state == "waiting":
+        return "It was cut short, and is cut again when scissorsd runs."
+    if entry.reason:
+        return shown(one_line(entry.reason))
+    if outputs and not any(out["there"] for out in outputs):
+        return "What came of it is no longer there."
+    return _VERDICTS.get(entry.verdict, "") if in_review else ""
+
+
+def _version(*parts: object) -> str:
+    """Return a word that is another whenever one of the parts is."""
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:12]

@@ -1,0 +1,265 @@
+"""`GET api/v1/pictures`: what waits and what is in the journal, newest first, page by page.
+
+First comes what is not in the journal: files in the inboxes, the last that came first. Whatever was
+begun since the first page was asked for is sorted in there by when it came: so that a picture that
+is begun while one goes from page to page is neither missed nor told twice. Then come the jobs that
+there were, by their number. A cursor says in which of the two parts one is, and where.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from scissorsd.commands.why import why_waiting
+from scissorsd.page.answers import Refusal
+from scissorsd.page.cards import JOURNALLED, Card, cards, of_entry, waiting_card
+from scissorsd.page.counting import Counts, counts
+from scissorsd.page.desk import QUICK
+from scissorsd.page.naming import PICTURES, shown
+from scissorsd.page.outlook import Outlook, outlook_of
+from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.page.waiting import Waiting
+from scissorsd.plain_text import for_terminal
+from scissorsd.records.journal_rows import Entry
+from scissorsd.records.pictures_view import EVERY_STATE, Scope
+
+_MOST = 200
+_USUAL = 100
+_TRIES = 5
+_BATCH = re.compile(r"[a-z0-9-]{1,40}")
+_WORST = ("no_subject", "doubtful")
+
+Key = tuple[int, str, str]  # when a picture came, its inbox and path
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a listing is asked for."""
+
+    scope: Scope
+    states: frozenset[str]  # none: all
+    before: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: among what waits, or at a job's number."""
+
+    job: int  # the last of those that there were; in the second part: of those that were told
+    key: Key | None = None  # of the last that was told of what waits; None: in the second part
+    is_first: bool = False
+
+
+def pictures(request: Request) -> JSONResponse:
+    """Answer with a page of cards, the cursor of the next, and how many there are."""
+    outlook = outlook_of(request)
+    at = stand_at(outlook.desk)
+    asked = _asked(request, at)
+    place = _begin(
+        at, asked
+    )  # before it is seen what waits: what is begun from now on is behind it
+    waiting, told = counted(outlook, at, asked.scope)
+    if asked.states == {"review"}:
+        page, cursor = _in_review(at, outlook, asked)
+    else:
+        page, cursor = _newest_first(at, outlook, asked, place, waiting)
+    stands = at.desk.standing() if at.runs else None
+    return JSONResponse(
+        {
+            "pictures": page,
+            "next": cursor,
+            "counts": told,
+            "seconds_left": stands.seconds_left if stands is not None else None,
+        }
+    )
+
+
+def counted(outlook: Outlook, at: Standpoint, scope: Scope) -> tuple[list[Waiting], Counts]:
+    """Return what waits and how many pictures there are, of one moment if that can be had."""
+    for _ in range(_TRIES):
+        before = at.journal.changed_elsewhere() if at.journal is not None else 0
+        waiting = [one for one in outlook.inboxes.found(at) if _is_meant(at, scope, one)]
+        told = counts(at, scope, waiting)
+        if at.journal is None or at.journal.changed_elsewhere() == before:
+            break
+    return waiting, told
+
+
+# --- what is asked for ---------------------------------------------------------------------------
+
+
+def _asked(request: Request, at: Standpoint) -> Asked:
+    query = request.query_params
+    states = frozenset(filter(None, query.getlist("state")))
+    if unknown := states - JOURNALLED.keys():
+        known = ", ".join(JOURNALLED)
+        raise Refusal(
+            400, "no_such_state", f"there is no state {min(unknown)!r}", f"There are: {known}."
+        )
+    limit = query.get("limit") or str(_USUAL)
+    if not limit.isdecimal() or not int(limit):
+        raise Refusal(400, "no_number", f"limit must be a number from 1 to {_MOST}")
+    return Asked(scope_of(request, at), states, query.get("before", ""), min(int(limit), _MOST))
+
+
+def scope_of(request: Request, at: Standpoint) -> Scope:
+    """Return which pictures the filters `inbox`, `batch` and `q` of a request mean."""
+    query = request.query_params
+    name, batch = query.get("inbox", ""), query.get("batch", "")
+    if batch and not _BATCH.fullmatch(batch):
+        raise Refusal(400, "no_such_batch", "a batch is named by letters a-z, digits and hyphens")
+    inboxes = [i for i in at.inboxes if name in {"", i.name} and (not batch or i.name == QUICK)]
+    if name and at.inbox(name) is None:
+        raise Refusal(404, "no_such_inbox", f"there is no inbox {name!r}")
+    paths = tuple(inbox.path for inbox in inboxes)
+    return Scope(paths, len(paths) == len(at.inboxes), batch, query.get("q", ""))
+
+
+def _is_meant(at: Standpoint, scope: Scope, one: Waiting) -> bool:
+    inbox = at.inbox(one.inbox)
+    return inbox is not None and inbox.path in scope.inboxes and scope.holds(one.sighting.path)
+
+
+# --- newest first --------------------------------------------------------------------------------
+
+
+def _begin(at: Standpoint, asked: Asked) -> _Place:
+    if asked.before and asked.states != {"review"}:
+        return _place(asked.before)
+    return _Place(at.view.last_id() if at.view is not None else 0, is_first=True)
+
+
+def _newest_first(
+    at: Standpoint, outlook: Outlook, asked: Asked, place: _Place, waiting: Sequence[Waiting]
+) -> tuple[list[Card], str | None]:
+    found: list[tuple[str, Waiting | Entry]] = list(
+        islice(_all_from(at, asked, place, waiting), asked.limit + 1)
+    )
+    page = found[: asked.limit]
+    entries = [one for _, one in page if isinstance(one, Entry)]
+    known = iter(cards(at, entries, outlook.presence))
+    soon = _cards_of_waiting(at, [one for _, one in page if isinstance(one, Waiting)], outlook)
+    told = [next(known) if isinstance(one, Entry) else next(soon) for _, one in page]
+    return told, page[-1][0] if len(found) > asked.limit else None
+
+
+def _all_from(
+    at: Standpoint, asked: Asked, place: _Place, waiting: Sequence[Waiting]
+) -> Iterator[tuple[str, Waiting | Entry]]:
+    """Yield each picture from a place on, and the cursor that goes on behind it."""
+    top = place.job
+    if place.is_first or place.key is not None:
+        for key, one in _came_lately(at, asked, top, waiting):
+            if place.key is None or key < place.key:
+                yield _cursor(top, key), one
+        top += 1
+    if at.view is None:
+        return
+    states = {s for name in asked.states for s in JOURNALLED[name]} or set(EVERY_STATE)
+    anew = {(one.inbox, one.sighting.path) for one in waiting if one.is_anew}
+    for entry in at.view.before(asked.scope, top, states):
+        is_anew = (at.names.get(entry.inbox), entry.path) in anew
+        if not is_anew and _is_wanted(at, asked.states, entry):
+            yield f"j.{entry.id}", entry
+
+
+def _came_lately(
+    at: Standpoint, asked: Asked, top: int, waiting: Sequence[Waiting]
+) -> list[tuple[Key, Waiting | Entry]]:
+    """Return what waits, and what was begun since, the last that came first."""
+    found: dict[tuple[str, str], tuple[Key, Waiting | Entry]] = {}
+    if not asked.states or "waiting" in asked.states:
+        found = {(one.inbox, one.sighting.path): (one.key, one) for one in waiting}
+    for arrived in at.view.begun_since(asked.scope, top) if at.view is not None else ():
+        entry = arrived.entry
+        name = at.names[entry.inbox]
+        found.pop((name, entry.path), None)
+        if _is_wanted(at, asked.states, entry):
+            found[name, entry.path] = (arrived.ctime_ns, name, entry.path), entry
+    return sorted(found.values(), key=lambda pair: pair[0], reverse=True)
+
+
+def _is_wanted(at: Standpoint, states: Collection[str], entry: Entry) -> bool:
+    if not states or of_entry(entry, at.runs) in states:
+        return True
+    return "review" in states and at.view is not None and at.view.waits_in_review(entry)
+
+
+def _cards_of_waiting(
+    at: Standpoint, waiting: Sequence[Waiting], outlook: Outlook
+) -> Iterator[Card]:
+    """Yield the cards of what waits, each with its place in the queue of its inbox."""
+    if not waiting:
+        return
+    places: dict[tuple[str, str], int] = {}
+    queues: dict[str, int] = {}
+    for one in reversed(outlook.inboxes.found(at, patience=0)):
+        queues[one.inbox] = places[one.inbox, one.sighting.path] = queues.get(one.inbox, 0) + 1
+    reasons: dict[tuple[str, bool], str] = {}
+    for one in waiting:
+        case = one.inbox, not one.sighting.size
+        inbox = at.inbox(one.inbox)
+        if case not in reasons and inbox is not None:
+            reasons[case] = for_terminal(why_waiting(at.state, inbox, one.sighting.size))
+        place = places.get((one.inbox, one.sighting.path), 0)
+        yield waiting_card(one.inbox, one.sighting, shown(one.rule), reasons.get(case, ""), place)
+
+
+# --- cursors -------------------------------------------------------------------------------------
+
+
+def _cursor(top: int, key: Key) -> str:
+    ctime_ns, inbox, path = key
+    named = f"{inbox}\0{path}".encode("utf-8", "surrogateescape")
+    return f"w.{top}.{ctime_ns}.{urlsafe_b64encode(named).decode()}"
+
+
+def _place(cursor: str) -> _Place:
+    try:
+        match cursor.split("."):
+            case ["j", job]:
+                return _Place(int(job))
+            case ["w", top, ctime_ns, named]:
+                both = urlsafe_b64decode(named).decode("utf-8", "surrogateescape")
+                inbox, _, path = both.partition("\0")
+                return _Place(int(top), (int(ctime_ns), inbox, path))
+    except ValueError:
+        pass
+    raise _no_cursor()
+
+
+def _no_cursor() -> Refusal:
+    return Refusal(400, "no_cursor", "`before` is not what `next` of another page was")
+
+
+# --- worst first ---------------------------------------------------------------------------------
+
+
+def _in_review(at: Standpoint, outlook: Outlook, asked: Asked) -> tuple[list[Card], str | None]:
+    """Return what waits for a person: without a subject first, then doubtful; the oldest first."""
+    entries = at.view.in_review(asked.scope) if at.view is not None else []
+    ranked = sorted((_rank(entry), entry.id, entry) for entry in entries)
+    if asked.before:
+        match asked.before.split("."):
+            case ["r", rank, job] if rank.isdecimal() and job.isdecimal():
+                ranked = [one for one in ranked if one[:2] > (int(rank), int(job))]
+            case _:
+                raise _no_cursor()
+    page = ranked[: asked.limit]
+    more = len(ranked) > asked.limit
+    told = cards(at, [entry for _, _, entry in page], outlook.presence)
+    return told, f"r.{page[-1][0]}.{page[-1][1]}" if more else None
+
+
+def _rank(entry: Entry) -> int:
+    return _WORST.index(entry.verdict) if entry.verdict in _WORST else len(_WORST)
+
+
+ROUTES: list[BaseRoute] = [Route(f"/{PICTURES}", pictures)]

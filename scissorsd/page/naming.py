@@ -1,0 +1,46 @@
+"""How an address names a picture, by its inbox and path; and how both are shown.
+
+The bytes of a name are percent-encoded in the address, whatever they are: one that is not UTF-8 is
+named as well. As text such bytes are shown escaped, and are no way to name the picture.
+"""
+
+import os
+from urllib.parse import quote, unquote_to_bytes
+
+from starlette.requests import Request
+
+from scissorsd.page.answers import Refusal
+from scissorsd.plain_text import escape_undecodable
+
+PICTURES = "api/v1/pictures"
+
+
+def address_of(inbox: str, path: str) -> str:
+    """Return what names a picture in an address, after `api/v1/pictures/`."""
+    return "/".join(quote(os.fsencode(part), safe="") for part in (inbox, *path.split("/")))
+
+
+def shown(path: str) -> str:
+    """Return a path as JSON can carry it."""
+    return escape_undecodable(path)
+
+
+def named(request: Request, ending: str = "") -> tuple[str, str]:
+    """Return the inbox and path that the address of a request names, before an `ending`."""
+    raw = request.scope.get("raw_path") or quote(request.url.path).encode()
+    _, found, name = bytes(raw).partition(f"{PICTURES}/".encode())
+    name = name.removesuffix(ending.encode())
+    inbox, slash, path = name.partition(b"/")
+    if not (found and slash and path):
+        raise Refusal(404, "no_such_picture", "the address names no picture")
+    return os.fsdecode(unquote_to_bytes(inbox)), os.fsdecode(unquote_to_bytes(path))
+
+
+def no_such_picture(inbox: str, path: str) -> Refusal:
+    """Return the answer where nothing is known of a picture."""
+    return Refusal(
+        404,
+        "no_such_picture",
+        f"nothing is known of {shown(path)} in the inbox {shown(inbox)!r}",
+        "It was taken away before it was cut, or was never there.",
+    )

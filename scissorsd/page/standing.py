@@ -1,0 +1,76 @@
+"""`GET api/v1/status`: what `scissorsd status --json` tells, where the page is, and how many."""
+
+from time import monotonic
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from scissorsd import __version__
+from scissorsd.commands.status import overview_of, values_of
+from scissorsd.page.counting import Counts
+from scissorsd.page.listing import counted
+from scissorsd.page.naming import shown
+from scissorsd.page.outlook import Outlook, outlook_of
+from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.records import status_file
+from scissorsd.records.pictures_view import Scope
+from scissorsd.settings import Page
+
+_LOOPBACK = ("127.", "localhost:", "[::1]:", "unix:")
+_TOLD = (
+    *("running", "healthy", "troubles", "silent_s", "seconds_left", "version", "daemon_version"),
+    *("providers", "inboxes", "mistakes", "refused"),
+)
+
+
+def status(request: Request) -> JSONResponse:
+    """Answer how the daemon stands."""
+    outlook = outlook_of(request)
+    at = stand_at(outlook.desk)
+    values = values_of(overview_of(at.state, at.journal))
+    told = {key: values[key] for key in _TOLD}
+    page = {"address": str(request.base_url), "auth": how_allowed(outlook.desk.page)}
+    return JSONResponse(_clean({**told, "page": page, "counts": of_all(outlook, at)}))
+
+
+def head(outlook: Outlook) -> dict[str, Any]:
+    """Return what the events tell of how it stands."""
+    at = stand_at(outlook.desk)
+    stands = at.desk.standing() if at.runs else None
+    return {
+        "running": at.runs,
+        "healthy": not status_file.troubles(at.desk.state),
+        "silent_s": round(monotonic() - stands.beat, 1) if stands is not None else None,
+        "seconds_left": stands.seconds_left if stands is not None else None,
+        "version": __version__,
+        "counts": of_all(outlook, at),
+    }
+
+
+def of_all(outlook: Outlook, at: Standpoint) -> Counts:
+    """Count the pictures of all inboxes."""
+    return counted(outlook, at, Scope(tuple(inbox.path for inbox in at.inboxes)))[1]
+
+
+def how_allowed(page: Page) -> str:
+    """Say how a person is let in: with a key, by a proxy, or without asking ("none")."""
+    if page.auth != "auto":
+        return page.auth
+    return "none" if page.listen.startswith(_LOOPBACK) else "key"
+
+
+def _clean(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
+    """Return values whose texts JSON can carry."""
+    match value:
+        case str():
+            return shown(value)
+        case dict():
+            return {key: _clean(of) for key, of in value.items()}
+        case list() | tuple():
+            return [_clean(of) for of in value]
+    return value
+
+
+ROUTES: list[BaseRoute] = [Route("/api/v1/status", status)]
