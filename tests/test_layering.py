@@ -27,6 +27,7 @@ FLOORS = (
     {"records"},
     {"daemon", "service"},
     {"commands", "cli_options"},
+    {"page"},
     {"cli_errors", "cli_models", "cli_reviews", "cli_second_thoughts", "cli_service", "cli_upkeep"},
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
@@ -55,6 +56,7 @@ HOMES = MappingProxyType(
             *("commands.console", "commands.models", "commands.progress", "commands.status_table"),
             "commands.waiting",
         },
+        "starlette": {"page"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )
