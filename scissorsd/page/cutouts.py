@@ -77,12 +77,12 @@ def _number(journal: Journal, rules: Iterable[Rule], entry: Entry) -> int | None
 
 def _rule(journal: Journal, rules: Iterable[Rule], entry: Entry) -> Rule | None:
     """Return the rule by which a job was cut, while the configuration has it."""
-    (row,) = journal.file.rows("id = ?", entry.id) or [None]
-    if row is None:
-        return None
+    plans = [row["plan"] for row in journal.file.rows("id = ?", entry.id)]
     wish = wish_of(entry.wish)
     by_name = sorted(rules, key=lambda rule: rule.name != entry.rule)
-    return next((rule for rule in by_name if is_look_of(row["plan"], wish.over(rule))), None)
+    return next(
+        (rule for rule in by_name if any(is_look_of(p, wish.over(rule)) for p in plans)), None
+    )
 
 
 def _is_whole(output: Output) -> bool:

@@ -52,7 +52,7 @@ class _Line:
 def zipped(items: Iterable[Item]) -> Iterator[bytes]:
     """Yield a zip of files in pieces; what cannot be read is told of in its last entry."""
     line, names, left_out = _Line(), Names(), list[str]()
-    with zipfile.ZipFile(line, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[arg-type] - all that it needs
+    with zipfile.ZipFile(line, "w", zipfile.ZIP_STORED) as archive:
         for item in items:
             shown = escape_undecodable(item.name)
             try:
@@ -98,7 +98,7 @@ class Names:
         self._taken: set[str] = set()
 
     def free(self, name: str) -> str:
-        """Return this name or, where it is taken, the first of `a-2.png`, `a-3.png` … that is not."""
+        """Return this name or, where it is taken, the first free of `a-2.png`, `a-3.png` …."""
         tidy = name.encode("utf-8", "surrogateescape").decode(errors="replace")
         path = PurePosixPath(unicodedata.normalize("NFC", tidy).replace("\\", "_"))
         candidate, number = path, 1

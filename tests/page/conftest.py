@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from end_to_end.driver import Workplace
-from served import Served, served
+
+from .served import Served, served
 
 
 @pytest.fixture

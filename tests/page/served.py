@@ -47,6 +47,7 @@ class Served:
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
+        self._starting = threading.Lock()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.desk: Desk | None = None
@@ -69,7 +70,12 @@ class Served:
             connection.close()
 
     def picture(
-        self, path: str | bytes, what: str, *, headers: Mapping[str, str] = NOTHING, **words: object
+        self,
+        path: str | bytes,
+        what: str,
+        *,
+        headers: Mapping[str, str] = NOTHING,
+        **words: Any,  # noqa: ANN401 - text or numbers
     ) -> Answer:
         """Ask for what there is of a picture in the inbox `shop`."""
         query = "?" + urlencode(words) if words else ""
@@ -89,8 +95,9 @@ class Served:
     @property
     def port(self) -> int:
         """The port at which it listens; it is started where it was not."""
-        if self._server is None:
-            self._server = self._started()
+        with self._starting:
+            if self._server is None:
+                self._server = self._started()
         server = self._server
         wait_for(lambda: server.started)
         found: int = server.servers[0].sockets[0].getsockname()[1]
@@ -105,7 +112,15 @@ class Served:
         )
         app.state.desk = self.desk
         server = uvicorn.Server(
-            uvicorn.Config(app, port=0, http="h11", loop="asyncio", log_level="error", ws="none")
+            uvicorn.Config(
+                app,
+                port=0,
+                http="h11",
+                loop="asyncio",
+                ws="none",
+                log_level="error",
+                timeout_graceful_shutdown=5,
+            )
         )
         self._thread = threading.Thread(target=server.run)
         self._thread.start()

@@ -10,13 +10,14 @@ import pytest
 from end_to_end.driver import Workplace
 from families import one_of_each_kind
 from PIL import Image, ImageDraw, ImageFilter
-from served import Served
 
 from scissorsd.core.profiles import ADOBE_RGB
 from scissorsd.page.cutouts import is_finishable
 
+from .served import Served
+
 WHITE = {"background": "white", "crop": "subject", "margin": "10%", "size": "1000x1000"}
-WORDS: dict[str, dict[str, object]] = {
+WORDS: dict[str, dict[str, Any]] = {
     "white": {**WHITE, "format": "jpeg"},
     "white as png": {**WHITE, "format": "png"},
     "paper": {"background": "#f4f4f4", "shadow": "soft", "format": "png"},

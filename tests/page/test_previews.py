@@ -15,13 +15,14 @@ import tifffile
 from end_to_end.driver import Workplace, picture
 from families import one_of_each_kind
 from PIL import Image, ImageDraw
-from served import Served, served
 
 from scissorsd.core.colours import between
 from scissorsd.core.profiles import ADOBE_RGB
 from scissorsd.page.places import Opened
 from scissorsd.page.previews import Previews, What
 from scissorsd.settings import Limits
+
+from .served import Served, served
 
 pillow_heif.register_heif_opener()
 
@@ -268,8 +269,7 @@ def opened_version(path: Path) -> tuple[int, int]:
 MAKE = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-from test_previews import LIMITS, Previews, What, opened
+from page.test_previews import LIMITS, Previews, What, opened
 cache = Previews(Path({cache!r}), LIMITS)
 path = Path({path!r})
 try:
@@ -289,7 +289,6 @@ def test_what_ends_the_process_is_not_tried_for_ever(
 
     def make(name: str) -> tuple[int, str]:
         script = MAKE.format(
-            tests=str(Path(__file__).parent),
             cache=str(tmp_path / "cache"),
             path=str(tmp_path / name),
         )
@@ -306,13 +305,13 @@ def test_what_ends_the_process_is_not_tried_for_ever(
 
 def run(script: str, variables: dict[str, str], place: Workplace) -> tuple[int, str]:
     """Run a script of Python that imports what this file does."""
-    paths = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+    tests = str(Path(__file__).parent.parent)
     answer = subprocess.run(
         [sys.executable, "-c", script],
         env={
             **place._environment,
             **variables,
-            "PYTHONPATH": os.pathsep.join([*paths, place._environment["PYTHONPATH"]]),
+            "PYTHONPATH": os.pathsep.join([tests, place._environment["PYTHONPATH"]]),
         },
         capture_output=True,
         text=True,

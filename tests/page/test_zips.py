@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from end_to_end.driver import Workplace
-from served import Served
 
 from scissorsd.page.zip_stream import LEFT_OUT, Item, Names, zipped
+
+from .served import Served
 
 NAMES = ["a.jpg", "one/Grün.jpg", "one/two/🐈 猫.jpg", "one/a.jpg"]
 
@@ -75,7 +76,7 @@ def test_what_waits_for_review(place: Workplace, page: Served) -> None:
     place.configure({"name": "all", "when_no_subject": "review"})
     place.put("one/a.jpg", blank())
     cut(place)
-    assert place.files() == ["review/one/a.png", "review/one/a.txt"]
+    assert place.files() == ["review/one/a.png", "review/one/a.png.txt"]
     assert opened(page.zip("one/a.jpg").body).namelist() == ["one/a.png"]
 
 
