@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd.config import output_of
 from scissorsd.core.canvas import framed_size
+from scissorsd.core.depth import Pixels, shallow
 from scissorsd.core.formats import FORMATS, default_name
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Output
@@ -39,6 +40,7 @@ _BESIDE = ("download", "v")  # of an address
 _NUMBERS = ("quality",)  # in YAML; all else may be text
 _NOTHING = ("", "none", "transparent")  # as a background: a cutout
 _OPAQUE = 255
+_METRE_STEP = 0.0127 + 1e-6  # dots per inch: half of one per metre
 _JUDGED = Judgement("ok", 1.0, 0.0, 0.0)  # by the job; it makes no difference here
 _pool = ThreadPoolExecutor(2, "finish")
 
@@ -88,14 +90,29 @@ def wanted(words: Mapping[str, str]) -> Output:
 
 def finished(cutout: bytes, output: Output, *, max_pixels: int) -> bytes:
     """Make an output of a whole cutout: the bytes of its file."""
-    picture = read(cutout, max_pixels=max_pixels)
-    mask = picture.alpha
-    if mask is None:
-        mask = np.full(picture.rgb.shape[:2], _OPAQUE, np.uint8)
+    picture = read(cutout, max_pixels=max_pixels, deep=True)
+    rgb: Pixels = picture.rgb if picture.deep is None else picture.deep
+    alpha: Pixels | None = picture.alpha if picture.deep_alpha is None else picture.deep_alpha
+    mask = np.full(rgb.shape[:2], _OPAQUE, np.uint8) if alpha is None else shallow(alpha)
     # Its colours are those of the subject already, and its alpha is the mask.
-    subject = replace(picture, alpha=None)
+    subject = replace(
+        picture,
+        rgb=shallow(rgb),
+        alpha=None,
+        deep=None,
+        deep_alpha=None,
+        metadata=replace(picture.metadata, dpi=_as_written(picture.metadata.dpi)),
+    )
     cut = Cut(mask, _JUDGED, provider="", precision="", infer_s=0.0)
     return render(subject, cut, replace(output, colour="as_is"), max_pixels=max_pixels)
+
+
+def _as_written(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return a resolution as the picture had it: a PNG counts pixels of a metre, 11811 for 300."""
+    if dpi is None:
+        return None
+    across, down = (round(d) if abs(d - round(d)) < _METRE_STEP else d for d in dpi)
+    return across, down
 
 
 def _finished(cutout: Cutout, output: Output, max_pixels: int) -> bytes:
@@ -120,7 +137,7 @@ def _sentence(words: str) -> str:
 
 
 def _name(cutout: Path, output: Output) -> str:
-    stem = default_name(output.kind).format(stem=cutout.stem)
+    stem = default_name(output.kind).format(stem=cutout.stem, kind=output.kind)
     return stem + FORMATS[output.format].suffixes[0]
 
 
