@@ -2,8 +2,9 @@
 
 The words are those of an output in a rule, checked by the same schema; the cutout's colours and
 mask go through the same functions as those of a picture in hand. So what comes out is what the
-rule would have made, pixel by pixel, where the cutout has 8 bits. From one of 16 bits an output of
-8 bits may differ by one step, as the colours of its edges were cleaned before they were rounded.
+rule would have made, byte by byte, where the cutout has 8 bits. Of a picture of 16 bits, cut out
+with 16, the soft edges may differ by a step of 255 (a few, where they are enlarged), as their
+colours were cleaned before they were rounded; a lossy format may make more of it.
 """
 
 import asyncio
@@ -91,13 +92,15 @@ def wanted(words: Mapping[str, str]) -> Output:
 def finished(cutout: bytes, output: Output, *, max_pixels: int) -> bytes:
     """Make an output of a whole cutout: the bytes of its file."""
     picture = read(cutout, max_pixels=max_pixels, deep=True)
-    rgb: Pixels = picture.rgb if picture.deep is None else picture.deep
     alpha: Pixels | None = picture.alpha if picture.deep_alpha is None else picture.deep_alpha
-    mask = np.full(rgb.shape[:2], _OPAQUE, np.uint8) if alpha is None else shallow(alpha)
+    mask = np.full(picture.rgb.shape[:2], _OPAQUE, np.uint8) if alpha is None else shallow(alpha)
+    rgb = picture.rgb
+    if picture.deep is not None:  # as it was read at 8 bits, but for the edges that were cleaned
+        rgb = np.where(mask[..., None] == _OPAQUE, rgb, shallow(picture.deep))
     # Its colours are those of the subject already, and its alpha is the mask.
     subject = replace(
         picture,
-        rgb=shallow(rgb),
+        rgb=rgb,
         alpha=None,
         deep=None,
         deep_alpha=None,

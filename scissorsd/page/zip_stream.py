@@ -35,12 +35,15 @@ class _Line:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes, /) -> int:
         self._parts.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
         """Have nothing to do: what was written is taken in time."""
+
+    def close(self) -> None:
+        """Have nothing to close."""
 
     def taken(self) -> bytes:
         """Return what was written since."""
