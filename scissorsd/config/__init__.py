@@ -8,18 +8,20 @@ from dataclasses import fields
 from pathlib import Path, PurePath
 from typing import Any
 
+from pydantic import ValidationError
+
 from scissorsd.config.check_folders import check_folders, why_entangled
 from scissorsd.config.check_globs import check_globs
-from scissorsd.config.check_outputs import format_of
+from scissorsd.config.check_outputs import check_output, format_of
 from scissorsd.config.check_page import check_page
 from scissorsd.config.check_rules import check_rules
 from scissorsd.config.description import describe
-from scissorsd.config.outputs import MaskSection, OutputSection
+from scissorsd.config.outputs import MaskSection, OutputSection, WordsSection
 from scissorsd.config.page import PageSection
 from scissorsd.config.problems import Document
 from scissorsd.config.quick_desk import with_quick_desk
 from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
-from scissorsd.config.validation import validate
+from scissorsd.config.validation import problems_of, validate
 from scissorsd.config.yaml_positions import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.keeping import Keep
@@ -40,6 +42,7 @@ __all__ = [
     "describe",
     "from_values",
     "load",
+    "output_of",
     "state_of",
     "why_entangled",
 ]
@@ -75,6 +78,23 @@ def from_values(
     tidy = _tidied(values)
     document = Document(origin, tidy if isinstance(tidy, dict) else {})
     return _loaded(document, base, folders=folders)
+
+
+def output_of(words: Mapping[str, object]) -> Output:
+    """Return the output that such words ask for in a rule; its background is a colour.
+
+    Raises ConfigError with a sentence for each word that cannot be. What has no effect is ignored.
+    """
+    document = Document("", dict(words))
+    try:
+        section = WordsSection.model_validate(words)
+    except ValidationError as error:
+        problems = problems_of(error, document)
+    else:
+        problems = [problem for problem in check_output((), section) if not problem.warning]
+        if not problems:
+            return _output(section)
+    raise ConfigError(tuple(f"{problem.loc[-1]}: {problem.message}" for problem in problems))
 
 
 def state_of(path: Path) -> Path | None:

@@ -191,3 +191,9 @@ class OutputSection(Section):
     outline_colour: Colour = Field(
         default="white", description="Its colour, by name or as '#f4f4f4' (in quotes)."
     )
+
+
+class WordsSection(OutputSection):
+    """An output by the words of somebody who may name no file of this machine."""
+
+    background: Colour = "white"

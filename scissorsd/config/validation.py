@@ -100,6 +100,11 @@ def _prune(values: dict[str, object], loc: Loc) -> Loc:
     return loc
 
 
+def problems_of(error: ValidationError, document: Document) -> list[Problem]:
+    """Return what pydantic found wrong in a document, or in a section that stands for one."""
+    return [_problem(found, document) for found in error.errors(include_url=False)]
+
+
 def _problem(error: ErrorDetails, document: Document) -> Problem:
     loc = _place(error)
     shown = document.shown(loc, error["input"])

@@ -57,28 +57,29 @@ def read_header(data: bytes, *, max_pixels: int) -> Header:
         return Header(name, *image.size, samples(image, data).bits)
 
 
-def read(data: bytes, *, max_pixels: int, deep: bool = False) -> Picture:
+def read(data: bytes, *, max_pixels: int, deep: bool = False, side: int = 0) -> Picture:
     """Decode a picture: the first of several, upright, 8 bits, alpha apart.
 
     With `deep` the 16 bits of a PNG or TIFF that has them are read too: grey, RGB, and either with
-    alpha. What cannot be read so (CMYK) is read at 8 bits.
+    alpha. What cannot be read so (CMYK) is read at 8 bits. With `side` a JPEG may come out smaller,
+    which takes a fraction of the time: its longer side is no shorter than that.
 
     Raises UnsupportedPictureError, OverLimitsError, TruncatedPictureError or CorruptPictureError.
     """
     data = mended(data)
     try:
-        return _read(data, max_pixels=max_pixels, deep=deep)
+        return _read(data, max_pixels, side, deep=deep)
     except TruncatedPictureError:
         with decoding(data):
             whole = None if is_hollow(data) else with_its_end(data)
         if whole is None:
             raise
-    return _read(whole, max_pixels=max_pixels, deep=deep)
+    return _read(whole, max_pixels, side, deep=deep)
 
 
-def _read(data: bytes, *, max_pixels: int, deep: bool) -> Picture:
+def _read(data: bytes, max_pixels: int, side: int, *, deep: bool) -> Picture:
     with decoding(data) as name:
-        decoded = _decoded(data, name, max_pixels)
+        decoded = _decoded(data, name, max_pixels, side)
         picture, bands, hdr = decoded.picture, decoded.bands, decoded.hdr
         if bands is not None and (deep or decoded.key or hdr):
             picture = with_16_bits(picture, decoded.orientation, bands, decoded.key)
@@ -98,9 +99,12 @@ class _Decoded:
     hdr: CodePoints | None  # what these values are, where they are still to be brought to sRGB
 
 
-def _decoded(data: bytes, name: PictureFormat, max_pixels: int) -> _Decoded:
+def _decoded(data: bytes, name: PictureFormat, max_pixels: int, side: int) -> _Decoded:
     again = partial(opened, data, name, max_pixels)
     with again() as image:
+        if side:
+            scale = side / max(image.size)
+            image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
         # pixels
         turned = turned_by_decoder(image)
         has_low_bytes = is_colour(image)
