@@ -4,10 +4,15 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.errors import WeightsError
 from scissorsd.inference import weights
+
+# A machine that is busy is no fault: no test asserts that anything is fast.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_configure() -> None:

@@ -64,10 +64,6 @@ HOMES = MappingProxyType(
             *("commands.console", "commands.models", "commands.progress", "commands.status_table"),
             "commands.waiting",
         },
-        "starlette": {"page"},
-        "uvicorn": {"page"},
-        "sse_starlette": {"page"},
-        "prometheus_client": {"page"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )

@@ -126,6 +126,7 @@ def test_its_types_are_shipped(tmp_path: Path) -> None:
     assert total == "Found 1 error in 1 file (checked 1 source file)"
 
 
+@pytest.mark.full
 def test_pillows_own_limit_is_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A TIFF is read by our limit; where Pillow asks its own, the refusal says which it was."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)

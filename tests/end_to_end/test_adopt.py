@@ -298,6 +298,7 @@ def test_killed_and_run_again(place: Workplace, fault: str) -> None:
     assert cut_anew(place, jobs=4) == []
 
 
+@pytest.mark.full
 def test_the_same_bytes_with_another_time(place: Workplace) -> None:
     """A picture whose content is known under its path is left, whatever its time is now."""
     place.put("a.jpg", drawn(1))

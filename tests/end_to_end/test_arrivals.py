@@ -256,6 +256,7 @@ def test_polling(place: Workplace) -> None:
     assert place.files() == ["one/a.png"]
 
 
+@pytest.mark.full
 def test_inbox_that_goes_and_comes_back(place: Workplace) -> None:
     """An inbox that is gone is away while the others go on, and resumes by itself."""
     (place.folder / "second").mkdir()

@@ -75,6 +75,7 @@ def test_an_inbox_that_comes_back_entangled(place: Workplace, mounts: Mounts) ->
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_picture_moved_to_where_it_is_seen_again(place: Workplace, mounts: Mounts) -> None:
     """A folder for cut pictures that another mount shows in the inbox is refused too."""
     archive = place.folder / "archive"

@@ -174,6 +174,7 @@ def test_read_only(place: Workplace, mounts: Mounts) -> None:
     assert "      It is mounted read-only; mount it for writing." in lines
 
 
+@pytest.mark.full
 @needs_bindfs
 def test_a_share_that_hangs(place: Workplace, mounts: Mounts) -> None:
     """A folder on a share that hangs is given up after a while; the others are tried."""

@@ -66,6 +66,7 @@ def test_retry_makes_what_was_deleted(place: Workplace) -> None:
     assert (place.outbox / "processed" / "a.jpg").read_bytes() == content
 
 
+@pytest.mark.full
 def test_an_output_that_is_seen_in_its_inbox(place: Workplace) -> None:
     """An output that appears in the inbox as the same file is told of, and never cut."""
     daemon = place.start()

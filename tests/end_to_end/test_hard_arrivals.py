@@ -374,6 +374,7 @@ def _namespaces() -> None:
         pytest.skip("user namespaces are not allowed here")
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("_namespaces")
 @pytest.mark.parametrize(
     ("limit", "value", "setting"),

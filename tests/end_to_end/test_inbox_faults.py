@@ -23,6 +23,7 @@ from .mounts import (
 NEVER = "1h"  # between two scans: what is noticed is then noticed otherwise
 
 
+@pytest.mark.full
 def test_removed_and_made_anew(place: Workplace) -> None:
     """An inbox that is removed and made anew is watched again, and what was cut stays cut."""
     place.configure(rescan="1s")

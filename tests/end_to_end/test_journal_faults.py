@@ -290,6 +290,7 @@ def test_the_state_folder_is_read_only(place: Workplace) -> None:
 # --- two daemons -----------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_two_daemons(place: Workplace) -> None:
     """A second daemon on the same state folder does not start; it names the first's process."""
     first = place.start()

@@ -137,6 +137,7 @@ def test_killed_at_each_step(place: Workplace, source: str, step: str) -> None:
     assert finished(first, second)["a.jpg"] == (step not in DISPOSING[source])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("step", one_of_each_kind(TO_ANOTHER_DISK, kept=["move.copied"]))
 def test_killed_while_moving_to_another_disk(place: Workplace, other_disk: Path, step: str) -> None:
     """Killed while a source is copied to another file system, it ends there once, and only so."""

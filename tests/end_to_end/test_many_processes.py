@@ -30,6 +30,7 @@ def shared_memory() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.full
 def test_three_processes(tmp_path: Path, models_folder: Path) -> None:
     """Three killed twice each lose no original and put out every cutout and mask once."""
     contest = Contest([tmp_path / "out"], processes=3, pictures=6, kills=2, seed=14)

@@ -143,6 +143,7 @@ def test_asking_about_awkward_names(place: Workplace) -> None:
         assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in answer
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("source", one_of_each_kind(["keep", "move", "delete"], kept=["move"]))
 def test_long_names_that_fail(place: Workplace, source: str) -> None:
     """Long names that fail twice leave each a reason of its own, and the pictures set aside."""

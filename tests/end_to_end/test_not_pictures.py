@@ -115,6 +115,7 @@ CHANGES: list[Callable[[Path], None]] = [
 ]
 
 
+@pytest.mark.full
 def test_a_picture_that_becomes_something_else(place: Workplace) -> None:
     """Settled and then a link, pipe, socket or folder: let go of, never read, no worker hangs."""
     (place.folder / "secret.jpg").write_bytes(drawn(99))

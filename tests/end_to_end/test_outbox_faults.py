@@ -94,6 +94,7 @@ def test_read_only(place: Workplace, mounts: Mounts) -> None:
     assert len(daemon.told("job.held")) == 1
 
 
+@pytest.mark.full
 @heeds_permissions
 def test_forbidden(unprivileged: Workplace) -> None:
     """An outbox without write permission is held and said, and comes good with the permission."""
@@ -209,6 +210,7 @@ def test_gone_between_publishing_and_moving(place: Workplace, mounts: Mounts) ->
     assert place.files() == ["a.png", "processed/a.jpg"]
 
 
+@pytest.mark.full
 def test_once_does_not_wait_for_a_full_disk(place: Workplace) -> None:
     """`once` gives up when the outbox stays full, whatever waits, and names every picture."""
     names = [f"{number}.jpg" for number in range(12)]

@@ -157,6 +157,7 @@ def test_another_of_that_name_after_a_death(place: Workplace) -> None:
     assert after["a.png"] != before["a.png"]
 
 
+@pytest.mark.full
 def test_a_picture_that_stays_in_its_inbox(place: Workplace) -> None:
     """A kept picture is cut again in place; its wish holds until the file changes."""
     place.configure(KEPT, rescan="1s")  # a new time alone is no event

@@ -53,6 +53,7 @@ def test_cannot_be_disposed_of(place: Workplace, source: str, error: str) -> Non
     assert [entry.state for entry in place.entries()] == ["done"]
 
 
+@pytest.mark.full
 @heeds_permissions
 @pytest.mark.parametrize("source", one_of_each_kind(["move", "delete"], kept=["move"]))
 def test_forbidden(unprivileged: Workplace, source: str) -> None:

@@ -50,6 +50,7 @@ def test_one_line_for_one_reason(place: Workplace, operation: str) -> None:
     assert len(place.files()) == count
 
 
+@pytest.mark.full
 def test_told_again_after_a_while(place: Workplace) -> None:
     """A hold that lasts is told of again when the time has come, with how many are held by then."""
     place.put("a.jpg")

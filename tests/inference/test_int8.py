@@ -195,6 +195,7 @@ def told(logs: list[MutableMapping[str, Any]], event: str) -> list[MutableMappin
     return [line for line in logs if line["event"] == event]
 
 
+@pytest.mark.full
 @needs_openvino
 @pytest.mark.usefixtures("at_once")
 def test_it_takes_over_and_is_remembered(

@@ -262,6 +262,7 @@ def opened(path: Path, model: Model, **options: Any) -> Any:  # noqa: ANN401 - o
     return session
 
 
+@pytest.mark.full
 def test_a_bound_session_is_the_plain_one(u2netp: Path) -> None:
     """Bound, a session says where and how it runs, and gives the plain session's map."""
     session = opened(u2netp, MODEL)

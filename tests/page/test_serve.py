@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from .page_server import Answer, Server, desk_at, served
 
 from scissorsd.errors import ScissorsError
 from scissorsd.page import connections, keys, static_files
 from scissorsd.page.serve import serve
 from scissorsd.settings import Page
+
+from .page_server import Answer, Server, desk_at, served
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 ELSEWHERE = {"X-Forwarded-For": "192.168.1.4"}  # what comes so is not asked by this machine
