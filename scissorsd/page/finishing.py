@@ -2,9 +2,14 @@
 
 The words are those of an output in a rule, checked by the same schema; the cutout's colours and
 mask go through the same functions as those of a picture in hand. So what comes out is what the
-rule would have made, byte by byte, where the cutout has 8 bits. Of a picture of 16 bits, cut out
-with 16, the soft edges may differ by a step of 255 (a few, where they are enlarged), as their
-colours were cleaned before they were rounded; a lossy format may make more of it.
+rule would have made, byte by byte, where the cutout has 8 bits. But:
+
+- Of a picture of 16 bits, cut out with 16, the soft edges may differ by a step of 255 (by three,
+  where they are enlarged): their colours were cleaned before they were rounded.
+- Of a cutout that is made much smaller, single pixels that can hardly be seen (alpha 4 of 255) may
+  have other colours: the background, of which a filter reaches a trace, is not in the cutout.
+
+A lossy format may make more of either.
 """
 
 import asyncio
