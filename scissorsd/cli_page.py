@@ -88,9 +88,9 @@ def _announcer(settings: "Config", its_page: "Page") -> Callable[[str], None]:
 
     What is said may be kept in a log, and is not to be there at every start.
     """
-    from scissorsd.page import keys
-    from scissorsd.page.access import access_to
-    from scissorsd.page.listen import for_people, machine_name, place_of
+    from scissorsd.page.gates import keys
+    from scissorsd.page.gates.access import access_to
+    from scissorsd.page.gates.listen import for_people, machine_name, place_of
 
     has_key = access_to(its_page, machine_name()).auth == "key"
     is_new = has_key and not keys.key_of(settings.state)
@@ -112,8 +112,8 @@ def _announcer(settings: "Config", its_page: "Page") -> Callable[[str], None]:
 def key(config: Path | None, state: Path | None, *, new: bool) -> int:
     """Show the key of the page; on standard error, the address that opens it."""
     from scissorsd.commands.page import state_with_key
-    from scissorsd.page import keys
-    from scissorsd.page.listen import for_people, place_of
+    from scissorsd.page.gates import keys
+    from scissorsd.page.gates.listen import for_people, place_of
     from scissorsd.records import status_file
 
     folder = state_with_key(config, state, keys.FILE)

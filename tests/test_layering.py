@@ -56,7 +56,7 @@ HOMES = MappingProxyType(
         },
         "starlette": {"page"},
         "uvicorn": {"page"},
-        "h11": {"page.connections"},
+        "h11": {"page.gates.connections"},
         "sse_starlette": {"page"},
         "prometheus_client": {"page.metrics"},
         "isal": {"pictures.png", "pictures.tiff"},

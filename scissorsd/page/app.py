@@ -3,28 +3,17 @@
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from scissorsd.page import (
-    actions,
-    choices,
-    door,
-    drops,
-    events,
-    files,
-    finishing,
-    health,
-    listing,
-    metrics,
-    one_picture,
-    standing,
-    static_files,
-    zips,
-)
-from scissorsd.page.access import Access
+from scissorsd.page import health, metrics, static_files
 from scissorsd.page.answers import ON_ERRORS
 from scissorsd.page.desk import Desk
-from scissorsd.page.door import Door
-from scissorsd.page.guard import Guard
-from scissorsd.page.keys import Keys
+from scissorsd.page.drops import receiving as drops
+from scissorsd.page.gates import door
+from scissorsd.page.gates.access import Access
+from scissorsd.page.gates.door import Door
+from scissorsd.page.gates.guard import Guard
+from scissorsd.page.gates.keys import Keys
+from scissorsd.page.outputs import files, finishing, zips
+from scissorsd.page.view import actions, choices, events, listing, one_picture, standing
 
 # The first address that fits is taken: what ends in /before stands before the picture itself, whose
 # path is of any length.

@@ -20,8 +20,10 @@ import structlog
 from scissorsd import logs
 from scissorsd.core.settling import Sighting
 from scissorsd.errors import EXIT_FAILURE, EXIT_OK, ScissorsError
-from scissorsd.page import drops, serve, sweeping
+from scissorsd.page import serve
 from scissorsd.page.desk import Desk
+from scissorsd.page.drops import receiving as drops
+from scissorsd.page.drops import sweeping
 from scissorsd.pictures import decoders
 from scissorsd.plain_text import one_line
 

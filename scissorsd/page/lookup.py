@@ -1,14 +1,7 @@
-"""How an address names a picture, and what the journal knows of it.
+"""What the journal knows of the picture that an address names; no address is a path on the disk."""
 
-`/api/v1/pictures/INBOX/PATH/…`: every part is the bytes of a name, percent-encoded, so that names
-which are not UTF-8 can be asked for too. What is found is found in the journal; no address is a
-path of the file system.
-"""
-
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
@@ -16,14 +9,18 @@ from scissorsd.commands.lookup import as_journalled
 from scissorsd.core.formats import FORMATS
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
+from scissorsd.page.naming import named
 from scissorsd.plain_text import escape_undecodable
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.state_folders import StateFolder
 from scissorsd.settings import Inbox
 
-_PICTURES = b"/api/v1/pictures/"
 _SUFFIXES = tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)
+
+
+class UnknownPictureError(Refusal):
+    """The journal knows nothing of a picture; it may lie in its inbox and wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def desk_of(request: Request) -> Desk:
 
 def asked_for(request: Request, *, behind: int) -> Found:
     """Find the picture that an address names, before so many parts `behind` it; or refuse."""
-    return find(desk_of(request), *_named(request, behind))
+    return find(desk_of(request), *named(request, behind=behind))
 
 
 def find(desk: Desk, inbox_name: str, path: str) -> Found:
@@ -77,20 +74,10 @@ def find(desk: Desk, inbox_name: str, path: str) -> Found:
         inbox = next(inbox for inbox in state.config.inboxes if inbox.name == inbox_name)
         entries = journal.entries.of_source(inbox.path, path)
     if journal is None or not entries:
-        raise Refusal(
+        raise UnknownPictureError(
             404,
-            "no_picture",
+            "no_such_picture",
             f"Nothing is known yet of {escape_undecodable(path)!r} in {inbox_name}.",
             "A picture is known from the moment at which scissorsd begins to cut it.",
         )
     return Found(inbox, entries[0], journal)
-
-
-def _named(request: Request, behind: int) -> tuple[str, str]:
-    """Read the inbox's name and the picture's path out of an address, as they were sent."""
-    raw: bytes = request.scope["raw_path"]
-    parts = raw.partition(_PICTURES)[2].split(b"/")
-    inbox, *path = [unquote_to_bytes(part) for part in parts[: len(parts) - behind]] or [b""]
-    if not path or any(part in {b"", b".", b".."} or {0, 47} & set(part) for part in path):
-        raise Refusal(404, "no_picture", "This address names no picture.")
-    return os.fsdecode(inbox), os.fsdecode(b"/".join(path))

@@ -25,15 +25,14 @@ def shown(path: str) -> str:
     return escape_undecodable(path)
 
 
-def named(request: Request, ending: str = "") -> tuple[str, str]:
-    """Return the inbox and path that the address of a request names, before an `ending`."""
+def named(request: Request, *, behind: int = 0) -> tuple[str, str]:
+    """Return the inbox and path that an address names, before so many parts `behind` them."""
     raw = request.scope.get("raw_path") or quote(request.url.path).encode()
-    _, found, name = bytes(raw).partition(f"{PICTURES}/".encode())
-    name = name.removesuffix(ending.encode())
-    inbox, slash, path = name.partition(b"/")
-    if not (found and slash and path):
+    parts = bytes(raw).partition(f"{PICTURES}/".encode())[2].split(b"/")
+    inbox, *path = [unquote_to_bytes(part) for part in parts[: len(parts) - behind]] or [b""]
+    if not path or any(part in {b"", b".", b".."} or {0, ord("/")} & set(part) for part in path):
         raise Refusal(404, "no_such_picture", "the address names no picture")
-    return os.fsdecode(unquote_to_bytes(inbox)), os.fsdecode(unquote_to_bytes(path))
+    return os.fsdecode(inbox), os.fsdecode(b"/".join(path))
 
 
 def no_such_picture(inbox: str, path: str) -> Refusal:

@@ -11,20 +11,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 
 from scissorsd import atomic
 from scissorsd.errors import ScissorsError
-from scissorsd.page import keys
-from scissorsd.page.access import Access, access_to
 from scissorsd.page.app import make_app
-from scissorsd.page.connections import Connection, look_at_all
 from scissorsd.page.desk import Desk
-from scissorsd.page.listen import Place, machine_name, place_of
-from scissorsd.page.patience import SILENCE
+from scissorsd.page.gates import keys
+from scissorsd.page.gates.access import Access, access_to
+from scissorsd.page.gates.connections import Connection, look_at_all
+from scissorsd.page.gates.listen import Place, machine_name, place_of
+from scissorsd.page.gates.patience import SILENCE
+from scissorsd.page.view import events
 
 log = structlog.get_logger("scissorsd")
 
@@ -56,7 +57,7 @@ def serve(desk: Desk, *, until: threading.Event, told: Callable[[str], None]) ->
 class _Server(uvicorn.Server):
     """uvicorn, which ends when it is told, and keeps an eye on its connections."""
 
-    def __init__(self, app: Any, until: threading.Event) -> None:  # noqa: ANN401 - an ASGI application
+    def __init__(self, app: Starlette, until: threading.Event) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -72,6 +73,7 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=_LAST_WORDS,
             )
         )
+        self._app_state = app.state
         self._until = until
 
     @contextmanager
@@ -87,6 +89,7 @@ class _Server(uvicorn.Server):
             look_at_all(self.server_state.connections, monotonic())
             await asyncio.sleep(_TICK)
             counter += 10  # uvicorn sets the Date header at every tenth
+        events.end(self._app_state)
 
 
 def _warn(access: Access, place: Place) -> None:

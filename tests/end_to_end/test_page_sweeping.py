@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from scissorsd.config import load
 from scissorsd.core.keeping import Clock
 from scissorsd.page.desk import Desk
-from scissorsd.page.sweeping import MachineClock, sweep
+from scissorsd.page.drops.sweeping import MachineClock, sweep
 from scissorsd.records.house_file import HouseFile
 
 from .driver import Workplace, picture

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from scissorsd import config
 from scissorsd.page.desk import Desk
-from scissorsd.page.listen import Place, place_of
+from scissorsd.page.gates.listen import Place, place_of
 from scissorsd.page.serve import serve
 from scissorsd.settings import Page
 

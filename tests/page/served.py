@@ -19,9 +19,9 @@ from starlette.responses import JSONResponse
 
 from scissorsd import config
 from scissorsd.errors import ScissorsError
-from scissorsd.page import files, finishing, zips
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
+from scissorsd.page.outputs import files, finishing, zips
 from scissorsd.settings import Page
 
 NOTHING: Mapping[str, str] = MappingProxyType({})

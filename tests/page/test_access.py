@@ -3,7 +3,8 @@
 import pytest
 
 from scissorsd.errors import ConfigError
-from scissorsd.page.access import (
+from scissorsd.page.answers import Refusal
+from scissorsd.page.gates.access import (
     WITHIN,
     WRONG_KEYS,
     WrongKeys,
@@ -12,8 +13,7 @@ from scissorsd.page.access import (
     check_host,
     check_site,
 )
-from scissorsd.page.answers import Refusal
-from scissorsd.page.listen import Place, place_of
+from scissorsd.page.gates.listen import Place, place_of
 from scissorsd.settings import Page
 
 HERE, LAN = "127.0.0.1:8000", "192.168.1.9:8000"

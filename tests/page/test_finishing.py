@@ -13,7 +13,7 @@ from families import one_of_each_kind
 from PIL import Image, ImageDraw, ImageFilter
 
 from scissorsd.core.profiles import ADOBE_RGB
-from scissorsd.page.cutouts import is_finishable
+from scissorsd.page.outputs.cutouts import is_finishable
 
 from .served import Served
 

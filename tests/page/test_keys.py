@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scissorsd.errors import ScissorsError
-from scissorsd.page import keys
-from scissorsd.page.keys import Keys
+from scissorsd.page.gates import keys
+from scissorsd.page.gates.keys import Keys
 
 
 def test_the_file_is_private(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from end_to_end.driver import DEADLINE, Workplace, wait_for
 
-from scissorsd.page import keys
+from scissorsd.page.gates import keys
 
 
 @pytest.fixture

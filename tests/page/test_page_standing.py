@@ -7,8 +7,8 @@ from end_to_end.driver import Workplace, wait_for
 
 from scissorsd import config
 from scissorsd.core.rules import MaskOptions, Rule
-from scissorsd.page import events
-from scissorsd.page.choices import named_by
+from scissorsd.page.view import events
+from scissorsd.page.view.choices import named_by
 from scissorsd.settings import DropLimits, Page
 
 from .viewed import viewed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scissorsd.page.patience import (
+from scissorsd.page.gates.patience import (
     HEADERS,
     LINGER,
     PACE,

@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw
 
 from scissorsd.core.colours import between
 from scissorsd.core.profiles import ADOBE_RGB
-from scissorsd.page.places import Opened
-from scissorsd.page.previews import Previews, What
+from scissorsd.page.outputs.places import Opened
+from scissorsd.page.outputs.previews import Previews, What
 from scissorsd.settings import Limits
 
 from .served import Served, served

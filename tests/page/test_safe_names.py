@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scissorsd.core.ignored_names import why_ignored
-from scissorsd.page.safe_names import LONGEST, numbered, safe_name, safe_path
+from scissorsd.page.drops.safe_names import LONGEST, numbered, safe_name, safe_path
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from scissorsd.errors import ScissorsError
-from scissorsd.page import connections, keys, static_files
+from scissorsd.page import static_files
+from scissorsd.page.gates import connections, keys
 from scissorsd.page.serve import serve
 from scissorsd.settings import Page
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from end_to_end.driver import Workplace
 
-from scissorsd.page.zip_stream import LEFT_OUT, Item, Names, zipped
+from scissorsd.page.outputs.zip_stream import LEFT_OUT, Item, Names, zipped
 
 from .served import Served
 

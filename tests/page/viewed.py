@@ -16,9 +16,9 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from scissorsd import config
-from scissorsd.page import actions, choices, events, listing, one_picture, standing
 from scissorsd.page.answers import ON_ERRORS
 from scissorsd.page.desk import Desk
+from scissorsd.page.view import actions, choices, events, listing, one_picture, standing
 from scissorsd.settings import Config, Page
 
 Values = Any  # what JSON holds

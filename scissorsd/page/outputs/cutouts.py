@@ -16,7 +16,7 @@ from scissorsd.errors import PictureError
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
 from scissorsd.page.lookup import Found, outputs_of
-from scissorsd.page.places import open_output, open_source, read_whole
+from scissorsd.page.outputs.places import open_output, open_source, read_whole
 from scissorsd.pictures.reading import read_header
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry, is_look_of

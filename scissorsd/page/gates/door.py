@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from scissorsd.page.access import Access, Asked, WrongKeys
 from scissorsd.page.answers import TOO_MANY, Refusal
-from scissorsd.page.keys import Keys
+from scissorsd.page.gates.access import Access, Asked, WrongKeys
+from scissorsd.page.gates.keys import Keys
 
 _LONGEST = 4096  # bytes of a login
 _COOKIE_AGE = 400 * 86400  # seconds; no browser keeps one for longer

@@ -29,11 +29,13 @@ from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Sighting
 from scissorsd.core.signatures import foreign, recognise
 from scissorsd.folders.mounts import Root
-from scissorsd.page import metrics, placing
+from scissorsd.page import metrics
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
-from scissorsd.page.placing import Arrival, GoneError
-from scissorsd.page.safe_names import LONGEST_PATH, safe_path
+from scissorsd.page.drops import placing
+from scissorsd.page.drops.placing import Arrival, GoneError
+from scissorsd.page.drops.safe_names import LONGEST_PATH, safe_path
+from scissorsd.page.view.outlook import outlook_of
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -95,6 +97,7 @@ async def drop(request: Request) -> Response:
             raise Refusal(503, "away", *_away(place.inbox, str(error))) from error
         except OSError as error:
             raise _unwritable(place, error) from error
+    outlook_of(request).inboxes.expect(place.inbox.name)
     return JSONResponse(
         {
             "inbox": place.inbox.name,

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scissorsd.commands.lookup import inbox_unavailable_reason
-from scissorsd.core.ignored_names import is_picture_name
+from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.folders.scanning import fold_time, open_no_follow
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
 from scissorsd.page.lookup import Found
+from scissorsd.page.naming import no_such_picture
 from scissorsd.plain_text import escape_undecodable
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.state_folders import StateFolder
@@ -73,6 +74,21 @@ def open_source(desk: Desk, found: Found) -> Opened:
         f"The picture {found.name} is no longer there.",
         f"{removed} somebody has moved it.",
     )
+
+
+def open_waiting(desk: Desk, inbox_name: str, path: str) -> Opened:
+    """Open a picture that lies in its inbox and that no job has yet; or refuse."""
+    inbox = desk.inbox(inbox_name)
+    opened: Opened | None = None
+    if inbox is not None and is_picture_name(path) and not why_ignored(path, inbox.ignore):
+        unavailable = inbox_unavailable_reason(StateFolder(desk.state, desk.config), inbox)
+        if unavailable:
+            raise Refusal(503, "away", unavailable)
+        with _in_words(Path(path)):
+            opened = _regular(_open_below(inbox.path, path), inbox.path / path)
+    if opened is None:
+        raise no_such_picture(inbox_name, path)
+    return opened
 
 
 def _opened(entry: Entry, *, but_inbox: bool) -> Iterator[Opened]:

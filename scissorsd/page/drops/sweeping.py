@@ -22,8 +22,8 @@ from scissorsd.core.ignored_names import is_picture_name
 from scissorsd.core.keeping import Clock
 from scissorsd.core.rules import FAILED_FOLDER, REJECTED_FOLDER, REVIEW_FOLDER
 from scissorsd.errors import JournalError
-from scissorsd.page import drops
 from scissorsd.page.desk import Desk
+from scissorsd.page.drops import receiving as drops
 from scissorsd.plain_text import one_line
 from scissorsd.records.house_file import HouseFile
 from scissorsd.records.journal import Journal

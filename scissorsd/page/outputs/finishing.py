@@ -30,11 +30,11 @@ from scissorsd.core.formats import FORMATS, default_name
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Output
 from scissorsd.errors import ConfigError, OverLimitsError, PictureError
-from scissorsd.page import sending
 from scissorsd.page.answers import Refusal
-from scissorsd.page.cutouts import Cutout, read_cutout
 from scissorsd.page.lookup import asked_for, desk_of
-from scissorsd.page.room import ROOM
+from scissorsd.page.outputs import sending
+from scissorsd.page.outputs.cutouts import Cutout, read_cutout
+from scissorsd.page.outputs.room import ROOM
 from scissorsd.pictures.cutting_out import Cut, render
 from scissorsd.pictures.reading import read, read_header
 

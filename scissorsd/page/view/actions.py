@@ -21,14 +21,14 @@ from scissorsd.commands.reviewed import open_shop
 from scissorsd.core.rules import Edges
 from scissorsd.core.wishes import Wish
 from scissorsd.page.answers import Refusal
-from scissorsd.page.choices import is_here
 from scissorsd.page.desk import QUICK
-from scissorsd.page.discarding import discard_job, discard_waiting
 from scissorsd.page.naming import PICTURES, named, shown
-from scissorsd.page.one_picture import found_as
-from scissorsd.page.outlook import Outlook, outlook_of
-from scissorsd.page.standpoint import Standpoint, stand_at
-from scissorsd.page.waiting import Waiting
+from scissorsd.page.view.choices import is_here
+from scissorsd.page.view.discarding import discard_job, discard_waiting
+from scissorsd.page.view.one_picture import found_as
+from scissorsd.page.view.outlook import Outlook, outlook_of
+from scissorsd.page.view.standpoint import Standpoint, stand_at
+from scissorsd.page.view.waiting import Waiting
 from scissorsd.plain_text import for_terminal
 from scissorsd.records import hurry
 from scissorsd.records.journal_rows import Entry
@@ -42,7 +42,7 @@ _HOLES = ("keep", "fill")
 
 def retry(request: Request) -> JSONResponse:
     """Have a failed picture taken again; one that is held is tried at once, with all others."""
-    at, entry = _journalled(request, "/retry")
+    at, entry = _journalled(request)
     if entry.state in {"held", "published"} and at.runs:
         hurry.ask(at.desk.state)
         return _said([f"{entry.source} is tried at once, and whatever else is held."])
@@ -51,16 +51,16 @@ def retry(request: Request) -> JSONResponse:
 
 def accept(request: Request) -> JSONResponse:
     """Put what waits in review/ into its place."""
-    return _judge(request, "/accept", "accepted")
+    return _judge(request, "accepted")
 
 
 def reject(request: Request) -> JSONResponse:
     """Set what waits in review/ aside."""
-    return _judge(request, "/reject", "rejected")
+    return _judge(request, "rejected")
 
 
-def _judge(request: Request, ending: str, verdict: Verdict) -> JSONResponse:
-    at, entry = _journalled(request, ending)
+def _judge(request: Request, verdict: Verdict) -> JSONResponse:
+    at, entry = _journalled(request)
     sentences = list(judge_in([open_shop(_state(at))], [Path(entry.source)], verdict))
     if complaint := next((s.text for s in sentences if s.is_complaint), ""):
         what, _, advice = complaint.partition("\n")
@@ -75,7 +75,7 @@ async def redo(request: Request) -> JSONResponse:
 
 
 def _redo(request: Request, body: bytes) -> JSONResponse:
-    at, entry = _journalled(request, "/redo")
+    at, entry = _journalled(request)
     wish = wished(body)
     if wish.model:
         model = at.desk.config.catalogue.get(wish.model)
@@ -114,7 +114,7 @@ def wished(body: bytes) -> Wish:
 
 def discard(request: Request) -> JSONResponse:
     """Remove a picture and what came of it from the quick desk."""
-    outlook, at, inbox, path = _asked(request, "/discard")
+    outlook, at, inbox, path = _asked(request)
     found = found_as(outlook, at, inbox, path)
     if inbox != QUICK:
         raise Refusal(
@@ -134,13 +134,13 @@ def discard(request: Request) -> JSONResponse:
 # --- what they share -----------------------------------------------------------------------------
 
 
-def _asked(request: Request, ending: str) -> tuple[Outlook, Standpoint, str, str]:
+def _asked(request: Request) -> tuple[Outlook, Standpoint, str, str]:
     outlook = outlook_of(request)
-    return outlook, stand_at(outlook.desk), *named(request, ending)
+    return outlook, stand_at(outlook.desk), *named(request, behind=1)
 
 
-def _journalled(request: Request, ending: str) -> tuple[Standpoint, Entry]:
-    outlook, at, inbox, path = _asked(request, ending)
+def _journalled(request: Request) -> tuple[Standpoint, Entry]:
+    outlook, at, inbox, path = _asked(request)
     found = found_as(outlook, at, inbox, path)
     if isinstance(found, Waiting):
         what = f"{shown(path)} waits to be cut: nothing has come of it yet"

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from scissorsd.core.formats import Format
 from scissorsd.core.signatures import PictureFormat, foreign, recognise
 from scissorsd.page.answers import Refusal
-from scissorsd.page.places import Opened
+from scissorsd.page.outputs.places import Opened
 
 TYPES: Mapping[PictureFormat, str] = {
     "JPEG": "image/jpeg",

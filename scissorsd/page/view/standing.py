@@ -9,11 +9,11 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd import __version__
 from scissorsd.commands.status import overview_of, values_of
-from scissorsd.page.counting import Counts
-from scissorsd.page.listing import counted
 from scissorsd.page.naming import shown
-from scissorsd.page.outlook import Outlook, outlook_of
-from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.page.view.counting import Counts
+from scissorsd.page.view.listing import counted
+from scissorsd.page.view.outlook import Outlook, outlook_of
+from scissorsd.page.view.standpoint import Standpoint, stand_at
 from scissorsd.records import status_file
 from scissorsd.records.pictures_view import Scope
 from scissorsd.settings import Page

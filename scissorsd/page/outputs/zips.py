@@ -21,11 +21,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from scissorsd.core.rules import REVIEW_FOLDER
-from scissorsd.page import sending
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import QUICK, Desk
 from scissorsd.page.lookup import Found, desk_of, find
-from scissorsd.page.zip_stream import Item, zipped
+from scissorsd.page.outputs import sending
+from scissorsd.page.outputs.zip_stream import Item, zipped
 
 _VALID = 600.0  # seconds
 _MOST_TICKETS = 100

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from scissorsd.errors import ConfigError
 from scissorsd.page.answers import Refusal
-from scissorsd.page.listen import place_of
+from scissorsd.page.gates.listen import place_of
 from scissorsd.settings import Page
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from scissorsd.core.formats import FORMATS
 from scissorsd.core.settling import Sighting
 from scissorsd.page.naming import address_of, shown
-from scissorsd.page.presence import Presence
-from scissorsd.page.standpoint import Standpoint, batch_of
+from scissorsd.page.outputs.cutouts import is_finishable
+from scissorsd.page.view.presence import Presence
+from scissorsd.page.view.standpoint import Standpoint, batch_of
 from scissorsd.plain_text import one_line
 from scissorsd.records.journal_rows import Entry
 
@@ -91,9 +92,17 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
         "begun_at": entry.begun_at,
         "ended_at": entry.ended_at,
         "outputs": outputs,
-        "finishable": any(out["kind"] == "cutout" and out["there"] for out in outputs),
+        "finishable": _is_finishable(at, entry, outputs),
         "place": None,
     }
+
+
+def _is_finishable(at: Standpoint, entry: Entry, outputs: Sequence[Mapping[str, Any]]) -> bool:
+    inbox = at.inbox(at.names.get(entry.inbox, ""))
+    if at.journal is None or inbox is None:
+        return False
+    is_there = any(out["kind"] == "cutout" and out["there"] for out in outputs)
+    return is_there and is_finishable(at.journal, inbox.rules, entry)
 
 
 def waiting_card(inbox: str, sighting: Sighting, rule: str, reason: str, place: int) -> Card:

@@ -6,7 +6,7 @@ from typing import Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from scissorsd.page.patience import Clock, Phase, to_give_up
+from scissorsd.page.gates.patience import Clock, Phase, to_give_up
 
 MOST = 128
 _GOODBYE = 1.0  # seconds for who was not taken to read why

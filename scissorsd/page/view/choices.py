@@ -20,8 +20,8 @@ from scissorsd.folders.mounts import Root
 from scissorsd.inference import weights
 from scissorsd.page.desk import QUICK, Desk
 from scissorsd.page.naming import shown
-from scissorsd.page.outlook import outlook_of
-from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.page.view.outlook import outlook_of
+from scissorsd.page.view.standpoint import Standpoint, stand_at
 from scissorsd.settings import Config, Inbox
 
 _ANY_NAME = "picture.jpg"

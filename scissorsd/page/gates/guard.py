@@ -8,11 +8,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scissorsd.page import access as gates
-from scissorsd.page import words
-from scissorsd.page.access import Asked
 from scissorsd.page.answers import HEADERS, UNFORESEEN, Refusal
-from scissorsd.page.door import Door
+from scissorsd.page.gates import access as gates
+from scissorsd.page.gates import words
+from scissorsd.page.gates.access import Asked
+from scissorsd.page.gates.door import Door
 from scissorsd.rate_limit import RateLimiter
 
 log = structlog.get_logger("scissorsd")

@@ -18,13 +18,13 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.why import why_waiting
 from scissorsd.page.answers import Refusal
-from scissorsd.page.cards import JOURNALLED, Card, cards, of_entry, waiting_card
-from scissorsd.page.counting import Counts, counts
 from scissorsd.page.desk import QUICK
 from scissorsd.page.naming import PICTURES, shown
-from scissorsd.page.outlook import Outlook, outlook_of
-from scissorsd.page.standpoint import Standpoint, stand_at
-from scissorsd.page.waiting import Waiting
+from scissorsd.page.view.cards import JOURNALLED, Card, cards, of_entry, waiting_card
+from scissorsd.page.view.counting import Counts, counts
+from scissorsd.page.view.outlook import Outlook, outlook_of
+from scissorsd.page.view.standpoint import Standpoint, stand_at
+from scissorsd.page.view.waiting import Waiting
 from scissorsd.plain_text import for_terminal
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.pictures_view import EVERY_STATE, Scope

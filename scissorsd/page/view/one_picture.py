@@ -5,11 +5,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.why import why_in
-from scissorsd.page.cards import Card, cards, waiting_card
 from scissorsd.page.naming import PICTURES, named, no_such_picture, shown
-from scissorsd.page.outlook import Outlook, outlook_of
-from scissorsd.page.standpoint import Standpoint, stand_at
-from scissorsd.page.waiting import Waiting
+from scissorsd.page.view.cards import Card, cards, waiting_card
+from scissorsd.page.view.outlook import Outlook, outlook_of
+from scissorsd.page.view.standpoint import Standpoint, stand_at
+from scissorsd.page.view.waiting import Waiting
 from scissorsd.plain_text import for_terminal
 from scissorsd.records.journal_rows import Entry
 

@@ -24,11 +24,11 @@ from scissorsd import failpoints
 from scissorsd.atomic import write_atomically
 from scissorsd.errors import PictureError
 from scissorsd.machine import usable_cpus
-from scissorsd.page import sending
 from scissorsd.page.answers import Refusal
 from scissorsd.page.lookup import desk_of
-from scissorsd.page.places import Opened, read_whole
-from scissorsd.page.room import ROOM
+from scissorsd.page.outputs import sending
+from scissorsd.page.outputs.places import Opened, read_whole
+from scissorsd.page.outputs.room import ROOM
 from scissorsd.pictures.previews import alpha_preview, preview
 from scissorsd.pictures.reading import read_header
 from scissorsd.settings import Limits

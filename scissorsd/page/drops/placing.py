@@ -21,7 +21,7 @@ from scissorsd.core.settling import Sighting
 from scissorsd.folders import no_replace
 from scissorsd.folders.mounts import keeps_inodes, mount_type
 from scissorsd.folders.scanning import sighting_from_stat
-from scissorsd.page.safe_names import numbered
+from scissorsd.page.drops.safe_names import numbered
 
 log = structlog.get_logger("scissorsd")
 

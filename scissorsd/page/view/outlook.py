@@ -7,8 +7,8 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from scissorsd.page.desk import Desk
-from scissorsd.page.presence import Presence
-from scissorsd.page.waiting import Inboxes
+from scissorsd.page.view.presence import Presence
+from scissorsd.page.view.waiting import Inboxes
 
 _lock = threading.Lock()
 

@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from scissorsd.page import previews, sending
 from scissorsd.page.answers import Refusal
-from scissorsd.page.lookup import Found, asked_for, desk_of
-from scissorsd.page.places import Opened, open_output, open_source
-from scissorsd.page.previews import WIDTHS, What
+from scissorsd.page.lookup import Found, UnknownPictureError, asked_for, desk_of, find
+from scissorsd.page.naming import named
+from scissorsd.page.outputs import previews, sending
+from scissorsd.page.outputs.places import Opened, open_output, open_source, open_waiting
+from scissorsd.page.outputs.previews import WIDTHS, What
 
 _MASKS = ("mask", "cutout")  # of whichever comes first, a picture of the mask is made
 
@@ -20,8 +21,12 @@ async def before(request: Request) -> Response:
     """Send the picture as it was dropped."""
 
     def look() -> tuple[Opened, What]:
-        found = asked_for(request, behind=1)
-        return open_source(desk_of(request), found), _what(found, "before")
+        desk, (inbox, path) = desk_of(request), named(request, behind=1)
+        try:
+            found = find(desk, inbox, path)
+        except UnknownPictureError:
+            return open_waiting(desk, inbox, path), What(inbox, path, "before")
+        return open_source(desk, found), _what(found, "before")
 
     return await _send(request, look)
 
