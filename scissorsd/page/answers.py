@@ -40,9 +40,15 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
 
 def refused(refusal: Refusal) -> JSONResponse:
     """Return the answer to a program."""
-    values: dict[str, Any] = {"code": refusal.code, "what": refusal.what, "advice": refusal.advice}
+    what = sentence(refusal.what)
+    values: dict[str, Any] = {"code": refusal.code, "what": what, "advice": refusal.advice}
     headers = {"Retry-After": "60"} if refusal.status == TOO_MANY else None
     return JSONResponse({"error": values}, refusal.status, headers=headers)
+
+
+def sentence(text: str) -> str:
+    """Return what may be a part of a sentence as a whole one."""
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
 
 
 TOO_MANY = 429

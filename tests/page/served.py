@@ -13,15 +13,11 @@ from urllib.parse import quote, urlencode
 
 import uvicorn
 from end_to_end.driver import Workplace, wait_for
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from scissorsd import config
-from scissorsd.errors import ScissorsError
-from scissorsd.page.answers import Refusal
+from scissorsd.page.app import make_app
 from scissorsd.page.desk import Desk
-from scissorsd.page.outputs import files, finishing, zips
+from scissorsd.page.gates.access import access_to
 from scissorsd.settings import Page
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -106,11 +102,7 @@ class Served:
     def _started(self) -> uvicorn.Server:
         loaded = config.load(self._place.config).config
         self.desk = Desk(loaded, Page(), None, lambda *_: None)
-        app = Starlette(
-            routes=[*files.ROUTES, *finishing.ROUTES, *zips.ROUTES],
-            exception_handlers={Refusal: _refused, ScissorsError: _failed},
-        )
-        app.state.desk = self.desk
+        app = make_app(self.desk, access_to(Page(auth="none"), ""))
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -143,15 +135,3 @@ def served(place: Workplace) -> Iterator[Served]:
         yield server
     finally:
         server.close()
-
-
-def _refused(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refusal)
-    told = {"code": error.code, "what": error.what, "advice": error.advice}
-    return JSONResponse({"error": told}, error.status)
-
-
-def _failed(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ScissorsError)
-    told = {"code": "refused", "what": error.what, "advice": error.advice}
-    return JSONResponse({"error": told}, 409)

@@ -16,9 +16,10 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from scissorsd import config
-from scissorsd.page.answers import ON_ERRORS
+from scissorsd.page.app import make_app
 from scissorsd.page.desk import Desk
-from scissorsd.page.view import actions, choices, events, listing, one_picture, standing
+from scissorsd.page.gates.access import access_to
+from scissorsd.page.view import events
 from scissorsd.settings import Config, Page
 
 Values = Any  # what JSON holds
@@ -110,11 +111,7 @@ def viewed(
     """Serve a workplace, by its configuration or another one, until the test is through."""
     loaded = more or config.load(place.config).config
     desk = Desk(loaded, page or Page(), place.config, lambda *_: None)
-    parts = (listing, actions, choices, standing, events, one_picture)
-    app = Starlette(
-        routes=[route for part in parts for route in part.ROUTES], exception_handlers=ON_ERRORS
-    )
-    app.state.desk = desk
+    app = make_app(desk, access_to(Page(auth="none"), ""))
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, http="h11", loop="asyncio", log_level="error", ws="none")
     )

@@ -7,7 +7,7 @@ from html import escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from scissorsd.page.answers import Refusal, refused
+from scissorsd.page.answers import Refusal, refused, sentence
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -30,7 +30,7 @@ async function enter(key) {
   }).catch(() => null);
   if (answer?.ok) return location.reload();
   const error = answer && (await answer.json().catch(() => null))?.error;
-  said.textContent = error ? `${error.what}. ${error.advice}` : "The page does not answer.";
+  said.textContent = error ? `${error.what} ${error.advice}` : "The page does not answer.";
 }
 function look() {
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
@@ -87,7 +87,7 @@ def answer(request: Request, refusal: Refusal) -> Response:
     if not (is_read_here and "text/html" in request.headers.get("accept", "")):
         return said
     title = {401: "This page asks for its key"}.get(refusal.status, "This page may not be opened")
-    body = f"<p>{escape(_sentence(refusal.what))}</p>\n<p>{escape(refusal.advice)}</p>"
+    body = f"<p>{escape(sentence(refusal.what))}</p>\n<p>{escape(refusal.advice)}</p>"
     if refusal.code == "key_wanted":
         up = "../" * (request.scope.get("raw_path", b"/").count(b"/") - 1)
         body += _FORM.format(up=up, script=_SCRIPT)
@@ -96,7 +96,3 @@ def answer(request: Request, refusal: Refusal) -> Response:
     if "retry-after" in said.headers:
         headers["Retry-After"] = said.headers["retry-after"]
     return HTMLResponse(page, refusal.status, headers=headers)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
