@@ -47,8 +47,8 @@ def refused(refusal: Refusal) -> JSONResponse:
 
 
 def sentence(text: str) -> str:
-    """Return what may be a part of a sentence as a whole one."""
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+    """Return what may be a part of a sentence with its full stop."""
+    return f"{text.removesuffix('.')}."
 
 
 TOO_MANY = 429

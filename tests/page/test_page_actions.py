@@ -32,7 +32,7 @@ def test_retry(place: Workplace) -> None:
         once(place, 3)
         error = view.act(view.card("b.jpg"), "retry", status=409)["error"]
         assert error["what"].endswith(
-            "b.jpg is not a picture that failed, or whose outputs are gone"
+            "b.jpg is not a picture that failed, or whose outputs are gone."
         )
         assert error["advice"]
 

@@ -87,7 +87,8 @@ def answer(request: Request, refusal: Refusal) -> Response:
     if not (is_read_here and "text/html" in request.headers.get("accept", "")):
         return said
     title = {401: "This page asks for its key"}.get(refusal.status, "This page may not be opened")
-    body = f"<p>{escape(sentence(refusal.what))}</p>\n<p>{escape(refusal.advice)}</p>"
+    what = sentence(refusal.what)
+    body = f"<p>{escape(what[:1].upper() + what[1:])}</p>\n<p>{escape(refusal.advice)}</p>"
     if refusal.code == "key_wanted":
         up = "../" * (request.scope.get("raw_path", b"/").count(b"/") - 1)
         body += _FORM.format(up=up, script=_SCRIPT)
