@@ -144,7 +144,7 @@ def _meant(choice: Choice, state: StateFolder, journal: Journal) -> Iterator[Ent
         for inbox in state.config.inboxes:
             stale = journal.recuts.stale(inbox.path, inbox.rules) if choice.stale else set()
             for entry in journal.recuts.cut(inbox.path):
-                if _is_meant(choice, entry, stale):
+                if _is_meant(choice, inbox, entry, stale):
                     yield entry
 
 
@@ -155,10 +155,11 @@ def _named(path: Path, state: StateFolder, journal: Journal) -> Entry:
     return next((entry for entry in entries if _lies_there(entry)), entries[0])
 
 
-def _is_meant(choice: Choice, entry: Entry, stale: Collection[int]) -> bool:
+def _is_meant(choice: Choice, inbox: Inbox, entry: Entry, stale: Collection[int]) -> bool:
     if choice.doubtful:
         return entry.verdict not in {"", "ok"} and not entry.judged
-    return choice.all or choice.rule == entry.rule or entry.id in stale
+    by_rule = choice.rule in {entry.rule, f"{inbox.name}/{entry.rule}"}
+    return choice.all or by_rule or entry.id in stale
 
 
 def _lies_there(entry: Entry) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from scissorsd import failpoints
-from scissorsd.core.rules import AS_IT_IS, Job, Naming, Rule, Verdict, in_review
+from scissorsd.core.rules import AS_IT_IS, Job, Naming, action, in_review
 from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.memory import LARGE, Lease, bytes_to_cut, least_bytes_to_cut
 from scissorsd.daemon.naming import (
@@ -123,14 +123,14 @@ def _decode(data: bytes, task: Task, bench: Bench, lease: Lease) -> Picture:
 def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
     """Make the bytes of every output; raises RefusedByRuleError where the verdict is to fail."""
     rule = task.rule
-    action = _action(rule, cut.judgement.verdict)
-    if action == "fail":
+    wanted = action(rule, cut.judgement.verdict)
+    if wanted == "fail":
         raise RefusedByRuleError(cut.judgement, rule)
     contents = render_all(picture, cut, rule.outputs, max_pixels=bench.limits.pixels)
     looked_at = f"A person should look at this: {cut.judgement.reason}."
     return _Rendered(
         contents=tuple(contents),
-        note=reason_of(task, looked_at) if action == "review" else b"",
+        note=reason_of(task, looked_at) if wanted == "review" else b"",
         done=Done(
             verdict=cut.judgement.verdict,
             model=rule.model,
@@ -142,12 +142,6 @@ def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
             remarks=picture.metadata.remarks,
         ),
     )
-
-
-def _action(rule: Rule, verdict: Verdict) -> str:
-    if verdict == "no_subject":
-        return rule.when_no_subject
-    return rule.when_doubtful if verdict == "doubtful" else "publish"
 
 
 def _shrink(lease: Lease, rendered: _Rendered, bench: Bench) -> None:
