@@ -37,9 +37,7 @@ from scissorsd.daemon.recovery import (
 )
 from scissorsd.daemon.set_aside import free_note, reason_of, remove_reasons
 from scissorsd.errors import (
-    HoldError,
     InTheWayError,
-    JournalError,
     NameRefusedError,
     PlaceTakenError,
     ScissorsError,
@@ -59,7 +57,7 @@ def process(task: Task, bench: Bench) -> Outcome:
             return alone
         task = known_by_content(task, bench)
         job = recover(task, bench) or begin(task, bench)
-    except (HoldError, JournalError) as error:
+    except ScissorsError as error:  # there is no job yet that could fail
         return held(error)
     try:
         done = Done()
@@ -219,7 +217,7 @@ def _published(
 def _remove_superseded(task: Task, job: Job, bench: Bench) -> None:
     """Remove what was put out of this picture before and is not made of it now, if it is ours."""
     for place in map(Path, bench.journal.recuts.superseded(job)):
-        if publishing.exists(place) and is_own(task, place, bench):
+        if publishing.is_there(place) and is_own(task, place, bench):
             publishing.remove(place)
 
 

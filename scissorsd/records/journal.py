@@ -233,11 +233,13 @@ class Journal:
                 self.file.update(job.id, source="keep", moved_to=b"")
             if moved is not None:
                 replace_at(db, job, moved)
-            db.execute(
-                "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND lies_at = x'' AND ?"
+            replaced = db.execute(
+                "SELECT id FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND lies_at = x'' AND ?"
                 " AND (source = 'keep' AND state != 'done' OR state IN ('begun', 'held'))",
                 (os.fsencode(job.inbox), os.fsencode(job.source.path), job.id, not job.lies_at),
-            )
+            ).fetchall()
+            for row in replaced:
+                strike_out(db, row["id"])
             removed = job.rule.source != "keep" and not stays
             self._known.remember(db, job, "done", removed=removed)
 

@@ -207,15 +207,16 @@ class Recuts:
         """Return the outputs of before that a job has not put out anew.
 
         Also what an earlier version of the picture was about to put out when it was cut short and
-        replaced; never its source, which may have been set aside by then.
+        replaced; never its source, which may have been set aside by then. A later version may be in
+        hand while this one is cut where it was moved to: what comes out of that is not touched.
         """
         with self._file.locked("read") as db:
             (row,) = self._file.rows("id = ?", job.id)
             cut_short = db.execute(
                 "SELECT place, set_aside FROM stamps JOIN jobs ON job = id"
                 " WHERE inbox = ? AND path = ? AND id != ?"
-                " AND state IN ('begun', 'held') AND lies_at = x'' AND temporary != x''",
-                (row["inbox"], row["path"], job.id),
+                " AND state IN ('begun', 'held') AND lies_at = x'' AND temporary != x'' AND turn < ?",
+                (row["inbox"], row["path"], job.id, row["turn"]),
             ).fetchall()
         left = {os.fsdecode(r["place"]) for r in cut_short} - {*json.loads(row["published"])}
         left = left.difference(*(json.loads(r["set_aside"]) for r in cut_short))
