@@ -31,6 +31,7 @@ class Adoption:
     moved: Stamp | None  # the source, where it was moved to
     ended_at: float  # seconds since the epoch
     judged: Judged = ""
+    lies_as: str = ""  # the path of the source by the place to which it was moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,20 @@ def add(file: JournalFile, adoptions: Sequence[Adoption]) -> None:
         file.forget()
 
 
+def _is_another(db: sqlite3.Connection, adoption: Adoption) -> bool:
+    """Whether a picture of this very name, size and time is known that has other content."""
+    inbox, source = adoption.job.inbox, adoption.job.source
+    row = db.execute(
+        "SELECT content FROM jobs WHERE inbox = ? AND path = ? AND size = ? AND mtime_ns = ?",
+        (os.fsencode(inbox), os.fsencode(source.path), *source.version),
+    ).fetchone()
+    return row is not None and row["content"] not in {b"", adoption.content}
+
+
 def _add(db: sqlite3.Connection, adoption: Adoption, turn: int) -> None:
     job = adoption.job
+    if adoption.lies_as and _is_another(db, adoption):
+        job = replace(job, source=replace(job.source, path=adoption.lies_as))
     mine = os.fsencode(job.inbox), os.fsencode(job.source.path)
     values: dict[str, Value] = {
         "inbox": mine[0],
