@@ -70,6 +70,13 @@ def add(file: JournalFile, adoptions: Sequence[Adoption]) -> None:
         file.forget()
 
 
+def _names(adoption: Adoption) -> set[bytes]:
+    """Return the keys of all names that are a picture's; rejected outputs have other places."""
+    names = {key(adoption.job.outbox, name) for name in adoption.job.names}
+    rejected = adoption.stamps if adoption.judged == "rejected" else ()
+    return names | {key(Path(), stamp.place) for stamp in rejected}
+
+
 def _is_another(db: sqlite3.Connection, adoption: Adoption) -> bool:
     """Whether a picture of this very name, size and time is known that has other content."""
     inbox, source = adoption.job.inbox, adoption.job.source
@@ -119,7 +126,7 @@ def _add(db: sqlite3.Connection, adoption: Adoption, turn: int) -> None:
     db.executemany(
         "INSERT INTO names (key, job) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET"
         " job = excluded.job WHERE job IN (SELECT id FROM jobs WHERE inbox = ? AND path = ?)",
-        [(key(job.outbox, name), job_id, *mine) for name in job.names],
+        [(name, job_id, *mine) for name in _names(adoption)],
     )
     for stamp in (*adoption.stamps, *filter(None, [adoption.moved])):
         db.execute("DELETE FROM stamps WHERE place = ?", (os.fsencode(stamp.place),))

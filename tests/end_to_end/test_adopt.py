@@ -214,6 +214,7 @@ def test_reviewed_and_rejected(place: Workplace) -> None:
     )
     assert entries["bad.jpg"].published == (str(place.outbox / "rejected/bad.png"),)
     assert entries["bad.jpg"].judged == "rejected"
+    assert "bad.jpg" in place.ask("why", place.outbox / "rejected/bad.png")
     assert cut_anew(place, jobs=2) == []
 
 
