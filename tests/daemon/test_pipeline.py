@@ -1123,3 +1123,15 @@ def test_an_output_whose_name_no_file_system_takes(shop: Shop) -> None:
     os.utime(shop.inbox / "a.jpg", (1, 1))
     assert isinstance(shop.cut("a.jpg"), Done)
     assert shop.out() == ["a.png"]
+
+
+def test_what_is_left_of_one_that_was_replaced_is_known(shop: Shop) -> None:
+    """Also where the one in its place waits in review/, and then has other names."""
+    shop.put("a.jpg")
+    shop.cut("a.jpg")
+    shop.put("a.jpg", NOTHING)
+    shop.cut("a.jpg")
+    shop.journal.recuts.ask(shop.entry("a.jpg"), None)
+    shop.cut("a.jpg", outputs=[{"name": "{stem}-b"}])
+    assert shop.out() == ["a.png", "review/a-b.png", "review/a-b.png.txt"]
+    assert shop.journal.entries.of_output(str(shop.outbox / "a.png"))
