@@ -108,10 +108,11 @@ def read_picture(
             f"a picture cannot be given as {type(given).__name__}",
             "Give a path, the bytes of a file, a Pillow image or an array.",
         )
-    return reading.read(_bytes(Path(given)), max_pixels=MAX_PIXELS)
+    return reading.read(read_bytes(Path(given)), max_pixels=MAX_PIXELS)
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a picture's file; raises PictureError where it cannot be read."""
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have

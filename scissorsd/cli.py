@@ -151,8 +151,7 @@ def once(
     from scissorsd.commands.once import once as cut_what_is_there
 
     _set_up_logs(debug=context.obj, quiet=sys.stderr.isatty())
-    typed = click.core.ParameterSource.COMMANDLINE
-    given = [name for name in options if context.get_parameter_source(name) is typed]
+    given = cli_options.given(context, options)
     return cut_what_is_there(inbox, outbox, config, options, given=given, again=again)
 
 
@@ -161,29 +160,19 @@ def once(
 
 @cli.command()
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=cli_options.FOLDER)
-@click.option("-o", "--out", type=cli_options.FOLDER, help="A folder, or the file for one picture.")
-@cli_options.model
-@cli_options.edges
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice(["cutout", "mask", "flat", "comparison"]),
-    help="What to make; may be given more than once. Default: cutout.",
-)
-@click.option("--background", default="white", show_default=True, help="Of a flat: a colour.")
-@click.option("--overwrite", is_flag=True, help="Write over what is there.")
-@cli_options.models
+@cli_options.for_cut
 @click.pass_context
 def cut(context: click.Context, /, pictures: tuple[Path, ...], **options: Any) -> int:
     """Cut a picture or a few, at once.
 
-    Without -o, NAME-cutout.png appears beside each picture.
+    Without -o, NAME-cutout.png appears beside each picture. With --rule, what a rule of a
+    configuration makes, under the names that it gives; no daemon and no job journal is needed for
+    that, nor told of it.
     """
     from scissorsd.commands.cut import cut as cut_at_once
 
     _set_up_logs(debug=context.obj, quiet=True)
-    return cut_at_once(pictures, options)
+    return cut_at_once(pictures, options, given=cli_options.given(context, options))
 
 
 @cli.command()

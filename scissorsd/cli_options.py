@@ -1,6 +1,6 @@
 """The options that several commands take, each declared once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,39 @@ class WithPage(click.Command):
         return super().parse_args(ctx, [f"--page={_PAGE}" if a == "--page" else a for a in args])
 
 
+_FOR_CUT: list[Callable[[Command], Command]] = [
+    click.option("-o", "--out", type=FOLDER, help="A folder, or the file for one picture."),
+    click.option(
+        "--rule", metavar="RULE", help="As this rule of the configuration says; also INBOX/RULE."
+    ),
+    config,
+    model,
+    edges,
+    click.option(
+        "--kind",
+        "kinds",
+        multiple=True,
+        type=click.Choice(["cutout", "mask", "flat", "comparison"]),
+        help="What to make; may be given more than once. Default: cutout.",
+    ),
+    click.option("--background", default="white", show_default=True, help="Of a flat: a colour."),
+    click.option("--overwrite", is_flag=True, help="Write over what is there."),
+    models,
+]
+
+
 def of_the_daemon(command: Command) -> Command:
     """Add to a command the options that stand for a configuration file."""
-    for option in reversed(_OF_THE_DAEMON):
+    return _with(_OF_THE_DAEMON, command)
+
+
+def for_cut(command: Command) -> Command:
+    """Add the options of `cut`."""
+    return _with(_FOR_CUT, command)
+
+
+def _with(options: list[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -86,3 +116,9 @@ def on_this_machine(command: Command) -> Command:
     for option in reversed(_ON_THIS_MACHINE):
         command = option(command)
     return command
+
+
+def given(context: click.Context, options: Iterable[str]) -> list[str]:
+    """Return those of a command's options that stand on the command line."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    return [name for name in options if context.get_parameter_source(name) is typed]

@@ -12,7 +12,9 @@ from scissorsd.errors import EXIT_FAILURE, EXIT_OK, EXIT_SOME_FAILED
 
 @click.command()
 @click.argument("paths", metavar="[PICTURE]...", nargs=-1, type=Path)
-@click.option("--rule", default="", help="Every picture that was cut by this rule.")
+@click.option(
+    "--rule", default="", help="Every picture that was cut by this rule; also INBOX/RULE."
+)
 @click.option("--stale", is_flag=True, help="Every picture whose rule has changed since.")
 @click.option("--doubtful", is_flag=True, help="Every picture that a person should look at.")
 @click.option("--failed", is_flag=True, help="Every picture that failed.")

@@ -109,7 +109,8 @@ class Prover:
         disposal, job = picture.rule.source, candidate.job
         moved = None
         if picture.moved_to:
-            job = replace(job, moved_to=picture.moved_to)
+            dropped = replace(job.source, path=self.search.dropped_as(picture))
+            job = replace(job, source=dropped, moved_to=picture.moved_to)
             moved = replace(source.stamp, digest=b"")
         elif disposal == "delete":  # nothing is deleted on the word of names alone
             disposal = "keep"
@@ -120,6 +121,7 @@ class Prover:
             state="published" if disposal == "move" and moved is None else "done",
             source=disposal,
             moved=moved,
+            lies_as=picture.source.path,
             ended_at=ended_at,
             judged="rejected" if candidate.folder == REJECTED_FOLDER else "",
         )

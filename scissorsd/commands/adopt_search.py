@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from scissorsd.core.adopting import Names, variants
+from scissorsd.core.adopting import Names, names_before, variants
 from scissorsd.core.rules import (
     AS_IT_IS,
     PROCESSED_FOLDER,
@@ -21,6 +21,7 @@ from scissorsd.core.rules import (
     plan,
 )
 from scissorsd.core.settling import Sighting
+from scissorsd.folders import publishing
 from scissorsd.folders.listing import Listing
 from scissorsd.folders.scanning import scan
 from scissorsd.records.journal import Journal
@@ -40,7 +41,7 @@ class Picture:
     """A picture in an inbox, or one that was moved out of it when it was cut."""
 
     root: Path  # the inbox, or the folder to which its rule moves sources
-    source: Sighting  # its path is relative to the root, and the one that it had in the inbox
+    source: Sighting  # its path is relative to the root
     rule: Rule
     moved_to: str = ""  # as a job has it; "": it lies in the inbox
 
@@ -109,6 +110,21 @@ class Search:
     def first(self, picture: Picture) -> Job:
         """Return a picture's job under the names that it has unless they were taken."""
         return self.plan(picture, AS_IT_IS, "")(lambda _: False)
+
+    def dropped_as(self, picture: Picture) -> str:
+        """Return the path that a moved picture had in its inbox, as far as its place tells.
+
+        `a-jpg.jpg` was dropped as `a.jpg` if something is where that would have come out.
+        """
+        for path in names_before(picture.source.path):
+            before = replace(picture, source=replace(picture.source, path=path))
+            for job in variants(self.plan(before, AS_IT_IS, "")):
+                if job.moved_to == picture.moved_to:
+                    return path
+                place = self.inbox.outbox / job.moved_to
+                if not self._is_anything_there(job) and not publishing.is_there(place):
+                    break
+        return picture.source.path
 
     def is_there(self, job: Job) -> Candidate | None:
         """Return the outputs of a job if they are there, and may be its."""

@@ -3,18 +3,20 @@
 import shlex
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from scissorsd import plain_text
-from scissorsd.api import read_picture
+from scissorsd.api import read_bytes
+from scissorsd.commands.cut_places import Places, there_already
+from scissorsd.commands.cut_recipe import Recipe, recipe_of
 from scissorsd.commands.messages import complain, in_words
 from scissorsd.commands.progress import Bars
-from scissorsd.core.catalogue import CATALOGUE, Model
-from scissorsd.core.formats import FORMATS, FORMATS_OF, Kind
-from scissorsd.core.rules import Edges, MaskOptions, Output
+from scissorsd.core.rules import action
+from scissorsd.daemon.off_the_line import RefusedByRuleError
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
@@ -26,23 +28,26 @@ from scissorsd.errors import (
     UsageError,
 )
 from scissorsd.folders import publishing
-from scissorsd.inference import weights
+from scissorsd.folders.sources import refuse_too_large
 from scissorsd.inference.sessions import Sessions
-from scissorsd.inference.timings import Speeds
-from scissorsd.pictures import cutting_out
-from scissorsd.pictures.backgrounds import parse_colour
+from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.cutting_out import Cut
 from scissorsd.pictures.picture import Picture
-from scissorsd.settings import MAX_PIXELS
 
 
-def cut(pictures: Sequence[Path], options: Mapping[str, Any]) -> int:
-    """Cut each picture, say what came of it, and return the exit code."""
+def cut(pictures: Sequence[Path], options: Mapping[str, Any], *, given: Sequence[str]) -> int:
+    """Cut each picture, say what came of it, and return the exit code.
+
+    `given` names the options that stand on the command line.
+    """
     _refuse_streams(*pictures, options["out"])
+    recipe = recipe_of(options, given)
+    places = Places(recipe, options["out"], pictures, overwrite=options["overwrite"])
     failures = done = 0
     try:
         with Bars() as bars:
-            for picture, outcome in cut_all(pictures, fetching=bars.fetching, **options):
+            sessions = recipe.sessions(bars.fetching)
+            for picture, outcome in cut_all(recipe, places, sessions):
                 done += 1
                 if isinstance(outcome, ScissorsError):
                     failures += 1
@@ -68,48 +73,14 @@ def _refuse_streams(*paths: Path | None) -> None:
 
 
 def cut_all(
-    pictures: Sequence[Path],
-    *,
-    out: Path | None,
-    model: str,
-    edges: Edges = "fine",
-    kinds: Sequence[Kind],
-    background: str,
-    overwrite: bool,
-    models: Path | None,
-    fetching: weights.Progress,
+    recipe: Recipe, places: Places, sessions: Sessions
 ) -> Iterator[tuple[Path, list[str] | ScissorsError]]:
-    """Cut each picture; yield it with the paths that were written, or with what went wrong."""
-    if model not in CATALOGUE:
-        raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
-    outputs = [
-        Output(kind=kind, format=FORMATS_OF[kind][0], background=background)
-        for kind in kinds or ("cutout",)
-    ]
-    if parse_colour(background) is None and not Path(background).is_file():
-        raise UsageError(f"the background {background!r} is neither a colour nor a picture")
-    folder = models or weights.default_folder()
-    speeds = Speeds((folder,))  # as daemons found them; a few pictures are not worth a trial
-    sessions = Sessions(
-        models=CATALOGUE, folder=folder, progress=fetching, speeds=speeds, find_out=False
-    )
-    for picture in pictures:
+    """Cut each picture; yield it with the lines to say of it, or with what went wrong."""
+    for picture in places.pictures:
         try:
-            _refuse_folder(picture, out)
-            targets = [_target(picture, output, out, pictures, outputs) for output in outputs]
-            if not overwrite:
-                _refuse_to_overwrite(targets)
-            read = read_picture(picture)
-            cut, contents = _make(read, CATALOGUE[model], edges, sessions, outputs)
-            files = list(zip(targets, contents, strict=True))
-            publishing.publish(files, tag="cut", own=lambda _: overwrite)
-            lines = [plain_text.escape_undecodable(str(path)) for path in targets]
-            if cut.judgement.verdict != "ok":
-                lines[0] += f"   ({cut.judgement.reason})"
-            lines[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
-            yield picture, lines
+            yield picture, _cut_one(picture, recipe, places, sessions)
         except PlaceTakenError as error:  # meanwhile, by another process
-            yield picture, _there_already(error.place)
+            yield picture, there_already(error.place)
         except ScissorsError as error:
             yield picture, error
         except MemoryError:
@@ -119,14 +90,38 @@ def cut_all(
             yield picture, too_large
 
 
-def _make(
-    picture: Picture, model: Model, edges: Edges, sessions: Sessions, outputs: Sequence[Output]
-) -> tuple[Cut, list[bytes]]:
+def _cut_one(picture: Path, recipe: Recipe, places: Places, sessions: Sessions) -> list[str]:
+    """Cut a picture and put out its files; return their paths, with what is to be said."""
+    _refuse_folder(picture, places.out)
+    targets = places.of(picture)
+    read = _read(picture, recipe)
+    cut, contents = _make(read, recipe, sessions)
+    files = list(zip(targets, contents, strict=True))
+    publishing.publish(files, tag="cut", own=lambda _: places.overwrite)
+    places.note_written(targets)
+    lines = [plain_text.escape_undecodable(str(path)) for path in targets]
+    if cut.judgement.verdict != "ok":
+        lines[0] += f"   ({cut.judgement.reason})"
+    lines[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
+    return lines
+
+
+def _read(picture: Path, recipe: Recipe) -> Picture:
+    if recipe.max_bytes is not None:
+        with suppress(OSError, ValueError):  # to read it says why
+            refuse_too_large(picture.stat().st_size, recipe.max_bytes)
+    return reading.read(read_bytes(picture), max_pixels=recipe.max_pixels, deep=recipe.is_deep)
+
+
+def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, list[bytes]]:
     """Cut a picture that was read; return its mask, with what it says of itself, and the files."""
+    rule, max_pixels = recipe.rule, recipe.max_pixels
     height, width = picture.rgb.shape[:2]
-    cutting_out.refuse_impossible(height, width, outputs, max_pixels=MAX_PIXELS)
-    cut = cutting_out.find_subject(picture, model, sessions, MaskOptions(edges=edges))
-    return cut, list(cutting_out.render_all(picture, cut, outputs, max_pixels=MAX_PIXELS))
+    cutting_out.refuse_impossible(height, width, rule.outputs, max_pixels=max_pixels)
+    cut = cutting_out.find_subject(picture, recipe.model, sessions, rule.mask)
+    if action(rule, cut.judgement.verdict) == "fail":
+        raise RefusedByRuleError(cut.judgement, rule)
+    return cut, list(cutting_out.render_all(picture, cut, rule.outputs, max_pixels=max_pixels))
 
 
 def _refuse_folder(picture: Path, out: Path | None) -> None:
@@ -136,34 +131,3 @@ def _refuse_folder(picture: Path, out: Path | None) -> None:
             "it is a folder, not a picture",
             f"To cut all that is in it: scissorsd once {shlex.quote(str(picture))} {outbox}",
         )
-
-
-def _target(
-    picture: Path,
-    output: Output,
-    out: Path | None,
-    pictures: Sequence[Any],
-    outputs: Sequence[Any],
-) -> Path:
-    suffix = FORMATS[output.format].suffixes[0]
-    if out is None:
-        return picture.with_name(f"{picture.stem}-{output.kind}{suffix}")
-    if len(pictures) == len(outputs) == 1 and out.suffix and not out.is_dir():
-        if out.suffix.lower() not in FORMATS[output.format].suffixes:
-            raise UsageError(
-                f"a {output.kind} is written as {output.format}, not as {out.suffix}",
-                f"Name the file {out.with_suffix(suffix).name}.",
-            )
-        return out
-    tail = "" if output.kind == "cutout" else f"-{output.kind}"
-    return out / f"{picture.stem}{tail}{suffix}"
-
-
-def _refuse_to_overwrite(targets: Sequence[Path]) -> None:
-    for target in targets:
-        if publishing.exists(target):
-            raise _there_already(str(target))
-
-
-def _there_already(target: str) -> UsageError:
-    return UsageError(f"{target} is there already", "Give --overwrite, or another -o.")

@@ -1,7 +1,7 @@
 """What `status`, `why`, `retry` and `check` share: a path as the job journal knows it."""
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -57,6 +57,27 @@ def find_in_inbox(
     return inbox, relative
 
 
+def that_knows(
+    states: Sequence[StateFolder], knows: Callable[[StateFolder, Journal], bool]
+) -> StateFolder:
+    """Return the state whose journal knows what is asked, of several; else the first."""
+    for state in states:
+        journal = open_journal(state)
+        if journal is not None:
+            with closing(journal):
+                if knows(as_journalled(state, journal), journal):
+                    return state
+    return states[0]
+
+
+def entries_about(state: StateFolder, journal: Journal, path: Path) -> list[Entry]:
+    """Return what is journalled of a path: a picture in an inbox, or a file that came of one."""
+    in_inbox = find_in_inbox(state, journal, path)
+    if in_inbox is None:
+        return journal.entries.of_output(path_in_outbox(state, path))
+    return journal.entries.of_source(in_inbox[0].path, in_inbox[1])
+
+
 def path_in_outbox(state: StateFolder, path: Path) -> str:
     """Return the path of an output as the journal has it: below its outbox."""
     outboxes = [inbox.outbox for inbox in state.config.inboxes]
@@ -92,7 +113,7 @@ def waiting_in_review(reviews: Sequence[Review]) -> int:
 
 def _may_be_there(path: Path) -> bool:
     try:
-        return publishing.exists(path)
+        return publishing.is_there(path)
     except ScissorsError:  # denied, say
         return True
 

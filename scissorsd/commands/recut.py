@@ -6,10 +6,9 @@ from pathlib import Path
 
 from scissorsd.commands.lookup import (
     as_journalled,
-    find_in_inbox,
+    entries_about,
     inbox_unavailable_reason,
-    open_journal,
-    path_in_outbox,
+    that_knows,
 )
 from scissorsd.commands.messages import removed_by_keep
 from scissorsd.commands.retry import no_longer_set_aside, put_back
@@ -73,7 +72,9 @@ def recut(
     """
     choice.check()
     if choice.paths:
-        chosen = _where_known(state_folders.about(choice.paths[0], config, state), choice.paths[0])
+        path = choice.paths[0]
+        states = state_folders.about(path, config, state)
+        chosen = that_knows(states, lambda one, asked: bool(entries_about(one, asked, path)))
     else:
         chosen = state_folders.find(config, state)
     return recut_in(chosen, choice, wish, as_ruled=as_ruled)
@@ -119,26 +120,6 @@ def in_words(asked: Asked, choice: Choice) -> Iterator[str]:
     yield f"{pictures} cut again {when}."
 
 
-def _where_known(states: Sequence[StateFolder], path: Path) -> StateFolder:
-    """Return the state that knows a picture, of those that know its folder; else the first."""
-    for state in states:
-        journal = open_journal(state)
-        if journal is not None:
-            try:
-                if _entries_of(as_journalled(state, journal), journal, path):
-                    return state
-            finally:
-                journal.close()
-    return states[0]
-
-
-def _entries_of(state: StateFolder, journal: Journal, path: Path) -> list[Entry]:
-    in_inbox = find_in_inbox(state, journal, path)
-    if in_inbox is None:
-        return journal.entries.of_output(path_in_outbox(state, path))
-    return journal.entries.of_source(in_inbox[0].path, in_inbox[1])
-
-
 def _meant(choice: Choice, state: StateFolder, journal: Journal) -> Iterator[Entry]:
     """Return the pictures that are meant."""
     if choice.paths:
@@ -149,21 +130,22 @@ def _meant(choice: Choice, state: StateFolder, journal: Journal) -> Iterator[Ent
         for inbox in state.config.inboxes:
             stale = journal.recuts.stale(inbox.path, inbox.rules) if choice.stale else set()
             for entry in journal.recuts.cut(inbox.path):
-                if _is_meant(choice, entry, stale):
+                if _is_meant(choice, inbox, entry, stale):
                     yield entry
 
 
 def _named(path: Path, state: StateFolder, journal: Journal) -> Entry:
-    entries = _entries_of(state, journal, path)
+    entries = entries_about(state, journal, path)
     if not entries:
         raise UsageError(f"{path} was never cut", f"Ask 'scissorsd why {path}' how it stands.")
     return next((entry for entry in entries if _lies_there(entry)), entries[0])
 
 
-def _is_meant(choice: Choice, entry: Entry, stale: Collection[int]) -> bool:
+def _is_meant(choice: Choice, inbox: Inbox, entry: Entry, stale: Collection[int]) -> bool:
     if choice.doubtful:
         return entry.verdict not in {"", "ok"} and not entry.judged
-    return choice.all or choice.rule == entry.rule or entry.id in stale
+    by_rule = choice.rule in {entry.rule, f"{inbox.name}/{entry.rule}"}
+    return choice.all or by_rule or entry.id in stale
 
 
 def _lies_there(entry: Entry) -> bool:

@@ -6,6 +6,7 @@ and by what lies in the outbox; those of several pictures in the order in which 
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,7 @@ from scissorsd.commands.lookup import (
     inbox_unavailable_reason,
 )
 from scissorsd.commands.why import (
+    asked_with,
     describe,
     in_no_inbox,
     in_rule,
@@ -27,9 +29,10 @@ from scissorsd.commands.why import (
 from scissorsd.config.description import said_verdicts
 from scissorsd.core.rules import REVIEW_FOLDER, Job, Naming, Rule, choose, name_key, plan
 from scissorsd.core.settling import Sighting
+from scissorsd.core.wishes import NO_WISH, Wish, wish_of
 from scissorsd.daemon.naming import is_name_taken, stricter
 from scissorsd.errors import NameRefusedError, ScissorsError
-from scissorsd.folders import real_paths, scanning
+from scissorsd.folders import publishing, real_paths, scanning
 from scissorsd.plain_text import for_terminal
 from scissorsd.records.journal import Journal
 from scissorsd.records.state_folders import StateFolder
@@ -91,7 +94,11 @@ class _Rehearsal:
             return
         yield in_rule(inbox, rule.name)
         yield from self._known(inbox, relative, look.sighting)
-        yield from self._names(inbox, look.sighting or _coming(relative), rule)
+        source = look.sighting or _coming(relative)
+        wish = self._wish(inbox, source)
+        if wish != NO_WISH:
+            yield asked_with(wish)
+        yield from self._names(inbox, source, wish.over(rule))
 
     def _look(self, inbox: Inbox, relative: str, path: Path) -> _Look:
         unavailable = inbox_unavailable_reason(self._state, inbox)
@@ -118,6 +125,21 @@ class _Rehearsal:
                 yield describe(self._state, entry, look=inbox.outbox not in self._hang)
                 if entry.state == "done":
                     yield "It is not cut again while it stays as it is."
+
+    def _wish(self, inbox: Inbox, source: Sighting) -> Wish:
+        """Return what was asked of a picture: as it is there, or of the same bytes before."""
+        if self._journal is None or inbox.path in self._hang:
+            return NO_WISH
+        known = self._journal.known(inbox.path, source.path)
+        if known is not None and known.version == source.version and not known.removed:
+            return wish_of(known.wish)
+        before = self._journal.recuts.done_under_this_name(inbox.path, source)
+        if not any(cut.entry.wish for cut in before):
+            return NO_WISH
+        look = partial(_content, inbox.path / source.path)
+        content = real_paths.run_with_patience({"": look}).get("", b"")
+        same = (cut.entry.wish for cut in before if cut.content == content)
+        return wish_of(next(same, ""))
 
     # --- names -------------------------------------------------------------------------------
 
@@ -205,6 +227,14 @@ def _look(inbox: Inbox, relative: str, path: Path) -> _Look:
         empty = "It is empty; it is taken once something is in it." if not sighting.size else ""
         return _Look(sighting, empty)
     return _Look(None, why_not_a_file(path), may_come=not os.path.lexists(path))
+
+
+def _content(path: Path) -> bytes:
+    """Return the digest of a picture; b"" where it cannot be read."""
+    with suppress(ScissorsError):
+        there = publishing.stamp_file(path)
+        return there.digest if there is not None else b""
+    return b""
 
 
 def _coming(relative: str) -> Sighting:

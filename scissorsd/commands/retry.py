@@ -6,11 +6,10 @@ from pathlib import Path
 
 from scissorsd.commands.lookup import (
     as_journalled,
-    find_in_inbox,
+    entries_about,
     inbox_unavailable_reason,
     missing_outputs,
-    open_journal,
-    path_in_outbox,
+    that_knows,
 )
 from scissorsd.commands.messages import removed_by_keep
 from scissorsd.daemon.reason_files import is_reason_for
@@ -30,7 +29,8 @@ def retry(paths: Sequence[Path], config: Path | None, state: Path | None) -> Ite
     Raises UsageError where a picture that is named cannot be taken again.
     """
     if paths:
-        chosen = _where_failed(state_folders.about(paths[0], config, state), paths[0])
+        states = state_folders.about(paths[0], config, state)
+        chosen = that_knows(states, lambda one, asked: _has_failed(one, asked, paths[0]))
     else:
         chosen = state_folders.find(config, state)
     yield from retry_in(chosen, paths)
@@ -87,23 +87,15 @@ def _retry(state: StateFolder, paths: Sequence[Path]) -> Iterator[str]:
         journal.close()
 
 
-def _where_failed(states: Sequence[StateFolder], path: Path) -> StateFolder:
-    """Return the state in which a picture failed, of those that know its folder; else the first."""
-    for state in states:
-        journal = open_journal(state)
-        if journal is not None:
-            with suppress(UsageError):
-                _failed(as_journalled(state, journal), journal, path)
-                return state
-    return states[0]
+def _has_failed(state: StateFolder, journal: Journal, path: Path) -> bool:
+    with suppress(UsageError):
+        _failed(state, journal, path)
+        return True
+    return False
 
 
 def _failed(state: StateFolder, journal: Journal, path: Path) -> Entry:
-    in_inbox = find_in_inbox(state, journal, path)
-    if in_inbox is None:
-        entries = journal.entries.of_output(path_in_outbox(state, path))
-    else:
-        entries = journal.entries.of_source(in_inbox[0].path, in_inbox[1])
+    entries = entries_about(state, journal, path)
     entry = next((e for e in entries if e.state == "failed" or _lacks_outputs(e)), None)
     waiting = next((entry for entry in entries if entry.state in {"held", "published"}), None)
     if entry is None and waiting is not None:
@@ -162,7 +154,7 @@ def put_back(entry: Entry) -> bool:
     aside = entry.set_aside if entry.state == "failed" else ("", *filter(None, [entry.moved_to]))
     note, *moved = (Path(path) for path in aside or ("",))
     source = Path(entry.source)
-    if moved and publishing.exists(moved[0]):
+    if moved and publishing.is_there(moved[0]):
         try:
             publishing.make_folder(source.parent)
             sources.put_back(moved[0], source)

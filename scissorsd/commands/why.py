@@ -18,7 +18,7 @@ from scissorsd.commands.messages import moment, removed_by_keep
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
-from scissorsd.core.wishes import wish_of
+from scissorsd.core.wishes import Wish, wish_of
 from scissorsd.folders import scanning
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records import lock, state_folders, status_file
@@ -123,6 +123,12 @@ def in_rule(inbox: Inbox, rule: str) -> str:
     return f"It falls under the rule {rule!r} of the inbox {inbox.name!r}."
 
 
+def asked_with(wish: Wish) -> str:
+    """Say what a person has asked of a picture."""
+    asked = wish.in_words()
+    return f"It was asked for with: {asked}. 'scissorsd recut --as-ruled' takes that back."
+
+
 def own_file(place: str) -> str:
     """Say that a file is one that scissorsd put out."""
     return f"It is left alone: it is a file of scissorsd's own, {place}, seen by another path."
@@ -180,8 +186,7 @@ def _tell(state: StateFolder, entries: Sequence[Entry], *, look: bool = True) ->
     for entry in entries:
         yield describe(state, entry, look=look)
         if entry.wish:
-            asked = wish_of(entry.wish).in_words()
-            yield f"It was asked for with: {asked}. 'scissorsd recut --as-ruled' takes that back."
+            yield asked_with(wish_of(entry.wish))
 
 
 def _why_denied(state: StateFolder, entry: Entry, path: Path) -> Iterator[str]:

@@ -4,8 +4,10 @@ A picture's outputs may have the names of any variant (`plan`), and two pictures
 one name: `a.jpg` and `a.png` both to `a.png`. So it is decided for all pictures together.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
 
 from scissorsd.core.canvas import asks_nothing
 from scissorsd.core.rules import Job, Output
@@ -26,6 +28,18 @@ def variants(plan: Callable[[Callable[[str], bool]], Job]) -> Iterator[Job]:
         job = plan(tried.__contains__)
         yield job
         tried.update(job.names)
+
+
+def names_before(path: str) -> Iterator[str]:
+    """Yield the paths that a picture may have had which lies at this one since it was moved.
+
+    `a-jpg.jpg` and `a-2.jpg` may have been `a.jpg`, whose place was taken.
+    """
+    picture = PurePosixPath(path)
+    for end in (re.escape(f"-{picture.suffix[1:].lower()}"), r"-(?:[2-9]|[1-9]\d+)"):
+        before = re.fullmatch(rf"(.+){end}", picture.stem, re.DOTALL)
+        if before:
+            yield str(picture.with_name(before[1] + picture.suffix))
 
 
 def is_uncropped(output: Output) -> bool:

@@ -138,6 +138,13 @@ class Rule:
     move_to: str = ""  # absolute, or relative to the outbox; empty: processed/
 
 
+def action(rule: Rule, verdict: Verdict) -> OnVerdict:
+    """Return what a rule says of a picture with this verdict."""
+    if verdict == "no_subject":
+        return rule.when_no_subject
+    return rule.when_doubtful if verdict == "doubtful" else "publish"
+
+
 def choose(rules: Sequence[Rule], path: str) -> Rule | None:
     """Return the first rule whose globs match the path, or none."""
     for rule in rules:

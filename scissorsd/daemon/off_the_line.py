@@ -91,7 +91,7 @@ def let_go(task: Task, job: Job, bench: Bench, error: SourceChangedError) -> Out
         task.inbox_root.must_be_there()
         known = bench.journal.known(task.inbox.path, task.source.path)
         aside = bench.journal.set_aside_at(job)
-        if len(aside) > 1 and publishing.exists(Path(aside[1])):
+        if len(aside) > 1 and publishing.is_there(Path(aside[1])):
             reason = bench.journal.reason(job)  # it was set aside, and only to be journalled
             bench.journal.fail(job, reason, aside)
             return Failed(reason)

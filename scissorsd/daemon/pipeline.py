@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from scissorsd import failpoints
-from scissorsd.core.rules import AS_IT_IS, Job, Naming, Rule, Verdict, in_review
+from scissorsd.core.rules import AS_IT_IS, Job, Naming, action, in_review
 from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.memory import LARGE, Lease, bytes_to_cut, least_bytes_to_cut
 from scissorsd.daemon.naming import (
@@ -37,9 +37,7 @@ from scissorsd.daemon.recovery import (
 )
 from scissorsd.daemon.set_aside import free_note, reason_of, remove_reasons
 from scissorsd.errors import (
-    HoldError,
     InTheWayError,
-    JournalError,
     NameRefusedError,
     PlaceTakenError,
     ScissorsError,
@@ -59,7 +57,7 @@ def process(task: Task, bench: Bench) -> Outcome:
             return alone
         task = known_by_content(task, bench)
         job = recover(task, bench) or begin(task, bench)
-    except (HoldError, JournalError) as error:
+    except ScissorsError as error:  # there is no job yet that could fail
         return held(error)
     try:
         done = Done()
@@ -123,14 +121,14 @@ def _decode(data: bytes, task: Task, bench: Bench, lease: Lease) -> Picture:
 def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
     """Make the bytes of every output; raises RefusedByRuleError where the verdict is to fail."""
     rule = task.rule
-    action = _action(rule, cut.judgement.verdict)
-    if action == "fail":
+    wanted = action(rule, cut.judgement.verdict)
+    if wanted == "fail":
         raise RefusedByRuleError(cut.judgement, rule)
     contents = render_all(picture, cut, rule.outputs, max_pixels=bench.limits.pixels)
     looked_at = f"A person should look at this: {cut.judgement.reason}."
     return _Rendered(
         contents=tuple(contents),
-        note=reason_of(task, looked_at) if action == "review" else b"",
+        note=reason_of(task, looked_at) if wanted == "review" else b"",
         done=Done(
             verdict=cut.judgement.verdict,
             model=rule.model,
@@ -142,12 +140,6 @@ def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
             remarks=picture.metadata.remarks,
         ),
     )
-
-
-def _action(rule: Rule, verdict: Verdict) -> str:
-    if verdict == "no_subject":
-        return rule.when_no_subject
-    return rule.when_doubtful if verdict == "doubtful" else "publish"
 
 
 def _shrink(lease: Lease, rendered: _Rendered, bench: Bench) -> None:
@@ -225,7 +217,7 @@ def _published(
 def _remove_superseded(task: Task, job: Job, bench: Bench) -> None:
     """Remove what was put out of this picture before and is not made of it now, if it is ours."""
     for place in map(Path, bench.journal.recuts.superseded(job)):
-        if publishing.exists(place) and is_own(task, place, bench):
+        if publishing.is_there(place) and is_own(task, place, bench):
             publishing.remove(place)
 
 

@@ -54,7 +54,7 @@ def left_alone(task: Task, bench: Bench) -> LeftAlone | None:
     if reviews.is_rejected(task.inbox.path, task.source.path, task.source.version):
         return LeftAlone("it was cut, and a person rejected what came of it")
     outputs = bench.journal.outputs_of(task.inbox.path, task.source)
-    if all(publishing.exists(Path(path)) for path in outputs):
+    if all(publishing.is_there(Path(path)) for path in outputs):
         return LeftAlone("it was cut, and its outputs are there")
     return None
 
@@ -79,7 +79,9 @@ def known_by_content(task: Task, bench: Bench) -> Task:
     is_out = (
         entry.state == "done"
         and before.is_under(rule)
-        and (entry.judged == "rejected" or all(map(publishing.exists, map(Path, entry.published))))
+        and (
+            entry.judged == "rejected" or all(map(publishing.is_there, map(Path, entry.published)))
+        )
     )
     known = recuts.come_back(entry, task.source, is_out=is_out)
     return replace(task, rule=rule) if known else task
@@ -150,7 +152,7 @@ def _vouch(task: Task, earlier: Job, bench: Bench) -> None:
     outbox = task.inbox.outbox
     names = [name for p in earlier.outputs for name in (p.path, in_review(p.path))]
     stamps = [
-        publishing.stamp_file(outbox / name) for name in names if publishing.exists(outbox / name)
+        publishing.stamp_file(outbox / name) for name in names if publishing.is_there(outbox / name)
     ]
     bench.journal.stamps.add(earlier, [stamp for stamp in stamps if stamp is not None])
 

@@ -117,7 +117,7 @@ class ReviewWatch:
     def _consider(self, inbox: Inbox, review: Review, watch: _Watch) -> None:
         """Journal what a person has made of the outputs of a picture, if all of them have gone."""
         job = review.entry.id
-        if any(map(publishing.exists, review.outputs)):
+        if any(map(publishing.is_there, review.outputs)):
             watch.gone_since.pop(job, None)
             self._note_retouched(review, watch)
             return
@@ -128,7 +128,7 @@ class ReviewWatch:
         there = [self._moved(review, *pair, watch) for pair in pairs]
         stamps = [stamp for stamp in there if stamp is not None]
         if len(stamps) < len(there):
-            if not stamps and any(map(publishing.exists, review.places)):
+            if not stamps and any(map(publishing.is_there, review.places)):
                 watch.left[job] = seen  # something else: it is for a person to say what it is
                 return
             since = watch.gone_since.setdefault(job, monotonic())

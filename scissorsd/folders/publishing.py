@@ -11,7 +11,7 @@ from scissorsd import atomic, failpoints
 from scissorsd.core.rules import NAME_LIMIT, SHORT_NAME_LIMIT, fit
 from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
-from scissorsd.errors import PlaceTakenError
+from scissorsd.errors import NameRefusedError, PlaceTakenError
 from scissorsd.folders import no_replace
 from scissorsd.folders.holding import FORBIDDEN_NAME, hold_on_error, refused_name
 from scissorsd.folders.scanning import fold_time, open_no_follow, sight
@@ -195,7 +195,10 @@ def _new_digest() -> "hashlib.blake2b":
 
 
 def exists(path: Path) -> bool:
-    """Whether anything is at the path, be it a dangling link."""
+    """Whether anything is at the path, be it a dangling link.
+
+    Raises NameRefusedError where the file system takes no such name, so that another is chosen.
+    """
     with hold_on_error(f"look at {path}"):
         try:
             path.lstat()
@@ -206,6 +209,14 @@ def exists(path: Path) -> bool:
                 raise
             return False
     return True
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything is at the path; nothing is where the file system takes no such name."""
+    try:
+        return exists(path)
+    except NameRefusedError:
+        return False
 
 
 def is_newer(path: Path, source: Sighting) -> bool:

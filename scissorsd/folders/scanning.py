@@ -18,7 +18,7 @@ _HALF = 1 << 63  # nanoseconds: a time after the year 2262 is folded
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 # What open(2) says when something else has taken a picture's place: nothing, a file where its
 # folder was, a symbolic link, a folder, a socket or a device.
-_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV}
+_NO_FILE = {*_NOT_THERE, errno.EISDIR, errno.ENXIO, errno.ENODEV}
 _AT_FDCWD, _NO_FOLLOW, _BIRTH_TIME = -100, 0x100, 0x800  # AT_SYMLINK_NOFOLLOW, STATX_BTIME
 _STATX_SIZE, _BIRTH_TIME_OFFSET = 256, 80  # bytes: of struct statx, and where its stx_btime is
 

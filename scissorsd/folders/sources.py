@@ -27,17 +27,22 @@ from scissorsd.folders.scanning import (
 )
 
 
+def refuse_too_large(size: int, limit: int) -> None:
+    """Raise OverLimitsError for a file of so many bytes, if that is over the limit."""
+    if size > limit:
+        raise OverLimitsError(
+            f"the file has {size:,} bytes; the limit is {limit:,}",
+            "Raise 'limits: {file: …}' in the configuration, or make the file smaller.",
+        )
+
+
 def read_source(root: Path, source: Sighting, *, limit: int) -> bytes:
     """Read a settled picture whole.
 
     Raises SourceChangedError when it is no longer what was sighted, before or after reading, and
     OverLimitsError when it is larger than `limit` bytes.
     """
-    if source.size > limit:
-        raise OverLimitsError(
-            f"the file has {source.size:,} bytes; the limit is {limit:,}",
-            "Raise 'limits: {file: …}' in the configuration, or make the file smaller.",
-        )
+    refuse_too_large(source.size, limit)
     with hold_on_error(f"read {root / source.path}"):
         file = open_no_follow(root / source.path)
         if file is None:

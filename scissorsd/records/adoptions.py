@@ -31,6 +31,7 @@ class Adoption:
     moved: Stamp | None  # the source, where it was moved to
     ended_at: float  # seconds since the epoch
     judged: Judged = ""
+    lies_as: str = ""  # the path of the source by the place to which it was moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,27 @@ def add(file: JournalFile, adoptions: Sequence[Adoption]) -> None:
         file.forget()
 
 
+def _names(adoption: Adoption) -> set[bytes]:
+    """Return the keys of all names that are a picture's; rejected outputs have other places."""
+    names = {key(adoption.job.outbox, name) for name in adoption.job.names}
+    rejected = adoption.stamps if adoption.judged == "rejected" else ()
+    return names | {key(Path(), stamp.place) for stamp in rejected}
+
+
+def _is_another(db: sqlite3.Connection, adoption: Adoption) -> bool:
+    """Whether a picture of this very name, size and time is known that has other content."""
+    inbox, source = adoption.job.inbox, adoption.job.source
+    row = db.execute(
+        "SELECT content FROM jobs WHERE inbox = ? AND path = ? AND size = ? AND mtime_ns = ?",
+        (os.fsencode(inbox), os.fsencode(source.path), *source.version),
+    ).fetchone()
+    return row is not None and row["content"] not in {b"", adoption.content}
+
+
 def _add(db: sqlite3.Connection, adoption: Adoption, turn: int) -> None:
     job = adoption.job
+    if adoption.lies_as and _is_another(db, adoption):
+        job = replace(job, source=replace(job.source, path=adoption.lies_as))
     mine = os.fsencode(job.inbox), os.fsencode(job.source.path)
     values: dict[str, Value] = {
         "inbox": mine[0],
@@ -106,7 +126,7 @@ def _add(db: sqlite3.Connection, adoption: Adoption, turn: int) -> None:
     db.executemany(
         "INSERT INTO names (key, job) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET"
         " job = excluded.job WHERE job IN (SELECT id FROM jobs WHERE inbox = ? AND path = ?)",
-        [(key(job.outbox, name), job_id, *mine) for name in job.names],
+        [(name, job_id, *mine) for name in _names(adoption)],
     )
     for stamp in (*adoption.stamps, *filter(None, [adoption.moved])):
         db.execute("DELETE FROM stamps WHERE place = ?", (os.fsencode(stamp.place),))

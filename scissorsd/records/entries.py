@@ -40,10 +40,15 @@ class Entries:
         )
 
     def of_output(self, path: str) -> list[Entry]:
-        """Return the jobs to which a file in an outbox belongs."""
-        return self._entries(
-            "id IN (SELECT job FROM names WHERE key = ?)", key(Path(), path)
-        ) or self._entries("instr(set_aside, ?)", json.dumps(path))
+        """Return the jobs to which a file in an outbox belongs.
+
+        It may have been left there by one that has no claim to the name any more: it was replaced.
+        """
+        return (
+            self._entries("id IN (SELECT job FROM names WHERE key = ?)", key(Path(), path))
+            or self._entries("instr(set_aside, ?)", json.dumps(path))
+            or self._entries("instr(published, ?) ORDER BY turn DESC", json.dumps(path))
+        )
 
     def with_outputs_in(self, folder: Path) -> Iterator[Entry]:
         """Yield the jobs whose outputs went into a folder or below, the latest first."""

@@ -233,10 +233,12 @@ class Journal:
                 self.file.update(job.id, source="keep", moved_to=b"")
             if moved is not None:
                 replace_at(db, job, moved)
-            db.execute(
-                "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND lies_at = x'' AND ?"
+            strike_out(
+                db,
+                "inbox = ? AND path = ? AND id != ? AND lies_at = x'' AND ?"
                 " AND (source = 'keep' AND state != 'done' OR state IN ('begun', 'held'))",
-                (os.fsencode(job.inbox), os.fsencode(job.source.path), job.id, not job.lies_at),
+                *(os.fsencode(job.inbox), os.fsencode(job.source.path)),
+                *(job.id, not job.lies_at),
             )
             removed = job.rule.source != "keep" and not stays
             self._known.remember(db, job, "done", removed=removed)
@@ -311,7 +313,7 @@ class Journal:
     def withdraw(self, job: Job) -> None:
         """Forget a job whose picture was replaced or taken away before anything was published."""
         with self.file.transaction("withdraw") as db:
-            strike_out(db, job.id)
+            strike_out(db, "id = ?", job.id)
             self._known.recall(db, str(job.inbox), job.source.path)
 
     def close_unfinished(self, entry: Entry, *, replaced: bool = False) -> None:
@@ -328,7 +330,7 @@ class Journal:
             elif len(entry.set_aside) > 1:  # it was being set aside, and is there now
                 self.file.update(entry.id, state="failed", attempts=0, ended_at=time.time())
             else:
-                strike_out(db, entry.id)
+                strike_out(db, "id = ?", entry.id)
             self._known.recall(db, entry.inbox, entry.path)
 
     def ask_again(self, job_id: int) -> None:

@@ -19,6 +19,7 @@ from scissorsd.records.journal_file import JournalFile
 from scissorsd.records.journal_rows import (
     Entry,
     State,
+    Value,
     entry_of,
     is_look_of,
     is_removed,
@@ -120,7 +121,7 @@ class Recuts:
         """Cut a picture no more; what had come of it before stays as it is."""
         with self._file.transaction("give_up") as db:
             if self._file.rows("id = ? AND lies_at != x''", job_id):  # else it came back meanwhile
-                strike_out(db, job_id)
+                strike_out(db, "id = ?", job_id)
             self._file.forget()
 
     def ask_for_all_moved(self, inbox: Path) -> None:
@@ -207,15 +208,16 @@ class Recuts:
         """Return the outputs of before that a job has not put out anew.
 
         Also what an earlier version of the picture was about to put out when it was cut short and
-        replaced; never its source, which may have been set aside by then.
+        replaced; never its source, which may have been set aside by then. A later version may be in
+        hand while this one is cut where it was moved to: what comes out of that is not touched.
         """
         with self._file.locked("read") as db:
             (row,) = self._file.rows("id = ?", job.id)
             cut_short = db.execute(
                 "SELECT place, set_aside FROM stamps JOIN jobs ON job = id"
                 " WHERE inbox = ? AND path = ? AND id != ?"
-                " AND state IN ('begun', 'held') AND lies_at = x'' AND temporary != x''",
-                (row["inbox"], row["path"], job.id),
+                " AND state IN ('begun', 'held') AND lies_at = x'' AND temporary != x'' AND turn < ?",
+                (row["inbox"], row["path"], job.id, row["turn"]),
             ).fetchall()
         left = {os.fsdecode(r["place"]) for r in cut_short} - {*json.loads(row["published"])}
         left = left.difference(*(json.loads(r["set_aside"]) for r in cut_short))
@@ -258,17 +260,17 @@ class Recuts:
         return [entry_of(row) for row in rows]
 
 
-def strike_out(db: sqlite3.Connection, job_id: int) -> None:
-    """End a job that will not be cut: as what it was before or, of nothing, as if it had not been.
+def strike_out(db: sqlite3.Connection, where: str, *values: Value) -> None:
+    """End jobs that will not be cut: as what they were before or, of nothing, as if never begun.
 
     Within a transaction of the journal.
     """
     db.execute(
-        "UPDATE jobs SET state = 'done', attempts = 0, reason = '', lies_at = x'',"
-        " superseded = '[]' WHERE id = ? AND published != '[]'",
-        (job_id,),
+        "UPDATE jobs SET state = 'done', attempts = 0, reason = '', lies_at = x'',"  # noqa: S608 - our own conditions
+        f" superseded = '[]' WHERE published != '[]' AND {where}",
+        values,
     )
-    db.execute("DELETE FROM jobs WHERE id = ? AND published = '[]'", (job_id,))
+    db.execute(f"DELETE FROM jobs WHERE published = '[]' AND {where}", values)  # noqa: S608 - the same
 
 
 def superseded_by(row: sqlite3.Row, published: Sequence[str] = ()) -> str:

@@ -11,6 +11,7 @@ from scissorsd.commands.rehearsal import rehearse
 from scissorsd.config import from_values
 from scissorsd.core.rules import Job, Rule, plan
 from scissorsd.core.settling import Sighting
+from scissorsd.core.wishes import Wish
 from scissorsd.errors import HoldError
 from scissorsd.folders import publishing, real_paths, scanning
 from scissorsd.records.journal import Journal
@@ -335,3 +336,23 @@ def test_an_outbox_that_may_not_be_looked_at(
     assert said[1] == "It falls under the rule 'all' of the inbox 'shop'."
     assert said[2].startswith("The outbox could not be looked through (cannot look at ")
     assert said[3] == f"Its cutout would be {shop.outbox}/a.png."
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_wish(tmp_path: Path, comes_back: bool) -> None:  # noqa: FBT001 - a case
+    """What was asked of a picture is laid over its rule, and said; of the same bytes, too."""
+    shop = Shop(tmp_path)
+    shop.cut("a.jpg")
+    journal = Journal(shop.state)
+    (entry,) = journal.entries.of_source(shop.inbox, "a.jpg")
+    journal.recuts.ask(entry, Wish(edges="best"))
+    if comes_back:
+        with journal.file.transaction("test"):
+            digest = publishing.digest_of(b"a picture")
+            journal.file.update(entry.id, state="done", content=digest)
+        os.utime(shop.inbox / "a.jpg", (1, 1))
+    journal.close()
+    said = shop.asked("a.jpg")["a.jpg"]
+    words = "It was asked for with: edges best. 'scissorsd recut --as-ruled' takes that back."
+    assert words in said
+    assert f"Its cutout would be {shop.outbox / 'a.png'}." in said

@@ -8,6 +8,7 @@ from scissorsd.core.adopting import (
     groups,
     is_same_size,
     is_uncropped,
+    names_before,
     variants,
 )
 from scissorsd.core.rules import Job, Length, Output, Rule, plan
@@ -90,3 +91,20 @@ def test_what_size_tells() -> None:
         assert not is_uncropped(output)
     assert is_same_size((40, 30), (30, 40))
     assert not is_same_size((40, 30), (40, 31))
+
+
+@pytest.mark.parametrize(
+    ("path", "before"),
+    [
+        ("x/a-jpg.JPG", ["x/a.JPG"]),
+        ("a-2.jpg", ["a.jpg"]),
+        ("a-12.jpg", ["a.jpg"]),
+        ("a-1.jpg", []),
+        ("a-png.jpg", []),
+        ("-jpg.jpg", []),
+        ("a.jpg", []),
+    ],
+)
+def test_the_names_before_a_place_was_taken(path: str, before: list[str]) -> None:
+    """A place that ends as one does where another was taken may be that of a shorter name."""
+    assert list(names_before(path)) == before

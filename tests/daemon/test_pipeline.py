@@ -1,5 +1,6 @@
 import errno
 import io
+import json
 import os
 import shutil
 import threading
@@ -15,11 +16,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from scissorsd import failpoints
 from scissorsd.config import from_values
 from scissorsd.core import masking
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import Judgement
+from scissorsd.core.settling import Sighting
 from scissorsd.daemon import pipeline, recovery
+from scissorsd.daemon.elsewhere import task_elsewhere
 from scissorsd.daemon.memory import MemoryBudget
 from scissorsd.daemon.outcomes import Bench, Changed, Done, Failed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import HoldError, SessionError
@@ -1068,3 +1072,66 @@ def test_half_put_out_by_an_older_version(shop: Shop, monkeypatch: pytest.Monkey
 def die_of_power(*_: object, **__: object) -> None:
     """Die."""
     raise PowerCutError
+
+
+# --- second thoughts -------------------------------------------------------------------------
+
+
+def test_one_is_cut_again_while_another_of_its_name_comes_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was moved to, while the new one's outputs are out and not yet journalled: both."""
+    shop.put("a.jpg")
+    shop.cut("a.jpg", source="move")
+    first = shop.entry("a.jpg")
+    assert shop.journal.recuts.ask(first, None, lies_at=first.moved_to)
+    shop.put("a.jpg", encoded(subject("navy")))
+    task = shop.task("a.jpg", rule={"source": "move"})
+    (asked,) = shop.journal.recuts.elsewhere(shop.inbox)
+    seen = Sighting(asked.lies_at, asked.size, asked.mtime_ns, inode=0, device=0)
+    again = [task_elsewhere(replace(task, source=seen), asked)]
+
+    def at(place: str, _: str = "") -> None:
+        if place == "publish.done" and again:
+            assert isinstance(pipeline.process(again.pop(), shop.bench), Done)
+
+    monkeypatch.setattr(failpoints, "at", at)
+    assert isinstance(pipeline.process(task, shop.bench), Done)
+    assert not again
+    assert shop.out() == ["a-jpg.png", "a.png", "processed/a-jpg.jpg", "processed/a.jpg"]
+
+
+def test_one_that_was_to_be_cut_again_is_replaced(shop: Shop) -> None:
+    """What had come of it stays known, as that of any picture that is replaced."""
+    shop.put("a.jpg")
+    shop.cut("a.jpg", outputs=[{"name": "{stem}-old"}])
+    shop.journal.recuts.ask(shop.entry("a.jpg"), None)
+    shop.put("a.jpg", encoded(subject("navy")))
+    shop.cut("a.jpg")
+    assert shop.out() == ["a-old.png", "a.png"]
+    (known,) = shop.journal.entries.of_output(str(shop.outbox / "a-old.png"))
+    assert known.state == "done"
+
+
+def test_an_output_whose_name_no_file_system_takes(shop: Shop) -> None:
+    """It is not there, as any that is gone: a picture that comes back is cut, and not held."""
+    shop.put("a.jpg")
+    shop.cut("a.jpg")
+    entry = shop.entry("a.jpg")
+    with shop.journal.file.transaction("test"):
+        shop.journal.file.update(entry.id, published=json.dumps([str(shop.outbox / ("a" * 300))]))
+    os.utime(shop.inbox / "a.jpg", (1, 1))
+    assert isinstance(shop.cut("a.jpg"), Done)
+    assert shop.out() == ["a.png"]
+
+
+def test_what_is_left_of_one_that_was_replaced_is_known(shop: Shop) -> None:
+    """Also where the one in its place waits in review/, and then has other names."""
+    shop.put("a.jpg")
+    shop.cut("a.jpg")
+    shop.put("a.jpg", NOTHING)
+    shop.cut("a.jpg")
+    shop.journal.recuts.ask(shop.entry("a.jpg"), None)
+    shop.cut("a.jpg", outputs=[{"name": "{stem}-b"}])
+    assert shop.out() == ["a.png", "review/a-b.png", "review/a-b.png.txt"]
+    assert shop.journal.entries.of_output(str(shop.outbox / "a.png"))

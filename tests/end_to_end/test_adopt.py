@@ -87,12 +87,15 @@ def test_nothing_is_cut_again(place: Workplace) -> None:
     assert min(before.values()) / 1e9 <= ended[0] <= ended[1] <= max(before.values()) / 1e9
     (entry,) = journal.entries.of_output(str(place.outbox / "moved/a-jpg.png"))
     assert entry.moved_to == str(place.outbox / "processed/moved/a-jpg.jpg")
+    assert entry.path == "moved/a.jpg"  # as it was dropped
     journal.close()
+    place.put("moved/a.jpg", drawn(20))  # the same bytes once more: they are known
 
     assert cut_anew(place, jobs=10) == ["kept/new.jpg"]
     after = {name: (place.outbox / name).stat().st_mtime_ns for name in place.files()}
     assert after.pop("kept/new.png")
     assert after == before
+    assert place.files(place.inbox / "moved") == []
     assert "It was cut on" in place.ask("why", place.inbox / "kept/a.png")
     place.put("kept/a.png", drawn(40, ".png"))  # goes into its own names again
     assert cut_anew(place, jobs=11) == ["kept/a.png"]
@@ -214,6 +217,7 @@ def test_reviewed_and_rejected(place: Workplace) -> None:
     )
     assert entries["bad.jpg"].published == (str(place.outbox / "rejected/bad.png"),)
     assert entries["bad.jpg"].judged == "rejected"
+    assert "bad.jpg" in place.ask("why", place.outbox / "rejected/bad.png")
     assert cut_anew(place, jobs=2) == []
 
 

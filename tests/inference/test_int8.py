@@ -16,6 +16,8 @@ from structlog.testing import capture_logs
 
 from scissorsd import api, atomic, cut_out
 from scissorsd.commands import cut
+from scissorsd.commands.cut_places import Places
+from scissorsd.commands.cut_recipe import recipe_of
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.masking import network_input
 from scissorsd.inference import finding_out, int8, int8_cache, openvino, openvino_int8, trial
@@ -361,17 +363,11 @@ def test_single_pictures_use_what_daemons_proved(
 
 def single_pictures(picture: Path) -> set[str]:
     """Cut a picture out both ways; return the precisions that it was computed in."""
+    options = {"rule": None, "config": None, "models": None, "model": "u2netp", "edges": "fine"}
+    recipe = recipe_of({**options, "kinds": (), "background": "white"}, ())
+    places = Places(recipe, picture.with_name("out.png"), [picture], overwrite=True)
     with capture_logs() as logs:
-        ((_, outcome),) = cut.cut_all(
-            [picture],
-            out=picture.with_name("out.png"),
-            model="u2netp",
-            kinds=(),
-            background="white",
-            overwrite=True,
-            models=None,
-            fetching=lambda *_: None,
-        )
+        ((_, outcome),) = cut.cut_all(recipe, places, recipe.sessions(lambda *_: None))
     assert isinstance(outcome, list)
     assert picture.with_name("out.png").is_file()
     (line,) = told(logs, "session.opened")
