@@ -216,7 +216,8 @@ class Recuts:
             cut_short = db.execute(
                 "SELECT place, set_aside FROM stamps JOIN jobs ON job = id"
                 " WHERE inbox = ? AND path = ? AND id != ?"
-                " AND state IN ('begun', 'held') AND lies_at = x'' AND temporary != x'' AND turn < ?",
+                " AND state IN ('begun', 'held') AND lies_at = x'' AND temporary != x''"
+                " AND turn < ?",
                 (row["inbox"], row["path"], job.id, row["turn"]),
             ).fetchall()
         left = {os.fsdecode(r["place"]) for r in cut_short} - {*json.loads(row["published"])}
