@@ -23,10 +23,13 @@ export function refusal(status, text, wait) {
   return Object.assign(new Error(sentence), { status, wait, advice: said.advice ?? "" });
 }
 
+let isSilent = false;
 export async function call(address, given, keepalive = false) {
   const posted = given && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) };
   const answer = await fetch(address, { cache: "no-cache", keepalive, ...posted }).catch(() => null);
   const text = await answer?.text();
+  if (answer && isSilent) dispatchEvent(new Event("heard-again"));
+  isSilent = !answer;
   if (!answer?.ok) throw refusal(answer?.status ?? 0, text);
   return text ? JSON.parse(text) : {};
 }

@@ -32,7 +32,7 @@ export function best(card) {
 export function makeCard({ open, pick, retry, drop }) {
   let item = null;
   let source = null;
-  const image = h("img", { alt: "", decoding: "async", draggable: false, onerror: () => (image.hidden = true) });
+  const image = h("img", { alt: "", decoding: "async", draggable: false, onerror: () => (image.hidden = true), onload: () => (image.hidden = false) });
   const [reason, name, mark] = ["reason", "name", "mark"].map((className) => h("span", { className }));
   const words = h("span");
   const bar = h("progress", { ariaHidden: true });

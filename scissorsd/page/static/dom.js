@@ -63,3 +63,17 @@ export function duration(seconds) {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
+
+// A picture that does not come is asked for again a few times, and once the server is heard again.
+const tries = new WeakMap();
+document.addEventListener("error", ({ target: image }) => {
+  if (image.tagName !== "IMG") return;
+  const { src } = image;
+  const last = tries.get(image);
+  const count = last?.src === src ? last.count + 1 : 1;
+  tries.set(image, { src, count });
+  if (count < 4) setTimeout(() => image.src === src && (image.src = src), 1000 * 2 ** count);
+}, true);
+addEventListener("heard-again", () => {
+  for (const image of document.images) if (image.src && image.complete && !image.naturalWidth) image.src = image.src;
+});

@@ -14,10 +14,11 @@ class Half {
   source = "";
   width = 0;
   height = 0;
-  image = h("img", { alt: "", draggable: false });
+  image = h("img", { alt: "", draggable: false, onload: () => this.#measure() });
   over = h("div", { className: "over", hidden: true });
 
-  constructor(name) {
+  constructor(name, measured) {
+    this.measured = measured;
     this.box = h("div", { className: `half ${name}` }, this.image, this.over);
   }
 
@@ -41,9 +42,13 @@ class Half {
     const { source, image } = this;
     image.src = address;
     await image.decode().catch(() => {});
-    const { naturalWidth: width, naturalHeight: height } = image;
-    if (source !== this.source || !width) return;
-    Object.assign(this, { width, height, isFull: address === this.full });
+    if (source === this.source && image.naturalWidth) this.isFull = address === this.full;
+  }
+
+  #measure() {
+    const { naturalWidth: width, naturalHeight: height } = this.image;
+    Object.assign(this, { width, height });
+    this.measured();
   }
 }
 
@@ -51,8 +56,8 @@ export class Stage {
   mode = "slider";
   zoom = 1; // times what fits
   centre = [0.5, 0.5]; // of the picture, in the middle of the stage
-  before = new Half("before");
-  after = new Half("after");
+  before = new Half("before", () => this.draw());
+  after = new Half("after", () => this.draw());
   range = h("input", { type: "range", step: "any", ariaLabel: "Before and after", oninput: () => this.draw() });
 
   constructor(root, told) {
