@@ -42,7 +42,8 @@ class Half {
     image.src = address;
     await image.decode().catch(() => {});
     const { naturalWidth: width, naturalHeight: height } = image;
-    if (source !== this.source || !width) return;
+    if (source !== this.source) return;
+    if (!width) return image.removeAttribute("src"); // no picture, and no half of its name either
     Object.assign(this, { width, height, isFull: address === this.full });
   }
 }
