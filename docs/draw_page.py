@@ -23,9 +23,9 @@ from scissorsd.inference import weights
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ADDRESS = "127.0.0.1:8765"
-PHOTOGRAPHS = ("rocket.jpg", "motorcycle_left.png", "chelsea.png", "coffee.png", "astronaut.png")
+PHOTOGRAPHS = ("rocket.jpg", "chelsea.png", "coffee.png", "astronaut.png")
 CHOSEN = "astronaut.jpg"
-VIEW, SCALE, WIDTH = (1000, 560), 1.5, 1200
+WIDTH, QUEUE, VIEWER = 1100, 480, 560  # pixels
 PATIENCE_MS = 300_000.0
 
 
@@ -92,23 +92,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, watched(Path(name)), sync_playwright() as driver:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        width, height = VIEW
-        page = browser.new_page(
-            viewport={"width": width, "height": height}, device_scale_factor=SCALE
-        )
+        page = browser.new_page(viewport={"width": WIDTH, "height": QUEUE})
         opened(page)
         cut(page, Path(name))
         queue = taken(page)
+        page.set_viewport_size({"width": WIDTH, "height": VIEWER})
         page.locator(".card", has_text=CHOSEN).locator(".open").click()
         page.wait_for_timeout(2000)
         views = [queue, taken(page)]
         browser.close()
-    both = Image.new("RGB", (views[0].width, sum(view.height for view in views)))
+    both = Image.new("RGB", (WIDTH, QUEUE + VIEWER))
     both.paste(views[0], (0, 0))
-    both.paste(views[1], (0, views[0].height))
-    both.thumbnail((WIDTH, WIDTH))
+    both.paste(views[1], (0, QUEUE))
     target = Path(__file__).with_name("page.png")
-    both.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+    both.save(target, optimize=True)
     print(target, target.stat().st_size)
 
 

@@ -1,8 +1,8 @@
 """Measure the page: what it weighs, how fast it is, what it costs beside the daemon.
 
-Each part can be asked for by itself: `python benchmarks/page.py weight memory`. Those with a browser
-drive Chromium, through Playwright. A cutout is *seen* when the browser shows a card whose picture is
-that of an output.
+Each part can be asked for by itself: `python benchmarks/page_costs.py weight memory`. Chromium is
+driven through Playwright. A cutout is *seen* when the browser shows a card whose
+picture is that of an output.
 """
 
 import io
@@ -16,12 +16,13 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import yaml
 from bench import Figures, parser, place, table, write_config
-from PIL import Image
 from pictures import take
-from playwright.sync_api import Browser, Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 from processes import MIB, TICKS, Daemon
 
 CHROMIUM = "/usr/bin/chromium"
@@ -98,9 +99,10 @@ def main() -> None:
             arguments.drops,
         )
         time.sleep(3.0)  # the start is over
-        for part in PARTS:
-            if not arguments.parts or part in arguments.parts:
-                figures |= PARTS[part](served, browser)
+        figures["memory_start_mib"] = served.memory_mib()
+        for name, measure in PARTS.items():
+            if not arguments.parts or name in arguments.parts:
+                figures |= measure(served, browser)
     here.save("page", figures)
     print("\n".join(section(figures)))
 
@@ -127,10 +129,10 @@ def _sizes(folder: Traversable) -> Iterator[int]:
 
 def memory(served: Served, _: Browser) -> Figures:
     """Drop small pictures one after the other, as curl does."""
-    start = served.memory_mib()
+    before = served.memory_mib()
     for number in range(served.drops):
         put(served, f"small-{number:04}.png", _small(number))
-    return {"memory_start_mib": start, "memory_drops_mib": served.memory_mib()}
+    return {"memory_before_drops_mib": before, "memory_drops_mib": served.memory_mib()}
 
 
 def _small(number: int) -> bytes:
@@ -204,12 +206,12 @@ def _drop(page: Page, picture: Path, name: str, target: str) -> float:
     if target == "quick":
         page.get_by_label("Model").select_option(MODEL)
     content = picture.read_bytes()
-    file = {"name": name, "mimeType": "image/jpeg", "buffer": content}
-    page.set_input_files("#files", files=[file])  # type: ignore[list-item]
+    file = FilePayload(name=name, mimeType="image/jpeg", buffer=content)
+    page.set_input_files("#files", file)
     return float(_when(page, SINCE_DROPPED, name))
 
 
-def _when(page: Page, script: str, argument: object = None):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _when(page: Page, script: str, argument: object = None) -> Any:  # noqa: ANN401 - what JSON holds
     """Ask at every frame until the script has an answer."""
     return page.wait_for_function(script, arg=argument, timeout=LOOK_MS).json_value()
 
@@ -237,7 +239,8 @@ def section(figures: Figures) -> list[str]:
         "idle_percent": "CPU of the process, nobody looks, % of a core",
         "idle_tab_percent": "the same, one tab open, % of a core",
         "memory_start_mib": "its memory (RSS) at the start, MiB",
-        "memory_drops_mib": "its memory after the small drops, MiB",
+        "memory_before_drops_mib": "its memory before the small drops, MiB",
+        "memory_drops_mib": "its memory after them, MiB",
         "load_before": "load of the machine before",
     }
     rows = [(words, figures[key]) for key, words in single.items() if key in figures]
