@@ -49,6 +49,7 @@ SINCE_DROPPED = """(name) => {
 class Served:
     """A daemon with a page, and what the measures work with."""
 
+    daemon: Daemon
     address: str
     pid: int  # of the page's process
     pictures: list[Path]  # of two megapixels
@@ -91,6 +92,7 @@ def main() -> None:
     with Daemon(config, here.models) as daemon, _browser(arguments.chromium) as browser:
         told = daemon.wait("page.listening")
         served = Served(
+            daemon,
             str(told["address"]),
             int(told["pid"]),
             take(here.cache, "2", 2),
@@ -172,9 +174,18 @@ def drop(served: Served, browser: Browser) -> Figures:
             _drop(page, served.pictures[run % 2], f"{target.strip('/')}-{run}.jpg", target)
             for run in range(served.runs + 1)
         ]
-        figures[f"seen_{target.strip('/')}_ms"] = times[1:]  # the first opens the network
+        name = target.strip("/")
+        figures[f"seen_{name}_ms"] = times[1:]  # the first opens the network
+        figures[f"cut_{name}_ms"] = _cut(served.daemon, name)[1:]
     page.context.close()
     return figures
+
+
+def _cut(daemon: Daemon, name: str) -> list[float]:
+    """Return the milliseconds that the daemon worked on each of those pictures."""
+    jobs = daemon.lines("job.finished")
+    mine = (job for job in jobs if Path(job["source"]).name.startswith(f"{name}-"))
+    return [1000 * job["total_s"] for job in mine]
 
 
 def idle(served: Served, browser: Browser) -> Figures:
@@ -231,7 +242,9 @@ def section(figures: Figures) -> list[str]:
         "loaded_ms": "open to DOMContentLoaded, ms",
         "first_card_ms": "open to the first card, ms",
         "seen_quick_ms": "drop to cutout seen, quick desk, ms",
+        "cut_quick_ms": "of which the daemon worked on the picture, ms",
         "seen_bench_ms": "drop to cutout seen, an inbox, ms",
+        "cut_bench_ms": "of which the daemon worked on the picture, ms",
     }
     single = {
         "weight_bytes": "the page itself, bytes",
