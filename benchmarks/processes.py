@@ -129,6 +129,11 @@ class Daemon:
                 raise SystemExit(f"the daemon never told of {event}; its last line: {self._last}")
             return told[times - 1]
 
+    def lines(self, event: str) -> list[Line]:
+        """Return what was logged of an event until now."""
+        with self._came:
+            return list(self._told[event])
+
     def wait_for_one(self, events: Sequence[str], seconds: float) -> str:
         """Wait until one of these events was logged, but no longer; return it, or ""."""
         with self._came:

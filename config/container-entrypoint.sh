@@ -16,6 +16,14 @@ option() { # REQUIRE_GPU → --require-gpu
     echo "--$1" | tr 'A-Z_' 'a-z-'
 }
 
+listening() { # yes → 0.0.0.0:8000: in a container loopback is nobody's
+    case $1 in
+        1 | true | yes | on) echo 0.0.0.0:8000 ;;
+        0 | false | no | off) ;;
+        *) echo "$1" ;;
+    esac
+}
+
 case ${UMASK:-022} in
     *[!0-7]*) refuse "UMASK is an octal number such as 022 or 002, not '$UMASK'" ;;
 esac
@@ -40,6 +48,10 @@ if [ "$(id -u)" = 0 ] && [ "${PUID:-1000}" != 0 ]; then
     exec $become -- "$0" "$@"
 fi
 
+case " $* " in
+    *" -c "* | *" --config"*) ;; # the file says where
+    " page "*) export SCISSORSD_PAGE="$(listening "${SCISSORSD_PAGE:-yes}")" ;;
+esac
 [ $# = 0 ] || exec scissorsd "$@"
 
 me=$(id -u):$(id -g)
@@ -73,12 +85,7 @@ done
 set -- watch "$root/inbox" "$root/outbox"
 for name in $values; do
     value=$(printenv "SCISSORSD_$name" || true)
-    if [ "$name" = PAGE ]; then # in a container loopback is nobody's
-        case $value in
-            1 | true | yes | on) value=0.0.0.0:8000 ;;
-            0 | false | no | off) value= ;;
-        esac
-    fi
+    [ "$name" != PAGE ] || value=$(listening "$value")
     [ -z "$value" ] || set -- "$@" "$(option "$name")=$value"
 done
 for name in $switches; do

@@ -213,6 +213,22 @@ def test_the_image_needs_no_configuration(image: Path) -> None:
     assert daemon(image, SCISSORSD_MODEL="", SCISSORSD_MASK="") == ("/inbox /outbox", "")
 
 
+def test_the_page_by_itself_is_reached_from_outside(image: Path) -> None:
+    """`docker run … scissorsd page` listens everywhere, if neither a variable nor a file says."""
+    path = f"{image}{os.pathsep}{os.environ['PATH']}"
+    (image / "scissorsd").write_text('#!/bin/sh\necho "$* at $SCISSORSD_PAGE"\n')
+
+    def told(*words: str, **env: str) -> str:
+        result = run(image / "entrypoint", *words, PATH=path, PUID="0", **env)
+        return result.stdout.strip()
+
+    assert told("page") == "page at 0.0.0.0:8000"
+    assert told("page", "--auth", "none", SCISSORSD_PAGE="yes").endswith("at 0.0.0.0:8000")
+    assert told("page", SCISSORSD_PAGE="0.0.0.0:9000") == "page at 0.0.0.0:9000"
+    assert told("page", "-c", "a file") == "page -c a file at"
+    assert told("status") == "status at"
+
+
 def test_the_options_of_watch_come_from_variables(image: Path) -> None:
     """Each variable becomes its option, spaces and all; a switch that is off becomes nothing."""
     told, said = daemon(

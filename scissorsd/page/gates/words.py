@@ -30,7 +30,8 @@ async function enter(key) {
   }).catch(() => null);
   if (answer?.ok) return location.reload();
   const error = answer && (await answer.json().catch(() => null))?.error;
-  said.textContent = error ? `${error.what} ${error.advice}` : "The page does not answer.";
+  const words = error ? `${error.what} ${error.advice}` : "The page does not answer.";
+  said.textContent = words[0].toUpperCase() + words.slice(1);
 }
 function look() {
   const key = new URLSearchParams(location.hash.slice(1)).get("key");

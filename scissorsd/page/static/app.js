@@ -249,8 +249,10 @@ function route() {
   setText($("title"), link.firstChild.textContent.trim());
   $("of-queue").hidden = view === "settings";
   $("of-settings").hidden = view !== "settings";
-  if (view === "settings") showSettings(status, choices);
-  else refresh();
+  if (view === "settings") {
+    showSettings(status, choices);
+    call("api/v1/status").then(stand, () => {}); // events tell only its head
+  } else refresh();
   scrollTo(0, 0);
 }
 

@@ -14,7 +14,7 @@ class Half {
   source = "";
   width = 0;
   height = 0;
-  image = h("img", { alt: "", draggable: false, onload: () => this.#measure() });
+  image = h("img", { alt: "", draggable: false, onload: () => this.#measure(), onerror: () => (this.image.hidden = true) });
   over = h("div", { className: "over", hidden: true });
 
   constructor(name, measured) {
@@ -48,6 +48,7 @@ class Half {
   #measure() {
     const { naturalWidth: width, naturalHeight: height } = this.image;
     Object.assign(this, { width, height });
+    this.image.hidden = false;
     this.measured();
   }
 }

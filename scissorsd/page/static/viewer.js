@@ -102,7 +102,7 @@ function showActs() {
     review && button("x", "Reject", () => decide("reject")),
     pending && button("undo", "Undo", undo),
     (state === "failed" || state === "held") && button("again", "Retry", () => send("retry"), strong),
-    (isQuick || state === "failed") && button("x", isQuick ? "Remove" : "Mark as seen", () => send("discard")));
+    isQuick && button("x", "Remove", () => send("discard")));
   $("v-redo").hidden = state !== "done";
   if ($("v-redo").open) return;
   const model = choice("Model", [["", "same model"], ...choices.models.filter(({ here }) => here).map(({ name }) => name)], "");

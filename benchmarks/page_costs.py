@@ -1,0 +1,265 @@
+"""Measure the page: what it weighs, how fast it is, what it costs beside the daemon.
+
+Each part can be asked for by itself: `python benchmarks/page_costs.py weight memory`. Chromium is
+driven through Playwright. A cutout is *seen* when the browser shows a card whose
+picture is that of an output.
+"""
+
+import io
+import os
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+from bench import Figures, parser, place, table, write_config
+from pictures import take
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
+from processes import MIB, TICKS, Daemon
+
+CHROMIUM = "/usr/bin/chromium"
+MODEL = "u2netp"
+LOOK_MS = 180_000.0  # to wait for a cutout
+# Tells when the newest file was dropped, by the page's own event.
+NOTE_DROPS = "addEventListener('dropped', () => { window.droppedAt = performance.now(); })"
+SINCE_OPENED = """() => {
+  const navigation = performance.getEntriesByType("navigation")[0];
+  const isThere = document.querySelector(".card .name")?.textContent;
+  return isThere && navigation.domContentLoadedEventEnd
+    && [navigation.domContentLoadedEventEnd, performance.now()];
+}"""
+SINCE_DROPPED = """(name) => {
+  const cards = [...document.querySelectorAll(".card")];
+  const card = cards.find((one) => one.querySelector(".name").textContent === name);
+  const image = card?.querySelector("img");
+  const isSeen = image?.src.includes("/outputs/") && image.complete && image.naturalWidth;
+  return isSeen && performance.now() - window.droppedAt;
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A daemon with a page, and what the measures work with."""
+
+    daemon: Daemon
+    address: str
+    pid: int  # of the page's process
+    pictures: list[Path]  # of two megapixels
+    runs: int
+    seconds: float  # of idleness
+    drops: int
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the page's process has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory_mib(self) -> float:
+        """Return the memory that the page's process holds."""
+        status = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        line = next(line for line in status if line.startswith("VmRSS:"))
+        return int(line.split()[1]) / MIB
+
+
+def main() -> None:
+    """Measure the parts that are asked for, keep the figures, print them."""
+    options = parser(__doc__)
+    options.add_argument("parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}")
+    options.add_argument("--chromium", default=CHROMIUM)
+    options.add_argument("--runs", type=int, default=5, help="of which the median is told")
+    options.add_argument("--seconds", type=float, default=20.0, help="of idleness")
+    options.add_argument("--drops", type=int, default=500, help="small ones, for the memory")
+    arguments = options.parse_args()
+    if unknown := set(arguments.parts) - PARTS.keys():
+        options.error(f"there is no part {min(unknown)!r}; there are {', '.join(PARTS)}")
+    here = place(arguments)
+    folder = here.empty("page")
+    inbox, outbox = folder / "inbox", folder / "outbox"
+    inbox.mkdir()
+    config = write_config(folder, here.models, inbox, outbox, rule={"model": MODEL})
+    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    values["page"] = {"listen": "127.0.0.1:0"}
+    config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    figures: Figures = {"load_before": os.getloadavg()[0]}
+    with Daemon(config, here.models) as daemon, _browser(arguments.chromium) as browser:
+        told = daemon.wait("page.listening")
+        served = Served(
+            daemon,
+            str(told["address"]),
+            int(told["pid"]),
+            take(here.cache, "2", 2),
+            arguments.runs,
+            arguments.seconds,
+            arguments.drops,
+        )
+        time.sleep(3.0)  # the start is over
+        figures["memory_start_mib"] = served.memory_mib()
+        for name, measure in PARTS.items():
+            if not arguments.parts or name in arguments.parts:
+                figures |= measure(served, browser)
+    here.save("page", figures)
+    print("\n".join(section(figures)))
+
+
+@contextmanager
+def _browser(chromium: str) -> Iterator[Browser]:
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
+
+
+def weight(*_: object) -> Figures:
+    """Count the bytes of all that a browser loads before it asks for pictures."""
+    sizes = list(_sizes(files("scissorsd.page") / "static"))
+    return {"weight_bytes": sum(sizes), "weight_files": len(sizes)}
+
+
+def _sizes(folder: Traversable) -> Iterator[int]:
+    for entry in folder.iterdir():
+        yield from _sizes(entry) if entry.is_dir() else [len(entry.read_bytes())]
+
+
+def memory(served: Served, _: Browser) -> Figures:
+    """Drop small pictures one after the other, as curl does."""
+    before = served.memory_mib()
+    for number in range(served.drops):
+        put(served, f"small-{number:04}.png", _small(number))
+    return {"memory_before_drops_mib": before, "memory_drops_mib": served.memory_mib()}
+
+
+def _small(number: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (number % 256, number // 256, 90)).save(file, "PNG")
+    return file.getvalue()
+
+
+def put(served: Served, name: str, data: bytes) -> None:
+    """Drop a file into the inbox by http."""
+    address = f"{served.address}api/v1/drops/bench/{name}"
+    request = urllib.request.Request(address, data, method="PUT")  # noqa: S310 - our own page
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - the same
+        answer.read()
+
+
+def opened(served: Served, browser: Browser) -> Figures:
+    """Open the page with nothing cached, so many times; there has to be a picture on it."""
+    page = _fresh(browser, served)
+    _drop(page, served.pictures[0], "first.jpg", "bench/")
+    page.context.close()
+    times = []
+    for _ in range(served.runs):
+        page = _fresh(browser, served)
+        times.append(_when(page, SINCE_OPENED))
+        page.context.close()
+    loaded, usable = zip(*times, strict=True)
+    return {"loaded_ms": list(loaded), "first_card_ms": list(usable)}
+
+
+def drop(served: Served, browser: Browser) -> Figures:
+    """Drop a picture of 2 megapixels in the browser, and wait until its cutout is seen there."""
+    figures: Figures = {}
+    page = _fresh(browser, served)
+    for target in ("quick", "bench/"):
+        times = [
+            _drop(page, served.pictures[run % 2], f"{target.strip('/')}-{run}.jpg", target)
+            for run in range(served.runs + 1)
+        ]
+        name = target.strip("/")
+        figures[f"seen_{name}_ms"] = times[1:]  # the first opens the network
+        figures[f"cut_{name}_ms"] = _cut(served.daemon, name)[1:]
+    page.context.close()
+    return figures
+
+
+def _cut(daemon: Daemon, name: str) -> list[float]:
+    """Return the milliseconds that the daemon worked on each of those pictures."""
+    jobs = daemon.lines("job.finished")
+    mine = (job for job in jobs if Path(job["source"]).name.startswith(f"{name}-"))
+    return [1000 * job["total_s"] for job in mine]
+
+
+def idle(served: Served, browser: Browser) -> Figures:
+    """Count the CPU of the page's process while nothing happens, without a tab and with one."""
+    without = _share(served)
+    page = _fresh(browser, served)
+    page.wait_for_timeout(15_000)  # it is at rest, too
+    watched = _share(served)
+    page.context.close()
+    return {"idle_percent": without, "idle_tab_percent": watched}
+
+
+def _share(served: Served) -> float:
+    before, began = served.cpu_s(), time.monotonic()
+    time.sleep(served.seconds)
+    return 100 * (served.cpu_s() - before) / (time.monotonic() - began)
+
+
+def _fresh(browser: Browser, served: Served) -> Page:
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.add_init_script(NOTE_DROPS)
+    page.goto(served.address, wait_until="domcontentloaded")
+    return page
+
+
+def _drop(page: Page, picture: Path, name: str, target: str) -> float:
+    """Drop a picture under another name, by the page's own button; return milliseconds."""
+    page.get_by_label("Where drops go").select_option(target)
+    if target == "quick":
+        page.get_by_label("Model").select_option(MODEL)
+    content = picture.read_bytes()
+    file = FilePayload(name=name, mimeType="image/jpeg", buffer=content)
+    page.set_input_files("#files", file)
+    return float(_when(page, SINCE_DROPPED, name))
+
+
+def _when(page: Page, script: str, argument: object = None) -> Any:  # noqa: ANN401 - what JSON holds
+    """Ask at every frame until the script has an answer."""
+    return page.wait_for_function(script, arg=argument, timeout=LOOK_MS).json_value()
+
+
+PARTS: dict[str, Callable[[Served, Browser], Figures]] = {
+    "weight": weight,
+    "idle": idle,
+    "open": opened,
+    "drop": drop,
+    "memory": memory,  # the last: what it drops is being cut for a while
+}
+
+
+def section(figures: Figures) -> list[str]:
+    """Tell what was measured, as Markdown."""
+    medians = {
+        "loaded_ms": "open to DOMContentLoaded, ms",
+        "first_card_ms": "open to the first card, ms",
+        "seen_quick_ms": "drop to cutout seen, quick desk, ms",
+        "cut_quick_ms": "of which the daemon worked on the picture, ms",
+        "seen_bench_ms": "drop to cutout seen, an inbox, ms",
+        "cut_bench_ms": "of which the daemon worked on the picture, ms",
+    }
+    single = {
+        "weight_bytes": "the page itself, bytes",
+        "weight_files": "in so many files",
+        "idle_percent": "CPU of the process, nobody looks, % of a core",
+        "idle_tab_percent": "the same, one tab open, % of a core",
+        "memory_start_mib": "its memory (RSS) at the start, MiB",
+        "memory_before_drops_mib": "its memory before the small drops, MiB",
+        "memory_drops_mib": "its memory after them, MiB",
+        "load_before": "load of the machine before",
+    }
+    rows = [(words, figures[key]) for key, words in single.items() if key in figures]
+    rows += [(words, median(figures[key])) for key, words in medians.items() if key in figures]
+    return [table(["", "measured"], rows)]
+
+
+if __name__ == "__main__":
+    main()
