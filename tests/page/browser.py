@@ -6,6 +6,7 @@ What Playwright is told to wait for, it waits for; nothing here sleeps.
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,13 @@ def _origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
 # --- dropping --------------------------------------------------------------------------------
 
 
@@ -143,8 +151,7 @@ def downloaded(page: Page, link: str = "Download") -> tuple[str, bytes]:
 
 
 def pixels(image: Locator, *places: Sequence[float]) -> list[tuple[int, ...]]:
-    """Return width and height of a picture as the browser has decoded it, and the colours (RGBA)
-    at these places of it (0 to 1)."""
+    """Return width and height of a picture as the browser has it, and its RGBA at places (0–1)."""
     found: list[list[int]] = image.evaluate(
         """async (image, places) => {
             await image.decode();

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import socket
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,7 @@ def test_a_dropped_picture_is_seen_cut_and_its_download_is_the_outbox_s_file(
     assert name == "mug.png"
     wanted = hashlib.sha256((place.outbox / "mug.png").read_bytes()).hexdigest()
     assert hashlib.sha256(content).hexdigest() == wanted
+    assert not [line for line in daemon.lines if line["level"] in {"warning", "error"}]
     daemon.stop()
 
 
@@ -75,8 +78,6 @@ def test_a_folder_arrives_whole_with_its_tree(place: Workplace, tabs: Tabs) -> N
 
 def names_in(path: Path) -> list[str]:
     """Return the names of a zip's files, all of which are whole."""
-    import zipfile
-
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         return sorted(archive.namelist())
@@ -122,12 +123,17 @@ def test_an_upload_that_is_cut_leaves_nothing_and_goes_again(place: Workplace, t
 
 
 @pytest.mark.full
-def test_a_picture_is_pasted(place: Workplace, tabs: Tabs) -> None:
-    """What is in the clipboard is sent under a name of its own, and is cut."""
-    daemon, at = with_page(place, quick=False)
-    tabs.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=at.address)
-    page = tabs.open(at.address)
-    expect(page.locator("#into select")).to_be_visible()
+@pytest.mark.parametrize("where", ["this machine", "the network"])
+def test_a_picture_is_pasted(place: Workplace, tabs: Tabs, where: str) -> None:
+    """What is in the clipboard is sent under a name of its own, and is cut.
+
+    Also where the page has come by plain http from a network: no secure context, no clipboard API.
+    """
+    listen = "0.0.0.0:0" if where == "the network" else "127.0.0.1:0"  # noqa: S104
+    daemon, at = with_page(place, quick=False, listen=listen, auth="none")
+    here = at.address.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+    tabs.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=here)
+    page = tabs.open(here)
     page.evaluate(
         """async (bytes) => {
             const blob = new Blob([new Uint8Array(bytes)], { type: "image/png" });
@@ -135,6 +141,10 @@ def test_a_picture_is_pasted(place: Workplace, tabs: Tabs) -> None:
         }""",
         list(picture("a.png")),
     )
+    if where == "the network":
+        page = tabs.open(here.replace("127.0.0.1", address_in_the_network()))
+        assert not page.evaluate("isSecureContext")
+    expect(page.locator("#into select")).to_be_visible()
     page.keyboard.press("Control+v")
     expect(page.locator("#summary")).to_have_text("1 done")
     (name,) = place.files(place.inbox)
@@ -142,6 +152,17 @@ def test_a_picture_is_pasted(place: Workplace, tabs: Tabs) -> None:
     with Image.open(io.BytesIO(picture("a.png"))) as one, Image.open(place.inbox / name) as other:
         assert one.convert("RGB").tobytes() == other.convert("RGB").tobytes()
     daemon.stop()
+
+
+def address_in_the_network() -> str:
+    """Return an address of this machine that is not for itself alone."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("198.51.100.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine is in no network")
+        address: str = asked.getsockname()[0]
+    return address
 
 
 def test_what_is_no_picture_gets_a_sentence(place: Workplace, tabs: Tabs) -> None:

@@ -2,29 +2,21 @@
 
 import http.client
 import json
-import socket
 from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
-from end_to_end.driver import Workplace, picture
-from end_to_end.pages import page_of, with_page
+from end_to_end.driver import Workplace, picture, wait_for
+from end_to_end.pages import page_of, temporaries, with_page
 from end_to_end.scenes import Gate
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from .browser import Tabs, drop, states
+from .browser import Tabs, drop, free_port, states
 from .wire import EVENTS, wired
 
 COUNT = 40
 AT_ONCE = {"SCISSORSD_SECONDS": "PAGE_FIRST_PAUSE=0.05,PAGE_LONGEST_PAUSE=0.1"}
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 def listed(address: str) -> Counter[tuple[str, str]]:
@@ -47,7 +39,7 @@ def test_the_list_ends_the_same_whatever_dies(place: Workplace, tabs: Tabs) -> N
     gate = Gate(place)
     place.configure({"name": "all", "outputs": [{"kind": "cutout"}, gate.flat]})
     listen = f"127.0.0.1:{free_port()}"
-    _daemon, at = with_page(place, variables=AT_ONCE, quick=False, listen=listen)
+    first, at = with_page(place, variables=AT_ONCE, quick=False, listen=listen)
     gate.shut()
     folder = place.folder / "pictures"
     folder.mkdir()
@@ -57,17 +49,19 @@ def test_the_list_ends_the_same_whatever_dies(place: Workplace, tabs: Tabs) -> N
     drop(one, folder)
     middle = f"0 done · {COUNT} to go"
     expect(one.locator("#summary")).to_contain_text(middle)
-    expect(one.locator('[data-state="cutting"]').first).to_be_visible()
-    expect(one.locator('[data-state="sending"], [data-state="queued"]')).to_have_count(0)
+    gate.wait()  # a worker has the first in hand
+    wait_for(lambda: len(place.files(place.inbox)) == COUNT and not temporaries(place.inbox))
+    expect(one.locator("#list")).not_to_contain_text("sending")
+    one.on("dialog", lambda dialog: dialog.accept())
     one.reload()
     two = tabs.open(at.address)
     for page in (one, two):
         expect(page.locator("#summary")).to_contain_text(middle)
     at.kill()
-    page_of(_daemon, times=2)
+    page_of(first, times=2)
     for page in (one, two):
         expect(page.locator("#summary")).to_contain_text(middle)
-    _daemon.kill()
+    first.kill()
     expect(one.locator("#banner")).to_be_visible()
     Image.new("RGB", (8, 8), "navy").save(gate.path.with_name("again.png"))
     gate.path.with_name("again.png").replace(gate.path)

@@ -4,11 +4,11 @@ import io
 import signal
 
 from end_to_end.driver import Workplace, picture, wait_for
-from end_to_end.pages import with_page
+from end_to_end.pages import page_of, with_page
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
-from .browser import Tabs, card, states
+from .browser import Tabs, card, free_port, states
 
 TINY = 1000  # pixels: fewer than a picture has
 
@@ -34,7 +34,8 @@ def _png(image: Image.Image) -> bytes:
 def test_a_failed_picture_says_why_and_is_tried_again(place: Workplace, tabs: Tabs) -> None:
     """Its card says what NAME.txt says; after mending, Retry cuts it."""
     place.change_config(limits={"pixels": TINY})
-    daemon, at = with_page(place, quick=False)
+    listen = f"127.0.0.1:{free_port()}"  # the same once the limits have changed
+    daemon, at = with_page(place, quick=False, listen=listen)
     place.put("large.jpg")
     daemon.wait("job.failed", source="large.jpg")
     page = tabs.open(at.address)
@@ -47,6 +48,7 @@ def test_a_failed_picture_says_why_and_is_tried_again(place: Workplace, tabs: Ta
     place.change_config(limits={"pixels": 100 * TINY})
     daemon.send(signal.SIGHUP)
     daemon.wait("config.reloaded")
+    page_of(daemon, times=2)
     card(page, "large.jpg").get_by_role("button", name="Retry").click()
     states(page, "done", "large.jpg")
     assert "large.png" in place.files()

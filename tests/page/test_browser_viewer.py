@@ -2,13 +2,15 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 from end_to_end.driver import Workplace
 from end_to_end.pages import with_page
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from .browser import Tabs, downloaded, drop, looked_at, opened, pixels
 
@@ -32,33 +34,35 @@ def drawn(width: int, height: int, subject: tuple[float, float, float, float]) -
     return image
 
 
-def saved(place: Workplace, name: str, image: Image.Image, **options: object) -> Path:
+def saved(place: Workplace, name: str, image: Image.Image, **options: Any) -> Path:  # noqa: ANN401 - Pillow's
     """Save a picture outside the inbox."""
     path = place.folder / name
     image.save(path, **options)
     return path
 
 
-def is_yellow(colours: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    """Tell of colours which are those of the ground in the picture before."""
-    return (abs(colours.astype(int) - YELLOW) <= PLAIN).all(axis=-1)
-
-
-def row(stage: Locator, share: float) -> "np.ndarray[tuple[int, int], np.dtype[np.uint8]]":
-    """Return the colours of one row of what the stage shows."""
+def yellow_in(stage: Locator, share: float) -> NDArray[np.bool_]:
+    """Tell of one row of what the stage shows where it has the ground of the picture before."""
     with Image.open(io.BytesIO(stage.screenshot())) as image:
-        seen = np.asarray(image.convert("RGB"))
-    return seen[int(share * seen.shape[0])]
+        seen = np.asarray(image.convert("RGB")).astype(int)
+    found: NDArray[np.bool_] = (abs(seen[int(share * len(seen))] - YELLOW) <= PLAIN).all(axis=-1)
+    return found
+
+
+def lies(element: Locator) -> FloatRect:
+    """Return where something lies on the screen."""
+    box = element.bounding_box()
+    assert box is not None
+    return box
 
 
 def check_halves(page: Page, stage: Locator) -> None:
     """See that left of the line is before, and right of it after."""
-    line, room = page.locator("#stage .line").bounding_box(), stage.bounding_box()
-    slider = page.get_by_role("slider", name="Before and after").bounding_box()
-    assert line and room and slider
+    room, line = lies(stage), lies(page.locator("#stage .line"))
+    slider = lies(page.get_by_role("slider", name="Before and after"))
     cut = line["x"] + line["width"] / 2 - room["x"]
     left, right = slider["x"] - room["x"], slider["x"] + slider["width"] - room["x"]
-    yellow = is_yellow(row(stage, 0.3))
+    yellow = yellow_in(stage, 0.3)
     assert yellow[int(left) + EDGE : max(0, int(cut) - EDGE)].all()
     assert not yellow[int(cut) + EDGE : int(right) - EDGE].any()
 
@@ -80,8 +84,7 @@ def test_the_slider_shows_before_on_its_left_and_after_on_its_right(
         expect(slider).to_have_attribute("aria-valuetext", f"{told} % before")
         assert round(float(slider.input_value())) == told
         check_halves(page, stage)
-    box = slider.bounding_box()
-    assert box is not None
+    box = lies(slider)
     x, y, width = box["x"], box["y"], box["width"]
     page.mouse.click(x + width / 4, y)
     expect(slider).to_have_attribute("aria-valuetext", "25 % before")
