@@ -129,7 +129,7 @@ def test_a_picture_is_pasted(place: Workplace, tabs: Tabs, where: str) -> None:
 
     Also where the page has come by plain http from a network: no secure context, no clipboard API.
     """
-    listen = "0.0.0.0:0" if where == "the network" else "127.0.0.1:0"  # noqa: S104
+    listen = "0.0.0.0:0" if where == "the network" else "127.0.0.1:0"
     daemon, at = with_page(place, quick=False, listen=listen, auth="none")
     here = at.address.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
     tabs.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=here)
