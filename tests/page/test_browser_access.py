@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from end_to_end.driver import Workplace, picture
 from end_to_end.pages import with_page
 from playwright.sync_api import expect
@@ -71,6 +72,7 @@ def test_the_key_in_the_address_opens_the_page_and_leaves_the_address_bar(
     assert key not in daemon.transcript()
 
 
+@pytest.mark.full
 def test_a_page_from_elsewhere_can_do_and_see_nothing(place: Workplace, tabs: Tabs) -> None:
     """A form of another site is refused in words, and a picture is not shown to it."""
     daemon, at = with_page(place, quick=False)

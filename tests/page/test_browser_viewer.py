@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import tifffile
 from end_to_end.driver import Workplace
 from end_to_end.pages import with_page
@@ -132,6 +133,7 @@ def test_turned_and_deep_pictures_are_upright_on_both_sides(place: Workplace, ta
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_finished_download_is_what_the_rule_with_the_same_words_makes(
     place: Workplace, tabs: Tabs
 ) -> None:
