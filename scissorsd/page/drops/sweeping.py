@@ -148,7 +148,8 @@ class MachineClock:
     """Whether the machine's clock is believed: one that has leapt would take everything."""
 
     def __init__(self, desk: Desk) -> None:
-        self._file = HouseFile(desk.own_folder)
+        self._folder = desk.own_folder
+        self._file = HouseFile(self._folder)
         self._clock = self._file.clock() or Clock(time.time())
         self._looked_at = monotonic()
 
@@ -157,5 +158,6 @@ class MachineClock:
         now = monotonic()
         self._clock = self._clock.look(time.time(), now - self._looked_at)
         self._looked_at = now
+        self._folder.mkdir(exist_ok=True)  # where there is no quick desk, nobody has made it yet
         self._file.keep_clock(self._clock)
         return self._clock.is_believed

@@ -19,7 +19,8 @@ export function refusal(status, text, wait) {
   }
   if (status === 401) dispatchEvent(new Event("key-wanted"));
   const what = said.what ?? `The server answered ${status}.`;
-  const sentence = what[0].toUpperCase() + what.slice(1) + (/[.!?]$/.test(what) ? "" : ".");
+  const isName = /^\S*[./]/.test(what); // which is spelt as it is
+  const sentence = (isName ? what[0] : what[0].toUpperCase()) + what.slice(1) + (/[.!?]$/.test(what) ? "" : ".");
   return Object.assign(new Error(sentence), { status, wait, advice: said.advice ?? "" });
 }
 
