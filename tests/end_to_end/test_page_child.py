@@ -48,6 +48,7 @@ def test_a_page_that_dies_is_started_again_and_is_no_trouble(place: Workplace) -
     assert again.is_gone()
 
 
+@pytest.mark.full
 def test_a_page_ends_with_a_daemon_that_is_killed(place: Workplace) -> None:
     """Nothing tells it but the end of its standard input."""
     daemon, page = with_page(place)
@@ -55,6 +56,7 @@ def test_a_page_ends_with_a_daemon_that_is_killed(place: Workplace) -> None:
     wait_for(page.is_gone)
 
 
+@pytest.mark.full
 def test_a_page_that_hangs_does_not_hold_up_a_stop(place: Workplace) -> None:
     """It is killed where it does not end by itself."""
     daemon, page = with_page(place)
@@ -63,6 +65,7 @@ def test_a_page_that_hangs_does_not_hold_up_a_stop(place: Workplace) -> None:
     assert page.is_gone()
 
 
+@pytest.mark.full
 def test_a_reload_starts_the_page_anew_where_it_concerns_it(place: Workplace) -> None:
     """Another `page:` is another process; the same one goes on; none is none."""
     daemon, page = with_page(place)
@@ -86,6 +89,7 @@ def test_a_reload_starts_the_page_anew_where_it_concerns_it(place: Workplace) ->
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_taken_port_is_said_in_words_and_the_watch_goes_on(place: Workplace) -> None:
     """The page comes once the port is free; until then `status` says why it is not there."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -116,6 +120,7 @@ def test_a_missing_extra_is_one_line(place: Workplace, tmp_path: Path) -> None:
     assert not daemon.told("page.died")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("before", [True, False], ids=["before the folders", "after them"])
 def test_watch_has_the_page_on(place: Workplace, *, before: bool) -> None:
     """`--page=ADDRESS` may stand anywhere, and drops go into the watched inbox."""
@@ -130,6 +135,7 @@ def test_watch_has_the_page_on(place: Workplace, *, before: bool) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_once_has_no_page(place: Workplace) -> None:
     """It ends when nothing is left to do; so there is nobody to drop anything for."""
     place.change_config(page=ANYWHERE)

@@ -89,6 +89,7 @@ def test_what_cannot_be_taken_is_refused_before_a_byte_is_read(place: Workplace)
     daemon.stop()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("content", "refusal"),
     [
@@ -110,6 +111,7 @@ def test_what_is_no_picture_is_refused(
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_body_is_counted_as_it_comes(place: Workplace) -> None:
     """One that does not say how long it is goes no further than the limit."""
     daemon, page = with_page(place, limits={"file": "1MiB"})
@@ -149,6 +151,7 @@ def test_nobody_ever_sees_a_part_of_a_drop(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_drop_that_is_broken_off_leaves_nothing(place: Workplace) -> None:
     """No name, no temporary, no note; sent again it is taken."""
     daemon, page = with_page(place)
@@ -165,6 +168,7 @@ def test_a_drop_that_is_broken_off_leaves_nothing(place: Workplace) -> None:
     assert place.files(place.inbox) == ["deep/a.jpg"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("whose", ["page", "daemon", "restart"])
 def test_a_death_in_the_midst_leaves_nothing(place: Workplace, whose: str) -> None:
     """Whoever dies or stops while a body comes, the next page sweeps; sent again, it is cut."""
@@ -192,6 +196,7 @@ def test_a_death_in_the_midst_leaves_nothing(place: Workplace, whose: str) -> No
     assert place.files(place.inbox) == ["a.jpg"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "where", ["drop.linked", pytest.param("drop.vouch", marks=pytest.mark.full)]
 )
@@ -213,6 +218,7 @@ def test_a_file_that_nobody_vouches_for_is_found(place: Workplace, where: str) -
     assert place.files(place.inbox) == ["a.jpg"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("where", ["drop.write", "drop.sync", "drop.link"])
 def test_a_full_disk_is_said_and_leaves_nothing(place: Workplace, where: str) -> None:
     """507, in words; with room again the same drop is taken."""
@@ -227,6 +233,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(place: Workplace, where: str) ->
     daemon.stop()
 
 
+@pytest.mark.full
 @needs_mounts
 def test_a_disk_that_is_nearly_full_takes_no_drops(place: Workplace, mounts: Mounts) -> None:
     """A gigabyte stays free, so that the page never fills a disk."""
@@ -236,6 +243,7 @@ def test_a_disk_that_is_nearly_full_takes_no_drops(place: Workplace, mounts: Mou
     daemon.stop()
 
 
+@pytest.mark.full
 @needs_mounts
 def test_nothing_is_put_beneath_a_mount_that_is_gone(place: Workplace, mounts: Mounts) -> None:
     """503 with the reason, also for a page that never saw the mount; back, drops are taken."""
@@ -260,6 +268,7 @@ def test_nothing_is_put_beneath_a_mount_that_is_gone(place: Workplace, mounts: M
     daemon.stop()
 
 
+@pytest.mark.full
 @needs_mounts
 def test_a_mount_that_goes_while_a_body_comes_takes_nothing(
     place: Workplace, mounts: Mounts
@@ -294,6 +303,7 @@ def test_two_drops_of_one_name_get_two_names(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("sent", "path"),
     [
@@ -313,6 +323,7 @@ def test_a_hostile_name_lies_in_the_inbox(place: Workplace, sent: str, path: str
     daemon.stop()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("make", [Path.symlink_to, lambda path, _: path.write_text("x")])
 def test_no_link_is_followed(place: Workplace, make: Callable[[Path, Path], object]) -> None:
     """A folder that is a link, or a file, is in the way; nothing is put behind it."""
@@ -325,6 +336,7 @@ def test_no_link_is_followed(place: Workplace, make: Callable[[Path, Path], obje
     daemon.stop()
 
 
+@pytest.mark.full
 def test_while_too_many_wait_no_more_are_taken(place: Workplace) -> None:
     """429, before a byte is read; the page does not let a backlog grow without end."""
     place.configure(**LONG)
@@ -336,6 +348,7 @@ def test_while_too_many_wait_no_more_are_taken(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_six_drops_come_at_once_and_others_wait(place: Workplace) -> None:
     """The seventh begins when one of them has ended."""
     daemon, page = with_page(place)
@@ -349,6 +362,7 @@ def test_six_drops_come_at_once_and_others_wait(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_vouched_file_that_changes_is_looked_at_anew(place: Workplace) -> None:
     """Changed before its turn came it settles as any other, and comes out as it is then."""
     gate = Gate(place)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from scissorsd.config import load
 from scissorsd.core.keeping import Clock
 from scissorsd.page.desk import Desk
@@ -50,6 +52,7 @@ def test_a_batch_goes_when_it_was_kept_for_long_enough(place: Workplace) -> None
     assert [entry.state for entry in place.entries()] == ["done", "done"]
 
 
+@pytest.mark.full
 def test_what_waits_or_is_held_stays_with_its_batch(place: Workplace) -> None:
     """A batch goes as a whole, and not while anything of it is still to be done."""
     daemon, page = with_page(
@@ -70,6 +73,7 @@ def test_what_waits_or_is_held_stays_with_its_batch(place: Workplace) -> None:
     assert left(place) == before
 
 
+@pytest.mark.full
 def test_nothing_outside_the_desk_goes(place: Workplace) -> None:
     """No link is followed, and no other inbox is touched."""
     daemon, page = with_page(place)
@@ -90,6 +94,7 @@ def test_nothing_outside_the_desk_goes(place: Workplace) -> None:
     assert place.files() == ["mine.png"]
 
 
+@pytest.mark.full
 def test_a_clock_that_has_leapt_takes_nothing(place: Workplace) -> None:
     """A machine that wakes in another year keeps what it has, also when the page starts anew."""
     place.change_config(page={})

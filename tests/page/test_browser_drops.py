@@ -165,6 +165,7 @@ def address_in_the_network() -> str:
     return address
 
 
+@pytest.mark.full
 def test_what_is_no_picture_gets_a_sentence(place: Workplace, tabs: Tabs) -> None:
     """Text named .jpg, an empty file, half a picture: a sentence each, and both processes live."""
     daemon, at = with_page(place, quick=False)

@@ -3,6 +3,7 @@
 import io
 import signal
 
+import pytest
 from end_to_end.driver import Workplace, picture, wait_for
 from end_to_end.pages import page_of, with_page
 from PIL import Image, ImageDraw
@@ -31,6 +32,7 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.full
 def test_a_failed_picture_says_why_and_is_tried_again(place: Workplace, tabs: Tabs) -> None:
     """Its card says what NAME.txt says; after mending, Retry cuts it."""
     place.change_config(limits={"pixels": TINY})

@@ -107,6 +107,7 @@ def test_the_slider_shows_before_on_its_left_and_after_on_its_right(
     daemon.stop()
 
 
+@pytest.mark.full
 def test_turned_and_deep_pictures_are_upright_on_both_sides(place: Workplace, tabs: Tabs) -> None:
     """A JPEG that its Exif turns, and a TIFF of 16 bits, in their colours before and after."""
     upright = drawn(300, 200, (0.1, 0.1, 0.4, 0.5))

@@ -122,6 +122,7 @@ def laid_on(image: Image.Image, grey: int) -> Image.Image:
     return under
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("form", ["tiff", "webp"])
 def test_other_lossless_cutouts(place: Workplace, page: Served, form: str) -> None:
     """A cutout as TIFF, or as WebP without loss, is as good."""
@@ -131,6 +132,7 @@ def test_other_lossless_cutouts(place: Workplace, page: Served, form: str) -> No
     assert difference(answer.body, (place.outbox / "asked.jpg").read_bytes()) == 0
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("deep", "most"), [(False, 0), (True, 3)], ids=["8", "16"])
 def test_a_cutout_of_16_bits(place: Workplace, page: Served, deep: bool, most: int) -> None:  # noqa: FBT001 - a case
     """A cutout of 16 bits is as good; where the picture has them too, edges differ by a step."""
@@ -155,6 +157,7 @@ def deep_photograph() -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.full
 def test_what_is_told_of_the_file(place: Workplace, page: Served) -> None:
     """It is named after the cutout, of its own type, and not sent twice."""
     cut(place, {"kind": "cutout"}, mask={})
@@ -172,6 +175,7 @@ def test_what_is_told_of_the_file(place: Workplace, page: Served) -> None:
     assert other.status == 200
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -199,6 +203,7 @@ def test_words_are_checked_as_in_a_rule(
     assert said in answer.error["what"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "output",
     [
@@ -225,6 +230,7 @@ def test_without_a_cutout(place: Workplace, page: Served) -> None:
     assert not finishable(place, page)
 
 
+@pytest.mark.full
 def test_the_whole_one_of_several(place: Workplace, page: Served) -> None:
     """Of several cutouts the one is taken that is whole, wherever it stands."""
     small = {"kind": "cutout", "size": 64, "name": "{stem}-small"}
@@ -244,6 +250,7 @@ def finishable(place: Workplace, page: Served) -> bool:
     return is_finishable(journal, page.desk.config.inboxes[0].rules, entry)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("crop", ["none", "subject"])
 def test_after_the_rule_has_changed(place: Workplace, page: Served, crop: str) -> None:
     """Where the rule is another now, the cutout's own file tells whether it is whole."""
@@ -257,6 +264,7 @@ def test_after_the_rule_has_changed(place: Workplace, page: Served, crop: str) -
         assert (unknown.status, unknown.error["code"]) == (409, "not_known")
 
 
+@pytest.mark.full
 def test_more_than_the_limits(place: Workplace, page: Served) -> None:
     """An output that would be over the limits is refused, by its size."""
     cut(place, {"kind": "cutout"}, mask={})
@@ -266,6 +274,7 @@ def test_more_than_the_limits(place: Workplace, page: Served) -> None:
     assert "16.0 megapixels" in answer.error["what"]
 
 
+@pytest.mark.full
 def test_a_cutout_that_somebody_spoilt(place: Workplace, page: Served) -> None:
     """A cutout whose file is no picture any more is told of."""
     cut(place, {"kind": "cutout"}, mask={})

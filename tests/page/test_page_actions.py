@@ -1,5 +1,6 @@
 """What a person does with a picture on the page is what the commands do."""
 
+import pytest
 from end_to_end.driver import Workplace, picture, wait_for
 from end_to_end.scenes import Gate
 
@@ -37,6 +38,7 @@ def test_retry(place: Workplace) -> None:
         assert error["advice"]
 
 
+@pytest.mark.full
 def test_retry_of_what_waits(place: Workplace) -> None:
     """Of a picture that no job has there is nothing to be done again."""
     place.put("a.jpg")
@@ -87,6 +89,7 @@ def test_redo(place: Workplace) -> None:
         assert "edges soft, keep largest" in view.ask(f"pictures/{after['address']}")["why"][1]
 
 
+@pytest.mark.full
 def test_wishes_that_cannot_be(place: Workplace) -> None:
     """An unknown wish, value or model is refused in words, and nothing is asked for."""
     place.put("a.jpg")
@@ -106,6 +109,7 @@ def test_wishes_that_cannot_be(place: Workplace) -> None:
         assert view.states() == {"a.jpg": "done"}
 
 
+@pytest.mark.full
 def test_what_is_held(place: Workplace) -> None:
     """A held picture says why; retry has it tried at once."""
     place.put("a.jpg")
@@ -144,6 +148,7 @@ def put_quick(place: Workplace, name: str, content: bytes) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.full
 def test_discard(place: Workplace) -> None:
     """On the quick desk a picture goes with all that came of it, and nothing else does."""
     loaded = quick_of(place)
@@ -179,6 +184,7 @@ def test_discard(place: Workplace) -> None:
     assert len(place.entries()) == 2
 
 
+@pytest.mark.full
 def test_discard_leaves_what_is_not_ours(place: Workplace) -> None:
     """A file that somebody else has put into the place of a cutout stays."""
     loaded = quick_of(place)
@@ -192,6 +198,7 @@ def test_discard_leaves_what_is_not_ours(place: Workplace) -> None:
         assert not view.pages()
 
 
+@pytest.mark.full
 def test_discard_of_what_is_in_hand(place: Workplace) -> None:
     """A picture that is being cut is not discarded in the midst of it."""
     gate = Gate(place)

@@ -76,6 +76,7 @@ def test_beside_a_daemon(place: Workplace) -> None:
     assert key not in page.transcript()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("half", "seconds"),
     [
@@ -101,6 +102,7 @@ def test_who_hangs_is_hung_up_on(place: Workplace, half: bytes, seconds: str) ->
     assert page.exit_code() == 0
 
 
+@pytest.mark.full
 def test_open_to_all_is_warned_of(place: Workplace) -> None:
     """A page that asks for nothing, beyond this machine, is warned of when it starts."""
     page = place.start(
@@ -111,6 +113,7 @@ def test_open_to_all_is_warned_of(place: Workplace) -> None:
     assert page.exit_code() == 0
 
 
+@pytest.mark.full
 def test_the_port_is_taken(place: Workplace) -> None:
     """Where the port is taken, it is said in words which, and what to do."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -120,6 +123,7 @@ def test_the_port_is_taken(place: Workplace) -> None:
     assert f"the page cannot listen at 127.0.0.1:{port}: another program" in told.stderr
 
 
+@pytest.mark.full
 def test_proxy_auth_without_proxies(place: Workplace) -> None:
     """A page whose proxy is not named does not start, and exits with 78."""
     told = place.run("page", "-c", place.config, "--auth", "proxy")
@@ -136,6 +140,7 @@ main()
 """
 
 
+@pytest.mark.full
 def test_the_extra_is_missing() -> None:
     """Without the libraries of the page, the line for pip is told."""
     told = subprocess.run(

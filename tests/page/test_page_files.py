@@ -15,6 +15,7 @@ def cut(place: Workplace, *, failures: bool = False) -> None:
     assert answer.returncode == (3 if failures else 0), answer.stderr
 
 
+@pytest.mark.full
 def test_bytes_are_those_of_the_files(place: Workplace, page: Served) -> None:
     """The picture and its output are sent as they lie on the disk, as pictures, in a sandbox."""
     place.put("one/a.jpg")
@@ -33,6 +34,7 @@ def test_bytes_are_those_of_the_files(place: Workplace, page: Served) -> None:
         assert answer.headers["cache-control"] == "no-cache"
 
 
+@pytest.mark.full
 def test_the_same_is_not_sent_twice(place: Workplace, page: Served) -> None:
     """A browser that has a file is told that it is right, until another is there."""
     path = place.put("a.jpg")
@@ -46,6 +48,7 @@ def test_the_same_is_not_sent_twice(place: Workplace, page: Served) -> None:
     assert changed.headers["etag"] != tag
 
 
+@pytest.mark.full
 def test_a_part_of_a_file(place: Workplace, page: Served) -> None:
     """A part of a file is sent where a part is asked for."""
     content = place.put("a.jpg").read_bytes()
@@ -55,6 +58,7 @@ def test_a_part_of_a_file(place: Workplace, page: Served) -> None:
     assert answer.headers["content-range"] == f"bytes 10-19/{len(content)}"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -75,6 +79,7 @@ def test_names_of_any_letters(place: Workplace, page: Served, name: str, told: s
     assert page.picture(name, "before").headers["content-disposition"].startswith("inline")
 
 
+@pytest.mark.full
 def test_names_that_are_not_utf8(place: Workplace, page: Served) -> None:
     """A picture whose name is not UTF-8 is asked for by its bytes."""
     place.put(os.fsdecode(b"caf\xe9.jpg"))
@@ -86,6 +91,7 @@ def test_names_that_are_not_utf8(place: Workplace, page: Served) -> None:
     )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("source", ["move", "delete"])
 def test_a_picture_that_is_moved_or_deleted(place: Workplace, page: Served, source: str) -> None:
     """The picture is found where its rule has moved it; one that was deleted is told of."""
@@ -100,6 +106,7 @@ def test_a_picture_that_is_moved_or_deleted(place: Workplace, page: Served, sour
         assert "no longer there" in answer.error["what"]
 
 
+@pytest.mark.full
 def test_a_picture_that_was_set_aside(place: Workplace, page: Served) -> None:
     """The picture is found in failed/, too."""
     place.configure({"name": "all", "source": "move"})
@@ -110,6 +117,7 @@ def test_a_picture_that_was_set_aside(place: Workplace, page: Served) -> None:
     assert page.picture("a.png", "before").body == content
 
 
+@pytest.mark.full
 def test_a_newer_picture_under_its_name(place: Workplace, page: Served) -> None:
     """Of two pictures of one name the one that was cut is shown, where it was moved to."""
     place.configure({"name": "all", "source": "move"})
@@ -161,6 +169,7 @@ def test_no_address_is_a_path(place: Workplace, page: Served, address: str) -> N
     assert answer.error["what"].endswith(".")
 
 
+@pytest.mark.full
 def test_an_output_that_is_gone(place: Workplace, page: Served) -> None:
     """An output that somebody took away is told of, and an outbox that is not there otherwise."""
     place.put("a.jpg")
@@ -174,6 +183,7 @@ def test_an_output_that_is_gone(place: Workplace, page: Served) -> None:
     assert str(place.outbox) in away.error["what"]
 
 
+@pytest.mark.full
 def test_an_inbox_that_is_away(place: Workplace, page: Served) -> None:
     """While an inbox is away its pictures are told to be so, as the daemon tells it."""
     place.put("a.jpg")
@@ -187,6 +197,7 @@ def test_an_inbox_that_is_away(place: Workplace, page: Served) -> None:
     assert page.picture("a.jpg", "outputs/0").status == 200
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("content", "looks"),
     [

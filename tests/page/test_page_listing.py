@@ -4,6 +4,7 @@ import os
 import shutil
 from dataclasses import replace
 
+import pytest
 from end_to_end.driver import Workplace, picture, wait_for
 from end_to_end.scenes import Gate
 
@@ -15,6 +16,7 @@ from .viewed import blank, viewed
 DOUBT = {"when_doubtful": "review", "when_no_subject": "review"}
 
 
+@pytest.mark.full
 def test_nothing_was_ever_cut(place: Workplace) -> None:
     """Without a journal what lies in the inbox waits, in the order in which it came."""
     with viewed(place) as view:
@@ -33,6 +35,7 @@ def test_nothing_was_ever_cut(place: Workplace) -> None:
         assert cards[0]["rule"] == "all"
 
 
+@pytest.mark.full
 def test_from_waiting_to_done(place: Workplace) -> None:
     """A picture waits, is cut, and is done, as the journal says it; the counts add up to it."""
     gate = Gate(place)
@@ -82,6 +85,7 @@ def test_pages_while_pictures_are_cut(place: Workplace) -> None:
         assert passes > 1
 
 
+@pytest.mark.full
 def test_cut_again_while_one_pages(place: Workplace) -> None:
     """A picture that is asked for again keeps its place in the list."""
     for number in range(6):
@@ -96,6 +100,7 @@ def test_cut_again_while_one_pages(place: Workplace) -> None:
         assert sorted(paths) == [f"{number}.jpg" for number in range(6)]
 
 
+@pytest.mark.full
 def test_a_picture_that_is_replaced(place: Workplace) -> None:
     """A new version of a picture waits in the stead of the old one, and is counted once."""
     place.put("a.jpg")
@@ -110,6 +115,7 @@ def test_a_picture_that_is_replaced(place: Workplace) -> None:
         assert view.ask("pictures")["counts"] == _counts(done=1)
 
 
+@pytest.mark.full
 def test_moved_away_and_dropped_anew(place: Workplace) -> None:
     """Where sources are moved away, the very file dropped anew waits; what was moved does not."""
     place.configure({"name": "all", "source": "move"})
@@ -122,6 +128,7 @@ def test_moved_away_and_dropped_anew(place: Workplace) -> None:
         assert view.ask("pictures")["counts"] == _counts(waiting=1)
 
 
+@pytest.mark.full
 def test_filters(place: Workplace) -> None:
     """The list is narrowed by inbox, state and what is searched, and the counts likewise."""
     rules = [{"name": "all", "model": "darkness"}]
@@ -174,6 +181,7 @@ def test_the_worst_first(place: Workplace) -> None:
         assert view.ask("pictures")["counts"] == {**_counts(done=3), "review": 2}
 
 
+@pytest.mark.full
 def test_names_that_are_not_utf8(place: Workplace) -> None:
     """A name whose bytes are no UTF-8 is shown escaped, and found by the address of its card."""
     odd = os.fsdecode(b"caf\xe9 #1.jpg")
@@ -191,6 +199,7 @@ def test_names_that_are_not_utf8(place: Workplace) -> None:
         assert view.ask("pictures/nowhere/a.jpg", status=404)["error"]["code"] == "no_such_picture"
 
 
+@pytest.mark.full
 def test_a_journal_that_is_restored(place: Workplace) -> None:
     """A journal that is put into the place of another while the page runs is what is shown."""
     place.put("a.jpg")
@@ -207,6 +216,7 @@ def test_a_journal_that_is_restored(place: Workplace) -> None:
         wait_for(lambda: view.states() == {"a.jpg": "done", "b.jpg": "waiting"})
 
 
+@pytest.mark.full
 def test_an_inbox_by_another_name(place: Workplace) -> None:
     """Pictures are known by the inbox's new name, and by its folder's new spelling."""
     place.put("a.jpg")
@@ -221,6 +231,7 @@ def test_an_inbox_by_another_name(place: Workplace) -> None:
         assert view.ask(f"pictures/{card['address']}")["why"]
 
 
+@pytest.mark.full
 def test_outputs_that_are_gone(place: Workplace) -> None:
     """A card says which of its files are no longer there."""
     place.put("a.jpg")

@@ -14,6 +14,7 @@ from scissorsd.settings import DropLimits, Page
 from .viewed import viewed
 
 
+@pytest.mark.full
 def test_status(place: Workplace) -> None:
     """It is told what `scissorsd status --json` tells, where the page is, and how many."""
     place.put("a.jpg")
@@ -78,6 +79,7 @@ def test_choices(place: Workplace) -> None:
         assert told["quick"]["edges"] == "fine"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("glob", "folders"),
     [
@@ -114,6 +116,7 @@ def test_events(place: Workplace) -> None:
             pass
 
 
+@pytest.mark.full
 def test_nobody_listens(place: Workplace) -> None:
     """Without a listener nothing is looked at; one who comes later is told again."""
     with viewed(place) as view:

@@ -113,6 +113,7 @@ def test_pictures_of_every_kind(place: Workplace, page: Served) -> None:
             assert max(abs(a - b) for a, b in zip(seen, colour, strict=True)) <= NEAR, name
 
 
+@pytest.mark.full
 def test_colours_of_a_profile(place: Workplace, page: Served) -> None:
     """The preview of a picture in Adobe RGB has the colours that this one shows, as sRGB."""
     place.put("a.jpg", saved(drawn(), "JPEG", quality=95, icc_profile=ADOBE_RGB))
@@ -127,6 +128,7 @@ def test_colours_of_a_profile(place: Workplace, page: Served) -> None:
     assert max(abs(a - b) for a, b in zip(expected, CORNERS[1, 0], strict=True)) > 2 * NEAR
 
 
+@pytest.mark.full
 def test_a_cutout_keeps_its_alpha(place: Workplace, page: Served) -> None:
     """The preview of a cutout is as transparent as that, and without a rim; small ones stay so."""
     place.put("a.jpg", saved(drawn(), "JPEG", quality=95))
@@ -139,6 +141,7 @@ def test_a_cutout_keeps_its_alpha(place: Workplace, page: Served) -> None:
     assert shown(page.picture("a.jpg", "outputs/0", width=2048).body).size == SIZE
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("own", [True, False])
 def test_a_mask_to_lay_over(place: Workplace, page: Served, own: bool) -> None:  # noqa: FBT001 - a case
     """The mask comes from the output that is one or, where none is, from the cutout's alpha."""
@@ -153,6 +156,7 @@ def test_a_mask_to_lay_over(place: Workplace, page: Served, own: bool) -> None: 
     assert np.asarray(image).max() > 240
 
 
+@pytest.mark.full
 def test_no_mask(place: Workplace, page: Served) -> None:
     """Where there is neither mask nor cutout, that is said."""
     place.configure({"name": "all", "outputs": [{"kind": "flat"}]})
@@ -169,6 +173,7 @@ def bomb() -> bytes:
     return bytes(content)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -190,6 +195,7 @@ def test_no_preview_in_words(
     assert "a.jpg" in answer.error["what"]
 
 
+@pytest.mark.full
 def test_other_widths_are_refused(place: Workplace, page: Served) -> None:
     """Only the two widths are drawn; another is refused before anything is looked for."""
     assert place.config.exists()
@@ -205,6 +211,7 @@ def opened(path: Path) -> Opened:
     return Opened(file, os.fstat(file.fileno()), path)
 
 
+@pytest.mark.full
 def test_many_at_once_make_one(place: Workplace, page: Served) -> None:
     """Twenty who ask for one preview at once get the same, of which one file is kept."""
     place.put("a.jpg", saved(drawn(), "JPEG"))
@@ -216,6 +223,7 @@ def test_many_at_once_make_one(place: Workplace, page: Served) -> None:
     assert len(list((place.state / "page/previews").rglob("*.webp"))) == 1
 
 
+@pytest.mark.full
 def test_a_kept_preview_is_not_made_again(place: Workplace, page: Served) -> None:
     """What is kept is sent, not made again, while the picture stays the same file."""
     path = place.put("a.jpg", saved(drawn(), "JPEG"))
@@ -233,6 +241,7 @@ def test_a_kept_preview_is_not_made_again(place: Workplace, page: Served) -> Non
     assert changed.headers["etag"] != tag
 
 
+@pytest.mark.full
 def test_what_is_not_used_goes_first(tmp_path: Path) -> None:
     """The cache stays below its limit: what was not used for longest is removed."""
     path = tmp_path / "a.jpg"
@@ -279,6 +288,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", one_of_each_kind(["segv", "kill"], ["segv"]))
 def test_what_ends_the_process_is_not_tried_for_ever(
     tmp_path: Path, place: Workplace, how: str
@@ -322,6 +332,7 @@ def run(script: str, variables: dict[str, str], place: Workplace) -> tuple[int, 
     return answer.returncode, answer.stdout
 
 
+@pytest.mark.full
 def test_a_full_disk_costs_no_preview(place: Workplace) -> None:
     """Where a preview cannot be kept it is shown all the same."""
     place.put("a.jpg", saved(drawn(), "JPEG"))

@@ -49,6 +49,7 @@ def test_a_zip_is_the_outbox(place: Workplace, page: Served) -> None:
     assert archive.getinfo("one/Grün.png").flag_bits & 0x800
 
 
+@pytest.mark.full
 def test_unzip_takes_it(place: Workplace, page: Served, tmp_path: Path) -> None:
     """The usual program finds nothing wrong with a zip."""
     unzip = shutil.which("unzip")
@@ -62,6 +63,7 @@ def test_unzip_takes_it(place: Workplace, page: Served, tmp_path: Path) -> None:
     assert said.returncode == 0, said.stdout
 
 
+@pytest.mark.full
 def test_all_or_the_first(place: Workplace, page: Served) -> None:
     """All outputs of a picture go into a zip, or the first of each."""
     place.configure({"name": "all", "outputs": [{"kind": "cutout"}, {"kind": "mask"}]})
@@ -71,6 +73,7 @@ def test_all_or_the_first(place: Workplace, page: Served) -> None:
     assert opened(page.zip("a.jpg", outputs="first").body).namelist() == ["a.png"]
 
 
+@pytest.mark.full
 def test_what_waits_for_review(place: Workplace, page: Served) -> None:
     """What lies in review/ goes into a zip under the name that it is to have, without its note."""
     place.configure({"name": "all", "when_no_subject": "review"})
@@ -89,6 +92,7 @@ def blank() -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.full
 def test_what_is_gone_is_told_of(place: Workplace, page: Served) -> None:
     """A file that is gone meanwhile is left out, and the last entry of the zip names it."""
     for name in ("a.jpg", "b.jpg"):
@@ -103,6 +107,7 @@ def test_what_is_gone_is_told_of(place: Workplace, page: Served) -> None:
     assert archive.read(LEFT_OUT) == b"a.png: is no longer there\n"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -126,12 +131,14 @@ def test_what_makes_no_zip(place: Workplace, page: Served, body: object, status:
     assert answer.error["what"].endswith(".")
 
 
+@pytest.mark.full
 def test_no_such_ticket(place: Workplace, page: Served) -> None:
     """A ticket that there is not, or no longer, is told of."""
     assert place.config.exists()
     assert page.ask("/api/v1/zips/nothing").error["code"] == "no_zip"
 
 
+@pytest.mark.full
 def test_a_name_that_is_not_utf8(place: Workplace, page: Served) -> None:
     """A picture whose name is not UTF-8 goes into a zip under one that is."""
     name = os.fsdecode(b"caf\xe9.jpg")
@@ -140,6 +147,7 @@ def test_a_name_that_is_not_utf8(place: Workplace, page: Served) -> None:
     assert opened(page.zip(name).body).namelist() == ["caf\ufffd.png"]
 
 
+@pytest.mark.full
 def test_twins_get_numbers() -> None:
     """Of names that some file system takes for one, the later ones get a number."""
     names = Names()
@@ -149,6 +157,7 @@ def test_twins_get_numbers() -> None:
     assert given == ["a.png", "A-2.png", "a-3.png", "one/a.png", "ü.png", "ü-2.png"]
 
 
+@pytest.mark.full
 def test_memory_stays_flat(tmp_path: Path) -> None:
     """A zip is never in memory: that of 100 MB takes less than 4 MB."""
     files = []
