@@ -288,6 +288,7 @@ def emptied(place: Workplace) -> None:
     assert folders(place) == ["2026", "2026/11", "2026/12", "c", "c/d", "never"]
 
 
+@pytest.mark.full
 def test_emptied_folders_go_where_that_is_asked_for(place: Workplace) -> None:
     """Those alone that scissorsd has emptied; with litter, or never used, they stay."""
     emptied(place)

@@ -229,6 +229,7 @@ def test_gone_while_in_hand(place: Workplace, mounts: Mounts, place_of_fault: st
     assert [entry.state for entry in place.entries()] == ["done"]
 
 
+@pytest.mark.full
 @heeds_permissions
 def test_forbidden_folder_in_an_inbox(unprivileged: Workplace) -> None:
     """What may not be looked at in an inbox is said, costs the rest nothing, and comes good."""

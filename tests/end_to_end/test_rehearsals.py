@@ -24,6 +24,7 @@ def told(place: Workplace, *names: str) -> tuple[list[str], list[str]]:
     return sorted(outputs), sorted(moved)
 
 
+@pytest.mark.full
 def test_what_is_told_comes_to_be(place: Workplace) -> None:
     """Told while nothing is there, and again once it is, the names are those that come out."""
     place.configure(

@@ -145,8 +145,8 @@ def test_by_hand(place: Workplace) -> None:
     assert "accepted" in place.ask("accept", "half.png")
     daemon.wait("inbox.scanned", times=len(daemon.told("inbox.scanned")) + 2)
     daemon.stop()
-    told = [line["event"] for line in daemon.lines if line["event"].startswith("review.")]
-    assert sorted(told) == ["review.accepted", "review.accepted", "review.rejected"]
+    assert len(daemon.told("review.accepted")) == 2
+    assert len(daemon.told("review.rejected")) == 1
     assert {entry.path: entry.judged for entry in place.entries()} == {
         **dict.fromkeys(("moved.png", "killed.png", "half.png"), "accepted"),
         "deleted.png": "rejected",

@@ -190,6 +190,7 @@ def test_what_is_no_picture_gets_a_sentence(place: Workplace, tabs: Tabs) -> Non
     daemon.stop()
 
 
+@pytest.mark.full
 def test_awkward_names_are_text(place: Workplace, tabs: Tabs) -> None:
     """Markup in a name is shown and not done; what turns the direction of writing is left out."""
     daemon, at = with_page(place, quick=False)

@@ -38,14 +38,7 @@ MASKS: dict[str, dict[str, object]] = {
 }
 FAINT = 4  # of 255: such an alpha can hardly be seen
 CASES = [(words, mask) for words in WORDS for mask in MASKS]
-KEPT = [("white", "refined"), ("white", "feathered"), ("paper", "feathered"), ("framed", "soft")]
-KEPT += [
-    ("webp", "best"),
-    ("small", "soft"),
-    ("sticker", "refined"),
-    ("large", "feathered"),
-    ("jpeg", "refined"),
-]
+KEPT = [("white", "refined"), ("framed", "soft"), ("jpeg", "refined")]
 
 
 def photograph() -> bytes:

@@ -17,6 +17,7 @@ def once(place: Workplace, code: int = 0) -> None:
     assert place.run("once", "-c", place.config).returncode == code
 
 
+@pytest.mark.full
 def test_retry(place: Workplace) -> None:
     """A failed picture is taken again; what cannot be is refused in the command's words."""
     place.put("a.jpg", BROKEN)
@@ -72,6 +73,7 @@ def test_accept_and_reject(place: Workplace) -> None:
         assert "it came out without review" in error["what"]
 
 
+@pytest.mark.full
 def test_redo(place: Workplace) -> None:
     """A picture is cut again as is wished, under the same name; the wish stays with it."""
     place.put("a.jpg")

@@ -61,6 +61,7 @@ def test_from_waiting_to_done(place: Workplace) -> None:
         assert view.ask("pictures")["counts"] == _counts(done=1)
 
 
+@pytest.mark.full
 def test_pages_while_pictures_are_cut(place: Workplace) -> None:
     """Of 1,200 pictures none is missed and none comes twice on a way through all pages.
 

@@ -32,6 +32,7 @@ def test_status(place: Workplace) -> None:
         assert (shop["name"], shop["done"]) == ("shop", 1)
 
 
+@pytest.mark.full
 def test_choices(place: Workplace) -> None:
     """Each folder that a rule names is told, with what becomes of a picture there."""
     place.configure(
