@@ -12,7 +12,7 @@ from scissorsd.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from scissorsd.commands.page import Auth
-    from scissorsd.settings import Config, Page
+    from scissorsd.settings import Config
 
 
 @click.group(invoke_without_command=True)
@@ -58,8 +58,7 @@ def page(
     typed = click.core.ParameterSource.COMMANDLINE
     if given := [name for name in options if context.get_parameter_source(name) is typed]:
         raise UsageError(f"--{given[0].replace('_', '-')} is an option without -c; it is in FILE")
-    settings, its_page = beside(config.absolute(), listen, auth)
-    return _serve_beside(settings, its_page, config.absolute())
+    return _serve_beside(beside(config.absolute(), listen, auth))
 
 
 def _run_alone(settings: "Config") -> int:
@@ -70,20 +69,18 @@ def _run_alone(settings: "Config") -> int:
 
     assert settings.page is not None  # noqa: S101 - it is what the command is about
     see_that_it_can_listen(settings.page.listen)  # else a daemon would run, and nobody see it
-    announce = _announcer(settings, settings.page)
-    announce(settings.page.listen)
+    _announcer(settings)(settings.page.listen)
     with Bars() as bars:
         return Daemon(settings, on_beat=bars.backlog, fetching=bars.fetching).run()
 
 
-def _serve_beside(settings: "Config", its_page: "Page", origin: Path) -> int:
+def _serve_beside(settings: "Config") -> int:
     from scissorsd.page.beside import serve_beside
 
-    announce = _announcer(settings, its_page)
-    return serve_beside(settings, its_page, origin, told=announce)
+    return serve_beside(settings, told=_announcer(settings))
 
 
-def _announcer(settings: "Config", its_page: "Page") -> Callable[[str], None]:
+def _announcer(settings: "Config") -> Callable[[str], None]:
     """Return what says where the page is; with its key only if that is new.
 
     What is said may be kept in a log, and is not to be there at every start.
@@ -92,7 +89,8 @@ def _announcer(settings: "Config", its_page: "Page") -> Callable[[str], None]:
     from scissorsd.page.gates.access import access_to
     from scissorsd.page.gates.listen import for_people, machine_name, place_of
 
-    has_key = access_to(its_page, machine_name()).auth == "key"
+    assert settings.page is not None  # noqa: S101 - it is what the command is about
+    has_key = access_to(settings.page, machine_name()).auth == "key"
     is_new = has_key and not keys.key_of(settings.state)
 
     def announce(address: str) -> None:

@@ -32,13 +32,13 @@ def see_that_it_is_installed() -> None:
         )
 
 
-def beside(path: Path, listen: str, auth: Auth) -> tuple[Config, Page]:
-    """Return a configuration, and the page beside the daemon that runs on it.
+def beside(path: Path, listen: str, auth: Auth) -> Config:
+    """Return the configuration of a daemon, for a page beside it.
 
     Where the file has no page, the daemon has no quick desk either, and so neither has this one.
     """
     loaded = _taken(config.load(path))
-    return loaded, _asked(loaded.page or Page(quick=False), listen, auth)
+    return replace(loaded, page=_asked(loaded.page or Page(quick=False), listen, auth))
 
 
 def alone(options: Mapping[str, Any], listen: str, auth: Auth) -> Config:

@@ -86,7 +86,7 @@ class Daemon:
         self._signals = Signals(lambda: self._queue.put(None))
         self._workers = WorkerPool(self._queue.put, self.pace, _worker_count(config))
         self._layout = LayoutCheck(self._queue.put)
-        self.page = PageChild(self._queue.put, origin, once=once)
+        self.page = PageChild(self._queue.put, once=once)
         self._job_lines = job_log.JobLines()
         self._status_warnings = RateLimiter(1, TELL_AGAIN)
         self._watchdog = standstill.Watchdog(config.state)

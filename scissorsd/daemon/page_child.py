@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from time import monotonic
 from typing import IO, Any
 
@@ -41,12 +40,11 @@ LONGEST_PAUSE = failpoints.seconds("PAGE_LONGEST_PAUSE", 300.0)
 class PageChild:
     """The page's process. Only the control loop calls the methods; `tell` takes messages.
 
-    `origin` is the configuration file, or "". With `once` there is never a page.
+    With `once` there is never a page.
     """
 
-    def __init__(self, tell: Callable[[Vouched], None], origin: str, *, once: bool) -> None:
+    def __init__(self, tell: Callable[[Vouched], None], *, once: bool) -> None:
         self._tell = tell
-        self._origin = Path(origin) if origin else None
         self._once = once
         self._runs_on: Config | None = None  # what the process, or its next start, was given
         self._run: _Run | None = None
@@ -102,7 +100,7 @@ class PageChild:
 
     def _start(self, config: Config, now: float) -> None:
         try:
-            self._run = _Run(config, self._origin, self._tell, now)
+            self._run = _Run(config, self._tell, now)
         except OSError as error:
             self._failed(error.strerror or str(error), now)
 
@@ -129,9 +127,7 @@ class PageChild:
 class _Run:
     """One process, and the thread that hears what it says. Raises OSError."""
 
-    def __init__(
-        self, config: Config, origin: Path | None, tell: Callable[[Vouched], None], now: float
-    ) -> None:
+    def __init__(self, config: Config, tell: Callable[[Vouched], None], now: float) -> None:
         self.address = ""
         self.started = now
         self._tell = tell
@@ -147,7 +143,7 @@ class _Run:
         assert self._process.stdin is not None  # noqa: S101 - asked for above
         assert self._process.stdout is not None  # noqa: S101 - the same
         self._stdin = self._process.stdin
-        head = base64.b64encode(pickle.dumps((config, config.page, origin)))
+        head = base64.b64encode(pickle.dumps(config))
         # Threads: what it says must not wait for the loop, nor the loop for its pipe.
         for work in (lambda: self._send(head), lambda: self._hear(self._process.stdout)):
             threading.Thread(target=work, name="page", daemon=True).start()

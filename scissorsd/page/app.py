@@ -13,12 +13,12 @@ from scissorsd.page.gates.door import Door
 from scissorsd.page.gates.guard import Guard
 from scissorsd.page.gates.keys import Keys
 from scissorsd.page.outputs import files, finishing, zips
-from scissorsd.page.view import actions, choices, events, listing, one_picture, standing
+from scissorsd.page.view import actions, choices, events, listing, one_picture, status
 
 # The first address that fits is taken: what ends in /before stands before the picture itself, whose
 # path is of any length.
 _PARTS = (
-    *(door, health, metrics, static_files, standing, choices, events, zips, drops),
+    *(door, health, metrics, static_files, status, choices, events, zips, drops),
     *(files, finishing, actions, listing, one_picture),
 )
 

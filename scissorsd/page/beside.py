@@ -3,20 +3,19 @@
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from scissorsd.errors import EXIT_OK
 from scissorsd.page.desk import Desk
 from scissorsd.page.serve import serve
-from scissorsd.settings import Config, Page
+from scissorsd.settings import Config
 
 
-def serve_beside(config: Config, page: Page, origin: Path, told: Callable[[str], None]) -> int:
+def serve_beside(config: Config, told: Callable[[str], None]) -> int:
     """Serve until SIGTERM or Ctrl-C. No daemon hears of drops: its scans find the files."""
     until = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: until.set())
-    desk = Desk(config, page, origin, vouch=lambda *_: None)
+    desk = Desk(config, vouch=lambda *_: None)
     try:
         serve(desk, until=until, told=told)
     finally:

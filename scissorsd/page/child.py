@@ -1,9 +1,9 @@
 """The page's process, as the daemon starts it: `python -m scissorsd.page.child`.
 
-Standard input begins with a line, a pickle in base64 of (Config, Page, the configuration file or
-None), and ends with the daemon: then this process ends, too. Standard output tells the daemon by
-lines of JSON where the page listens, why it cannot, and of each file that was put whole into an
-inbox. See daemon/page_child.py, which is the other end.
+Standard input begins with a line, the configuration as a pickle in base64, and ends with the
+daemon: then this process ends, too. Standard output tells the daemon by lines of JSON where the
+page listens, why it cannot, and of each file that was put whole into an inbox. See
+daemon/page_child.py, which is the other end.
 """
 
 import base64
@@ -55,13 +55,13 @@ class Daemon:
 
 def main() -> int:
     """Serve the page until the daemon ends, or ends us; returns the exit code."""
-    config, page, origin = pickle.loads(base64.b64decode(sys.stdin.buffer.readline()))  # noqa: S301 - our own daemon's
+    config = pickle.loads(base64.b64decode(sys.stdin.buffer.readline()))  # noqa: S301 - our own daemon's
     decoders.take_pillow_over()
     logs.set_up()
     logs.line_buffer_c_stderr()
     daemon, until = Daemon(), threading.Event()
     _end_with_daemon(until)
-    desk = Desk(config, page, origin, daemon.vouch)
+    desk = Desk(config, daemon.vouch)
     drops.sweep_left_over(desk)
     threading.Thread(target=sweeping.keep_sweeping, args=(desk, until), daemon=True).start()
     try:

@@ -12,21 +12,22 @@ from scissorsd.records.journal_file import FILE
 from scissorsd.records.status_file import DaemonStatus
 from scissorsd.settings import Config, Inbox, Page
 
-QUICK = "quick"  # the inbox that is the page's own desk
-
 
 @dataclass(slots=True)
 class Desk:
     """What the page knows of; any thread may use it."""
 
-    config: Config  # its inboxes include the quick desk, where there is one
-    page: Page
-    origin: Path | None  # the configuration file, as the commands take it with -c; or none
+    config: Config  # it has a page; its inboxes include the quick desk, where there is one
     vouch: Callable[[str, Sighting], None]  # tell the daemon that a file (inbox, sighting) is whole
     _journal: Journal | None = None
     _is_of: tuple[int, int] | None = None  # the file that it was opened of
     _replaced: list[Journal | None] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def page(self) -> Page:
+        """How the page is configured."""
+        return self.config.page or Page()
 
     @property
     def state(self) -> Path:

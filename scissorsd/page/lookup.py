@@ -5,22 +5,16 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from scissorsd.commands.lookup import as_journalled
 from scissorsd.core.formats import FORMATS
-from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
-from scissorsd.page.naming import named
+from scissorsd.page.naming import UnknownPictureError, named, no_such_inbox
+from scissorsd.page.standpoint import stand_at
 from scissorsd.plain_text import escape_undecodable
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
-from scissorsd.records.state_folders import StateFolder
 from scissorsd.settings import Inbox
 
 _SUFFIXES = tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)
-
-
-class UnknownPictureError(Refusal):
-    """The journal knows nothing of a picture; it may lie in its inbox and wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +59,11 @@ def asked_for(request: Request, *, behind: int) -> Found:
 
 def find(desk: Desk, inbox_name: str, path: str) -> Found:
     """Find the latest job of a picture by its inbox's name and its path there; or refuse."""
-    journal = desk.journal()
-    if desk.inbox(inbox_name) is None:
-        raise Refusal(404, "no_inbox", f"There is no inbox {escape_undecodable(inbox_name)!r}.")
-    entries: list[Entry] = []
-    if journal is not None:
-        state = as_journalled(StateFolder(desk.state, desk.config), journal)
-        inbox = next(inbox for inbox in state.config.inboxes if inbox.name == inbox_name)
-        entries = journal.entries.of_source(inbox.path, path)
-    if journal is None or not entries:
-        raise UnknownPictureError(
-            404,
-            "no_such_picture",
-            f"Nothing is known yet of {escape_undecodable(path)!r} in {inbox_name}.",
-            "A picture is known from the moment at which scissorsd begins to cut it.",
-        )
-    return Found(inbox, entries[0], journal)
+    at = stand_at(desk)
+    inbox = at.inbox(inbox_name)
+    if inbox is None:
+        raise no_such_inbox(inbox_name)
+    entries = at.journal.entries.of_source(inbox.path, path) if at.journal is not None else []
+    if at.journal is None or not entries:
+        raise UnknownPictureError(inbox_name, path)
+    return Found(inbox, entries[0], at.journal)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from scissorsd.page.desk import Desk
+from scissorsd.page.standpoint import stand_at
 from scissorsd.records import lock, tallies
 from scissorsd.records.status_file import FRESH, InboxStatus
 
@@ -73,22 +74,22 @@ class _Numbers(Collector):
         yield provider
 
     def _of_the_journal(self) -> Iterator[Metric]:
-        journal = self._desk.journal()
-        names = {str(inbox.path): inbox.name for inbox in self._desk.config.inboxes}
+        at = stand_at(self._desk)
+        journal = at.journal
         pictures = GaugeMetricFamily(
             "scissorsd_pictures_total",
             "Pictures in the journal.",
             labels=["inbox", "state", "verdict"],
         )
         for tally in tallies.tallies(journal.file) if journal else ():
-            if tally.inbox in names:
-                labels = [names[tally.inbox], tally.state, tally.verdict]
+            if tally.inbox in at.names:
+                labels = [at.names[tally.inbox], tally.state, tally.verdict]
                 pictures.add_metric(labels, tally.count)
         yield pictures
         took = HistogramMetricFamily(
             "scissorsd_job_seconds", "How long the jobs that are done took.", labels=["inbox"]
         )
-        for inbox in self._desk.config.inboxes if journal else ():
+        for inbox in at.inboxes if journal else ():
             assert journal is not None  # noqa: S101 - for the type checker
             durations = tallies.durations(journal.file, inbox.path, _SECONDS)
             buckets = [(str(limit), float(count)) for limit, count in durations.up_to]

@@ -35,11 +35,18 @@ def named(request: Request, *, behind: int = 0) -> tuple[str, str]:
     return os.fsdecode(inbox), os.fsdecode(b"/".join(path))
 
 
-def no_such_picture(inbox: str, path: str) -> Refusal:
-    """Return the answer where nothing is known of a picture."""
-    return Refusal(
-        404,
-        "no_such_picture",
-        f"nothing is known of {shown(path)} in the inbox {shown(inbox)!r}",
-        "It was taken away before it was cut, or was never there.",
-    )
+class UnknownPictureError(Refusal):
+    """Nothing is known of a picture; by the journal alone, it may lie in its inbox and wait."""
+
+    def __init__(self, inbox: str, path: str) -> None:
+        super().__init__(
+            404,
+            "no_such_picture",
+            f"nothing is known of {shown(path)} in the inbox {shown(inbox)!r}",
+            "It was taken away before it was cut, or was never there.",
+        )
+
+
+def no_such_inbox(name: str) -> Refusal:
+    """Return the answer where no inbox has a name."""
+    return Refusal(404, "no_such_inbox", f"there is no inbox {shown(name)!r}")

@@ -22,8 +22,7 @@ DAY = 86400.0
 def desk(place: Workplace) -> Iterator[Desk]:
     """Open the desk of a place as the page does."""
     config = load(place.config).config
-    assert config.page is not None
-    opened = Desk(config, config.page, place.config, lambda *_: None)
+    opened = Desk(config, lambda *_: None)
     yield opened
     opened.close()
 

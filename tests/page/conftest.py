@@ -1,22 +1,16 @@
 """A real journal, and the page's addresses under a real server."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from end_to_end.conftest import place
 from end_to_end.driver import Workplace
 from playwright.sync_api import Browser
 
 from .browser import Tabs, chromium, chromium_path
 from .served import Served, served
 
-
-@pytest.fixture
-def place(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
-    """Set up a workplace; whatever still runs there in the end is killed."""
-    workplace = Workplace(tmp_path, models_folder)
-    yield workplace
-    workplace.close()
+__all__ = ["browser", "page", "place", "tabs"]
 
 
 @pytest.fixture

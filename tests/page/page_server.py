@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,7 +28,7 @@ def desk_at(folder: Path, page: Page) -> Desk:
     values = {"state": "state", "inboxes": {"shop": inbox}}
     settings = config.from_values(values, base=folder).config
     settings.state.mkdir(exist_ok=True)
-    return Desk(settings, page, None, lambda *_: None)
+    return Desk(replace(settings, page=page), lambda *_: None)
 
 
 @dataclass(frozen=True)

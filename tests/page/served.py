@@ -101,7 +101,7 @@ class Served:
 
     def _started(self) -> uvicorn.Server:
         loaded = config.load(self._place.config).config
-        self.desk = Desk(loaded, Page(), None, lambda *_: None)
+        self.desk = Desk(loaded, lambda *_: None)
         app = make_app(self.desk, access_to(Page(auth="none"), ""))
         server = uvicorn.Server(
             uvicorn.Config(

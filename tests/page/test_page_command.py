@@ -5,28 +5,13 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from end_to_end.driver import DEADLINE, Workplace, wait_for
 
 from scissorsd.page.gates import keys
 
-
-@pytest.fixture
-def place(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
-    """Set up a workplace; whatever still runs there in the end is killed."""
-    workplace = Workplace(tmp_path, models_folder)
-    yield workplace
-    workplace.close()
-
-
-def free_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+from .browser import free_port
 
 
 def ask(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:

@@ -18,12 +18,12 @@ from .viewed import viewed
 def test_status(place: Workplace) -> None:
     """It is told what `scissorsd status --json` tells, where the page is, and how many."""
     place.put("a.jpg")
-    with viewed(place, Page(listen="0.0.0.0:8000")) as view:
+    with viewed(place) as view:
         told = view.ask("status")
         assert (told["running"], told["healthy"], told["silent_s"]) == (False, False, None)
         assert "no daemon runs" in told["troubles"][0]
         assert told["counts"]["waiting"] == 1
-        assert told["page"] == {"address": f"http://127.0.0.1:{view.port}/", "auth": "key"}
+        assert told["page"] == {"address": f"http://127.0.0.1:{view.port}/", "auth": "none"}
         daemon = place.start()
         daemon.finished("a.jpg")
         told = wait_for(lambda: (s := view.ask("status"))["healthy"] and s)

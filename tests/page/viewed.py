@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -110,7 +110,7 @@ def viewed(
 ) -> Iterator[View]:
     """Serve a workplace, by its configuration or another one, until the test is through."""
     loaded = more or config.load(place.config).config
-    desk = Desk(loaded, page or Page(), place.config, lambda *_: None)
+    desk = Desk(replace(loaded, page=page), lambda *_: None)
     app = make_app(desk, access_to(Page(auth="none"), ""))
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, http="h11", loop="asyncio", log_level="error", ws="none")

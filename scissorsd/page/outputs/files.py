@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from scissorsd.page.answers import Refusal
-from scissorsd.page.lookup import Found, UnknownPictureError, asked_for, desk_of, find
-from scissorsd.page.naming import named
+from scissorsd.page.lookup import Found, asked_for, desk_of, find
+from scissorsd.page.naming import UnknownPictureError, named
 from scissorsd.page.outputs import previews, sending
 from scissorsd.page.outputs.places import Opened, open_output, open_source, open_waiting
 from scissorsd.page.outputs.previews import WIDTHS, What

@@ -16,7 +16,7 @@ from scissorsd.folders.scanning import fold_time, open_no_follow
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
 from scissorsd.page.lookup import Found
-from scissorsd.page.naming import no_such_picture
+from scissorsd.page.naming import UnknownPictureError
 from scissorsd.plain_text import escape_undecodable
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.state_folders import StateFolder
@@ -87,7 +87,7 @@ def open_waiting(desk: Desk, inbox_name: str, path: str) -> Opened:
         with _in_words(Path(path)):
             opened = _regular(_open_below(inbox.path, path), inbox.path / path)
     if opened is None:
-        raise no_such_picture(inbox_name, path)
+        raise UnknownPictureError(inbox_name, path)
     return opened
 
 

@@ -9,6 +9,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +21,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.rules import REVIEW_FOLDER
 from scissorsd.page.answers import Refusal
-from scissorsd.page.desk import QUICK, Desk
+from scissorsd.page.desk import Desk
 from scissorsd.page.lookup import Found, desk_of, find
+from scissorsd.page.naming import UnknownPictureError
 from scissorsd.page.outputs import sending
 from scissorsd.page.outputs.zip_stream import Item, zipped
 
@@ -114,11 +117,8 @@ def _items(desk: Desk, body: bytes) -> tuple[Item, ...]:
     pictures, outputs = _parsed(body)
     found = []
     for inbox, path in pictures:
-        try:
+        with suppress(UnknownPictureError):  # it waits still, or was taken away
             found.append(find(desk, inbox, path))
-        except Refusal as refusal:
-            if refusal.code == "no_inbox":
-                raise
     several = len({picture.inbox.name for picture in found}) > 1
     items = tuple(item for picture in found for item in _of(picture, outputs, several=several))
     if not items:

@@ -18,16 +18,16 @@ from scissorsd.commands.judge import judge_in
 from scissorsd.commands.recut import Choice, in_words, recut_in
 from scissorsd.commands.retry import retry_in
 from scissorsd.commands.reviewed import open_shop
+from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.rules import Edges
 from scissorsd.core.wishes import Wish
 from scissorsd.page.answers import Refusal
-from scissorsd.page.desk import QUICK
 from scissorsd.page.naming import PICTURES, named, shown
+from scissorsd.page.standpoint import Standpoint, stand_at
 from scissorsd.page.view.choices import is_here
 from scissorsd.page.view.discarding import discard_job, discard_waiting
 from scissorsd.page.view.one_picture import found_as
 from scissorsd.page.view.outlook import Outlook, outlook_of
-from scissorsd.page.view.standpoint import Standpoint, stand_at
 from scissorsd.page.view.waiting import Waiting
 from scissorsd.plain_text import for_terminal
 from scissorsd.records import hurry

@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from scissorsd.core.formats import FORMATS
 from scissorsd.core.settling import Sighting
+from scissorsd.page.lookup import outputs_of
 from scissorsd.page.naming import address_of, shown
 from scissorsd.page.outputs.cutouts import is_finishable
+from scissorsd.page.standpoint import Standpoint, batch_of
 from scissorsd.page.view.presence import Presence
-from scissorsd.page.view.standpoint import Standpoint, batch_of
 from scissorsd.plain_text import one_line
 from scissorsd.records.journal_rows import Entry
 
@@ -33,7 +33,6 @@ JOURNALLED: dict[str, tuple[str, ...]] = {  # in which of them such pictures may
     "failed": ("failed",),
     "held": ("held", "published"),
 }
-_SUFFIXES = tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)
 _VERDICTS = {
     "no_subject": "No subject was found in it.",
     "doubtful": "Its mask is doubtful.",
@@ -58,7 +57,7 @@ def cards(at: Standpoint, entries: Sequence[Entry], presence: Presence) -> list[
     """Return the cards of pictures that the journal knows."""
     files: dict[str, list[str]] = {}
     for entry in entries:
-        files.setdefault(entry.outbox, []).extend(_pictures(entry))
+        files.setdefault(entry.outbox, []).extend(str(path) for _, path in outputs_of(entry))
     there = presence.of(files)
     return [_card(at, entry, there) for entry in entries]
 
@@ -69,11 +68,11 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
     outputs = [
         {
             "n": number,
-            "kind": entry.kinds[number] if number < len(entry.kinds) else "",
-            "name": shown(path.rpartition("/")[2]),
-            "there": there[path],
+            "kind": kind,
+            "name": shown(path.name),
+            "there": there[str(path)],
         }
-        for number, path in enumerate(_pictures(entry))
+        for number, (kind, path) in enumerate(outputs_of(entry))
     ]
     in_review = at.view is not None and at.view.waits_in_review(entry)
     return {
@@ -134,13 +133,6 @@ def _head(inbox: str, path: str, state: State) -> Card:
         "batch": batch_of(inbox, path),
         "state": state,
     }
-
-
-def _pictures(entry: Entry) -> tuple[str, ...]:
-    """Return the files that came of it; what follows them, the reason in review/, is none."""
-    if entry.kinds:
-        return entry.published[: len(entry.kinds)]
-    return tuple(path for path in entry.published if path.lower().endswith(_SUFFIXES))
 
 
 def _reason(

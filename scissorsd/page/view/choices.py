@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.lookup import inbox_unavailable_reason
 from scissorsd.config.description import said_rule
+from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.catalogue import Model
 from scissorsd.core.ignored_names import PICTURE_SUFFIXES, why_ignored
 from scissorsd.core.rules import Edges, Rule, choose
@@ -18,10 +19,10 @@ from scissorsd.errors import WeightsError
 from scissorsd.folders import real_paths
 from scissorsd.folders.mounts import Root
 from scissorsd.inference import weights
-from scissorsd.page.desk import QUICK, Desk
+from scissorsd.page.desk import Desk
 from scissorsd.page.naming import shown
+from scissorsd.page.standpoint import Standpoint, stand_at
 from scissorsd.page.view.outlook import outlook_of
-from scissorsd.page.view.standpoint import Standpoint, stand_at
 from scissorsd.settings import Config, Inbox
 
 _ANY_NAME = "picture.jpg"

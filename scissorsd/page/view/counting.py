@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from time import monotonic
 from weakref import WeakKeyDictionary
 
+from scissorsd.page.standpoint import Standpoint
 from scissorsd.page.view.cards import JOURNALLED, of_entry, state_of
-from scissorsd.page.view.standpoint import Standpoint
 from scissorsd.page.view.waiting import Waiting
 from scissorsd.records.journal import Journal
 from scissorsd.records.pictures_view import PicturesView, Scope

@@ -10,7 +10,7 @@ from scissorsd.folders import publishing, removing
 from scissorsd.folders.removing import Own
 from scissorsd.page.answers import Refusal
 from scissorsd.page.naming import shown
-from scissorsd.page.view.standpoint import Standpoint
+from scissorsd.page.standpoint import Standpoint
 from scissorsd.records.discarding import Discards
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry

@@ -22,9 +22,9 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from scissorsd.errors import ScissorsError
+from scissorsd.page.standpoint import stand_at
 from scissorsd.page.view.outlook import Outlook, outlook_of
-from scissorsd.page.view.standing import head
-from scissorsd.page.view.standpoint import stand_at
+from scissorsd.page.view.status import head
 from scissorsd.plain_text import one_line
 
 log = structlog.get_logger("scissorsd")

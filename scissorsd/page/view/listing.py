@@ -17,13 +17,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.why import why_waiting
+from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.page.answers import Refusal
-from scissorsd.page.desk import QUICK
-from scissorsd.page.naming import PICTURES, shown
+from scissorsd.page.naming import PICTURES, no_such_inbox, shown
+from scissorsd.page.standpoint import Standpoint, stand_at
 from scissorsd.page.view.cards import JOURNALLED, Card, cards, of_entry, waiting_card
 from scissorsd.page.view.counting import Counts, counts
 from scissorsd.page.view.outlook import Outlook, outlook_of
-from scissorsd.page.view.standpoint import Standpoint, stand_at
 from scissorsd.page.view.waiting import Waiting
 from scissorsd.plain_text import for_terminal
 from scissorsd.records.journal_rows import Entry
@@ -117,7 +117,7 @@ def scope_of(request: Request, at: Standpoint) -> Scope:
         raise Refusal(400, "no_such_batch", "a batch is named by letters a-z, digits and hyphens")
     inboxes = [i for i in at.inboxes if name in {"", i.name} and (not batch or i.name == QUICK)]
     if name and at.inbox(name) is None:
-        raise Refusal(404, "no_such_inbox", f"there is no inbox {name!r}")
+        raise no_such_inbox(name)
     paths = tuple(inbox.path for inbox in inboxes)
     return Scope(paths, len(paths) == len(at.inboxes), batch, query.get("q", ""))
 

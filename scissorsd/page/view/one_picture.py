@@ -5,10 +5,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.why import why_in
-from scissorsd.page.naming import PICTURES, named, no_such_picture, shown
+from scissorsd.page.naming import PICTURES, UnknownPictureError, named, shown
+from scissorsd.page.standpoint import Standpoint, stand_at
 from scissorsd.page.view.cards import Card, cards, waiting_card
 from scissorsd.page.view.outlook import Outlook, outlook_of
-from scissorsd.page.view.standpoint import Standpoint, stand_at
 from scissorsd.page.view.waiting import Waiting
 from scissorsd.plain_text import for_terminal
 from scissorsd.records.journal_rows import Entry
@@ -47,7 +47,7 @@ def found_as(outlook: Outlook, at: Standpoint, inbox: str, path: str) -> Waiting
     known = at.inbox(inbox)
     entry = at.view.of(known.path, path) if at.view is not None and known is not None else None
     if entry is None:
-        raise no_such_picture(inbox, path)
+        raise UnknownPictureError(inbox, path)
     return entry
 
 

@@ -17,7 +17,7 @@ from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
 from scissorsd.folders.mounts import Root, keeps_inodes, mount_type
 from scissorsd.folders.scanning import scan
-from scissorsd.page.view.standpoint import Standpoint
+from scissorsd.page.standpoint import Standpoint
 from scissorsd.records.journal import Journal
 from scissorsd.records.pictures_view import KnownAs
 from scissorsd.settings import Inbox

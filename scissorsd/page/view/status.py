@@ -10,15 +10,13 @@ from starlette.routing import BaseRoute, Route
 from scissorsd import __version__
 from scissorsd.commands.status import overview_of, values_of
 from scissorsd.page.naming import shown
+from scissorsd.page.standpoint import Standpoint, stand_at
 from scissorsd.page.view.counting import Counts
 from scissorsd.page.view.listing import counted
 from scissorsd.page.view.outlook import Outlook, outlook_of
-from scissorsd.page.view.standpoint import Standpoint, stand_at
 from scissorsd.records import status_file
 from scissorsd.records.pictures_view import Scope
-from scissorsd.settings import Page
 
-_LOOPBACK = ("127.", "localhost:", "[::1]:", "unix:")
 _TOLD = (
     *("running", "healthy", "troubles", "silent_s", "seconds_left", "version", "daemon_version"),
     *("providers", "inboxes", "mistakes", "refused"),
@@ -31,7 +29,7 @@ def status(request: Request) -> JSONResponse:
     at = stand_at(outlook.desk)
     values = values_of(overview_of(at.state, at.journal))
     told = {key: values[key] for key in _TOLD}
-    page = {"address": str(request.base_url), "auth": how_allowed(outlook.desk.page)}
+    page = {"address": str(request.base_url), "auth": request.app.state.door.access.auth}
     return JSONResponse(_clean({**told, "page": page, "counts": of_all(outlook, at)}))
 
 
@@ -52,13 +50,6 @@ def head(outlook: Outlook) -> dict[str, Any]:
 def of_all(outlook: Outlook, at: Standpoint) -> Counts:
     """Count the pictures of all inboxes."""
     return counted(outlook, at, Scope(tuple(inbox.path for inbox in at.inboxes)))[1]
-
-
-def how_allowed(page: Page) -> str:
-    """Say how a person is let in: with a key, by a proxy, or without asking ("none")."""
-    if page.auth != "auto":
-        return page.auth
-    return "none" if page.listen.startswith(_LOOPBACK) else "key"
 
 
 def _clean(value: Any) -> Any:  # noqa: ANN401 - what JSON holds

@@ -5,7 +5,8 @@ from functools import cached_property
 from pathlib import Path
 
 from scissorsd.commands.lookup import as_journalled
-from scissorsd.page.desk import QUICK, Desk
+from scissorsd.config.quick_desk import NAME as QUICK
+from scissorsd.page.desk import Desk
 from scissorsd.records import lock
 from scissorsd.records.journal import Journal
 from scissorsd.records.pictures_view import PicturesView
