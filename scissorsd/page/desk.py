@@ -19,6 +19,7 @@ class Desk:
 
     config: Config  # it has a page; its inboxes include the quick desk, where there is one
     vouch: Callable[[str, Sighting], None]  # tell the daemon that a file (inbox, sighting) is whole
+    stir: Callable[[], None] = lambda: None  # something has changed here: whoever looks may look
     _journal: Journal | None = None
     _is_of: tuple[int, int] | None = None  # the file that it was opened of
     _replaced: list[Journal | None] = field(default_factory=list)

@@ -303,6 +303,7 @@ def _note_taken(desk: Desk, shared: Intake, inbox: Inbox, sighting: Sighting) ->
         shared.room = measured_at, held + sighting.size
     failpoints.at("drop.vouch")
     desk.vouch(inbox.name, sighting)
+    desk.stir()
     metrics.count_drop(sighting.size)
     log.info("page.dropped", inbox=inbox.name, source=sighting.path, bytes=sighting.size)
 

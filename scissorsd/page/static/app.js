@@ -13,6 +13,7 @@ import * as viewer from "./viewer.js";
 
 const BUSY = 2000; // ms between looks while something works, and
 const IDLE = 6000; // else
+const SPARE = 600; // at the least, whatever is told
 const STANDING = 12_000; // between looks at the daemon, where no event tells of it
 const SILENT = 20; // s
 const TO_GO = ["waiting", "cutting"];
@@ -41,10 +42,12 @@ const grid = new Grid($("list"), () => makeCard({ open: viewer.open, pick, retry
 
 let timer = 0;
 let looking = null;
+let lookedAt = -SPARE;
 function look() {
   clearTimeout(timer);
   looking ??= lookOnce().finally(() => {
     looking = null;
+    lookedAt = performance.now();
     const { waiting, cutting } = pictures.counts ?? {};
     if (!document.hidden) timer = setTimeout(look, uploads.isBusy || cutting || waiting ? BUSY : IDLE);
   });
@@ -65,11 +68,13 @@ async function lookOnce() {
 }
 
 let soon = 0;
+/** Look now, or as soon as the last look is long enough ago. */
 function lookSoon() {
-  soon ||= setTimeout(() => {
+  soon ||= setTimeout(async () => {
     soon = 0;
+    await looking; // which may have read what was before
     look();
-  }, 600);
+  }, Math.max(0, lookedAt + SPARE - performance.now()));
 }
 
 async function begin() {

@@ -29,7 +29,8 @@ from scissorsd.plain_text import one_line
 
 log = structlog.get_logger("scissorsd")
 
-_LOOK = 0.34  # seconds between two looks while something goes on
+_TOLD = 0.34  # seconds from telling of a change to the next look
+_LOOK = 0.1  # seconds between two looks that found nothing new, soon after a change or a drop
 _IDLE_LOOK = 1.0  # ... and when nothing has changed for a while
 _BUSY = 10.0  # seconds
 _STANDING = 5.0  # seconds after which it is told how the daemon stands, whether or not it changed
@@ -51,6 +52,7 @@ class Poller:
     is_ended: bool = False
     task: asyncio.Task[None] | None = None
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    stirred: asyncio.Event = field(default_factory=asyncio.Event)  # look now
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     async def listen(self) -> AsyncIterator[ServerSentEvent]:
@@ -120,8 +122,25 @@ class Poller:
                     log.warning("page.unseen", why=one_line(complaint))
             async with self.news:
                 self.news.notify_all()
-            pause = _LOOK if began - changed_at < _BUSY else _IDLE_LOOK
-            await asyncio.sleep(max(pause, (monotonic() - began) * _FACTOR))
+            if changed_at == began:
+                pause = _TOLD
+            else:
+                pause = _LOOK if began - changed_at < _BUSY else _IDLE_LOOK
+            await self._rest(max(pause, (monotonic() - began) * _FACTOR))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait before the next look; an idle wait ends where the page itself changed something."""
+        if seconds >= _IDLE_LOOK:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stirred.wait(), seconds)
+        else:
+            await asyncio.sleep(seconds)
+        self.stirred.clear()
+
+    def stir(self) -> None:
+        """Look soon; any thread may ask."""
+        with suppress(RuntimeError):  # its loop has ended
+            self.loop.call_soon_threadsafe(self.stirred.set)
 
 
 def _glance(outlook: Outlook) -> object:
@@ -146,6 +165,7 @@ def _poller(request: Request) -> Poller:
     state = request.app.state
     if not hasattr(state, "poller"):
         state.poller = Poller(outlook_of(request))
+        state.poller.outlook.desk.stir = state.poller.stir
     poller: Poller = state.poller
     return poller
 
