@@ -11,8 +11,11 @@ from scissorsd.commands.console import new_console, print_sentence, print_table
 from scissorsd.commands.status import InboxOverview, Overview
 from scissorsd.core.eta import in_words
 from scissorsd.core.rules import Verdict
+from scissorsd.inference.providers import GPU_PROVIDERS, PROVIDERS
+from scissorsd.machine import expects_gpu
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.status_file import ProviderStatus
 
 _VERDICTS: tuple[str, ...] = get_args(Verdict)
 _COUNTS = ("settling", "settled", "working", "done", "failed", "held")
@@ -49,7 +52,8 @@ def _show_daemon(console: Console, overview: Overview) -> None:
         runs = f"{model.model} runs on {provider} (precision {model.precision})"
         print_sentence(console, runs)
         for refused, reason in model.refused.items():
-            print_sentence(console, f"  not on {refused}: {one_line(reason)}")
+            if not _is_expected(model, refused):
+                print_sentence(console, f"  not on {refused}: {one_line(reason)}")
     if overview.refused is not None:
         print_sentence(console, f"watching; {overview.refused.in_words()}", "yellow")
     problems = overview.refused.problems if overview.refused is not None else ()
@@ -62,6 +66,15 @@ def _show_daemon(console: Console, overview: Overview) -> None:
         print_sentence(console, f"about {in_words(overview.seconds_left)} of work left")
     for trouble in overview.troubles if overview.running else ():
         print_sentence(console, trouble, "red")
+
+
+def _is_expected(model: ProviderStatus, refused: str) -> bool:
+    """Whether nobody asked for that provider, nor could have it: a GPU that is not there.
+
+    `doctor` tells of it.
+    """
+    is_auto = {*model.asked} == {*PROVIDERS}
+    return refused in GPU_PROVIDERS and is_auto and bool(model.provider) and not expects_gpu()
 
 
 def _show_inboxes(console: Console, inboxes: Sequence[InboxOverview]) -> None:
