@@ -1,9 +1,9 @@
 """Every event of the log, and how it is told to a person: one table, in words.
 
 `{key}` is a key of the event, `{key:MB}` the same as megabytes, `{key:s}` as seconds. What stands
-in `[…]` is left out where one of its keys is missing, empty or 0, and so is a sentence that lacks one:
-`|` begins the next. The words may be a function of the event; none ("") are for what nobody needs to hear of. What
-is quiet, or has no words, is told with `--debug` only.
+in `[…]` is left out where one of its keys is missing, empty or 0, and so is a sentence that lacks
+one: `|` begins the next. The words may be a function of the event; none ("") are for what nobody
+needs to hear of. What is quiet, or has no words, is told with `--debug` only.
 
 What is missing here comes out all the same: as words with its keys.
 """
@@ -35,7 +35,8 @@ def _ready(event: Event) -> str:
 def _fetching(event: Event) -> str:
     if event.get("source") == "another process":
         return "another process fetches the network; this one waits for it"
-    return "fetching the network[ ({bytes:MB})] from {source}: this happens once"
+    how = "through" if event.get("source") == "pip" else "from"
+    return f"fetching the network[ ({{bytes:MB}})] {how} {{source}}: this happens once"
 
 
 def _watched(event: Event) -> str:
