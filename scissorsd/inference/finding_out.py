@@ -53,10 +53,10 @@ class _Answers:
     """What the process said; `reason` tells why it said no more."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    spread: float = 1.0  # the greatest among the providers
     refused: dict[str, str] = field(default_factory=dict)
     int8: Findings | None = None
     reason: str = ""
+    spread: float = 1.0  # of equal inferences, the greatest among the providers
 
     def add(self, told: dict[str, Any]) -> None:
         """Add one line of it: what came of a provider, or of int8."""
