@@ -1,6 +1,6 @@
 # make        show this
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/; or on the page, whose
-#             address is the last line printed
+#             address it prints
 # make test   every kind of test (five and a half minutes on two cores): of large families, as a kill at every step, one case of each kind
 #             PYTEST_ARGS="-k settle -x" is passed on
 # make faults the rest of those families: every step, every error, every awkward name (ten minutes)

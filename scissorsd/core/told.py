@@ -61,7 +61,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "job.finished": Told("{source} → {outputs}"),
         "job.closed": Told("{source}: {why}"),
         "job.withdrawn": Told("{source}: {why}"),
-        "job.failed": Told("{source}: {why}|It lies in failed/ of the outbox"),
+        "job.failed": Told("{source}: {why}|Its note is in failed/ of the outbox"),
         "job.failed_many": Told("{inbox}: {why}: {reason}|`scissorsd status` counts them"),
         "job.unforeseen": Told(f"{{source}}: something unforeseen went wrong|{_REPORT}"),
         "job.held": Told(
