@@ -1,6 +1,6 @@
-"""Log lines: one event name and fixed keys each. For programs JSON; for people, on a terminal, words.
+"""Log lines: one event name and fixed keys each; JSON for programs and, on a terminal, words.
 
-What the words are stands in core/told.py.
+The words stand in core/told.py.
 """
 
 import ctypes
@@ -171,7 +171,9 @@ def retell(line: str) -> None:
         terminal.say(for_terminal(line))
         return
     told.pop("timestamp", None)
-    structlog.get_logger("scissorsd").log(_LEVELS.get(str(level).upper(), logging.INFO), event, **told)
+    structlog.get_logger("scissorsd").log(
+        _LEVELS.get(str(level).upper(), logging.INFO), event, **told
+    )
 
 
 _LEVELS = logging.getLevelNamesMapping()

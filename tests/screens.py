@@ -47,7 +47,8 @@ class Screen:
     def _take(self, character: str) -> None:
         if character == "\r":
             self.column = 0
-        elif character == "\n":
+        elif character == "\n":  # of which the terminal's driver makes a carriage return as well
+            self.column = 0
             self._next_row()
         else:
             assert character.isprintable() or character in "\u200d\ufe0f", repr(character)

@@ -10,9 +10,7 @@ from scissorsd.records import lock, state_folders
 from scissorsd.settings import DEFAULT_CONFIG, Config
 
 
-def examine(
-    config: Path | None, models: Path | None, *, timed: bool = False
-) -> Iterator[Finding]:
+def examine(config: Path | None, models: Path | None, *, timed: bool = False) -> Iterator[Finding]:
     """Yield every finding, each as soon as it is there; with `timed` providers are timed anew.
 
     Without a configuration file the usual one is meant or, where there is none, the one state

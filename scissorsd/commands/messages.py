@@ -25,7 +25,7 @@ def write_lines(lines: Iterable[str]) -> None:
 
 
 def show_bar(bar: bars.Bar) -> None:
-    """Show a bar at the foot of the terminal, in place of any other; `terminal.show(None)` ends it."""
+    """Show a bar at the foot of the terminal until `terminal.show(None)`."""
     marks = bars.FINE if terminal.can_show("".join(bars.FINE)) else bars.PLAIN
     terminal.show(lambda width: bar.line(width, marks))
 

@@ -1,6 +1,6 @@
 """What `status` shows to people: sentences, and a table of the inboxes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -51,9 +51,8 @@ def _show_daemon(console: Console, overview: Overview) -> None:
         provider = model.provider or "nothing: a GPU is required"
         runs = f"{model.model} runs on {provider} (precision {model.precision})"
         print_sentence(console, runs)
-        for refused, reason in model.refused.items():
-            if not _is_expected(model, refused):
-                print_sentence(console, f"  not on {refused}: {one_line(reason)}")
+        for refused, reason in _worth_telling(model):
+            print_sentence(console, f"  not on {refused}: {one_line(reason)}")
     if overview.refused is not None:
         print_sentence(console, f"watching; {overview.refused.in_words()}", "yellow")
     problems = overview.refused.problems if overview.refused is not None else ()
@@ -68,13 +67,16 @@ def _show_daemon(console: Console, overview: Overview) -> None:
         print_sentence(console, trouble, "red")
 
 
-def _is_expected(model: ProviderStatus, refused: str) -> bool:
-    """Whether nobody asked for that provider, nor could have it: a GPU that is not there.
+def _worth_telling(model: ProviderStatus) -> Iterator[tuple[str, str]]:
+    """Yield the providers that a model does not run on, and why.
 
-    `doctor` tells of it.
+    Not a GPU that nobody asked for, and that is not there: `doctor` tells of it.
     """
     is_auto = {*model.asked} == {*PROVIDERS}
-    return refused in GPU_PROVIDERS and is_auto and bool(model.provider) and not expects_gpu()
+    for name, reason in model.refused.items():
+        is_expected = name in GPU_PROVIDERS and is_auto and bool(model.provider)
+        if not is_expected or expects_gpu():
+            yield name, reason
 
 
 def _show_inboxes(console: Console, inboxes: Sequence[InboxOverview]) -> None:

@@ -126,7 +126,8 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "weights.left": Told("{what}"),
         "session.opened": Told("{model} runs on {provider} ({precision})"),
         "session.fell_back": Told(
-            f"{{model}} does not run on {{asked}}: {{reason}}|[It runs on {{provider}}; ]{_DOCTOR}"
+            f"{{model}} does not run on {{asked}}: {{reason}}|[It runs on {{provider}}; ]{_DOCTOR}",
+            quiet=True,  # but where it is a warning
         ),
         "providers.timing": Told(
             "finding out which is the fastest for {model} here, {providers}: once on a machine, "

@@ -128,9 +128,7 @@ class FindingOut:
             then(learnt)
             if again_in is None or not answers.were_disturbed:
                 return
-            self._log.info(
-                "timing.repeated", model=model.name, why=DISTURBED, again_in_s=again_in
-            )
+            self._log.info("timing.repeated", model=model.name, why=DISTURBED, again_in_s=again_in)
 
     def time_now(self, model: Model, asked: Questions) -> tuple[dict[str, float], str]:
         """Have the questions answered while the caller waits, and remembered.
@@ -152,9 +150,7 @@ class FindingOut:
             self._log.info("providers.timing", model=model.name, providers=asked.providers)
         return self._answers(model, asked)
 
-    def _learn(
-        self, model: Model, asked: Questions, answers: _Answers, *, is_last: bool
-    ) -> Learnt:
+    def _learn(self, model: Model, asked: Questions, answers: _Answers, *, is_last: bool) -> Learnt:
         """Remember what was answered; of speeds that were disturbed only the last."""
         is_timed = asked.providers and (is_last or not answers.were_disturbed)
         return Learnt(

@@ -70,9 +70,7 @@ class Seen:
 
 
 @contextmanager
-def on_terminal(
-    place: Workplace, *words: str, width: int = 80, **variables: str
-) -> Iterator[Seen]:
+def on_terminal(place: Workplace, *words: str, width: int = 80, **variables: str) -> Iterator[Seen]:
     """Start a process on a terminal; it is killed in the end, if it still runs."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
@@ -99,10 +97,11 @@ def run(place: Workplace) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    "width", [80, pytest.param(60, marks=pytest.mark.full), pytest.param(120, marks=pytest.mark.full)]
+    "width",
+    [80, pytest.param(60, marks=pytest.mark.full), pytest.param(120, marks=pytest.mark.full)],
 )
 def test_a_line_for_each_picture(place: Workplace, width: int) -> None:
-    """It says where to drop pictures, then tells of each in a line, and of what is wrong in words."""
+    """It says where to drop pictures, then tells of each in a line, and what is wrong in words."""
     with on_terminal(place, *run(place), width=width) as seen:
         seen.wait("ready: drop pictures into")
         place.put("girl.jpg")
