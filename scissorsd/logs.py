@@ -64,20 +64,21 @@ class _Telling:
 
     def __init__(self, *, debug: bool) -> None:
         self._debug = debug
-        self._many = False  # inboxes
+        self._outboxes: tuple[str, ...] = ()  # as they were last told
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
-        if "folders" in event:
-            self._many = len(event["folders"]) > 1
+        told = {key: _shown(key, value) for key, value in event.items()}
+        if isinstance(outboxes := told.get("outboxes"), list):
+            self._outboxes = tuple(map(str, outboxes))
         is_fine = terminal.can_show("".join(telling.FINE))
         look = telling.Look(
             terminal.width(),
             colour=terminal.has_colour(),
             marks=telling.FINE if is_fine else telling.PLAIN,
             debug=self._debug,
-            many=self._many,
+            outboxes=self._outboxes,
         )
-        lines = telling.lines({key: _shown(key, value) for key, value in event.items()}, look)
+        lines = telling.lines(told, look)
         if not lines:
             raise structlog.DropEvent
         return "\n".join(lines)
@@ -183,7 +184,7 @@ def _settings(*, debug: bool, quiet: bool, form: Form) -> dict[str, Any]:
     level = logging.WARNING if quiet else logging.DEBUG if debug else logging.INFO
     for_people = form != "json"
     clock = "%H:%M:%S" if terminal.is_terminal() else "%Y-%m-%d %H:%M:%S"
-    render: list[Processor] = {
+    renderers: dict[Form, list[Processor]] = {
         "json": [
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
@@ -195,7 +196,8 @@ def _settings(*, debug: bool, quiet: bool, form: Form) -> dict[str, Any]:
             ),
         ],
         "text": [structlog.processors.format_exc_info, _Telling(debug=debug)],
-    }[form]
+    }
+    render = renderers[form]
     if streams.goes_to_the_journal():
         render[-1] = _with_priority(render[-1])
     return {

@@ -44,7 +44,7 @@ class Look:
     colour: bool = False
     marks: Marks = FINE
     debug: bool = False
-    many: bool = False  # there are several inboxes: pictures have the name of theirs
+    outboxes: tuple[str, ...] = ()  # where there are several, pictures have the name of their inbox
 
 
 def lines(event: Event, look: Look) -> list[str]:
@@ -76,11 +76,19 @@ def _picture(event: Event, room: int, look: Look) -> str:
     seconds = event.get("total_s")
     took = f"{seconds:.1f} s" if isinstance(seconds, int | float) else ""
     tail = "".join(f"  {word}" for word in ("" if verdict == "ok" else verdict, took) if word)
-    inbox = f"{event.get('inbox')}: " if look.many and event.get("inbox") else ""
+    inbox = f"{event.get('inbox')}: " if look.outboxes[1:] and event.get("inbox") else ""
     outputs = event.get("outputs")
-    made = [str(one) for one in outputs] if isinstance(outputs, list | tuple) else []
+    made = [_within(str(one), look) for one in outputs] if isinstance(outputs, list | tuple) else []
     left = max(_NARROWEST, room - columns(tail) - columns(inbox))
     return f"{inbox}{_names(str(event['source']), made, left, look.marks)}{tail}"
+
+
+def _within(path: str, look: Look) -> str:
+    """Return the path of an output within its outbox; of the page's own pictures the name."""
+    for outbox in look.outboxes:
+        if path.startswith(f"{outbox.rstrip('/')}/"):
+            return path[len(outbox.rstrip("/")) + 1 :]
+    return path.rpartition("/")[2]
 
 
 def _names(source: str, outputs: list[str], room: int, marks: Marks) -> str:

@@ -14,7 +14,7 @@ from scissorsd.core.columns import columns
 from scissorsd.core.telling import PLAIN, Look, lines
 from scissorsd.core.told import TOLD
 
-WIDE = Look(80)
+WIDE = Look(80, outboxes=("/srv/out",))
 AT = "12:01:26"
 GIRL = {
     "event": "job.finished",
@@ -22,19 +22,21 @@ GIRL = {
     "timestamp": AT,
     "inbox": "shop",
     "source": "girl.avif",
-    "outputs": ("girl.png", "girl-mask.png"),
+    "outputs": ("/srv/out/girl.png", "/srv/out/girl-mask.png"),
     "verdict": "ok",
     "total_s": 1.234,
 }
 LONG = {
     **GIRL,
     "source": "autumn/a very long name of a picture that somebody took 2024-10-03 (0042).jpg",
-    "outputs": ("autumn/a very long name of a picture that somebody took 2024-10-03 (0042).png",),
+    "outputs": (
+        "/srv/out/autumn/a very long name of a picture that somebody took 2024-10-03 (0042).png",
+    ),
 }
 FAR_EAST = {
     **GIRL,
     "source": "秋の写真/" * 9 + "🍁.jpg",
-    "outputs": ["秋の写真/" * 9 + "🍁.png", "x"],
+    "outputs": [f"/srv/out/{'秋の写真/' * 9}🍁.png"],
 }
 
 
@@ -52,7 +54,7 @@ def test_a_picture_is_a_line() -> None:
 @pytest.mark.parametrize("event", [GIRL, LONG, FAR_EAST])
 def test_it_fits_into_the_line(event: dict[str, Any], width: int) -> None:
     """However long the names are, a picture is one line, and tells both and its time."""
-    (line,) = lines(event, Look(width))
+    (line,) = lines(event, replace(WIDE, width=width))
     assert columns(line) <= width
     assert "→" in line
     assert line.endswith("  1.2 s")
@@ -70,20 +72,22 @@ def test_names_keep_their_ends() -> None:
 
 def test_more_outputs_than_room() -> None:
     """Of many outputs the first is named, and how many more there are."""
-    (line,) = lines({**GIRL, "outputs": [f"folder/girl-{n}.png" for n in range(5)]}, WIDE)
+    (line,) = lines({**GIRL, "outputs": [f"/srv/out/folder/girl-{n}.png" for n in range(5)]}, WIDE)
     assert line == f"{AT} ✓ girl.avif → folder/girl-0.png +4  1.2 s"
 
 
 def test_a_doubtful_one_says_so() -> None:
     """What a person should look at has another mark, and the verdict in words."""
-    (line,) = lines({**GIRL, "outputs": ("review/girl.png",), "verdict": "no_subject"}, WIDE)
+    (line,) = lines(
+        {**GIRL, "outputs": ("/srv/out/review/girl.png",), "verdict": "no_subject"}, WIDE
+    )
     assert line == f"{AT} ? girl.avif → review/girl.png  no subject  1.2 s"
 
 
 def test_with_several_inboxes_each_is_named() -> None:
     """A picture has the name of its inbox where there is more than one."""
-    (line,) = lines(GIRL, replace(WIDE, many=True))
-    assert line.startswith(f"{AT} ✓ shop: girl.avif → ")
+    (line,) = lines(GIRL, replace(WIDE, outboxes=("/srv/phone", "/srv/out/")))
+    assert line.startswith(f"{AT} ✓ shop: girl.avif → girl.png, ")
 
 
 def test_warnings_are_sentences() -> None:
@@ -99,22 +103,27 @@ def test_warnings_are_sentences() -> None:
 
 def test_where_to_drop() -> None:
     """The line that says that it is ready says what one may do."""
-    paths = {"folders": ["/home/me/inbox"], "outboxes": ["/home/me/outbox"]}
-    assert told("daemon.ready", Look(200), inboxes=["inbox"], **paths) == [
+    folders, outboxes = ["/home/me/inbox"], ["/home/me/outbox"]
+    look = Look(200)
+    assert told("daemon.ready", look, inboxes=["i"], folders=folders, outboxes=outboxes) == [
         f"{AT}   ready: drop pictures into /home/me/inbox; cutouts appear in /home/me/outbox"
     ]
-    empty = {"folders": [], "outboxes": []}
-    assert told("daemon.ready", inboxes=["quick"], **empty) == [
+    assert told("daemon.ready", inboxes=["quick"], folders=[], outboxes=[]) == [
         f"{AT}   ready: drop pictures on the page"
     ]
 
 
 def test_expected_fall_backs_are_quiet() -> None:
     """A GPU that nobody has is not told of, unless it is missed, or a person wants to debug."""
-    keys = {"model": "u2net", "asked": "cuda", "provider": "openvino", "reason": "no driver"}
-    assert told("session.fell_back", **keys) == []
-    assert told("session.fell_back", replace(WIDE, debug=True), **keys) != []
-    missed = " ".join(" ".join(told("session.fell_back", level="warning", **keys)).split())
+
+    def fell_back(look: Look, level: str = "info") -> str:
+        keys = {"model": "u2net", "asked": "cuda", "provider": "openvino", "reason": "no driver"}
+        event = {"event": "session.fell_back", "level": level, "timestamp": AT, **keys}
+        return " ".join(" ".join(lines(event, look)).split())
+
+    assert fell_back(WIDE) == ""
+    assert fell_back(replace(WIDE, debug=True)) != ""
+    missed = fell_back(WIDE, "warning")
     assert "u2net does not run on cuda: no driver." in missed
     assert "scissorsd doctor" in missed
 

@@ -10,13 +10,13 @@ import struct
 import subprocess
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 from screens import Screen
 
-from .driver import DEADLINE, Workplace, picture, wait_for
+from .driver import DEADLINE, NOTHING, Workplace, picture, wait_for
 from .scenes import Gate
 
 AT = re.compile(r"\d\d:\d\d:\d\d ")
@@ -70,7 +70,9 @@ class Seen:
 
 
 @contextmanager
-def on_terminal(place: Workplace, *words: str, width: int = 80, **variables: str) -> Iterator[Seen]:
+def on_terminal(
+    place: Workplace, *words: str, width: int = 80, variables: Mapping[str, str] = NOTHING
+) -> Iterator[Seen]:
     """Start a process on a terminal; it is killed in the end, if it still runs."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
@@ -161,7 +163,7 @@ def test_colour_where_it_is_wanted(
     place: Workplace, variables: dict[str, str], *, coloured: bool, fine: bool
 ) -> None:
     """Colour can be declined, and letters that a terminal lacks are not asked of it."""
-    with on_terminal(place, *run(place), **variables) as seen:
+    with on_terminal(place, *run(place), variables=variables) as seen:
         seen.wait("ready")
         place.put("a.jpg")
         seen.wait("a.png")
@@ -178,10 +180,10 @@ def test_programs_may_ask_for_json(place: Workplace) -> None:
         seen.stop()
     events = [json.loads(line)["event"] for line in seen.text.splitlines()]
     assert {"daemon.ready", "session.opened", "daemon.stopped"} <= {*events}
-    with on_terminal(place, "--log", "keys", *run(place), NO_COLOR="1") as seen:
+    with on_terminal(place, "--log", "keys", *run(place), variables={"NO_COLOR": "1"}) as seen:
         seen.wait("daemon.ready")
         seen.stop()
-    assert re.search(r"\[info *\] daemon.ready +folders=", seen.text)
+    assert re.search(r"\[info *\] daemon.ready +version=", seen.text)
 
 
 def test_words_in_a_file(place: Workplace) -> None:

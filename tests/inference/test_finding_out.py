@@ -513,7 +513,7 @@ def test_disturbed_timing_is_repeated(monkeypatch: pytest.MonkeyPatch, u2netp: P
     monkeypatch.setattr(trial, "open_session", lambda *_, **__: alone)
     order = order_for(MODEL, u2netp.parent, threads=2)
     timed = trial._timed("cpu", order, u2netp, INPUT)
-    assert (timed.seconds, timed.spread) == (pytest.approx(0.4), pytest.approx(1.0))
+    assert [timed.seconds, timed.spread] == pytest.approx([0.4, 1.0])
 
 
 def test_a_spread_that_stays_is_told(monkeypatch: pytest.MonkeyPatch, u2netp: Path) -> None:
@@ -523,7 +523,7 @@ def test_a_spread_that_stays_is_told(monkeypatch: pytest.MonkeyPatch, u2netp: Pa
     busy = Costly(clock, [1.0, *[1.0, 9.0, 1.0] * 2, 1.0, 2.0, 1.0, *[1.0, 9.0, 1.0] * 2])
     monkeypatch.setattr(trial, "open_session", lambda *_, **__: busy)
     timed = trial._timed("cpu", order_for(MODEL, u2netp.parent), u2netp, INPUT)
-    assert (timed.seconds, timed.spread) == (pytest.approx(1.0), pytest.approx(2.0))
+    assert [timed.seconds, timed.spread] == pytest.approx([1.0, 2.0])
 
 
 @pytest.fixture
