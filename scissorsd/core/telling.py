@@ -100,6 +100,9 @@ def _names(source: str, outputs: list[str], room: int, marks: Marks) -> str:
     for text in (f"{source}{arrow}{', '.join(outputs)}", f"{source}{arrow}{first}{more}"):
         if columns(text) <= room:
             return text
+    stem = source.rpartition(".")[0]
+    if stem and first.startswith(stem):  # it says nothing new but for its ending
+        first = f"{marks.dots}{first[len(stem) :]}"
     left = room - columns(arrow) - columns(more)
     if left < _NARROWEST:
         return shorten(source, room, dots=marks.dots)

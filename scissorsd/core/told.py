@@ -60,7 +60,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         # pictures; of job.finished the line is made in telling.py
         "job.finished": Told("{source} → {outputs}"),
         "job.closed": Told("{source}: {why}"),
-        "job.withdrawn": Told("{source}: {why}"),
+        "job.withdrawn": Told("{source} is looked at again: {why}"),
         "job.failed": Told("{source}: {why}|Its note is in failed/ of the outbox"),
         "job.failed_many": Told("{inbox}: {why}: {reason}|`scissorsd status` counts them"),
         "job.unforeseen": Told(f"{{source}}: something unforeseen went wrong|{_REPORT}"),
@@ -124,7 +124,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         # networks
         "weights.fetching": Told(_fetching),
         "weights.left": Told("{what}"),
-        "session.opened": Told("{model} runs on {provider} ({precision})"),
+        "session.opened": Told("{model} runs on {provider} (precision {precision})"),
         "session.fell_back": Told(
             f"{{model}} does not run on {{asked}}: {{reason}}|[It runs on {{provider}}; ]{_DOCTOR}",
             quiet=True,  # but where it is a warning
