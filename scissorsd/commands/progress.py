@@ -58,7 +58,7 @@ class Bars:
             log.info("weights.fetching", source=source, bytes=total_bytes)
         since, had = self._began
         left = ""
-        if total_bytes and now - since >= _KNOWN_AFTER and done_bytes > had:
+        if total_bytes and now - since >= _KNOWN_AFTER and had < done_bytes < total_bytes:
             each = (now - since) / (done_bytes - had)
             left = f"about {in_words(each * (total_bytes - done_bytes))} left"
         counts = of_bytes(done_bytes, total_bytes)

@@ -9,9 +9,9 @@ from rich.markup import escape
 
 from scissorsd.commands.console import new_console, print_sentence, print_table
 from scissorsd.commands.status import InboxOverview, Overview
+from scissorsd.config.schema import Provider
 from scissorsd.core.eta import in_words
 from scissorsd.core.rules import Verdict
-from scissorsd.inference.providers import GPU_PROVIDERS, PROVIDERS
 from scissorsd.machine import expects_gpu
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records.journal_rows import Entry
@@ -72,9 +72,9 @@ def _worth_telling(model: ProviderStatus) -> Iterator[tuple[str, str]]:
 
     Not a GPU that nobody asked for, and that is not there: `doctor` tells of it.
     """
-    is_auto = {*model.asked} == {*PROVIDERS}
+    is_auto = {*model.asked} == {*get_args(Provider)} - {"auto"}
     for name, reason in model.refused.items():
-        is_expected = name in GPU_PROVIDERS and is_auto and bool(model.provider)
+        is_expected = name == "cuda" and is_auto and bool(model.provider)
         if not is_expected or expects_gpu():
             yield name, reason
 

@@ -128,3 +128,22 @@ def test_of_a_daemon_that_has_just_started(
     said = " ".join(capsys.readouterr().out.split())  # a long path wraps the line
     assert said.startswith(f"running (state folder {state.folder})")
     assert "the daemon has not said yet how it stands" in said
+
+
+def test_a_gpu_that_nobody_has_is_not_told_of(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`status` names a GPU that is not used where one is named, required or should be here."""
+
+    def said(*asked: str, provider: str = "cpu", expects: bool = False) -> str:
+        monkeypatch.setattr(status_table, "expects_gpu", lambda: expects)
+        refused = {"cuda": "there is no driver"}
+        model = ProviderStatus("u2net", provider, "full", asked, refused)
+        for name, reason in status_table._worth_telling(model):
+            print(name, reason)
+        return capsys.readouterr().out
+
+    auto = ("cuda", "cpu", "openvino")
+    told = "cuda there is no driver\n"
+    assert said(*auto) == ""
+    assert said(*auto, expects=True) == said("cuda", "cpu") == said(*auto, provider="") == told
