@@ -18,7 +18,7 @@ TRACES = ("trace", "exception")  # keys whose values have lines
 _KEY = r"\{(\w+)(?::(\w+))?\}"  # name, how it is written
 _LEFT_OUT = {"event", "level", "timestamp", *TRACES}
 _NARROWEST = 8  # columns for words, whatever the terminal says
-_BOLD_GREEN, _BOLD_YELLOW, _BOLD_RED, _DIM = "1;32", "1;33", "1;31", "2"
+_GREEN, _MAGENTA, _RED, _DIM = "32", "35", "1;31", "2"  # legible on light and on dark
 
 
 class Marks(NamedTuple):
@@ -188,12 +188,12 @@ def _more(event: Event, look: Look) -> list[str]:
 def _mark(event: Event, level: str, marks: Marks) -> tuple[str, str]:
     """Return the mark that an event's line has, and its colour."""
     if level in {"error", "critical", "exception"}:
-        return marks.failed, _BOLD_RED
+        return marks.failed, _RED
     if level == "warning":
-        return marks.warning, _BOLD_YELLOW
+        return marks.warning, _MAGENTA
     if event.get("event") == "job.finished":
         is_ok = event.get("verdict") in {None, "ok"}
-        return (marks.ok, _BOLD_GREEN) if is_ok else (marks.look, _BOLD_YELLOW)
+        return (marks.ok, _GREEN) if is_ok else (marks.look, _MAGENTA)
     return "", ""
 
 
