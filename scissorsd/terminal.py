@@ -19,8 +19,9 @@ ENDLESS = 10_000  # columns: what reads us from a pipe breaks no lines
 _USUAL = 80  # columns of a terminal that does not know
 _REDRAWN = 0.1  # seconds between two drawings of a bar, at least
 # The cursor waits at the beginning of the bar. So all of it is erased from there, also where a
-# terminal that was made narrower has broken it into several lines.
-_ERASE = "\r\x1b[J"
+# terminal that was made narrower has broken it into several lines. Its own line first: of what is
+# erased from the top of the screen on, tmux would keep a copy.
+_ERASE = "\r\x1b[K\x1b[J"
 _STDERR = 2
 
 Drawn = Callable[[int], str]  # a bar, from the columns that there are

@@ -39,6 +39,8 @@ class Screen:
         if command == "J" and not parameters:  # from the cursor to the end
             del self.rows[self.row + 1 :]
             del self.rows[self.row][self.column :]
+        elif command == "K" and not parameters:  # to the end of the line
+            del self.rows[self.row][self.column :]
         elif command == "m":
             self.colours += 1
         else:

@@ -100,13 +100,14 @@ def _names(source: str, outputs: list[str], room: int, marks: Marks) -> str:
     for text in (f"{source}{arrow}{', '.join(outputs)}", f"{source}{arrow}{first}{more}"):
         if columns(text) <= room:
             return text
-    stem = source.rpartition(".")[0]
+    left = room - columns(arrow) - columns(more)
+    stem, least = source.rpartition(".")[0], left // 2
     if stem and first.startswith(stem):  # it says nothing new but for its ending
         first = f"{marks.dots}{first[len(stem) :]}"
-    left = room - columns(arrow) - columns(more)
+        least = columns(first)
     if left < _NARROWEST:
         return shorten(source, room, dots=marks.dots)
-    of_first = min(columns(first), max(left // 2, left - columns(source)))
+    of_first = min(columns(first), max(least, left - columns(source)), left - _NARROWEST // 2)
     before = shorten(source, left - of_first, dots=marks.dots)
     return f"{before}{arrow}{shorten(first, left - columns(before), dots=marks.dots)}{more}"
 
