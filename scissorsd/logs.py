@@ -128,8 +128,10 @@ def set_up(*, debug: bool = False, quiet: bool = False, form: Form | None = None
 
     Without a form it is text on a terminal, and JSON for whatever else reads standard error.
     """
+    form = form or usual_form()
+    terminal.take_bars(wanted=form != "json")
     structlog.configure(
-        **_settings(debug=debug, quiet=quiet, form=form or usual_form()),
+        **_settings(debug=debug, quiet=quiet, form=form),
         logger_factory=lambda *_: _Stderr(),
         cache_logger_on_first_use=False,
     )

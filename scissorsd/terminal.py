@@ -32,6 +32,7 @@ class _Screen:
 
     def __init__(self) -> None:
         self.stream: TextIO | None = None  # none: whatever sys.stderr is now
+        self.takes_bars = True
         self._bar: Drawn | None = None
         self._drawn_at = 0.0
         self._lock = threading.RLock()
@@ -48,7 +49,7 @@ class _Screen:
             if bar is None and self._bar is not None:
                 self._bar = None
                 self._write(_ERASE)
-            elif bar is not None and has_cursor():
+            elif bar is not None and self.takes_bars and has_cursor():
                 is_new, self._bar = self._bar is None, bar
                 if is_new or monotonic() - self._drawn_at >= _REDRAWN:
                     self._write(f"{_ERASE}{self._drawn()}")
@@ -79,6 +80,11 @@ def say(text: str) -> None:
 def show(bar: Drawn | None) -> None:
     """Show a bar below the lines, or none any more; on anything but a terminal nothing is shown."""
     _screen.show(bar)
+
+
+def take_bars(*, wanted: bool) -> None:
+    """Say whether bars are to be shown: not among lines that are for programs."""
+    _screen.takes_bars = wanted
 
 
 def take_lost() -> int:

@@ -94,6 +94,15 @@ def test_a_terminal_made_narrower(monkeypatch: pytest.MonkeyPatch) -> None:
     assert screen.lines() == ["a picture"]
 
 
+def test_no_bar_among_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that are for programs come alone."""
+    stderr = on_terminal(monkeypatch)
+    terminal.take_bars(wanted=False)
+    terminal.show(lambda width: "#" * width)
+    terminal.say("{}")
+    assert stderr.getvalue() == "{}\n"
+
+
 @pytest.mark.parametrize("term", ["dumb", "", "unknown"])
 def test_a_dumb_terminal_has_no_bar(monkeypatch: pytest.MonkeyPatch, term: str) -> None:
     """Where no cursor can be moved there are lines only, without colour."""

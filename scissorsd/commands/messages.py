@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
-from scissorsd import logs, streams, terminal
+from scissorsd import streams, terminal
 from scissorsd.core import bars
 from scissorsd.core.keeping import Kept
 from scissorsd.errors import HoldError, ScissorsError
@@ -26,8 +26,6 @@ def write_lines(lines: Iterable[str]) -> None:
 
 def show_bar(bar: bars.Bar) -> None:
     """Show a bar at the foot of the terminal until `terminal.show(None)`, but not among JSON."""
-    if logs.is_for_programs():
-        return
     marks = bars.FINE if terminal.can_show("".join(bars.FINE)) else bars.PLAIN
     terminal.show(lambda width: bar.line(width, marks))
 
