@@ -1,5 +1,6 @@
+# make        show this
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/; or on the page, whose
-#             address is the last line printed
+#             address it prints
 # make test   every kind of test (five and a half minutes on two cores): of large families, as a kill at every step, one case of each kind
 #             PYTEST_ARGS="-k settle -x" is passed on
 # make faults the rest of those families: every step, every error, every awkward name (ten minutes)
@@ -23,8 +24,8 @@ WORKERS ?= 4
 DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known adopt memory backlog report)
 
 bin := $(VENV)/bin
-.DEFAULT_GOAL := run
-.PHONY: run test faults slow rest system coverage lint bench bench-daemon constraints clean
+.DEFAULT_GOAL := help
+.PHONY: help run test faults slow rest system coverage lint bench bench-daemon constraints clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -74,10 +75,15 @@ $(pytest) --numprocesses $(WORKERS) --dist $(or $(2),worksteal) -m "($(1)) and n
 $(pytest) -m "($(1)) and alone" $(PYTEST_ARGS) $(alone) || [ $$? = 5 ] # 5: there are none
 endef
 
+# What stands at the head of this file.
+help:
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
 run: $(VENV)/.ready
 	@mkdir -p inbox outbox
 	@echo "Drop pictures into  $(CURDIR)/inbox"
 	@echo "and find cutouts in $(CURDIR)/outbox    (Ctrl-C ends it)"
+	@echo "How it stands, in another terminal here: $(bin)/scissorsd status    (--help has the rest)"
 	@$(bin)/scissorsd watch inbox outbox --mask --page
 
 test: $(VENV)/.ready-dev

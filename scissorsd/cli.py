@@ -7,7 +7,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -26,6 +26,9 @@ from scissorsd.errors import (
     EXIT_STOPPED,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from scissorsd.logs import Form
 
 # Before garbage is collected. With Python's 700 a tenth of the start went by in looking again and
 # again through what imports make, all of which stays.
@@ -70,10 +73,11 @@ def _end(code: int) -> NoReturn:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="scissorsd")
 @click.option("--debug", is_flag=True, help="Log more, and show tracebacks.")
+@cli_options.log
 @click.pass_context
-def cli(context: click.Context, *, debug: bool) -> None:
+def cli(context: click.Context, *, debug: bool, log: "Form | None") -> None:
     """Cut the background out of photographs that are dropped into a folder."""
-    context.obj = debug
+    context.obj = cli_options.Logging(debug, log)
 
 
 for command in (accept, reject, recut, models, page, service, backup, restore, adopt, move):
@@ -96,10 +100,10 @@ def watch(context: click.Context, /, inbox: Path, outbox: Path, **options: Any) 
     from scissorsd.commands.progress import Bars
     from scissorsd.daemon.control_loop import Daemon
 
-    _set_up_logs(debug=context.obj)
+    cli_options.set_up_logs(context)
     settings = configuration.from_folders(inbox, outbox, options)
     if sys.stderr.isatty():
-        click.echo(f"Watching {inbox}; cutouts appear in {outbox}. Ctrl-C stops.", err=True)
+        click.echo("scissorsd is starting; Ctrl-C stops it.", err=True)
     with Bars() as bars:
         return Daemon(settings, on_beat=bars.backlog, fetching=bars.fetching).run()
 
@@ -114,7 +118,7 @@ def run(context: click.Context, /, config: Path | None) -> int:
     from scissorsd.daemon.control_loop import Daemon
     from scissorsd.settings import DEFAULT_CONFIG
 
-    _set_up_logs(debug=context.obj)
+    cli_options.set_up_logs(context)
     path = (config or DEFAULT_CONFIG).absolute()
     with Bars() as bars:
         return Daemon(
@@ -150,7 +154,8 @@ def once(
     """
     from scissorsd.commands.once import once as cut_what_is_there
 
-    _set_up_logs(debug=context.obj, quiet=sys.stderr.isatty())
+    # where there is a bar, and no other log is asked for, a sum at the end is enough
+    cli_options.set_up_logs(context, quiet=sys.stderr.isatty() and context.obj.form is None)
     given = cli_options.given(context, options)
     return cut_what_is_there(inbox, outbox, config, options, given=given, again=again)
 
@@ -171,7 +176,7 @@ def cut(context: click.Context, /, pictures: tuple[Path, ...], **options: Any) -
     """
     from scissorsd.commands.cut import cut as cut_at_once
 
-    _set_up_logs(debug=context.obj, quiet=True)
+    cli_options.set_up_logs(context, quiet=True)
     return cut_at_once(pictures, options, given=cli_options.given(context, options))
 
 
@@ -320,19 +325,20 @@ def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any)
 @cli.command()
 @cli_options.config
 @cli_options.models
-def doctor(config: Path | None, models: Path | None) -> int:
+@click.option(
+    "--time",
+    "timed",
+    is_flag=True,
+    help="Time the CPU's providers, and int8, anew, and remember what comes of it.",
+)
+@click.pass_context
+def doctor(
+    context: click.Context, /, config: Path | None, models: Path | None, *, timed: bool
+) -> int:
     """Show which providers truly work, models, limits, mounts and folders; say what to do."""
     from scissorsd.commands.doctor import examine
     from scissorsd.commands.findings import show_findings
 
-    _set_up_logs(debug=False, quiet=True)
-    return EXIT_OK if show_findings(examine(config, models)) else EXIT_FAILURE
-
-
-def _set_up_logs(*, debug: bool, quiet: bool = False) -> None:
-    from scissorsd import logs
-    from scissorsd.pictures import decoders
-
-    decoders.take_pillow_over()
-    logs.line_buffer_c_stderr()
-    logs.set_up(debug=debug, quiet=quiet and not debug)
+    cli_options.set_up_logs(context, quiet=True)
+    findings = examine(config, models, timed=timed)
+    return EXIT_OK if show_findings(findings) else EXIT_FAILURE

@@ -20,6 +20,7 @@ def models(context: click.Context, config: Path | None, models: Path | None) -> 
     """List, fetch or verify the model files."""
     from scissorsd.commands.models import known_models
 
+    cli_options.set_up_logs(context)
     context.obj = known_models(config, models)
     if context.invoked_subcommand is None:
         context.invoke(list_models)

@@ -1,10 +1,14 @@
 """The options that several commands take, each declared once."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from scissorsd.logs import Form
 
 Command = Callable[..., Any]
 
@@ -64,6 +68,33 @@ _OF_THE_DAEMON: list[Callable[[Command], Command]] = [
     ),
     *_ON_THIS_MACHINE,
 ]
+
+
+log = click.option(
+    "--log",
+    type=click.Choice(["text", "keys", "json"]),
+    help="How it is logged: in words; as events with their keys; the same as JSON. Default: text "
+    "on a terminal, json elsewhere.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """What stands before the command: how much is logged, and in which form, if one is named."""
+
+    debug: bool
+    form: "Form | None"
+
+
+def set_up_logs(context: click.Context, *, quiet: bool = False) -> None:
+    """Have it logged as the command line says; what is quiet by itself is not so with --debug."""
+    from scissorsd import logs
+    from scissorsd.pictures import decoders
+
+    asked: Logging = context.find_root().obj
+    decoders.take_pillow_over()
+    logs.line_buffer_c_stderr()
+    logs.set_up(debug=asked.debug, quiet=quiet and not asked.debug, form=asked.form)
 
 
 class WithPage(click.Command):

@@ -45,13 +45,9 @@ def page(
     """
     if context.invoked_subcommand is not None:
         return EXIT_OK
-    from scissorsd import logs
     from scissorsd.commands.page import alone, beside, see_that_it_is_installed
-    from scissorsd.pictures import decoders
 
-    decoders.take_pillow_over()
-    logs.line_buffer_c_stderr()
-    logs.set_up(debug=context.find_root().obj)
+    cli_options.set_up_logs(context)
     see_that_it_is_installed()
     if config is None:
         return _run_alone(alone(options, listen, auth))

@@ -1,6 +1,5 @@
 """The commands that keep a job journal in good order. What is heavy is imported inside them."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -72,17 +71,22 @@ def adopt(config: Path | None, state: Path | None, *, dry_run: bool) -> int:
     its rule are there under its names, in place, in review/ or in rejected/: pictures, no older
     than it, of its size where the rule neither crops nor resizes. Only while no daemon runs.
     """
+    from scissorsd import terminal
     from scissorsd.commands.adopt import adopt as take_over
     from scissorsd.commands.adopt_report import in_words
+    from scissorsd.commands.messages import show_bar
+    from scissorsd.core.bars import Bar
     from scissorsd.pictures import decoders
+    from scissorsd.plain_text import for_terminal
 
     def show(inbox: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            end = done == total
-            click.echo(f"\r{inbox}: {done:,} of {total:,} pictures", err=True, nl=end)
+        show_bar(Bar(for_terminal(inbox), done, total, f"{done:,} of {total:,} pictures"))
 
     decoders.take_pillow_over()
-    adopted = take_over(config, state, dry_run=dry_run, progress=show)
+    try:
+        adopted = take_over(config, state, dry_run=dry_run, progress=show)
+    finally:
+        terminal.show(None)
     for sentence in in_words(adopted, dry_run=dry_run):
         click.echo(sentence)
     return EXIT_FAILURE if any(report.away for report in adopted.reports) else EXIT_OK

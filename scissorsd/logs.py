@@ -1,33 +1,34 @@
-"""Log lines: for people on a terminal, JSON elsewhere; one event name and fixed keys each."""
+"""Log lines: one event name and fixed keys each; JSON for programs and, on a terminal, words.
 
-import contextlib
+The words stand in core/told.py.
+"""
+
 import ctypes
+import json
 import logging
-import sys
 from functools import cache
-from typing import Any, TextIO
+from typing import Any, Literal, get_args
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from scissorsd import streams
+from scissorsd import streams, terminal
+from scissorsd.core import telling
 from scissorsd.plain_text import escape_undecodable, for_terminal
+
+Form = Literal["text", "keys", "json"]
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
 class _Stderr:
-    """Writes to whatever sys.stderr is now, so that a progress bar can stand below the lines.
+    """Writes to whatever standard error is now, above the bar if there is one.
 
     What cannot be written is lost, and no picture with it; once something can be, it is told.
     """
 
     def msg(self, message: str) -> None:
-        stream: TextIO | None = sys.stderr
-        if stream is None:
-            return
-        with contextlib.suppress(OSError, ValueError):  # of a program that has closed its own
-            stream.write(message + "\n")
-            stream.flush()
-        if lines := streams.take_lost():
+        terminal.say(message)
+        if lines := terminal.take_lost():
             log = structlog.get_logger("scissorsd")
             log.warning("log.lost", lines=lines, why="they could not be written; the work went on")
 
@@ -45,6 +46,42 @@ def _escaped(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_escaped(part) for part in value]
     return value
+
+
+def _shown(key: str, value: object) -> object:
+    """Escape whatever would make a terminal do anything but show it; a trace keeps its lines."""
+    if isinstance(value, str) and key in telling.TRACES:
+        return "\n".join(map(for_terminal, value.split("\n")))
+    if isinstance(value, str):
+        return for_terminal(value)
+    if isinstance(value, list | tuple):
+        return [_shown(key, one) for one in value]
+    return value
+
+
+class _Telling:
+    """Renders an event as words, or drops one that nobody needs to hear of."""
+
+    def __init__(self, *, debug: bool) -> None:
+        self._debug = debug
+        self._outboxes: tuple[str, ...] = ()  # as they were last told
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
+        told = {key: _shown(key, value) for key, value in event.items()}
+        if isinstance(outboxes := told.get("outboxes"), list):
+            self._outboxes = tuple(map(str, outboxes))
+        is_fine = terminal.can_show("".join(telling.FINE))
+        look = telling.Look(
+            terminal.width(),
+            colour=terminal.has_colour(),
+            marks=telling.FINE if is_fine else telling.PLAIN,
+            debug=self._debug,
+            outboxes=self._outboxes,
+        )
+        lines = telling.lines(told, look)
+        if not lines:
+            raise structlog.DropEvent
+        return "\n".join(lines)
 
 
 def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -86,13 +123,29 @@ def line_buffer_c_stderr() -> None:
     libc.setvbuf(stderr, buffer, _IOLBF, ctypes.c_size_t(_LINE if buffer else 0))
 
 
-def set_up(*, debug: bool = False, quiet: bool = False) -> None:
-    """Configure structlog for this process; `quiet` leaves only warnings and errors."""
+def set_up(*, debug: bool = False, quiet: bool = False, form: Form | None = None) -> None:
+    """Configure structlog for this process; `quiet` leaves only warnings and errors.
+
+    Without a form it is text on a terminal, and JSON for whatever else reads standard error.
+    """
+    form = form or usual_form()
+    terminal.take_bars(wanted=form != "json")
     structlog.configure(
-        **_settings(debug=debug, quiet=quiet),
+        **_settings(debug=debug, quiet=quiet, form=form),
         logger_factory=lambda *_: _Stderr(),
         cache_logger_on_first_use=False,
     )
+
+
+def usual_form() -> Form:
+    """Return the form that a log has where nobody asks for one."""
+    return "text" if terminal.is_terminal() else "json"
+
+
+def is_for_programs() -> bool:
+    """Whether the lines of this process are JSON."""
+    last = structlog.get_config()["processors"][-1]
+    return not isinstance(last, _Telling | structlog.dev.ConsoleRenderer)
 
 
 def of_a_library() -> FilteringBoundLogger:
@@ -104,31 +157,60 @@ def of_a_library() -> FilteringBoundLogger:
     if structlog.is_configured():
         logger = structlog.get_logger("scissorsd")
     else:
-        logger = structlog.wrap_logger(_Stderr(), **_settings(debug=False, quiet=True))
+        settings = _settings(debug=False, quiet=True, form=usual_form())
+        logger = structlog.wrap_logger(_Stderr(), **settings)
     return logger
 
 
-def _settings(*, debug: bool, quiet: bool) -> dict[str, Any]:
+def retell(line: str) -> None:
+    """Say what another process, or a C library, has said on standard error.
+
+    The page's process writes its events as JSON: they become ours. All else comes out as it is.
+    """
     try:
-        terminal = sys.stderr.isatty()
-    except (AttributeError, ValueError):  # there is none, or it is closed
-        terminal = False
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer(pad_event_to=16, sort_keys=False)
-        if terminal
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        told = json.loads(line)
+        level, event = told.pop("level"), told.pop("event")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        terminal.say(for_terminal(line))
+        return
+    told.pop("timestamp", None)
+    structlog.get_logger("scissorsd").log(
+        _LEVELS.get(str(level).upper(), logging.INFO), event, **told
     )
+
+
+_LEVELS = logging.getLevelNamesMapping()
+
+
+def _settings(*, debug: bool, quiet: bool, form: Form) -> dict[str, Any]:
     level = logging.WARNING if quiet else logging.DEBUG if debug else logging.INFO
+    for_people = form != "json"
+    clock = "%H:%M:%S" if terminal.is_terminal() else "%Y-%m-%d %H:%M:%S"
+    renderers: dict[Form, list[Processor]] = {
+        "json": [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        "keys": [
+            _plain,
+            structlog.dev.ConsoleRenderer(
+                pad_event_to=16, sort_keys=False, colors=terminal.has_colour()
+            ),
+        ],
+        "text": [structlog.processors.format_exc_info, _Telling(debug=debug)],
+    }
+    render = renderers[form]
+    if streams.goes_to_the_journal():
+        render[-1] = _with_priority(render[-1])
     return {
         "processors": [
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(
-                fmt="%H:%M:%S" if terminal else "iso", utc=not terminal
+                fmt=clock if for_people else "iso", utc=not for_people
             ),
             _printable,
-            _plain if terminal else structlog.processors.format_exc_info,
-            _with_priority(renderer) if streams.goes_to_the_journal() else renderer,
+            *render,
         ],
         "wrapper_class": structlog.make_filtering_bound_logger(level),
     }

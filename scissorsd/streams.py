@@ -98,6 +98,11 @@ def guard() -> None:
     sys.stderr = _text(sys.stderr, Patient(2, PATIENCE))
 
 
+def on(descriptor: int) -> TextIO:
+    """Return standard error as `guard` has it, on another descriptor."""
+    return _text(sys.stderr, Patient(descriptor, PATIENCE))
+
+
 def _text(before: TextIO | None, raw: Patient) -> TextIO:
     """Return the text stream that takes the place of another; it takes any character."""
     errors = (before.errors if before is not None else None) or "strict"
@@ -109,9 +114,9 @@ def _text(before: TextIO | None, raw: Patient) -> TextIO:
     )
 
 
-def take_lost() -> int:
-    """Return how many lines standard error lost, once it can be written to again."""
-    raw = getattr(sys.stderr, "buffer", None)
+def take_lost(stream: TextIO | None) -> int:
+    """Return how many lines a standard error has lost, once it can be written to again."""
+    raw = getattr(stream, "buffer", None)
     return raw.take_lost() if isinstance(raw, Patient) else 0
 
 

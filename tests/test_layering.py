@@ -21,6 +21,7 @@ HOUSE = Path(scissorsd.__file__).parent
 FLOORS = (
     {"errors"},
     {"core", "failpoints", "plain_text", "rate_limit", "streams"},
+    {"terminal"},
     {"atomic", "logs", "machine", "settings"},
     {"folders", "inference", "pictures"},
     {"api", "config"},
@@ -61,8 +62,7 @@ HOMES = MappingProxyType(
         "prometheus_client": {"page.metrics"},
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {
-            *("commands.console", "commands.models", "commands.progress", "commands.status_table"),
-            "commands.waiting",
+            *("commands.console", "commands.models", "commands.status_table"),
         },
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }

@@ -119,17 +119,64 @@ def test_levels(capsys: Stderr, *, debug: bool, quiet: bool, events: list[str]) 
     assert [line["event"] for line in told(capsys)] == events
 
 
-def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal a line is for people: no JSON, and undecodable names do not break it."""
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Let standard error be a terminal.
+
+    No fixture: pytest puts its own standard error in place between a fixture and its test.
+    """
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+def test_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a line is in words, and no name does anything there but to be shown."""
+    terminal = on_terminal(monkeypatch)
     logs.set_up()
+    log = structlog.get_logger()
+    log.warning("inbox.away", inbox="shop", path="/srv/in", why=UNDECODABLE)
+    log.info("job.finished", source="a\nb\x1b[2J.jpg", outputs=["c\x9b.png"], total_s=0.5)
+    said = terminal.getvalue()
+    said.encode("utf-8")
+    assert r"shop: /srv/in is away: caf\xe9.jpg." in said
+    assert r"a\nb\x1b[2J.jpg → c\x9b.png  0.5 s" in said
+    assert "inbox.away" not in said
+
+
+@pytest.mark.parametrize("form", ["keys", "json"])
+def test_another_form_is_had_by_its_name(monkeypatch: pytest.MonkeyPatch, form: logs.Form) -> None:
+    """On a terminal, too, a log can be events with their keys, or JSON."""
+    terminal = on_terminal(monkeypatch)
+    logs.set_up(form=form)
     structlog.get_logger().warning("inbox.away", inbox="shop", why=UNDECODABLE)
     said = terminal.getvalue()
     said.encode("utf-8")
     assert "inbox.away" in said
-    assert not said.startswith("{")
+    assert said.startswith("{") is (form == "json")
+    assert logs.is_for_programs() is (form == "json")
     assert r"caf\xe9" in said.replace(r"\\", "\\")
+
+
+def test_what_is_quiet_is_told_to_debug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What everybody expects is not told on a terminal, unless a person wants to debug."""
+    terminal = on_terminal(monkeypatch)
+    for debug in (False, True):
+        logs.set_up(debug=debug)
+        structlog.get_logger().info("int8.failed", model="u2net", reason="it is too slow")
+        assert ("too slow" in terminal.getvalue()) is debug
+
+
+def test_a_fault_on_a_terminal_has_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody foresaw comes out with its traceback, line by line."""
+    terminal = on_terminal(monkeypatch)
+    logs.set_up()
+    try:
+        int(UNDECODABLE)
+    except ValueError:
+        structlog.get_logger().exception("page.failed", method="GET", path="/")
+    said = terminal.getvalue()
+    assert "the page could not answer GET /. Please report it." in said
+    assert "\n           Traceback (most recent call last):\n" in said
 
 
 def test_lines_of_c_libraries_stay_whole() -> None:

@@ -339,6 +339,17 @@ def test_make_says_plainly_that_python_is_missing(tmp_path: Path) -> None:
     assert "needs Python 3.11 or newer" in result.stderr
 
 
+def test_make_alone_shows_what_it_can_do(tmp_path: Path) -> None:
+    """`make` starts nothing: it names every target for people, as `make help` does."""
+    alone, asked = (
+        run(tool("make"), "-s", f"VENV={tmp_path}", *words) for words in ((), ("help",))
+    )
+    assert alone.stdout == asked.stdout
+    for name in re.findall(r"(?m)^\.PHONY: (.*)", (ROOT / "Makefile").read_text())[0].split():
+        assert name == "help" or re.search(rf"(?m)^make {name} ", alone.stdout), name
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_package_registry_is_named() -> None:
     """Where packages come from is the machine's own setting."""
     named = [(path, host) for path in tracked() for host in REGISTRIES if host in path.read_bytes()]

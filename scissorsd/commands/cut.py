@@ -48,6 +48,7 @@ def cut(pictures: Sequence[Path], options: Mapping[str, Any], *, given: Sequence
         with Bars() as bars:
             sessions = recipe.sessions(bars.fetching)
             for picture, outcome in cut_all(recipe, places, sessions):
+                bars.clear()  # of the weights, which the first one needs
                 done += 1
                 if isinstance(outcome, ScissorsError):
                     failures += 1

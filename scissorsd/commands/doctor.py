@@ -10,8 +10,8 @@ from scissorsd.records import lock, state_folders
 from scissorsd.settings import DEFAULT_CONFIG, Config
 
 
-def examine(config: Path | None, models: Path | None) -> Iterator[Finding]:
-    """Yield every finding, each as soon as it is there.
+def examine(config: Path | None, models: Path | None, *, timed: bool = False) -> Iterator[Finding]:
+    """Yield every finding, each as soon as it is there; with `timed` providers are timed anew.
 
     Without a configuration file the usual one is meant or, where there is none, the one state
     folder that is known. Raises ConfigError for a file with problems.
@@ -20,7 +20,7 @@ def examine(config: Path | None, models: Path | None) -> Iterator[Finding]:
     settings = configuration.load(path) if path else _only_known()
     of_folders = doctor_folders.examine(settings, path) if settings else ()
     of_page = doctor_page.examine(settings) if settings else ()
-    yield from chain(doctor_machine.examine(settings, models), of_folders, of_page)
+    yield from chain(doctor_machine.examine(settings, models, timed=timed), of_folders, of_page)
 
 
 def _only_known() -> Config | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from scissorsd.commands.doctor_time import time_anew
 from scissorsd.commands.findings import Finding
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.daemon.memory import in_mb
@@ -23,7 +24,9 @@ MEMORY = 2 << 30  # bytes: what is asked for where no configuration says
 _PROGRAM = 600 << 20  # bytes: networks and libraries
 
 
-def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
+def examine(
+    config: Config | None, models: Path | None, *, timed: bool = False
+) -> Iterator[Finding]:
     """Yield every finding but those about the folders, each as soon as it is there."""
     catalogue = config.catalogue if config else CATALOGUE
     yield from _packages()
@@ -43,6 +46,8 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
             yield from _model(model, path, folder)
             there += [(model, path)] if path else []
         yield from _providers(there, require_gpu=require_gpu)
+        if timed:
+            yield from time_anew([model for model, _ in there], folder, config)
         yield from _int8([model for model, _ in there], folder, config)
     yield from _inotify()
     yield from _memory(config.memory if config else MEMORY)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import click
 
-from scissorsd import streams
+from scissorsd import streams, terminal
+from scissorsd.core import bars
 from scissorsd.core.keeping import Kept
 from scissorsd.errors import HoldError, ScissorsError
 from scissorsd.records.journal_rows import Entry
@@ -21,6 +22,12 @@ def write_lines(lines: Iterable[str]) -> None:
     """Write lines to standard error, marked as errors where systemd's journal reads them."""
     for line in lines:
         click.echo(streams.marked_as_error(line), err=True)
+
+
+def show_bar(bar: bars.Bar) -> None:
+    """Show a bar at the foot of the terminal until `terminal.show(None)`, but not among JSON."""
+    marks = bars.FINE if terminal.can_show("".join(bars.FINE)) else bars.PLAIN
+    terminal.show(lambda width: bar.line(width, marks))
 
 
 def in_words(error: ScissorsError) -> str:

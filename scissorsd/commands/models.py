@@ -62,6 +62,7 @@ def fetch(models: KnownModels, names: Sequence[str]) -> Iterator[str]:
     with Bars() as bars:
         for name in names:
             path = weights.locate(models.named(name), models.folder, progress=bars.fetching)
+            bars.clear()
             yield f"{name}: {path}"
 
 

@@ -1,39 +1,39 @@
 """Progress on a terminal: the fetching of weights, the working off of a backlog."""
 
+from contextlib import ExitStack
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
 import structlog
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-)
 
+from scissorsd import logs, terminal
+from scissorsd.commands.messages import show_bar
+from scissorsd.core.bars import Bar, of_bytes
 from scissorsd.core.eta import in_words
 from scissorsd.daemon.control_loop import Daemon
 
 log = structlog.get_logger("scissorsd")
 
 WORTH_A_BAR = 3  # fewer waiting pictures than this are done before one could read it
+_KNOWN_AFTER = 2.0  # seconds of fetching that say something of the rest
 
 
 class Bars:
-    """The bars of one command; on anything but a terminal there are only log lines."""
+    """The bars of one command; on anything but a terminal there are only log lines.
+
+    For as long, what others write to standard error comes out as lines above the bar.
+    """
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._progress: Progress | None = None
-        self._task = TaskID(0)
-        self._source = ""
-        self._page = ""
+        self._source = ""  # what is fetched comes from there
+        self._began = (0.0, 0)  # when, and how much was there
+        self._before: int | None = None  # pictures that had ended when the backlog's bar came
 
     def __enter__(self) -> Self:
+        self._stack = ExitStack()
+        if terminal.is_terminal() or not logs.is_for_programs():
+            self._stack.enter_context(terminal.others_retold(logs.retell))
         return self
 
     def __exit__(
@@ -42,50 +42,39 @@ class Bars:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
+        self.clear()
+        self._stack.close()
+
+    def clear(self) -> None:
+        """Show no bar any more, until there is something new to show."""
+        terminal.show(None)
+        self._source, self._before = "", None
 
     def fetching(self, done_bytes: int, total_bytes: int | None, source: str, /) -> None:
         """Show how far the fetching of a model file is."""
+        now = monotonic()
         if source != self._source:
-            self._close()
-            self._source = source
+            self._source, self._began = source, (now, done_bytes)
             log.info("weights.fetching", source=source, bytes=total_bytes)
-            self._open(f"fetching from {source}", DownloadColumn())
-        if self._progress is not None:
-            self._progress.update(self._task, completed=done_bytes, total=total_bytes)
+        since, had = self._began
+        left = ""
+        if total_bytes and now - since >= _KNOWN_AFTER and had < done_bytes < total_bytes:
+            each = (now - since) / (done_bytes - had)
+            left = f"about {in_words(each * (total_bytes - done_bytes))} left"
+        counts = of_bytes(done_bytes, total_bytes)
+        show_bar(Bar("fetching the network, once", done_bytes, total_bytes, counts, left))
 
     def backlog(self, daemon: Daemon) -> None:
         """Show how far the daemon is with what waits; the bar goes when nothing does."""
-        self._tell_of_page(daemon.page.address())
         waiting = daemon.backlog()
         ended = daemon.totals.done + daemon.totals.failed
-        if self._source or (self._progress is None and waiting >= WORTH_A_BAR):
-            self._close()
-            self._source = ""
-            self._open("cutting", MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
-        if self._progress is not None:
+        if self._source or not waiting:
+            self.clear()
+        if self._before is None and waiting >= WORTH_A_BAR:
+            self._before = 0 if daemon.once else ended
+        if self._before is not None:
             left = daemon.seconds_left()
             words = "" if left is None else f"about {in_words(left)} left"
-            self._progress.update(self._task, completed=ended, total=ended + waiting, left=words)
-            if not waiting:
-                self._close()
-
-    def _tell_of_page(self, address: str) -> None:
-        """Print where the page is, once; elsewhere than on a terminal the log has told."""
-        if address != self._page:
-            self._page = address
-            if address and self._console.is_terminal:
-                self._console.print(f"page: {address}", markup=False, highlight=False)
-
-    def _open(self, title: str, *columns: ProgressColumn) -> None:
-        if not self._console.is_terminal:
-            return
-        title_and_bar = (TextColumn("{task.description}"), BarColumn())
-        self._progress = Progress(*title_and_bar, *columns, console=self._console, transient=True)
-        self._task = self._progress.add_task(title, total=None, left="")
-        self._progress.start()
-
-    def _close(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+            done = ended - self._before
+            total = done + waiting
+            show_bar(Bar("cutting", done, total, f"{done:,} of {total:,}", words))

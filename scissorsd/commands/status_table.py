@@ -1,6 +1,6 @@
 """What `status` shows to people: sentences, and a table of the inboxes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -9,10 +9,13 @@ from rich.markup import escape
 
 from scissorsd.commands.console import new_console, print_sentence, print_table
 from scissorsd.commands.status import InboxOverview, Overview
+from scissorsd.config.schema import Provider
 from scissorsd.core.eta import in_words
 from scissorsd.core.rules import Verdict
+from scissorsd.machine import expects_gpu
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.status_file import ProviderStatus
 
 _VERDICTS: tuple[str, ...] = get_args(Verdict)
 _COUNTS = ("settling", "settled", "working", "done", "failed", "held")
@@ -48,7 +51,7 @@ def _show_daemon(console: Console, overview: Overview) -> None:
         provider = model.provider or "nothing: a GPU is required"
         runs = f"{model.model} runs on {provider} (precision {model.precision})"
         print_sentence(console, runs)
-        for refused, reason in model.refused.items():
+        for refused, reason in _worth_telling(model):
             print_sentence(console, f"  not on {refused}: {one_line(reason)}")
     if overview.refused is not None:
         print_sentence(console, f"watching; {overview.refused.in_words()}", "yellow")
@@ -62,6 +65,18 @@ def _show_daemon(console: Console, overview: Overview) -> None:
         print_sentence(console, f"about {in_words(overview.seconds_left)} of work left")
     for trouble in overview.troubles if overview.running else ():
         print_sentence(console, trouble, "red")
+
+
+def _worth_telling(model: ProviderStatus) -> Iterator[tuple[str, str]]:
+    """Yield the providers that a model does not run on, and why.
+
+    Not a GPU that nobody asked for, and that is not there: `doctor` tells of it.
+    """
+    is_auto = {*model.asked} == {*get_args(Provider)} - {"auto"}
+    for name, reason in model.refused.items():
+        is_expected = name == "cuda" and is_auto and bool(model.provider)
+        if not is_expected or expects_gpu():
+            yield name, reason
 
 
 def _show_inboxes(console: Console, inboxes: Sequence[InboxOverview]) -> None:

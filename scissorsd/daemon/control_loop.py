@@ -169,7 +169,7 @@ class Daemon:
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
         about = {"version": __version__, "inboxes": list(self.inboxes.states)}
-        log.info("daemon.ready", **about, workers=self._workers.count)
+        log.info("daemon.ready", **about, **starting.places(config), workers=self._workers.count)
 
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
         if self._signals.stopping:
@@ -310,7 +310,7 @@ class Daemon:
         self.bench = replace(self.bench, limits=new.limits)
         self._workers.count = _worker_count(new)
         self.inboxes.reconfigure(new.inboxes, [task for task, _ in self._workers.in_hand()])
-        log.info("config.reloaded", inboxes=list(self.inboxes.states))
+        log.info("config.reloaded", inboxes=list(self.inboxes.states), **starting.places(new))
 
     def _note_recovery(self) -> None:
         if self.inboxes.note_recovery():

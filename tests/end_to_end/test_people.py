@@ -1,0 +1,209 @@
+"""A real daemon on a real terminal: lines for people, and for programs where they are asked for."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+from screens import Screen
+
+from .driver import DEADLINE, NOTHING, Workplace, picture, wait_for
+from .scenes import Gate
+
+AT = re.compile(r"\d\d:\d\d:\d\d ")
+ODD = "odd\x1b[2J\nname \udce9.jpg"
+
+
+class Seen:
+    """A process on a terminal of its own, and what it has written there."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", ours: int, width: int) -> None:
+        self.process = process
+        self.width = width
+        self._ours = ours
+        self._said = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                self._said += os.read(self._ours, 4096)
+            except OSError:  # EIO: the other side is closed
+                return
+
+    @property
+    def text(self) -> str:
+        """Return what was written so far."""
+        return self._said.decode(errors="ignore").replace("\r\n", "\n")
+
+    def lines(self) -> list[str]:
+        """Return what a person sees."""
+        screen = Screen(self.width)
+        screen.feed(self.text)
+        return screen.lines()
+
+    def wait(self, words: str, *, times: int = 1) -> None:
+        """Wait until these words were written, so many times."""
+        wait_for(lambda: self.text.count(words) >= times or self.process.poll() is not None)
+        assert self.text.count(words) >= times, self.text
+
+    def resize(self, width: int) -> None:
+        """Make the terminal as wide."""
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+
+    def stop(self) -> int:
+        """Press Ctrl-C; return the exit code once all was read."""
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        return code
+
+
+@contextmanager
+def on_terminal(
+    place: Workplace, *words: str, width: int = 80, variables: Mapping[str, str] = NOTHING
+) -> Iterator[Seen]:
+    """Start a process on a terminal; it is killed in the end, if it still runs."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    with subprocess.Popen(
+        place._command(words),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env={**place._environment, "TERM": "xterm", **variables},
+        cwd=place.folder,
+        start_new_session=True,
+    ) as process:
+        os.close(its)
+        try:
+            yield Seen(process, ours, width)
+        finally:
+            process.kill()
+    os.close(ours)
+
+
+def run(place: Workplace) -> tuple[str, ...]:
+    """Return the command that runs the daemon on the configuration."""
+    return ("run", "-c", str(place.config))
+
+
+@pytest.mark.parametrize(
+    "width",
+    [80, pytest.param(60, marks=pytest.mark.full), pytest.param(120, marks=pytest.mark.full)],
+)
+def test_a_line_for_each_picture(place: Workplace, width: int) -> None:
+    """It says where to drop pictures, then tells of each in a line, and what is wrong in words."""
+    with on_terminal(place, *run(place), width=width) as seen:
+        seen.wait("ready: drop pictures into")
+        place.put("girl.jpg")
+        place.put("a name that is so long that it fits into no line of any terminal, 0042.jpg")
+        place.put("bad.jpg", b"not a picture")
+        place.put(ODD)
+        seen.wait("✓", times=3)
+        seen.wait("✗")
+        assert seen.stop() == 0
+    lines = seen.lines()
+    (girl,) = [line for line in lines if "girl.jpg" in line]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d ✓ girl\.jpg → girl\.png  \d+\.\d s", girl)
+    assert sum("✓" in line for line in lines) == 3
+    assert all(len(line) <= width for line in lines if "✓" in line)
+    (bad,) = [line for line in lines if "✗" in line]
+    assert "bad.jpg: " in bad
+    if width >= 80:
+        assert any(r"odd\x1b[2J\nname \xe9.jpg → " in line for line in lines)
+    assert "stopped: 3 cut, 1 failed" in lines[-1]
+    assert "cuda" not in seen.text
+    assert '{"' not in seen.text
+
+
+def test_the_bar_below(place: Workplace) -> None:
+    """A backlog has a bar below the lines, which goes with it, also where the window changes."""
+    gate = Gate(place)
+    place.configure({"outputs": [{"kind": "cutout"}, gate.flat]})
+    place.change_config(workers=1)
+    with on_terminal(place, *run(place)) as seen:
+        seen.wait("ready")
+        gate.shut()
+        for number in range(6):
+            place.put(f"{number}.jpg", picture(number=number))
+        gate.wait()
+        seen.wait("cutting ")
+        seen.resize(50)
+        gate.open()
+        seen.wait("✓", times=6)
+        seen.stop()
+    lines = seen.lines()
+    assert sum("✓" in line for line in lines) == 6
+    assert not [line for line in lines if "━" in line or "─" in line or "cutting" in line]
+    assert all(AT.match(line) for line in lines if line[:1].strip())
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured", "fine"),
+    [
+        ({}, True, True),
+        ({"NO_COLOR": "1"}, False, True),
+        pytest.param({"TERM": "dumb"}, False, True, marks=pytest.mark.full),
+        pytest.param({"TERM": "linux"}, True, False, marks=pytest.mark.full),
+        pytest.param({"PYTHONIOENCODING": "ascii"}, True, False, marks=pytest.mark.full),
+    ],
+)
+def test_colour_where_it_is_wanted(
+    place: Workplace, variables: dict[str, str], *, coloured: bool, fine: bool
+) -> None:
+    """Colour can be declined, and letters that a terminal lacks are not asked of it."""
+    with on_terminal(place, *run(place), variables=variables) as seen:
+        seen.wait("ready")
+        place.put("a.jpg")
+        seen.wait("a.png")
+        seen.stop()
+    assert ("\x1b[" in seen.text) is coloured
+    assert ("✓" in seen.text, "→" in seen.text) == (fine, fine)
+    assert ("+" in seen.text) is not fine
+
+
+def test_programs_may_ask_for_json(place: Workplace) -> None:
+    """With `--log json` a terminal gets what a file gets; with `keys` events and their keys."""
+    with on_terminal(place, "--log", "json", *run(place), width=1000) as seen:
+        seen.wait("daemon.ready")
+        seen.stop()
+    events = [json.loads(line)["event"] for line in seen.text.splitlines()]
+    assert {"daemon.ready", "session.opened", "daemon.stopped"} <= {*events}
+    with on_terminal(place, "--log", "keys", *run(place), variables={"NO_COLOR": "1"}) as seen:
+        seen.wait("daemon.ready")
+        seen.stop()
+    assert re.search(r"\[info *\] daemon.ready +version=", seen.text)
+
+
+def test_words_in_a_file(place: Workplace) -> None:
+    """With `--log text` a file gets words, with the date, in lines that are not broken."""
+    daemon = place.start("--log", "text", *run(place))
+    wait_for(lambda: any("ready: drop" in line for line in daemon.noise))
+    place.put("a.jpg")
+    wait_for(lambda: any("a.jpg → a.png" in line for line in daemon.noise))
+    daemon.send(signal.SIGTERM)
+    assert daemon.exit_code() == 0
+    assert not daemon.lines
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in daemon.noise)
+
+
+@pytest.mark.full
+def test_the_page_tells_through_the_daemon(place: Workplace) -> None:
+    """What the page's own process logs is told in words too, and never into the bar."""
+    place.change_config(page={"listen": "127.0.0.1:0"})
+    with on_terminal(place, "--debug", *run(place)) as seen:
+        seen.wait("the page: http://127.0.0.1:")
+        seen.stop()
+    assert "the page has ended" in seen.text
+    assert '{"' not in seen.text
