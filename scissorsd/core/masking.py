@@ -127,6 +127,19 @@ def judge(raw: NDArray[np.float32]) -> Judgement:
     return Judgement(verdict, peak, subject, unsure, borders)
 
 
+def doubt(raw: NDArray[np.float32]) -> float:
+    """Return how much of the subject the network is unsure of: 0 it is sure, 1 there is none.
+
+    It is one less the overlap to be expected of what is taken for subject with what is, each value
+    of the raw map (before it is normalised) taken for the chance that its pixel is subject.
+    """
+    taken = raw > SUBJECT
+    chances = raw.astype(np.float64)
+    sure = float(chances[taken].sum())
+    either = float(np.count_nonzero(taken)) + float(chances[~taken].sum())
+    return 1 - sure / either if sure else 1.0
+
+
 def flawed(judgement: Judgement, flaw: str) -> Judgement:
     """Judge a picture that has a flaw of its own (none: nothing): it is doubtful at best."""
     verdict: Verdict = "doubtful" if flaw and judgement.verdict == "ok" else judgement.verdict
