@@ -145,19 +145,19 @@ def networks(
     elif emulate_bf16:
         network = openvino.read(model, path)
         round_to_bf16(network)
-        yield "bf16, emulated", _compiled("bf16", network)
+        yield "bf16, emulated", _compiled(model, "bf16", network)
     table = table_of(model)
     if table is None:
         return
     for bits, limit in LIMITS.items():
         network = openvino.read(model, path)
         openvino_int8.convert(network, table, limit=limit)
-        yield f"int8, {bits} bits", _compiled("int8", network)
+        yield f"int8, {bits} bits", _compiled(model, "int8", network)
 
 
-def _compiled(precision: str, network: Any) -> OpenvinoSession:  # noqa: ANN401 - of openvino
+def _compiled(model: Model, precision: str, network: Any) -> OpenvinoSession:  # noqa: ANN401 - of openvino
     compiled = openvino.compiled_for_cpu(network, bf16=False, threads=usable_cpus())
-    return OpenvinoSession(precision, compiled)
+    return OpenvinoSession(model, precision, compiled)
 
 
 def round_to_bf16(network: Any) -> None:  # noqa: ANN401 - of openvino

@@ -102,9 +102,10 @@ class Sessions:
         return self._opened(name).opening
 
     def run(self, name: str, network_input: Raw) -> tuple[Raw, str, str]:
-        """Return the raw map of the network's first output, and the provider and precision of it.
+        """Return the raw map of the subject, and the provider and precision that it comes from.
 
-        `network_input` is 1 × 3 × S × S, the map S × S, both float32, S the model's `input_size`.
+        `network_input` is 1 × 3 × S × S, S the model's `input_size`; the map has the height and
+        width that the network gives. Both are float32.
         When a provider fails, the next one computes this same input at once, and the one that
         failed is tried again after a growing back-off. Raises as `open` does, and SessionError when
         the last resort fails too, HoldError when a required GPU does, or memory is short.
