@@ -118,7 +118,9 @@ def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, li
     rule, max_pixels = recipe.rule, recipe.max_pixels
     height, width = picture.rgb.shape[:2]
     cutting_out.refuse_impossible(height, width, rule.outputs, max_pixels=max_pixels)
-    cut = cutting_out.find_subject(picture, recipe.model, sessions, rule.mask)
+    cut = cutting_out.find_subject(
+        picture, recipe.model, sessions, rule.mask, doubtful_above=rule.doubtful_above
+    )
     if action(rule, cut.judgement.verdict) == "fail":
         raise RefusedByRuleError(cut.judgement, rule)
     return cut, list(cutting_out.render_all(picture, cut, rule.outputs, max_pixels=max_pixels))

@@ -28,6 +28,8 @@ Align = Literal[
     "bottom left",
     "bottom right",
 ]
+# Of pictures whose doubt is greater most are badly cut (docs/masks.md; masking.doubt).
+DOUBTFUL = 0.1
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 
 REVIEW_FOLDER = "review"
@@ -134,6 +136,7 @@ class Rule:
     outputs: tuple[Output, ...] = (Output(),)
     when_no_subject: OnVerdict = "review"
     when_doubtful: OnVerdict = "publish"
+    doubtful_above: float = DOUBTFUL
     source: SourceAction = "keep"
     move_to: str = ""  # absolute, or relative to the outbox; empty: processed/
 

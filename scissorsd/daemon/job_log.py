@@ -66,6 +66,7 @@ def _write(ended: Ended) -> None:
                 width=outcome.width,
                 height=outcome.height,
                 verdict=outcome.verdict,
+                doubt=round(outcome.numbers.get("doubt", 0.0), 3),
                 wait_s=round(ended.wait_s, 3),
                 infer_s=round(outcome.infer_s, 3),
                 total_s=round(ended.total_s, 3),

@@ -70,6 +70,7 @@ class Done:
 
     outputs: tuple[str, ...] = ()
     verdict: Verdict | None = None  # none: the outputs were out before; only the source was left
+    numbers: Mapping[str, float] = field(default_factory=dict)  # of the verdict
     stays: str = ""  # why the source, which was to be moved, is where it was
     model: str = ""
     provider: str = ""

@@ -68,7 +68,11 @@ def process(task: Task, bench: Bench) -> Outcome:
                 picture = _decode(data, task, bench, lease)
                 del data
                 cut = find_subject(
-                    picture, bench.catalogue[job.rule.model], bench.sessions, job.rule.mask
+                    picture,
+                    bench.catalogue[job.rule.model],
+                    bench.sessions,
+                    job.rule.mask,
+                    doubtful_above=job.rule.doubtful_above,
                 )
                 rendered = _render(picture, cut, task, bench)
                 del picture, cut
@@ -131,6 +135,7 @@ def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
         note=reason_of(task, looked_at) if wanted == "review" else b"",
         done=Done(
             verdict=cut.judgement.verdict,
+            numbers=cut.judgement.numbers,
             model=rule.model,
             provider=cut.provider,
             precision=cut.precision,
@@ -208,6 +213,7 @@ def _published(
         job,
         done.outputs,
         verdict=done.verdict or "",
+        numbers=done.numbers,
         provider=done.provider,
         stamps=stamps,
         content=content,

@@ -19,7 +19,7 @@ from scissorsd.core.masking import Judgement
 from scissorsd.core.outlining import outlined
 from scissorsd.core.passes import NetworkMask
 from scissorsd.core.refining import refine
-from scissorsd.core.rules import NOTHING, MaskOptions, Output
+from scissorsd.core.rules import DOUBTFUL, NOTHING, MaskOptions, Output
 from scissorsd.core.shadows import is_cut_off, shadow
 from scissorsd.core.shaping import shape
 from scissorsd.errors import OverLimitsError
@@ -50,7 +50,14 @@ class Cut:
     infer_s: float
 
 
-def find_subject(picture: Picture, model: Model, sessions: Inference, options: MaskOptions) -> Cut:
+def find_subject(
+    picture: Picture,
+    model: Model,
+    sessions: Inference,
+    options: MaskOptions,
+    *,
+    doubtful_above: float = DOUBTFUL,
+) -> Cut:
     """Find the subject of a picture: run the network once or twice, refine, shape and judge."""
     height, width = picture.rgb.shape[:2]
     began = monotonic()
@@ -63,7 +70,8 @@ def find_subject(picture: Picture, model: Model, sessions: Inference, options: M
     infer_s = monotonic() - began
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
-    judgement = masking.flawed(masking.judge(raw), _flaw(picture))
+    judgement = masking.judge(raw, doubtful_above=doubtful_above)
+    judgement = masking.flawed(judgement, _flaw(picture))
     return Cut(mask, judgement, provider, precision, infer_s)
 
 
