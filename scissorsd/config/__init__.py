@@ -195,8 +195,13 @@ def _model(name: str, section: CustomModelSection) -> Model:
         file=str(section.file),
         sha256=section.sha256,
         input_size=section.size,
+        scale=section.scale,
         mean=_three(section.mean),
         std=_three(section.std),
+        output=section.output,
+        gives=section.gives,
+        classes=tuple(section.classes),
+        grid=section.grid,
         tested=False,
     )
 
@@ -229,6 +234,7 @@ def _rule(default_name: str, section: RuleSection) -> Rule:
         match=tuple(section.match or ()),
         skip=section.skip,
         model=section.model,
+        second_opinion=section.second_opinion or "",
         mask=_mask(section.mask),
         outputs=tuple(_output(output) for output in section.outputs),
         when_no_subject=section.when_no_subject,

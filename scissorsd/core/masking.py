@@ -128,7 +128,7 @@ def network_input(
     if alpha is not None:
         cover = _resized(alpha, side).astype(np.float32)[..., None] / np.float32(255)
         values = values * cover + np.float32(255) * (1 - cover)
-    values /= max(float(values.max()), 1.0)
+    values /= model.scale or max(float(values.max()), 1.0)
     values -= np.asarray(model.mean, np.float32)
     values /= np.asarray(model.std, np.float32)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])

@@ -24,10 +24,16 @@ FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkMask:
-    """The network's mask of one box of a picture: size × size, float32 in [0, 1]."""
+    """The network's mask of one box of a picture: height × width, float32 in [0, 1]."""
 
     values: NDArray[np.float32]
     box: Box
+    grid: int | None = None  # cells a side on which the network answers; None: one a value
+
+    @property
+    def cells(self) -> int:
+        """How many cells of the network's grid lie along the box's longer side."""
+        return self.grid or max(self.values.shape)
 
 
 def second_box(first: NetworkMask) -> Box | None:

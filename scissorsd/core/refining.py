@@ -1,6 +1,6 @@
 """The network's mask → one that follows the picture's own edges.
 
-A network of this family answers on a grid of 320 × 320; a cell of it is 13 pixels wide in a
+A network answers on a grid: U²-Net on one of 320 × 320, a cell of which is 13 pixels wide in a
 photograph of 12 megapixels. Between what is surely subject and what is surely background lies a
 band in which the colours know better where the edge runs, if they differ there at all.
 
@@ -51,12 +51,14 @@ def refine(rgb: NDArray[np.uint8], network_masks: tuple[NetworkMask, ...]) -> ND
     """Return the mask (height × width, 255 for 1) that follows the edges of `rgb`.
 
     `rgb` is uint8 (height, width, 3); `network_masks` are those of one pass or of two. The box of
-    the last one is refined.
+    the last one is refined, unless a cell of the network's grid is less than a pixel there.
     """
     mask = passes.full_size(network_masks, nothing=_NOTHING)
     box = network_masks[-1].box
-    cells = max(network_masks[-1].values.shape)
+    cells = network_masks[-1].cells
     longest = max(box[2] - box[0], box[3] - box[1])
+    if longest < cells:
+        return mask
     side = min(cells * _FINESSE, _LONGEST)
     scale = max(1.0, longest / side)  # pixels of the picture for one of the guide's
     cell = longest / cells / scale  # in the guide's pixels

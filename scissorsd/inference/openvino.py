@@ -87,8 +87,9 @@ def read(model: Model, path: Path) -> Any:  # noqa: ANN401 - of openvino
     with opening:
         _, frontend = _core_and_reader()
     network = frontend.convert(frontend.load(str(path)))
-    takes, gives = network.inputs[0].partial_shape, output_of(model, path, network.outputs)
-    check_shapes(model, path, _sizes(takes), _sizes(gives.partial_shape))
+    takes = network.inputs[0].partial_shape
+    gives = output_of(model, path, network.outputs).partial_shape
+    check_shapes(model, path, _sizes(takes), _sizes(gives))
     if takes.is_dynamic:
         network.reshape({0: [1, 3, model.input_size, model.input_size]})
     return network
