@@ -23,6 +23,7 @@ from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.page import PageSection
 from scissorsd.config.sections import AMOUNT, KeptFor, Section, Size, Text, written
+from scissorsd.config.verdicts import DoubtfulSection
 from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
 from scissorsd.core.rules import OnVerdict, SourceAction
 from scissorsd.settings import DEFAULT_STATE, MAX_PIXELS
@@ -118,8 +119,10 @@ class RuleSection(Section):
         "under review/ in the outbox, with the reason, until you `scissorsd accept` or `reject` "
         "them. fail: the picture is set aside.",
     )
-    when_doubtful: OnVerdict = Field(
-        default="publish", description="Where the mask is unsure of itself; the same three."
+    when_doubtful: DoubtfulSection = Field(
+        default_factory=DoubtfulSection,
+        description="Where the mask is unsure of itself: the same three, or from which doubt on, "
+        "too. `when_doubtful: review` means then: review.",
     )
     source: SourceAction = Field(
         default="keep",

@@ -6,6 +6,7 @@ Recognition 106, 2020, and their released code): divide by the picture's own max
 first of the seven outputs, normalise it to its own minimum and maximum, stretch it linearly.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,6 +99,15 @@ class Judgement:
 def said_doubt(doubt: float) -> str:
     """Say in half a sentence what a doubt means."""
     return f"the network is unsure about {said_percent(doubt)} of the subject"
+
+
+def said_numbers(numbers: Mapping[str, float]) -> str:
+    """Say in a sentence what is to be said of the numbers of a judgement; "" of none."""
+    if "doubt" not in numbers:
+        return ""
+    words = said_doubt(numbers["doubt"])
+    filling = said_border(numbers.get("border", 0.0))
+    return f"The {words.removeprefix('the ')}{'; ' if filling else ''}{filling}."
 
 
 def said_percent(share: float) -> str:
