@@ -180,7 +180,7 @@ def doubt(raw: NDArray[np.float32]) -> float:
     of the raw map (before it is normalised) taken for the chance that its pixel is subject.
     """
     taken = raw > SUBJECT
-    chances = raw.astype(np.float64)
+    chances = np.clip(raw, 0, 1).astype(np.float64)
     sure = float(chances[taken].sum())
     either = float(np.count_nonzero(taken)) + float(chances[~taken].sum())
     return 1 - sure / either if sure else 1.0
