@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -33,7 +33,7 @@ class Cutout:
     image: Image.Image  # RGBA, straight alpha, the picture's size, its ICC profile in `info`
     mask: NDArray[np.float32]  # height × width, in [0, 1]
     verdict: Verdict
-    numbers: Mapping[str, float]  # what the verdict goes by, each in [0, 1]: "doubt" is the first
+    numbers: Mapping[str, float] = field(default_factory=dict)  # of the verdict: "doubt" and others
 
 
 def cut_out(

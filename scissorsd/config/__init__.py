@@ -238,7 +238,8 @@ def _rule(default_name: str, section: RuleSection) -> Rule:
         mask=_mask(section.mask),
         outputs=tuple(_output(output) for output in section.outputs),
         when_no_subject=section.when_no_subject,
-        when_doubtful=section.when_doubtful,
+        when_doubtful=section.when_doubtful.then,
+        doubtful_above=section.when_doubtful.above,
         source=section.source,
         move_to=section.move_to,
     )

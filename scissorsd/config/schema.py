@@ -23,9 +23,9 @@ from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.page import PageSection
 from scissorsd.config.sections import AMOUNT, KeptFor, Place, Section, Size, Text, written
+from scissorsd.config.verdicts import DoubtfulSection
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.opinions import ASKED_ABOVE
-from scissorsd.core.rules import OnVerdict, SourceAction
+from scissorsd.core.rules import ASKED_ABOVE, OnVerdict, SourceAction
 from scissorsd.settings import DEFAULT_STATE, MAX_PIXELS
 
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
@@ -125,8 +125,10 @@ class RuleSection(Section):
         "under review/ in the outbox, with the reason, until you `scissorsd accept` or `reject` "
         "them. fail: the picture is set aside.",
     )
-    when_doubtful: OnVerdict = Field(
-        default="publish", description="Where the mask is unsure of itself; the same three."
+    when_doubtful: DoubtfulSection = Field(
+        default_factory=DoubtfulSection,
+        description="Where the mask is unsure of itself: the same three, or from which doubt on, "
+        "too. `when_doubtful: review` means then: review.",
     )
     source: SourceAction = Field(
         default="keep",

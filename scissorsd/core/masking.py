@@ -6,6 +6,7 @@ Recognition 106, 2020, and their released code): divide by the picture's own max
 first of the seven outputs, normalise it to its own minimum and maximum, stretch it linearly.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ NO_SUBJECT_PEAK = 0.9
 NO_SUBJECT_SHARE = 0.005
 SUBJECT = 0.5  # above this the raw map says "subject"
 UNSURE = (0.1, 0.9)  # between these it does not know
+AGREED = 0.8  # overlap (intersection over union) from which on two raw maps are one opinion
 # A subject that takes more of the frame's border than this fills it. That alone is no doubt (most
 # are whole, or meant so), but it is worth saying: one in four of them is badly cut.
 FILLING = 0.25
@@ -43,6 +45,7 @@ class Judgement:
     border_share: float = 0.0  # of the frame's border, above SUBJECT
     flaw: str = ""  # of the picture itself, in half a sentence
     above: float = DOUBTFUL  # the doubt that makes it doubtful
+    agreement: float | None = None  # with a second opinion, by overlap; None: there is none
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -54,6 +57,8 @@ class Judgement:
             "undecided": self.unsure_share,
             "border": self.border_share,
         }
+        if self.agreement is not None:
+            numbers["agreement"] = self.agreement
         return {name: round(value, _DIGITS) for name, value in numbers.items()}
 
     @property
@@ -89,6 +94,8 @@ class Judgement:
         doubts = [self.flaw] if self.flaw else []
         if self.doubt > self.above:
             doubts.append(f"{said_doubt(self.doubt)}, more than {said_percent(self.above)}")
+        if self.agreement is not None and self.agreement < AGREED:
+            doubts.append(said_agreement(self.agreement))
         return [*doubts, *self._filling()]
 
     def _filling(self) -> list[str]:
@@ -98,6 +105,23 @@ class Judgement:
 def said_doubt(doubt: float) -> str:
     """Say in half a sentence what a doubt means."""
     return f"the network is unsure about {said_percent(doubt)} of the subject"
+
+
+def said_numbers(numbers: Mapping[str, float]) -> str:
+    """Say in a sentence what is to be said of the numbers of a judgement; "" of none."""
+    if "doubt" not in numbers:
+        return ""
+    words = said_doubt(numbers["doubt"])
+    agreement = numbers.get("agreement", 1.0)
+    more = said_agreement(agreement) if agreement < AGREED else "", said_border(
+        numbers.get("border", 0.0)
+    )
+    return "; ".join(["T" + words[1:], *filter(None, more)]) + "."
+
+
+def said_agreement(agreement: float) -> str:
+    """Say in half a sentence how far two networks that disagree are of one opinion."""
+    return f"two networks disagree: only {agreement:.0%} of what they take for subject is the same"
 
 
 def said_percent(share: float) -> str:
@@ -170,7 +194,7 @@ def doubt(raw: NDArray[np.float32]) -> float:
     of the raw map (before it is normalised) taken for the chance that its pixel is subject.
     """
     taken = raw > SUBJECT
-    chances = raw.astype(np.float64)
+    chances = np.clip(raw, 0, 1).astype(np.float64)
     sure = float(chances[taken].sum())
     either = float(np.count_nonzero(taken)) + float(chances[~taken].sum())
     return 1 - sure / either if sure else 1.0

@@ -16,7 +16,8 @@ from scissorsd.core.boxes import Box
 SUBJECT = 0.3  # a mask above this may be subject: the second pass must not cut it off
 MARGIN = 0.2  # around it, of its longer side
 WORTH_WHILE = 0.85  # of the frame's area: a box larger than this shows the network nothing new
-SHORTEST_SIDE = 640  # pixels: in less there is no more to be seen than in the first pass
+# Pixels: in less, or in less than the network's cells, is no more to be seen than in the first pass
+SHORTEST_SIDE = 640
 AGREEMENT = 0.75  # intersection over union of the two masks
 LIKELY = 0.5  # a mask above this is more likely subject than not
 FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
@@ -53,7 +54,7 @@ def second_box(first: NetworkMask) -> Box | None:
         min(height, round(bottom + margin)),
     )
     wide, high = box[2] - box[0], box[3] - box[1]
-    if wide * high >= WORTH_WHILE * width * height or min(wide, high) < SHORTEST_SIDE:
+    if wide * high >= WORTH_WHILE * width * height or min(wide, high) < max(SHORTEST_SIDE, first.cells):
         return None
     return box
 

@@ -30,6 +30,7 @@ Align = Literal[
 ]
 # Of pictures whose doubt is greater most are badly cut (docs/masks.md; masking.doubt).
 DOUBTFUL = 0.1
+ASKED_ABOVE = 0.06  # the doubt above which a second network is asked, where a rule names one
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 
 REVIEW_FOLDER = "review"
@@ -132,6 +133,7 @@ class Rule:
     match: tuple[str, ...] = ()  # globs relative to the inbox; none: every picture
     skip: bool = False
     model: str = "u2net"
+    second_opinion: str = ""  # the network that is asked where the first is unsure; empty: none
     mask: MaskOptions = field(default_factory=MaskOptions)
     outputs: tuple[Output, ...] = (Output(),)
     when_no_subject: OnVerdict = "review"

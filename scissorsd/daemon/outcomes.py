@@ -72,7 +72,8 @@ class Done:
     verdict: Verdict | None = None  # none: the outputs were out before; only the source was left
     numbers: Mapping[str, float] = field(default_factory=dict)  # of the verdict
     stays: str = ""  # why the source, which was to be moved, is where it was
-    model: str = ""
+    model: str = ""  # whose mask it is
+    asked: str = ""  # the network that gave a second opinion, if one did
     provider: str = ""
     precision: str = ""
     width: int = 0

@@ -72,6 +72,7 @@ def process(task: Task, bench: Bench) -> Outcome:
                     bench.catalogue[job.rule.model],
                     bench.sessions,
                     job.rule.mask,
+                    other=bench.catalogue.get(job.rule.second_opinion),
                     doubtful_above=job.rule.doubtful_above,
                 )
                 rendered = _render(picture, cut, task, bench)
@@ -136,13 +137,14 @@ def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
         done=Done(
             verdict=cut.judgement.verdict,
             numbers=cut.judgement.numbers,
-            model=rule.model,
+            model=cut.model,
+            asked=cut.asked,
             provider=cut.provider,
             precision=cut.precision,
             width=picture.rgb.shape[1],
             height=picture.rgb.shape[0],
             infer_s=cut.infer_s,
-            remarks=picture.metadata.remarks,
+            remarks=(*picture.metadata.remarks, *cut.remarks),
         ),
     )
 

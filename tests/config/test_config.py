@@ -286,6 +286,22 @@ def test_the_same_way_for_both_verdicts_is_said_once() -> None:
     assert "a picture without a subject, or with a doubtful mask, goes to review/\n" in said
 
 
+def test_from_which_doubt_on() -> None:
+    """A word says what becomes of a doubtful picture; a table also from which doubt on it is."""
+
+    def taken(value: object) -> tuple[str, float]:
+        (rule,) = one_inbox(rules=[{"when_doubtful": value}]).inboxes[0].rules
+        return rule.when_doubtful, rule.doubtful_above
+
+    assert taken("review") == ("review", 0.1)
+    assert taken({"above": 0.08, "then": "review"}) == ("review", 0.08)
+    assert taken({"above": 0.08}) == ("publish", 0.08)
+    assert taken({"then": "fail"}) == ("fail", 0.1)
+    assert one_inbox().inboxes[0].rules[0].doubtful_above == 0.1
+    said = describe(one_inbox(rules=[{"when_doubtful": {"above": 0.08, "then": "review"}}]))
+    assert "or with a doubtful mask (a doubt above 0.08), goes to review/\n" in said
+
+
 def test_what_each_inbox_will_do_is_said_in_words() -> None:
     """The description names the folders, the rules in order, and what is left alone."""
     rules = [

@@ -157,6 +157,21 @@ def test_aliases_of_aliases_are_refused() -> None:
             "rules: [{mask: {keep: biggest}}]",
             "keep: 'biggest' is not known here; use all or largest",
         ),
+        (
+            "rules: [{when_doubtful: reveiw}]",
+            "when_doubtful: 'reveiw' is not known here (did you mean 'review'?); "
+            "use publish, review or fail",
+        ),
+        (
+            "rules: [{when_doubtful: {then: reviewed}}]",
+            "when_doubtful.then: 'reviewed' is not known here (did you mean 'review'?)",
+        ),
+        (
+            "rules: [{when_doubtful: {above: 1}}]",
+            "when_doubtful.above: 1 is out of bounds; less than 1",
+        ),
+        ("rules: [{when_doubtful: {over: 0.1}}]", "unknown key 'over'"),
+        ("rules: [{when_doubtful: 0.1}]", "expected keys with values, got 0.1"),
         ("rules: [{outputs: [{quality: 010}]}]", "expected a whole number, got '010'"),
         ("rules: [{outputs: [{quality: 101}]}]", "101 is out of bounds; at most 100"),
         ("rules: [{outputs: [{folder: /x}]}]", "'/x' must be a folder inside the outbox"),
