@@ -78,11 +78,17 @@ def said_rule(rule: Rule) -> Iterator[str]:
     if rule.skip:
         yield "left alone"
         return
-    yield f"cut with {rule.model}{said_mask(rule.mask)}"
+    yield f"cut with {rule.model}{_other(rule)}{said_mask(rule.mask)}"
     yield f"out come{'s' if len(rule.outputs) == 1 else ''} {said_output(rule.outputs[0])}"
     yield from (f"and {said_output(output)}" for output in rule.outputs[1:])
     yield _source(rule)
     yield said_verdicts(rule)
+
+
+def _other(rule: Rule) -> str:
+    if not rule.second_opinion or rule.second_opinion == rule.model:
+        return ""
+    return f", or with {rule.second_opinion} where that is the surer of the two"
 
 
 def said_verdicts(rule: Rule) -> str:

