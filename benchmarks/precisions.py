@@ -208,7 +208,8 @@ def subjects(
 
 
 HEAD = (
-    "| network | pictures | verdicts that differ | doubt: mean | most | soft: mean | most of a picture | of a pixel "
+    "| network | pictures | verdicts that differ | doubt: mean | most "
+    "| soft: mean | most of a picture | of a pixel "
     "| fine: mean | most of a picture | of a pixel | to the truth, soft | fine |\n"
     "|---|---|---:|" + "---:|" * 10
 )
