@@ -138,7 +138,7 @@ class Rule:
     outputs: tuple[Output, ...] = (Output(),)
     when_no_subject: OnVerdict = "review"
     when_doubtful: OnVerdict = "publish"
-    doubtful_above: float = DOUBTFUL
+    doubtful_above: float = field(default=DOUBTFUL, repr=False)  # old plans are without it
     source: SourceAction = "keep"
     move_to: str = ""  # absolute, or relative to the outbox; empty: processed/
 
