@@ -89,8 +89,8 @@ def verify(models: KnownModels, names: Sequence[str]) -> int:
             continue
         try:
             sha256 = weights.verify(model, path, before=weights.known_hash(model, models.folder))
-            by = "" if model.sha256 else f" by its MD5, the only hash known; its SHA-256 is {sha256}"
-            click.echo(f"{name}: ok{by} ({path})")
+            only = "" if model.sha256 else f", by its MD5, as no other is known; SHA-256 {sha256}"
+            click.echo(f"{name}: ok ({path}){only}")
         except ScissorsError as error:
             complain(f"{name}: {error}")
             code = EXIT_FAILURE

@@ -218,8 +218,8 @@ def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
             if swept := removed_by_keep(entry, "processed"):
                 moved = f" The picture itself was moved to {entry.moved_to}, and {swept}."
             return (
-                f"It was cut on {when} under the rule {entry.rule!r}{_verdict(entry)}: {fate}."
-                f"{_doubt(entry)}{_judged(entry)}{moved}"
+                f"It was cut on {when} under the rule {entry.rule!r}{_by(entry)}{_verdict(entry)}: "
+                f"{fate}.{_doubt(entry)}{_judged(entry)}{moved}"
             )
         case "failed":
             aside = f" See {entry.set_aside[0]}." if entry.set_aside else ""
@@ -240,6 +240,10 @@ def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
             return "It was asked for again and will be taken by the daemon."
         case "begun":
             return f"It is being cut under the rule {entry.rule!r}, since {when}."
+
+
+def _by(entry: Entry) -> str:
+    return f" by {entry.model}" if entry.model else ""
 
 
 def _verdict(entry: Entry) -> str:

@@ -19,9 +19,7 @@ Scale = Annotated[
 class CustomModelSection(Section):
     """A network of your own: an ONNX file that takes a picture and gives what tells its subject."""
 
-    file: Place = Field(
-        description="The ONNX file.", examples=["/srv/models/my-network.onnx"]
-    )
+    file: Place = Field(description="The ONNX file.", examples=["/srv/models/my-network.onnx"])
     sha256: Sha256 = Field(
         description="Its SHA-256, 64 hexadecimal digits, as sha256sum FILE prints; a file that "
         "differs is never used.",

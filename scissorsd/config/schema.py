@@ -100,8 +100,8 @@ class RuleSection(Section):
     skip: bool = Field(default=False, description="true: leave these pictures alone.")
     model: Text = Field(
         default="u2net",
-        description=f"The network: {', '.join(CATALOGUE)}, or one of your custom_models. `scissorsd "
-        "models list` tells their licences, and which were tested.",
+        description=f"The network: {', '.join(CATALOGUE)}, or one of your custom_models. "
+        "`scissorsd models list` tells their licences, and which were tested.",
         examples=list(CATALOGUE),
     )
     second_opinion: Text | None = Field(

@@ -113,8 +113,9 @@ def said_numbers(numbers: Mapping[str, float]) -> str:
         return ""
     words = said_doubt(numbers["doubt"])
     agreement = numbers.get("agreement", 1.0)
-    more = said_agreement(agreement) if agreement < AGREED else "", said_border(
-        numbers.get("border", 0.0)
+    more = (
+        said_agreement(agreement) if agreement < AGREED else "",
+        said_border(numbers.get("border", 0.0)),
     )
     return "; ".join(["T" + words[1:], *filter(None, more)]) + "."
 

@@ -218,6 +218,7 @@ def _published(
         verdict=done.verdict or "",
         numbers=done.numbers,
         provider=done.provider,
+        model=done.model,
         stamps=stamps,
         content=content,
     )

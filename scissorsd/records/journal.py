@@ -194,6 +194,7 @@ class Journal:
         *,
         verdict: str,
         provider: str,
+        model: str = "",
         numbers: Mapping[str, float] = NO_NUMBERS,
         stamps: Sequence[Stamp] = (),
         content: bytes = b"",
@@ -208,11 +209,10 @@ class Journal:
                 state="published",
                 content=content or row["content"],
                 superseded=superseded_by(row, paths),
-                judged="",
                 published=json.dumps(list(paths)),
-                reason="",
             )
-            self.file.update(job.id, verdict=verdict, numbers=told(numbers), provider=provider)
+            self.file.update(job.id, verdict=verdict, numbers=told(numbers))
+            self.file.update(job.id, provider=provider, model=model, judged="", reason="")
             self._known.remember(db, job, "published")
 
     def finish(self, job: Job, *, moved: Stamp | None = None, stays: bool = False) -> None:

@@ -63,6 +63,7 @@ class Entry:
     in_review: bool = False  # its outputs were put into review/, and nothing was journalled since
     swept: tuple[tuple[Kept, float], ...] = ()  # what `keep` has removed since it ended, and when
     numbers: Mapping[str, float] = field(default_factory=dict)  # of its verdict; older have none
+    model: str = ""  # the network whose mask it is; of those that older versions cut, not known
 
     @property
     def source(self) -> str:
@@ -131,6 +132,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
         in_review=lies_in_review(row),
         swept=tuple((kind, at) for kind, at, done in swept_of(row) if done),
         numbers=json.loads(late(row, "numbers", "") or "{}"),
+        model=late(row, "model", ""),
     )
 
 

@@ -94,6 +94,7 @@ CREATE INDEX jobs_in_review ON jobs (inbox) WHERE instr(published, '/review/');
 """
 _NUMBERS = """
 ALTER TABLE jobs ADD COLUMN numbers TEXT NOT NULL DEFAULT '';  -- JSON: what its verdict goes by
+ALTER TABLE jobs ADD COLUMN model TEXT NOT NULL DEFAULT '';    -- the network whose mask it is
 """
 
 _STEPS = {

@@ -85,6 +85,7 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
         "reason": _reason(entry, state, outputs, in_review=in_review),
         "rule": entry.rule,
         "provider": entry.provider,
+        "model": entry.model,
         "size": entry.size,
         "version": _version(
             *(entry.size, entry.mtime_ns, entry.ended_at, entry.judged_at, entry.lies_at),
@@ -117,6 +118,7 @@ def waiting_card(inbox: str, sighting: Sighting, rule: str, reason: str, place: 
         "reason": reason,
         "rule": rule,
         "provider": "",
+        "model": "",
         "size": sighting.size,
         "version": _version(*sighting.version),
         "begun_at": 0,
