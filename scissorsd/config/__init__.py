@@ -15,12 +15,13 @@ from scissorsd.config.check_globs import check_globs
 from scissorsd.config.check_outputs import check_output, format_of
 from scissorsd.config.check_page import check_page
 from scissorsd.config.check_rules import check_rules
+from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.description import describe
 from scissorsd.config.outputs import MaskSection, OutputSection, WordsSection
 from scissorsd.config.page import PageSection
 from scissorsd.config.problems import Document
 from scissorsd.config.quick_desk import with_quick_desk
-from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
+from scissorsd.config.schema import Configuration, InboxSection, RuleSection
 from scissorsd.config.validation import problems_of, validate
 from scissorsd.config.yaml_positions import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model

@@ -10,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scissorsd.config import describe, from_values, load
+from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.outputs import MaskSection, OutputSection
-from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
+from scissorsd.config.schema import Configuration, InboxSection, RuleSection
 from scissorsd.config.validation import SENTENCES
 from scissorsd.errors import ConfigError
 from scissorsd.settings import Loaded
+
+_FILE = f"file: a, sha256: {'0' * 64}"
 
 EIGHT_MISTAKES = """\
 workers: many
@@ -237,6 +240,11 @@ def test_a_wrong_value_is_told_in_a_sentence(options: str, answer: str) -> None:
 @pytest.mark.parametrize(
     ("options", "answer"),
     [
+        (f"custom_models: {{m: {{{_FILE}, scale: 0}}}}", "scale: 0 is no scale; write a number"),
+        (f"custom_models: {{m: {{{_FILE}, scale: min}}}}", "scale: 'min' is no scale"),
+        (f"custom_models: {{m: {{{_FILE}, gives: all}}}}", "gives: 'all' is not known here"),
+        (f"custom_models: {{m: {{{_FILE}, gives: classes}}}}", "gives: needs classes"),
+        (f"custom_models: {{m: {{{_FILE}, output: -1}}}}", "output: "),
         ("require_gpu: true\nproviders: [cpu]", ":1:14: require_gpu: a GPU is required"),
         ("providers: [auto, cpu]", "providers: has auto beside others"),
         ("providers: cuda, cpu", "providers: 'cuda, cpu' is not known here"),
