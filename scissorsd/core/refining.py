@@ -35,6 +35,9 @@ Values = NDArray[np.floating]  # height × width, of the guide; or some such, on
 _FINESSE = 1.5  # the guide's pixels for a cell of the network's grid; 2 is no better, and slower
 _ITERATIONS = 15  # more lose themselves in textured grounds
 _LONGEST = 640  # pixels of the guide, however fine the network's grid
+# Cells: the maps of networks that answer on no more are soft, and gain at every size (u2net's do with
+# a cell of half a pixel); the masks of a finer one are only hurt where a cell is less than a pixel.
+_COARSE = 320
 _TILE = 128  # pixels, high and wide
 _SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
 _WINDOW = 5  # the Laplacian's; pixels of the guide, high and wide
@@ -51,13 +54,13 @@ def refine(rgb: NDArray[np.uint8], network_masks: tuple[NetworkMask, ...]) -> ND
     """Return the mask (height × width, 255 for 1) that follows the edges of `rgb`.
 
     `rgb` is uint8 (height, width, 3); `network_masks` are those of one pass or of two. The box of
-    the last one is refined, unless a cell of the network's grid is less than a pixel there.
+    the last one is refined, unless the network's grid is fine, and a cell of it less than a pixel.
     """
     mask = passes.full_size(network_masks, nothing=_NOTHING)
     box = network_masks[-1].box
     cells = network_masks[-1].cells
     longest = max(box[2] - box[0], box[3] - box[1])
-    if longest < cells:
+    if longest < cells > _COARSE:
         return mask
     side = min(cells * _FINESSE, _LONGEST)
     scale = max(1.0, longest / side)  # pixels of the picture for one of the guide's
