@@ -15,6 +15,7 @@ doubt is first.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import mattes
@@ -90,7 +91,9 @@ def main() -> None:
     ]
     # What has no subject is told by itself, and no doubt is needed.
     counted = [one for one in found if one.judgement.verdict != "no_subject"]
-    kinds = {kind: sum(one.kind == kind for one in found) // len(MODELS) for kind in kinds_of(found)}
+    kinds = {
+        kind: sum(one.kind == kind for one in found) // len(MODELS) for kind in kinds_of(found)
+    }
     print(
         f"{cpu_name()}; {', '.join(f'{count} {kind}' for kind, count in kinds.items())}, by "
         f"{' and '.join(MODELS)}: {len(found)} masks; {len(found) - len(counted)} without a "
@@ -135,7 +138,7 @@ def quarters(
     height, width = truth.shape
     for number, (top, left) in enumerate((t, w) for t in (0, height // 2) for w in (0, width // 2)):
         part = slice(top, top + height // 2), slice(left, left + width // 2)
-        if float(np.mean(truth[part] > 0.5)) >= LEAST:  # noqa: PLR2004 - more subject than not
+        if float(np.mean(truth[part] > 0.5)) >= LEAST:
             picture = from_array(np.ascontiguousarray(rgb[part]), MAX_PIXELS)
             yield "quarters of photographs", f"{name}, {number + 1}", picture, truth[part]
 
@@ -152,10 +155,11 @@ def judged(
 
 def was_doubtful(raw: NDArray[np.float32]) -> bool:
     """Whether the rule before this one took a raw map for doubtful."""
-    taken = raw > 0.5  # noqa: PLR2004 - as all below, of that rule
-    unsure = (raw > 0.1) & (raw < 0.9)  # noqa: PLR2004
-    borders = sum(np.mean(b) >= 0.1 for b in (taken[0], taken[-1], taken[:, 0], taken[:, -1]))  # noqa: PLR2004
-    return bool(np.mean(unsure) > np.mean(taken)) or borders >= 3  # noqa: PLR2004
+    taken = raw > 0.5
+    unsure = (raw > 0.1) & (raw < 0.9)
+    borders = (taken[0], taken[-1], taken[:, 0], taken[:, -1])
+    touched = sum(bool(np.mean(border) >= 0.1) for border in borders)
+    return bool(np.mean(unsure) > np.mean(taken)) or touched >= 3
 
 
 # --- the tables ------------------------------------------------------------------------------
@@ -196,7 +200,7 @@ def steps(counted: Sequence[Judged]) -> Iterator[str]:
     """Write how far masks are from the truth, by doubt."""
     yield "| doubt | pictures | 1 − intersection over union: mean | median | worst | bad |"
     yield "|---|---:|---:|---:|---:|---:|"
-    for low, high in zip(STEPS, STEPS[1:], strict=False):
+    for low, high in pairwise(STEPS):
         some = [one for one in counted if low <= one.judgement.doubt < high]
         if not some:
             continue

@@ -127,8 +127,8 @@ class RuleSection(Section):
     )
     when_doubtful: DoubtfulSection = Field(
         default_factory=DoubtfulSection,
-        description="Where the mask is unsure of itself: the same three, or from which doubt on, "
-        "too. `when_doubtful: review` means then: review.",
+        description="Where the mask is unsure of itself: the same three, as a word alone "
+        "(`when_doubtful: review`), or with the doubt from which on it is so.",
     )
     source: SourceAction = Field(
         default="keep",

@@ -99,7 +99,7 @@ def urgency(verdict: Judged) -> int:
 
 
 def order(verdict: Judged, doubt: float | None) -> tuple[int, float]:
-    """Return what to sort by: the verdict, then the doubt; the greatest first, unknown ones last."""
+    """Return what to sort by: verdict, then doubt: the greatest first, unknown ones last."""
     return urgency(verdict), math.inf if doubt is None else -doubt
 
 

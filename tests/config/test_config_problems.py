@@ -162,8 +162,7 @@ def test_aliases_of_aliases_are_refused() -> None:
         ),
         (
             "rules: [{when_doubtful: reveiw}]",
-            "when_doubtful: 'reveiw' is not known here (did you mean 'review'?); "
-            "use publish, review or fail",
+            "'reveiw' is not known here (did you mean 'review'?); use publish, review or fail",
         ),
         (
             "rules: [{when_doubtful: {then: reviewed}}]",

@@ -112,6 +112,8 @@ def states(root: Path) -> dict[str, str]:
     if not (root / "state/jobs.sqlite").exists():
         return {}
     with closing(sqlite3.connect(f"file:{root}/state/jobs.sqlite?mode=ro", uri=True)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'jobs'").fetchone():
+            return {}  # it is being made
         return {
             os.fsdecode(path): state for path, state in db.execute("SELECT path, state FROM jobs")
         }
