@@ -49,7 +49,9 @@ h or d, such as 2s
 scissorsd.yaml:9:16: warning: inboxes.shop.rules[product shots].match: '.*\\.jpg$' looks like a \
 regular expression; patterns are globs, such as '*.jpg'
 scissorsd.yaml:10:16: inboxes.shop.rules[product shots].model: unknown model 'u2nett' (did you \
-mean 'u2net'?); known are u2net, u2netp, u2net_human_seg, silueta
+mean 'u2net'?); known are u2net, u2netp, u2net_human_seg, silueta, isnet-general-use, isnet-anime, \
+birefnet-general, birefnet-general-lite, birefnet-portrait, u2net_cloth_seg, \
+u2net_cloth_seg-upper, u2net_cloth_seg-lower, u2net_cloth_seg-full
 scissorsd.yaml:11:9: inboxes.shop.rules[product shots]: unknown key 'sorce' (did you mean \
 'source'?)
 scissorsd.yaml:13:34: inboxes.shop.rules[product shots].outputs[1 flat].format: a flat cannot be \

@@ -191,11 +191,11 @@ def test_a_file_that_is_not_the_network_of_its_row(
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_no_numbers_are_no_map(provider: str, tmp_path: Path) -> None:
     """Scores that overflow are refused like any map that holds no numbers."""
-    wanted = Wanted(64, gives="classes", channels=4)
-    written = write(tmp_path / "n.onnx", wanted)
-    model = replace(written, input_size=64, gives="classes", classes=(1,), std=(1e-38,) * 3)
+    written = write(tmp_path / "n.onnx", Wanted(64, gives="classes", channels=4))
+    model = replace(written, input_size=64, gives="classes", classes=(1,))
+    sessions = Sessions(models={"drawn": model}, folder=tmp_path, providers=[provider])
     with pytest.raises(SessionError, match="holds no numbers"):
-        ran(model, flat(COLOURS[0]), provider)
+        sessions.run("drawn", np.full((1, 3, 64, 64), 3e38, np.float32))
 
 
 def test_bound_buffers_are_those_of_the_output(tmp_path: Path) -> None:
