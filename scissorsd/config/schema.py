@@ -23,7 +23,7 @@ from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.page import PageSection
 from scissorsd.config.sections import AMOUNT, KeptFor, Place, Section, Size, Text, written
-from scissorsd.config.verdicts import DoubtfulSection
+from scissorsd.config.verdicts import DoubtfulSection, WhenDoubtful
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import ASKED_ABOVE, OnVerdict, SourceAction
 from scissorsd.settings import DEFAULT_STATE, MAX_PIXELS
@@ -125,7 +125,7 @@ class RuleSection(Section):
         "under review/ in the outbox, with the reason, until you `scissorsd accept` or `reject` "
         "them. fail: the picture is set aside.",
     )
-    when_doubtful: DoubtfulSection = Field(
+    when_doubtful: WhenDoubtful = Field(
         default_factory=DoubtfulSection,
         description="Where the mask is unsure of itself: the same three, as a word alone "
         "(`when_doubtful: review`), or with the doubt from which on it is so.",

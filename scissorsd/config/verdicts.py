@@ -36,9 +36,14 @@ class DoubtfulSection(Section):
             raise PydanticKnownError("literal_error", {"expected": expected})
         return {"then": value}
 
-    @classmethod
+
+class _OrAWord:
+    """Says in the JSON Schema that a word may stand in the place of the table."""
+
     def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Say in the JSON Schema that a word may stand in the place of the table."""
         return {"anyOf": [{"enum": list(_WORDS)}, handler(schema)]}
+
+
+WhenDoubtful = Annotated[DoubtfulSection, _OrAWord()]

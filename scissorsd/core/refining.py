@@ -35,8 +35,8 @@ Values = NDArray[np.floating]  # height × width, of the guide; or some such, on
 _FINESSE = 1.5  # the guide's pixels for a cell of the network's grid; 2 is no better, and slower
 _ITERATIONS = 15  # more lose themselves in textured grounds
 _LONGEST = 640  # pixels of the guide, however fine the network's grid
-# Cells. The maps of networks that answer on no more are soft, and gain at every size (u2net's with a
-# cell of half a pixel); a finer one's mask is only hurt where a cell is less than a pixel.
+# Cells. The maps of networks that answer on no more are soft, and gain at every size (u2net's down
+# to a cell of half a pixel); a finer one's mask is only hurt where a cell is less than a pixel.
 _COARSE = 320
 _TILE = 128  # pixels, high and wide
 _SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
