@@ -42,6 +42,7 @@ BAD = 0.8  # of intersection over union; below it a mask is of no use
 LIMITS = (0.05, 0.08, DOUBTFUL, 0.12, 0.15, 0.2, 0.3)
 STEPS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 1.0)
 EARLY = (0.1, 0.15, 0.25, 0.5)  # of the pictures, the greatest doubt first
+DRAWN = "drawn"
 LEAST = 0.05  # of a quarter that must be subject
 SOFT = MaskOptions(edges="soft")
 
@@ -128,7 +129,7 @@ def shown(folders: Sequence[Path]) -> Iterator[tuple[str, str, Picture, Matte]]:
             yield "photographs", path.stem, picture, truth
             yield from quarters(path.stem, picture.rgb, truth)
     for name, drawing in drawings().items():
-        yield "drawn", name, drawing.picture, drawing.truth
+        yield DRAWN, name, drawing.picture, drawing.truth
 
 
 def quarters(
@@ -175,13 +176,21 @@ def scores(flagged: Sequence[Judged], counted: Sequence[Judged]) -> str:
 
 
 def limits(counted: Sequence[Judged]) -> Iterator[str]:
-    """Write what each limit is worth."""
-    yield "| doubtful is | of all | precision | recall |"
-    yield "|---|---:|---:|---:|"
-    yield f"| the rule before | {scores([one for one in counted if one.before], counted)} |"
+    """Write what each limit is worth, for photographs and for drawn pictures."""
+    parts = [
+        [one for one in counted if one.kind != DRAWN],
+        [one for one in counted if one.kind == DRAWN],
+    ]
+    yield (
+        "| doubtful is | of the photographs and quarters | precision | recall | of the drawn "
+        "| precision | recall |"
+    )
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    before = [scores([one for one in part if one.before], part) for part in parts]
+    yield f"| the rule before | {' | '.join(before)} |"
     for limit in LIMITS:
-        flagged = [one for one in counted if one.judgement.doubt > limit]
-        yield f"| a doubt above {limit:.2f} | {scores(flagged, counted)} |"
+        by = [scores([one for one in p if one.judgement.doubt > limit], p) for p in parts]
+        yield f"| a doubt above {limit:.2f} | {' | '.join(by)} |"
 
 
 def limits_by_kind(counted: Sequence[Judged]) -> Iterator[str]:

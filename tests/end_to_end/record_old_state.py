@@ -127,7 +127,8 @@ def run(tree: Path, root: Path) -> None:
         cwd=root,
     )
     try:
-        while not (states(root) == EXPECTED and (root / "outbox/keep/half.png").exists()):
+        wanted = [root / "outbox/keep/half.png", root / "models/speeds.json"]
+        while not (states(root) == EXPECTED and all(path.exists() for path in wanted)):
             assert daemon.poll() is None, "it ended"
             time.sleep(0.2)
         time.sleep(2)  # for a beat, and whatever is left to do
