@@ -133,7 +133,8 @@ class Rule:
     match: tuple[str, ...] = ()  # globs relative to the inbox; none: every picture
     skip: bool = False
     model: str = "u2net"
-    second_opinion: str = ""  # the network that is asked where the first is unsure; empty: none
+    # The network that is asked where the first is unsure; empty: none. Old plans are without it.
+    second_opinion: str = field(default="", repr=False)
     mask: MaskOptions = field(default_factory=MaskOptions)
     outputs: tuple[Output, ...] = (Output(),)
     when_no_subject: OnVerdict = "review"

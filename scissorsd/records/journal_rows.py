@@ -191,7 +191,7 @@ def is_plan_of(plan: str, rule: Rule) -> bool:
     """Whether a job was planned under a rule that says the same as this one."""
     if _is_json(plan):
         return bool(json.loads(plan)["rule"] == fingerprint(rule))
-    return plan == repr(rule)
+    return plan == repr(rule) and not rule.second_opinion
 
 
 def is_look_of(plan: str, rule: Rule) -> bool:

@@ -178,7 +178,7 @@ def test_killed_on_the_way_to_numbers(journal: Path, place: str) -> None:
     again = run_and_open(journal)
     assert again.returncode == 0, again.stderr
     brought_up_to_date(journal, before)
-    assert jobs_of(journal) == [{**job, "numbers": ""} for job in jobs]
+    assert jobs_of(journal) == [{**job, "numbers": "", "model": ""} for job in jobs]
     copy = migrations.copy_of(journal, 3)
     assert (version_of(copy), jobs_of(copy)) == (3, jobs)
     reader = Journal(journal.parent, read_only=True)
