@@ -108,9 +108,9 @@ def said(verdict: Judged, doubt: float | None) -> str:
     words = WORDS[verdict]
     match verdict:
         case "doubtful" if doubt is not None:
-            return f"{words}: {doubt:.0%}"
+            return f"{words}: {doubt:.1%}"
         case "ok" if doubt is not None:
-            return f"{words}, doubt {doubt:.0%}"
+            return f"{words}, doubt {doubt:.1%}"
     return words
 
 

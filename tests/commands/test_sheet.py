@@ -143,7 +143,7 @@ def test_the_greatest_doubt_first(shop: Shop, cells: list[contact_sheet.Cell]) -
         ("sure.png", 0.01),
     ]
     said = [contact_sheet.said(cell.verdict, cell.doubt) for cell in cells]
-    assert said[::2] == ["doubtful: 31%", "doubtful", "ok, doubt 1%"]
+    assert said[::2] == ["doubtful: 31.0%", "doubtful", "ok, doubt 1.0%"]
 
 
 def test_the_cutout_of_several_outputs(shop: Shop, cells: list[contact_sheet.Cell]) -> None:
