@@ -1,7 +1,8 @@
 """Cutting out from Python: `from scissorsd import cut_out`."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -32,6 +33,7 @@ class Cutout:
     image: Image.Image  # RGBA, straight alpha, the picture's size, its ICC profile in `info`
     mask: NDArray[np.float32]  # height × width, in [0, 1]
     verdict: Verdict
+    numbers: Mapping[str, float] = field(default_factory=dict)  # of the verdict: "doubt" and others
 
 
 def cut_out(
@@ -67,7 +69,8 @@ def cut_out(
     )
     if read.metadata.icc is not None:
         image.info["icc_profile"] = read.metadata.icc
-    return Cutout(image, cut.mask.astype(np.float32) / np.float32(255), cut.judgement.verdict)
+    mask = cut.mask.astype(np.float32) / np.float32(255)
+    return Cutout(image, mask, cut.judgement.verdict, cut.judgement.numbers)
 
 
 _opening = threading.Lock()

@@ -45,7 +45,7 @@ def test_signature_is_pinned() -> None:
         ("edges", "fine", inspect.Parameter.KEYWORD_ONLY),
     ]
     assert is_dataclass(Cutout)
-    assert [field.name for field in fields(Cutout)] == ["image", "mask", "verdict"]
+    assert [field.name for field in fields(Cutout)] == ["image", "mask", "verdict", "numbers"]
     assert {"cut_out", "Cutout", "__version__"} <= set(scissorsd.__all__)
     assert cut_out.__doc__
     with pytest.raises(AttributeError, match="nonesuch"):
@@ -79,6 +79,7 @@ def test_every_kind_of_picture(
     assert 0 <= cutout.mask.min() < 0.05
     assert 0.95 < cutout.mask.max() <= 1
     assert cutout.verdict == "ok"
+    assert 0 < cutout.numbers["doubt"] < 0.1
     pixels = np.asarray(cutout.image)
     assert np.array_equal(pixels[..., 3], np.rint(cutout.mask * 255).astype(np.uint8))
     solid = pixels[..., 3] == 255
@@ -129,6 +130,7 @@ def test_no_subject() -> None:
     """A picture of nothing says so by its verdict and is given all the same."""
     cutout = cut_out(Image.new("RGB", SIZE, "gray"), model="u2netp")
     assert cutout.verdict == "no_subject"
+    assert set(cutout.numbers) == {"doubt", "peak", "subject", "undecided", "border"}
     assert cutout.image.size == SIZE
 
 
