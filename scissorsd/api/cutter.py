@@ -4,9 +4,8 @@ import os
 import threading
 import traceback
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -214,13 +213,16 @@ class Cutter:
                 except ScissorsError as error:
                     return _without_pixels(error)
 
+        def submit(given: _Picture) -> Future[Cutout | ScissorsError]:
+            return pool.submit(work, given)
+
         with self._at_work():
             self._sessions.open(self._model.name)
         pool = ThreadPoolExecutor(workers, "scissorsd-cut")
         with self._changed:
             self._pools.add(pool)
         try:
-            yield from in_order(pictures, partial(pool.submit, work), most=workers + _AHEAD, check=self._refuse)
+            yield from in_order(pictures, submit, most=workers + _AHEAD, check=self._refuse)
         except (CancelledError, RuntimeError):  # by `close`, before it was begun
             self._refuse()
             raise

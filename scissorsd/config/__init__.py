@@ -120,17 +120,18 @@ def _section(
     try:
         section = kind.model_validate(words)
     except ValidationError as error:
-        problems = problems_of(error, Document("", dict(words)))
-        section = None
-    else:
-        problems = list(check(section)) if check else []
-    wrong = [problem for problem in problems if not problem.warning]
-    if wrong or section is None:
-        raise ConfigError(tuple(f"{_place_of(problem)}: {problem.message}" for problem in wrong))
+        raise _refused(problems_of(error, Document("", dict(words)))) from None
+    problems = list(check(section)) if check else []
+    if wrong := [problem for problem in problems if not problem.warning]:
+        raise _refused(wrong)
     if remark is not None:
         for problem in problems:
             remark(f"{_place_of(problem)} {problem.message}")
     return section
+
+
+def _refused(problems: Iterable[Problem]) -> ConfigError:
+    return ConfigError(tuple(f"{_place_of(problem)}: {problem.message}" for problem in problems))
 
 
 def _place_of(problem: Problem) -> str:

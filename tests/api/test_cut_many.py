@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,12 +40,13 @@ def cutter(tmp_path: Path) -> Iterator[Cutter]:
 def test_in_order_with_errors_in_their_place(cutter: Cutter, tmp_path: Path) -> None:
     """Each picture is yielded in its turn, with its cutout, or with the error that it met."""
     ball(64).save(tmp_path / "a.png")
-    given = [
+    given: list[Any] = [
         *(tmp_path / "a.png", tmp_path / "missing.png", encoded(ball(300, 200)), b"no picture"),
-        *(ball(80), io.BytesIO(encoded(ball(72))), np.array(ball(88)), None, str(tmp_path / "a.png")),
+        *(ball(80), io.BytesIO(encoded(ball(72))), np.array(ball(88)), None),
+        str(tmp_path / "a.png"),
     ]
-    results = list(cutter.cut_many(given, workers=WORKERS))  # type: ignore[type-var]
-    assert [one for one, _ in results] == given
+    results = list(cutter.cut_many(given, workers=WORKERS))
+    assert all(one is theirs for (one, _), theirs in zip(results, given, strict=True))
     widths = [
         outcome.image.width if isinstance(outcome, Cutout) else type(outcome).__name__
         for _, outcome in results
@@ -99,7 +101,7 @@ def test_no_more_than_a_few_are_taken(cutter: Cutter) -> None:
     def pictures() -> Iterator[bytes | Gate]:
         nonlocal count
         yield gate
-        for count in taken:  # noqa: B007 - it is looked at below
+        for count in taken:
             if count == AHEAD - 2:  # the last that may be taken while the first is not out
                 gate.opened.set()
             yield encoded(ball())
@@ -173,7 +175,8 @@ def test_the_taker_fails(tmp_path: Path) -> None:
 def test_closing_the_cutter_meanwhile(cutter: Cutter) -> None:
     """Of a Cutter that is closed, `cut_many` finishes what is in hand and then says why it ends."""
     gate = Gate(encoded(ball()))
-    many = cutter.cut_many(itertools.chain([gate], itertools.repeat(encoded(ball()))), workers=2)
+    pictures: Iterator[Any] = itertools.chain([gate], itertools.repeat(encoded(ball())))
+    many = cutter.cut_many(pictures, workers=2)
     said: list[str] = []
 
     def take() -> None:

@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,6 +17,7 @@ from scissorsd.core import rules
 from scissorsd.core.catalogue import Model
 
 SHA256 = "0" * 64
+SHARP: dict[str, Any] = {"edges": "sharp"}
 
 
 def words_of(options: type[MaskOptions | Output | CustomModel]) -> dict[str, object]:
@@ -88,7 +90,7 @@ def test_they_mean_what_a_rule_means(tmp_path: Path) -> None:
         (lambda: Output(outline_colour="rde"), "is no colour"),
         (lambda: Output(format="webp", depth=16), "webp has no 16 bits"),
         (lambda: Output(size=10**6), "Output: size: "),
-        (lambda: MaskOptions(edges="sharp"), "MaskOptions: edges: 'sharp' is not known here; use"),
+        (lambda: MaskOptions(**SHARP), "MaskOptions: edges: 'sharp' is not known here; use"),
         (lambda: MaskOptions(threshold=1.5), "threshold: 1.5 is out of bounds; less than 1"),
         (lambda: MaskOptions(grow=1, shrink=1), "a mask either grows or shrinks"),
         (lambda: CustomModel(file="a.onnx", sha256="12"), "CustomModel: sha256: "),
