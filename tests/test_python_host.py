@@ -125,7 +125,8 @@ with Cutter(mine, providers=("openvino", "cpu"), threads=2, precision="full") as
         else:
             assert_type(outcome.render(white), bytes)
 with Cutter(providers="cuda") as another:
-    list(another.cut_many([b"", Path("a.jpg")]))
+    mixed: list[bytes | Path] = [b"", Path("a.jpg")]
+    list(another.cut_many(mixed))
 cut_out("a.jpg", edges="sharp")
 """
 MISTAKE = TYPED.splitlines().index('cut_out("a.jpg", edges="sharp")') + 1
