@@ -1,4 +1,4 @@
-"""What reduced precision changes: verdicts, the network's masks and the refined ones.
+"""What reduced precision changes: verdicts, doubts, the network's masks and the refined ones.
 
 masks.py prints it, for scikit-image's photographs and the drawn pictures of
 tests/core/drawn_alphas.py, whose true masks are known. OpenVINO computes all of it, each network
@@ -59,6 +59,7 @@ class Subject:
     """What one network made of a picture."""
 
     verdict: Verdict
+    doubt: float
     masks: dict[str, Mask]  # by edges
 
 
@@ -68,6 +69,7 @@ class Row:
 
     pictures: int = 0
     verdicts: list[str] = field(default_factory=list)
+    doubts: list[float] = field(default_factory=list)  # by how much they differ
     means: dict[str, list[float]] = field(default_factory=lambda: {edges: [] for edges in EDGES})
     pixels: dict[str, float] = field(default_factory=lambda: dict.fromkeys(EDGES, 0.0))
     errors: dict[str, list[float]] = field(default_factory=lambda: {edges: [] for edges in EDGES})
@@ -77,6 +79,8 @@ class Row:
         self.pictures += 1
         if now.verdict != right.verdict:
             self.verdicts.append(f"{name} ({right.verdict} → {now.verdict})")
+        if "no_subject" not in {now.verdict, right.verdict}:
+            self.doubts.append(abs(now.doubt - right.doubt))
         for edges in EDGES:
             difference = np.abs(now.masks[edges] - right.masks[edges])
             self.means[edges].append(float(difference.mean()))
@@ -145,19 +149,19 @@ def networks(
     elif emulate_bf16:
         network = openvino.read(model, path)
         round_to_bf16(network)
-        yield "bf16, emulated", _compiled("bf16", network)
+        yield "bf16, emulated", _compiled(model, "bf16", network)
     table = table_of(model)
     if table is None:
         return
     for bits, limit in LIMITS.items():
         network = openvino.read(model, path)
         openvino_int8.convert(network, table, limit=limit)
-        yield f"int8, {bits} bits", _compiled("int8", network)
+        yield f"int8, {bits} bits", _compiled(model, "int8", network)
 
 
-def _compiled(precision: str, network: Any) -> OpenvinoSession:  # noqa: ANN401 - of openvino
+def _compiled(model: Model, precision: str, network: Any) -> OpenvinoSession:  # noqa: ANN401 - of openvino
     compiled = openvino.compiled_for_cpu(network, bf16=False, threads=usable_cpus())
-    return OpenvinoSession(precision, compiled)
+    return OpenvinoSession(model, precision, compiled)
 
 
 def round_to_bf16(network: Any) -> None:  # noqa: ANN401 - of openvino
@@ -197,15 +201,17 @@ def subjects(
         masks = {"soft": soft.mask, "fine": fine.mask}
         found[name] = Subject(
             soft.judgement.verdict,
+            soft.judgement.doubt,
             {edges: mask.astype(np.float32) / np.float32(255) for edges, mask in masks.items()},
         )
     return found
 
 
 HEAD = (
-    "| network | pictures | verdicts that differ | soft: mean | most of a picture | of a pixel "
+    "| network | pictures | verdicts that differ | doubt: mean | most "
+    "| soft: mean | most of a picture | of a pixel "
     "| fine: mean | most of a picture | of a pixel | to the truth, soft | fine |\n"
-    "|---|---|---:|" + "---:|" * 8
+    "|---|---|---:|" + "---:|" * 10
 )
 
 
@@ -213,6 +219,7 @@ def line(network: str, kind: str, row: Row) -> str:
     """Write a line of the table."""
     which = f": {'; '.join(row.verdicts)}" if row.verdicts else ""
     cells = [network, f"{row.pictures} {kind}", f"{len(row.verdicts)}{which}"]
+    cells += [f"{fmean(row.doubts):.4f}", f"{max(row.doubts):.4f}"] if row.doubts else ["", ""]
     for edges in EDGES:
         means = row.means[edges]
         cells += [f"{fmean(means):.4f}", f"{max(means):.4f}", f"{row.pixels[edges]:.2f}"]

@@ -85,6 +85,7 @@ def test_every_kind_of_picture(
     assert 0 <= cutout.mask.min() < 0.05
     assert 0.95 < cutout.mask.max() <= 1
     assert cutout.verdict == "ok"
+    assert 0 < cutout.numbers["doubt"] < 0.1
     pixels = np.asarray(cutout.image)
     assert np.array_equal(pixels[..., 3], np.rint(cutout.mask * 255).astype(np.uint8))
     solid = pixels[..., 3] == 255
@@ -135,6 +136,7 @@ def test_no_subject() -> None:
     """A picture of nothing says so by its verdict and is given all the same."""
     cutout = cut_out(Image.new("RGB", SIZE, "gray"), model="u2netp")
     assert cutout.verdict == "no_subject"
+    assert set(cutout.numbers) == {"doubt", "peak", "subject", "undecided", "border"}
     assert cutout.image.size == SIZE
 
 

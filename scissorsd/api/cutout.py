@@ -1,7 +1,6 @@
 """What came of one picture that was cut."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +67,13 @@ class Cutout:
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The numbers that led to the verdict, by name; shares are of the frame, in [0, 1].
+        """The numbers that led to the verdict, by name, each in [0, 1].
 
-        `peak` is the network's surest point, in [0, 1], `subject_share` what it takes for the
-        subject, `unsure_share` what it is undecided about, `borders` how many of the frame's four
-        the subject touches.
+        `doubt` is how much of the subject the network is unsure of, `peak` its surest point,
+        `subject` the share of the frame that it takes for the subject, `undecided` what it is
+        undecided about, `border` how much of the frame's border the subject touches.
         """
-        judgement = self._cut.judgement
-        values = ((each.name, getattr(judgement, each.name)) for each in fields(judgement))
-        return {name: value for name, value in values if isinstance(value, int | float)}
+        return dict(self._cut.judgement.numbers)
 
     @property
     def provider(self) -> str:

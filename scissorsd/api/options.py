@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 from scissorsd import config
 from scissorsd.core import rules
-from scissorsd.core.catalogue import IMAGENET_MEAN, IMAGENET_STD, Model
+from scissorsd.core.catalogue import IMAGENET_MEAN, IMAGENET_STD, Gives, Model
 from scissorsd.core.formats import Format, Kind
 from scissorsd.core.rules import Align, Edges
 from scissorsd.errors import ConfigError, UsageError
@@ -90,8 +90,8 @@ class CustomModel:
     """A network of your own: an entry of the configuration's `custom_models`.
 
     `file` is an ONNX file, `sha256` its SHA-256 in hexadecimal digits. `size` is the side, in
-    pixels, of what it takes; `mean` and `std` are for red, green and blue, which run from 0 to 1.
-    Raises UsageError for what cannot be. Errors call it by its file's name.
+    pixels, of what it takes; `mean` and `std` are for red, green and blue, once they are divided by
+    `scale`. Of its `output` it `gives` a `map` of the subject, `logits` or `classes`. Raises UsageError for what cannot be. Errors call it by its file's name.
     """
 
     file: str | PathLike[str]
@@ -99,6 +99,11 @@ class CustomModel:
     size: int = 320
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    scale: float | Literal["maximum"] = "maximum"
+    output: int = 0
+    gives: Gives = "map"
+    classes: tuple[int, ...] = ()
+    grid: int | None = None
     parsed: Model = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -102,7 +102,7 @@ def _cut_one(picture: Path, recipe: Recipe, places: Places, sessions: Sessions) 
     lines = [plain_text.escape_undecodable(str(path)) for path in targets]
     if cut.judgement.verdict != "ok":
         lines[0] += f"   ({cut.judgement.reason})"
-    lines[0] += "".join(f"   ({remark})" for remark in read.metadata.remarks)
+    lines[0] += "".join(f"   ({remark})" for remark in (*read.metadata.remarks, *cut.remarks))
     return lines
 
 
@@ -118,7 +118,14 @@ def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, li
     rule, max_pixels = recipe.rule, recipe.max_pixels
     height, width = picture.rgb.shape[:2]
     cutting_out.refuse_impossible(height, width, rule.outputs, max_pixels=max_pixels)
-    cut = cutting_out.find_subject(picture, recipe.model, sessions, rule.mask)
+    cut = cutting_out.find_subject(
+        picture,
+        recipe.model,
+        sessions,
+        rule.mask,
+        other=recipe.catalogue.get(rule.second_opinion),
+        doubtful_above=rule.doubtful_above,
+    )
     if action(rule, cut.judgement.verdict) == "fail":
         raise RefusedByRuleError(cut.judgement, rule)
     return cut, list(cutting_out.render_all(picture, cut, rule.outputs, max_pixels=max_pixels))

@@ -34,13 +34,14 @@ def examine(config: Config | None, models: Path | None) -> Iterator[Finding]:
         yield Finding("bad", error.what, error.advice)
     else:
         there: list[tuple[Model, Path]] = []
+        used = _used(config)
         for model in catalogue.values():
             try:
                 path = weights.find(model, folder)
             except ScissorsError as error:
                 yield Finding("bad", error.what, error.advice)
                 continue
-            yield from _model(model, path, folder)
+            yield from _model(model, path, folder, is_used=model.name in used)
             there += [(model, path)] if path else []
         yield from _providers(there, require_gpu=require_gpu)
         yield from _int8([model for model, _ in there], folder, config)
@@ -61,10 +62,20 @@ def _packages() -> Iterator[Finding]:
         )
 
 
-def _model(model: Model, path: Path | None, folder: Path) -> Iterator[Finding]:
+def _used(config: Config | None) -> set[str]:
+    """Return the networks that rules name, but for the quick desk, which offers what is there."""
+    inboxes = config.inboxes if config else ()
+    rules = [rule for inbox in inboxes if not inbox.quick for rule in inbox.rules if not rule.skip]
+    return {rule.model for rule in rules} | {rule.second_opinion for rule in rules}
+
+
+def _model(model: Model, path: Path | None, folder: Path, *, is_used: bool) -> Iterator[Finding]:
     if path is not None:
         yield Finding("ok", f"model {model.name}: {path}")
-    elif model.tested:
+    elif is_used and not model.is_fetched:
+        absent = weights.absent(model, folder / model.file)
+        yield Finding("bad", absent.what, absent.advice)
+    elif is_used or model.tested:
         advice = f"It is fetched on first need; or now: scissorsd models fetch {model.name}"
         yield Finding("note", f"model {model.name}: not in {folder}", advice)
 

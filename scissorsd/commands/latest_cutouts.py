@@ -39,6 +39,7 @@ class ShownCutout:
     verdict: Judged
     in_review: bool
     source: str = ""  # the picture as it was dropped, where a job journal tells of it
+    doubt: float | None = None
 
 
 def latest(
@@ -116,7 +117,7 @@ def _shown(entry: Entry) -> ShownCutout | None:
     if path is None:
         return None
     verdict: Judged = next((known for known in contact_sheet.WORDS if known == entry.verdict), "")
-    return ShownCutout(Path(path), verdict, entry.in_review, entry.source)
+    return ShownCutout(Path(path), verdict, entry.in_review, entry.source, entry.doubt)
 
 
 def is_there(path: Path) -> bool:

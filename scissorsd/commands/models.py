@@ -41,20 +41,32 @@ def known_models(config: Path | None, folder: Path | None) -> KnownModels:
 
 
 def show(models: KnownModels) -> None:
-    """Print the known models and what is there of each."""
+    """Print the known models, what is there of each, and under which licence."""
     rows, lines = [], []
     for model in models.catalogue.values():
         try:
             found = weights.find(model, models.folder)
-            there, colour = ("there", "green") if found else ("not there", "")
+            there, colour = (_there(model), "green") if found else ("not there", "")
         except ScissorsError as error:
             there, colour = for_terminal(error.what), "red"
         note = "" if model.tested else "  (not tested by this project)"
         file = for_terminal(str(models.folder / model.file))
         shown = f"[{colour}]{escape(there)}[/]" if colour else escape(there)
-        rows.append([escape(model.name), escape(file), shown + note])
-        lines += [f"{model.name}: {there}{note}", f"  {file}"]
-    print_table(new_console(), ["model", "file", ""], rows, lines)
+        licence = _licence(model)
+        rows.append([escape(model.name), escape(file), shown + note, escape(licence)])
+        lines += [f"{model.name}: {there}{note}", f"  {file}", f"  {licence}"]
+    print_table(new_console(), ["model", "file", "", "licence"], rows, lines)
+
+
+def _there(model: Model) -> str:
+    return "there" if model.sha256 else "there (known by its MD5 only)"
+
+
+def _licence(model: Model) -> str:
+    """Say a model's licence, or why it is never fetched."""
+    if model.unclear:
+        return f"unclear, so it is never fetched, bring it yourself: {model.unclear}"
+    return model.licence or "yours to know"
 
 
 def fetch(models: KnownModels, names: Sequence[str]) -> Iterator[str]:
@@ -76,8 +88,9 @@ def verify(models: KnownModels, names: Sequence[str]) -> int:
             code = EXIT_FAILURE if names else code
             continue
         try:
-            weights.verify(model, path)
-            click.echo(f"{name}: ok ({path})")
+            sha256 = weights.verify(model, path, before=weights.known_hash(model, models.folder))
+            only = "" if model.sha256 else f", by its MD5, as no other is known; SHA-256 {sha256}"
+            click.echo(f"{name}: ok ({path}){only}")
         except ScissorsError as error:
             complain(f"{name}: {error}")
             code = EXIT_FAILURE

@@ -143,9 +143,17 @@ def _named(path: Path, state: StateFolder, journal: Journal) -> Entry:
 
 def _is_meant(choice: Choice, inbox: Inbox, entry: Entry, stale: Collection[int]) -> bool:
     if choice.doubtful:
-        return entry.verdict not in {"", "ok"} and not entry.judged
+        return _is_doubtful(inbox, entry) and not entry.judged
     by_rule = choice.rule in {entry.rule, f"{inbox.name}/{entry.rule}"}
     return choice.all or by_rule or entry.id in stale
+
+
+def _is_doubtful(inbox: Inbox, entry: Entry) -> bool:
+    """Whether it was when it was cut, or is by what its rule takes for doubtful now."""
+    if entry.verdict not in {"", "ok"} or entry.doubt is None:
+        return entry.verdict not in {"", "ok"}
+    rule = choose(inbox.rules, entry.path)
+    return rule is not None and entry.doubt > rule.doubtful_above
 
 
 def _lies_there(entry: Entry) -> bool:

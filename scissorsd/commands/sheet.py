@@ -61,7 +61,7 @@ def write(
     outputs, journalled = latest(outbox, states, count)
     if not outputs:
         raise UsageError(f"there are no cutouts in {outbox}", "Is it the outbox, or a part of it?")
-    outputs.sort(key=lambda output: contact_sheet.urgency(output.verdict))
+    outputs.sort(key=lambda output: contact_sheet.order(output.verdict, output.doubt))
     grid = contact_sheet.grid_for(len(outputs), columns)
     for_browser = target.suffix.lower() in sheet_page.SUFFIXES
     per_page = sheet_page.ON_A_PAGE if for_browser else grid.cells
@@ -221,5 +221,10 @@ def _cell(output: ShownCutout, outbox: Path, side: int) -> Cell:
     except Exception:  # noqa: BLE001 - no picture stops the sheet
         note = _BROKEN
     return Cell(
-        for_terminal(output.path.name), output.verdict, picture, note, for_terminal("/".join(parts))
+        for_terminal(output.path.name),
+        output.verdict,
+        picture,
+        note,
+        for_terminal("/".join(parts)),
+        output.doubt,
     )

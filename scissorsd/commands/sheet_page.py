@@ -51,6 +51,7 @@ def _item(output: ShownCutout, cell: Cell) -> Item:
         size=(max(1, round(width * scale)), max(1, round(height * scale))),
         address=output.path.as_uri(),
         words=_words(output),
+        doubt=cell.doubt,
     )
 
 

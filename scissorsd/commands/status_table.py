@@ -122,9 +122,13 @@ def _show_jobs(console: Console, jobs: Iterable[Entry]) -> None:
     for number, job in enumerate(jobs):
         if number == 0:
             console.print("\nlast jobs")
-        result = job.verdict if job.state == "done" else job.reason.partition("\n")[0]
+        result = _result(job) if job.state == "done" else job.reason.partition("\n")[0]
         ended = _local(job.ended_at)
         print_sentence(console, f"{ended:%H:%M:%S}  {job.state:7} {job.source}  {result}")
+
+
+def _result(job: Entry) -> str:
+    return job.verdict + (f", doubt {job.doubt:.1%}" if job.doubt is not None else "")
 
 
 def _job(job: Entry) -> str:

@@ -16,6 +16,7 @@ from scissorsd.commands.lookup import (
 )
 from scissorsd.commands.messages import moment, removed_by_keep
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
+from scissorsd.core.masking import said_numbers
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
 from scissorsd.core.wishes import Wish, wish_of
@@ -213,13 +214,12 @@ def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
             lost = removed_by_keep(entry, "review") or "no longer there"
             outputs = (f"{p} ({lost})" if p in gone else p for p in entry.published)
             fate = ", ".join(outputs) or "nothing"
-            verdict = f", verdict {entry.verdict}" if entry.verdict else ""
             moved = f" The picture itself is now {entry.moved_to}." if entry.moved_to else ""
             if swept := removed_by_keep(entry, "processed"):
                 moved = f" The picture itself was moved to {entry.moved_to}, and {swept}."
             return (
-                f"It was cut on {when} under the rule {entry.rule!r}{verdict}: {fate}."
-                f"{_judged(entry)}{moved}"
+                f"It was cut on {when} under the rule {entry.rule!r}{_by(entry)}{_verdict(entry)}: "
+                f"{fate}.{_doubt(entry)}{_judged(entry)}{moved}"
             )
         case "failed":
             aside = f" See {entry.set_aside[0]}." if entry.set_aside else ""
@@ -240,6 +240,20 @@ def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
             return "It was asked for again and will be taken by the daemon."
         case "begun":
             return f"It is being cut under the rule {entry.rule!r}, since {when}."
+
+
+def _by(entry: Entry) -> str:
+    return f" by {entry.model}" if entry.model else ""
+
+
+def _verdict(entry: Entry) -> str:
+    return f", verdict {entry.verdict}" if entry.verdict else ""
+
+
+def _doubt(entry: Entry) -> str:
+    """Say how sure the network was of the subject, where there is one."""
+    said = said_numbers(entry.numbers) if entry.verdict in {"ok", "doubtful"} else ""
+    return f" {said}" if said else ""
 
 
 def _judged(entry: Entry) -> str:

@@ -16,12 +16,13 @@ from scissorsd.config.check_globs import check_globs
 from scissorsd.config.check_outputs import check_mask, check_output, format_of
 from scissorsd.config.check_page import check_page
 from scissorsd.config.check_rules import check_rules
+from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.description import describe
 from scissorsd.config.outputs import MaskSection, OutputSection, WordsSection
 from scissorsd.config.page import PageSection
 from scissorsd.config.problems import Document, Problem
 from scissorsd.config.quick_desk import with_quick_desk
-from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
+from scissorsd.config.schema import Configuration, InboxSection, RuleSection
 from scissorsd.config.sections import Section
 from scissorsd.config.validation import problems_of, validate
 from scissorsd.config.yaml_positions import YamlError, read
@@ -236,8 +237,13 @@ def _model(name: str, section: CustomModelSection) -> Model:
         file=str(section.file),
         sha256=section.sha256,
         input_size=section.size,
+        scale=section.scale,
         mean=_three(section.mean),
         std=_three(section.std),
+        output=section.output,
+        gives=section.gives,
+        classes=tuple(section.classes),
+        grid=section.grid,
         tested=False,
     )
 
@@ -270,10 +276,12 @@ def _rule(default_name: str, section: RuleSection) -> Rule:
         match=tuple(section.match or ()),
         skip=section.skip,
         model=section.model,
+        second_opinion=section.second_opinion or "",
         mask=_mask(section.mask),
         outputs=tuple(_output(output) for output in section.outputs),
         when_no_subject=section.when_no_subject,
-        when_doubtful=section.when_doubtful,
+        when_doubtful=section.when_doubtful.then,
+        doubtful_above=section.when_doubtful.above,
         source=section.source,
         move_to=section.move_to,
     )

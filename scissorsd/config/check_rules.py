@@ -25,6 +25,7 @@ def check_rules(validated: Validated) -> Iterator[Problem]:
         if name in CATALOGUE:
             message = f"{quoted(name)} is the name of a known model; choose another"
             yield Problem(("custom_models", name), message, about_key=True)
+    yield from _classes(configuration)
     for inbox, section in configuration.inboxes.items():
         yield from _same_names(inbox, section.rules)
         for index, rule in enumerate(section.rules):
@@ -46,6 +47,16 @@ def _models(validated: Validated) -> list[str]:
     return [*CATALOGUE, *(map(str, custom) if isinstance(custom, dict) else ())]
 
 
+def _classes(configuration: Configuration) -> Iterator[Problem]:
+    for name, model in configuration.custom_models.items():
+        loc = ("custom_models", name)
+        if model.gives == "classes" and not model.classes:
+            message = "needs classes: the channels that are the subject"
+            yield Problem((*loc, "gives"), message)
+        elif model.classes and model.gives != "classes":
+            yield Problem((*loc, "classes"), "has no effect without gives: classes", warning=True)
+
+
 def _same_names(inbox: str, rules: list[RuleSection]) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, rule in enumerate(rules):
@@ -56,14 +67,19 @@ def _same_names(inbox: str, rules: list[RuleSection]) -> Iterator[Problem]:
 
 
 def _rule(loc: Loc, rule: RuleSection, known: list[str]) -> Iterator[Problem]:
-    if rule.model not in known:
-        message = f"unknown model {quoted(rule.model)}{meant(rule.model, known)}"
-        yield Problem((*loc, "model"), f"{message}; known are {', '.join(known)}")
+    for option, model in (("model", rule.model), ("second_opinion", rule.second_opinion)):
+        if model and model not in known:
+            message = f"unknown model {quoted(model)}{meant(model, known)}"
+            yield Problem((*loc, option), f"{message}; known are {', '.join(known)}")
     idle = sorted(rule.model_fields_set - _OF_A_SKIP) if rule.skip else []
     if idle:
         message = f"has no effect, since the rule skips its pictures: {', '.join(idle)}"
         yield Problem((*loc, idle[0]), message, warning=True)
-    elif rule.move_to and rule.source != "move":
+        return
+    if rule.second_opinion == rule.model:
+        message = "has no effect: it is the rule's own model"
+        yield Problem((*loc, "second_opinion"), message, warning=True)
+    if rule.move_to and rule.source != "move":
         yield Problem((*loc, "move_to"), "has no effect without source: move", warning=True)
 
 

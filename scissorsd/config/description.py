@@ -7,7 +7,7 @@ from scissorsd.config.description_of_keeping import said_housekeeping
 from scissorsd.config.description_of_outputs import said_mask, said_output
 from scissorsd.config.description_of_page import said_page
 from scissorsd.config.parse_quantities import said_count, said_seconds, said_size
-from scissorsd.core.rules import PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Rule
+from scissorsd.core.rules import DOUBTFUL, PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Rule
 from scissorsd.folders import real_paths
 from scissorsd.settings import Config, Inbox
 
@@ -78,19 +78,28 @@ def said_rule(rule: Rule) -> Iterator[str]:
     if rule.skip:
         yield "left alone"
         return
-    yield f"cut with {rule.model}{said_mask(rule.mask)}"
+    yield f"cut with {rule.model}{_other(rule)}{said_mask(rule.mask)}"
     yield f"out come{'s' if len(rule.outputs) == 1 else ''} {said_output(rule.outputs[0])}"
     yield from (f"and {said_output(output)}" for output in rule.outputs[1:])
     yield _source(rule)
     yield said_verdicts(rule)
 
 
+def _other(rule: Rule) -> str:
+    if not rule.second_opinion or rule.second_opinion == rule.model:
+        return ""
+    return f", or with {rule.second_opinion} where that is the surer of the two"
+
+
 def said_verdicts(rule: Rule) -> str:
     """Say what becomes of a picture whose mask is not good enough."""
     without, doubtful = _VERDICTS[rule.when_no_subject], _VERDICTS[rule.when_doubtful]
+    mask = "a doubtful mask"
+    if rule.doubtful_above != DOUBTFUL:
+        mask += f" (a doubt above {rule.doubtful_above:g})"
     if without == doubtful:
-        return f"a picture without a subject, or with a doubtful mask, {without}"
-    return f"a picture without a subject {without}; one with a doubtful mask {doubtful}"
+        return f"a picture without a subject, or with {mask}, {without}"
+    return f"a picture without a subject {without}; one with {mask} {doubtful}"
 
 
 def _source(rule: Rule) -> str:

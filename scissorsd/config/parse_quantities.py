@@ -35,6 +35,7 @@ _ASPECT = re.compile(
     r"(\d{1,5}(?:\.\d{1,3})?)\s*[:/x×]\s*(\d{1,5}(?:\.\d{1,3})?)", re.IGNORECASE | re.ASCII
 )
 _LEAST_SIDE, _MOST_SIDE = 16, 16384  # pixels; some formats hold less (core.formats)
+_LARGEST = 1e6  # of what a picture's values are divided by
 _NARROWEST = 20  # the longer side to the shorter
 _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -79,6 +80,15 @@ def within(least: str, most: str, parse: Callable[[object], float]) -> Callable[
         return value
 
     return check
+
+
+def scale(value: object) -> float | None:
+    """Parse what a picture's values are divided by; None: by its own maximum."""
+    if value == "maximum":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
+        raise ValueError("is no scale; write a number above 0, such as 255, or maximum")
+    return float(value)
 
 
 def length(value: object) -> Length:

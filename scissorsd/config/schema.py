@@ -5,7 +5,6 @@ makes stands in `outputs`. What is said of a wrong value begins with the value i
 ValueError's text continues that sentence.
 """
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -20,17 +19,18 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from scissorsd.config import parse_quantities, parse_texts
+from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.page import PageSection
-from scissorsd.config.sections import AMOUNT, KeptFor, Section, Size, Text, written
-from scissorsd.core.catalogue import CATALOGUE, IMAGENET_MEAN, IMAGENET_STD
-from scissorsd.core.rules import OnVerdict, SourceAction
+from scissorsd.config.sections import AMOUNT, KeptFor, Place, Section, Size, Text, written
+from scissorsd.config.verdicts import DoubtfulSection, WhenDoubtful
+from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.rules import ASKED_ABOVE, OnVerdict, SourceAction
 from scissorsd.settings import DEFAULT_STATE, MAX_PIXELS
 
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _DURATION = WithJsonSchema({"type": ["string", "number"]})
 
-Place = Annotated[Path, PlainValidator(parse_texts.place), WithJsonSchema({"type": "string"})]
 Globs = Annotated[
     list[Text],
     BeforeValidator(parse_texts.listed),
@@ -80,7 +80,6 @@ Providers = Annotated[
         }
     ),
 ]
-Sha256 = Annotated[str, AfterValidator(parse_texts.sha256)]
 
 
 class RuleSection(Section):
@@ -101,8 +100,16 @@ class RuleSection(Section):
     skip: bool = Field(default=False, description="true: leave these pictures alone.")
     model: Text = Field(
         default="u2net",
-        description=f"The network: {', '.join(CATALOGUE)}, or one of your custom_models.",
+        description=f"The network: {', '.join(CATALOGUE)}, or one of your custom_models. "
+        "`scissorsd models list` tells their licences, and which were tested.",
         examples=list(CATALOGUE),
+    )
+    second_opinion: Text | None = Field(
+        default=None,
+        description="Another network, which is asked where the first is unsure (a doubt above "
+        f"{ASKED_ABOVE}), and whose mask is kept where its own doubt is less. Where the two "
+        "disagree the mask is doubtful. Default: none. See docs/networks.md.",
+        examples=["isnet-general-use"],
     )
     mask: MaskSection = Field(
         default_factory=MaskSection, description="How the network's map becomes the mask."
@@ -118,8 +125,10 @@ class RuleSection(Section):
         "under review/ in the outbox, with the reason, until you `scissorsd accept` or `reject` "
         "them. fail: the picture is set aside.",
     )
-    when_doubtful: OnVerdict = Field(
-        default="publish", description="Where the mask is unsure of itself; the same three."
+    when_doubtful: WhenDoubtful = Field(
+        default_factory=DoubtfulSection,
+        description="Where the mask is unsure of itself: the same three, as a word alone "
+        "(`when_doubtful: review`), or with the doubt from which on it is so.",
     )
     source: SourceAction = Field(
         default="keep",
@@ -242,38 +251,6 @@ class LimitsSection(Section):
         default=written(f"{MAX_PIXELS // 1_000_000}M"),
         description="Its width times its height.",
         examples=["250M"],
-    )
-
-
-class CustomModelSection(Section):
-    """A network of your own: an ONNX file of the U2-Net family."""
-
-    file: Place = Field(
-        description="The ONNX file.", examples=["/srv/models/isnet-general-use.onnx"]
-    )
-    sha256: Sha256 = Field(
-        description="Its SHA-256, 64 hexadecimal digits, as sha256sum FILE prints; a file that "
-        "differs is never used.",
-        examples=["0123456789abcdef" * 4],
-    )
-    size: int = Field(
-        default=320,
-        description="The width and height, in pixels, that the network takes.",
-        ge=16,
-        le=8192,
-        examples=[320, 1024],
-    )
-    mean: list[Annotated[float, Field(ge=-1000, le=1000)]] = Field(
-        default=list(IMAGENET_MEAN),
-        description="What is taken from red, green and blue, which run from 0 to 1.",
-        min_length=3,
-        max_length=3,
-    )
-    std: list[Annotated[float, Field(gt=0, le=1000)]] = Field(
-        default=list(IMAGENET_STD),
-        description="What red, green and blue are then divided by.",
-        min_length=3,
-        max_length=3,
     )
 
 

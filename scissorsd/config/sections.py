@@ -1,5 +1,6 @@
 """What every group of options is: the base of the schema's sections, and the types they share."""
 
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -16,6 +17,7 @@ from scissorsd.config import parse_quantities, parse_texts
 AMOUNT = WithJsonSchema({"type": ["string", "integer"]})
 
 Text = Annotated[str, AfterValidator(parse_texts.line)]
+Place = Annotated[Path, PlainValidator(parse_texts.place), WithJsonSchema({"type": "string"})]
 KeptFor = Annotated[
     float | None,
     PlainValidator(parse_quantities.kept_for),

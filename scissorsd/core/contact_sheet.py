@@ -67,6 +67,7 @@ class Cell:
     picture: Image.Image | None
     note: str = ""  # in words: that it is in review, or why it has no picture
     folder: str = ""
+    doubt: float | None = None  # None: no job journal tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,22 @@ def grid_for(count: int, columns: int | None = None) -> Grid:
 def urgency(verdict: Judged) -> int:
     """Return the place of a verdict on the sheet: the lowest first."""
     return _ORDER.index(verdict)
+
+
+def order(verdict: Judged, doubt: float | None) -> tuple[int, float]:
+    """Return what to sort by: verdict, then doubt: the greatest first, unknown ones last."""
+    return urgency(verdict), math.inf if doubt is None else -doubt
+
+
+def said(verdict: Judged, doubt: float | None) -> str:
+    """Say a verdict with its doubt, where that is known and not beside the point."""
+    words = WORDS[verdict]
+    match verdict:
+        case "doubtful" if doubt is not None:
+            return f"{words}: {doubt:.1%}"
+        case "ok" if doubt is not None:
+            return f"{words}, doubt {doubt:.1%}"
+    return words
 
 
 def page(
@@ -162,7 +179,7 @@ def _draw_card(pen: "_Pen", cell: Cell, left: int, top: int) -> None:
     pen.write((inner[0], line), cell.name, _NAME, _INK, SIDE)
     line += _NAME + 8
     pen.mark(cell.verdict, inner[0], line + 2, colour)
-    words = WORDS[cell.verdict]
+    words = said(cell.verdict, cell.doubt)
     if cell.note and cell.picture is not None:
         words += f", {cell.note}"
     begin = inner[0] + _MARK + 6

@@ -20,7 +20,15 @@ def fingerprint(rule: Rule) -> str:
 
 def fingerprint_of_look(rule: Rule) -> str:
     """Return a text that two rules share if what they make of a picture is the same."""
-    return fingerprint(Rule("", model=rule.model, mask=rule.mask, outputs=rule.outputs))
+    return fingerprint(
+        Rule(
+            "",
+            model=rule.model,
+            second_opinion=rule.second_opinion,
+            mask=rule.mask,
+            outputs=rule.outputs,
+        )
+    )
 
 
 def _settings(value: object) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from scissorsd.core.contact_sheet import WORDS, Judged
+from scissorsd.core.contact_sheet import Judged, said
 
 GENERATOR = "contact sheet by scissorsd"
 ACTIONS = ("accept", "recut", "reject")
@@ -29,6 +29,7 @@ class Item:
     size: tuple[int, int]  # in which it is shown; pixels of CSS
     address: str  # of the cutout itself
     words: dict[str, str]  # of the actions that there are for it, each with its word for a shell
+    doubt: float | None = None
 
 
 def page(
@@ -71,7 +72,7 @@ def page(
 
 
 def _card(item: Item) -> str:
-    words = WORDS[item.verdict]
+    words = said(item.verdict, item.doubt)
     told = f"{words}, {item.note}" if item.note and item.webp else words
     if item.webp:
         data = base64.b64encode(item.webp).decode()

@@ -6,6 +6,7 @@ Recognition 106, 2020, and their released code): divide by the picture's own max
 first of the seven outputs, normalise it to its own minimum and maximum, stretch it linearly.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scissorsd.core.catalogue import Model
-from scissorsd.core.rules import Verdict
+from scissorsd.core.rules import DOUBTFUL, Verdict
 
 # A picture with a subject drives the raw map to 1 somewhere: on 1,000 pictures with subjects
 # (ECSSD) fewer than 1 in 200 stays under this peak or this share.
@@ -21,14 +22,15 @@ NO_SUBJECT_PEAK = 0.9
 NO_SUBJECT_SHARE = 0.005
 SUBJECT = 0.5  # above this the raw map says "subject"
 UNSURE = (0.1, 0.9)  # between these it does not know
-# A subject on three borders is cut off there, or is no subject but floor and wall. A border counts
-# when a tenth of its length is subject: the shoulders of a portrait, which is whole, reach 5 %.
-DOUBTFUL_BORDERS = 3
-TOUCHING = 0.1
+AGREED = 0.8  # overlap (intersection over union) from which on two raw maps are one opinion
+# A subject that takes more of the frame's border than this fills it. That alone is no doubt (most
+# are whole, or meant so), but it is worth saying: one in four of them is badly cut.
+FILLING = 0.25
 
 FLAT = 1e-6  # a raw map whose values span less than this says nothing
 # Shrinking 12 megapixels to 320 pixels may take a cheap reduction to three times that size first.
 _REDUCING_GAP = 3.0
+_DIGITS = 4  # of a number that is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,33 @@ class Judgement:
     peak: float  # the raw map's maximum, in [0, 1]
     subject_share: float  # of the frame, above SUBJECT
     unsure_share: float  # of the frame, within UNSURE
-    borders: int = 0  # of the frame's four, those that the subject touches
+    doubt: float = 0.0  # see `doubt`
+    border_share: float = 0.0  # of the frame's border, above SUBJECT
     flaw: str = ""  # of the picture itself, in half a sentence
+    above: float = DOUBTFUL  # the doubt that makes it doubtful
+    agreement: float | None = None  # with a second opinion, by overlap; None: there is none
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Return the numbers, each in [0, 1], as they are told and journalled."""
+        numbers = {
+            "doubt": self.doubt,
+            "peak": self.peak,
+            "subject": self.subject_share,
+            "undecided": self.unsure_share,
+            "border": self.border_share,
+        }
+        if self.agreement is not None:
+            numbers["agreement"] = self.agreement
+        return {name: round(value, _DIGITS) for name, value in numbers.items()}
 
     @property
     def reason(self) -> str:
         """Say in a sentence, with the numbers, why the verdict is what it is."""
         numbers = (
-            f"surest point {self.peak:.2f} of 1, {self.subject_share:.1%} of the frame taken for "
-            f"subject, {self.unsure_share:.1%} undecided, {self.borders} of 4 borders touched"
+            f"doubt {self.doubt:.1%}, surest point {self.peak:.2f} of 1, {self.subject_share:.1%} "
+            f"of the frame taken for subject, {self.unsure_share:.1%} undecided, "
+            f"{self.border_share:.1%} of its border touched"
         )
         return f"{self._why} ({numbers})"
 
@@ -68,19 +88,56 @@ class Judgement:
                 )
             case "doubtful":
                 return ", and ".join(self._doubts())
-        return "the network is sure of a subject"
+        return ", but ".join(["the network is sure of a subject", *self._filling()])
 
     def _doubts(self) -> list[str]:
         doubts = [self.flaw] if self.flaw else []
-        if self.unsure_share > self.subject_share:
-            doubts.append("the network is undecided about more of the frame than it is sure of")
-        if self.borders >= DOUBTFUL_BORDERS:
-            which = "all four" if self.borders > DOUBTFUL_BORDERS else "three of the four"
-            doubts.append(
-                f"the subject touches {which} borders of the frame: it is cut off there, or it is "
-                f"the background"
-            )
-        return doubts
+        if self.doubt > self.above:
+            doubts.append(f"{said_doubt(self.doubt)}, more than {said_percent(self.above)}")
+        if self.agreement is not None and self.agreement < AGREED:
+            doubts.append(said_agreement(self.agreement))
+        return [*doubts, *self._filling()]
+
+    def _filling(self) -> list[str]:
+        return list(filter(None, [said_border(self.border_share)]))
+
+
+def said_doubt(doubt: float) -> str:
+    """Say in half a sentence what a doubt means."""
+    return f"the network is unsure about {said_percent(doubt)} of the subject"
+
+
+def said_numbers(numbers: Mapping[str, float]) -> str:
+    """Say in a sentence what is to be said of the numbers of a judgement; "" of none."""
+    if "doubt" not in numbers:
+        return ""
+    words = said_doubt(numbers["doubt"])
+    agreement = numbers.get("agreement", 1.0)
+    more = (
+        said_agreement(agreement) if agreement < AGREED else "",
+        said_border(numbers.get("border", 0.0)),
+    )
+    return "; ".join(["T" + words[1:], *filter(None, more)]) + "."
+
+
+def said_agreement(agreement: float) -> str:
+    """Say in half a sentence how far two networks that disagree are of one opinion."""
+    return f"two networks disagree: only {agreement:.0%} of what they take for subject is the same"
+
+
+def said_percent(share: float) -> str:
+    """Write a share as people do: to a tenth of a percent."""
+    return f"{100 * share:.1f}".removesuffix(".0") + "%"
+
+
+def said_border(share: float) -> str:
+    """Say in half a sentence that a subject fills the frame; "" where it does not."""
+    if share <= FILLING:
+        return ""
+    return (
+        f"the subject fills the frame ({share:.0%} of its border): it is cut off there, or it is "
+        "the background"
+    )
 
 
 def network_input(
@@ -96,7 +153,7 @@ def network_input(
     if alpha is not None:
         cover = _resized(alpha, side).astype(np.float32)[..., None] / np.float32(255)
         values = values * cover + np.float32(255) * (1 - cover)
-    values /= max(float(values.max()), 1.0)
+    values /= model.scale or max(float(values.max()), 1.0)
     values -= np.asarray(model.mean, np.float32)
     values /= np.asarray(model.std, np.float32)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
@@ -113,29 +170,41 @@ def without_transparent(
     return raw * (cover / np.float32(255))
 
 
-def judge(raw: NDArray[np.float32]) -> Judgement:
+def judge(raw: NDArray[np.float32], *, doubtful_above: float = DOUBTFUL) -> Judgement:
     """Judge the raw sigmoid map (size × size), before it is normalised."""
-    peak = float(raw.max())
-    subject = float(np.mean(raw > SUBJECT))
-    unsure = float(np.mean((raw > UNSURE[0]) & (raw < UNSURE[1])))
-    borders = _borders_touched(raw > SUBJECT)
-    verdict: Verdict = "ok"
-    if peak < NO_SUBJECT_PEAK or subject < NO_SUBJECT_SHARE:
-        verdict = "no_subject"
-    elif unsure > subject or borders >= DOUBTFUL_BORDERS:
-        verdict = "doubtful"
-    return Judgement(verdict, peak, subject, unsure, borders)
+    taken = raw > SUBJECT
+    borders = taken[0], taken[-1], taken[:, 0], taken[:, -1]
+    judgement = Judgement(
+        verdict="ok",
+        peak=float(raw.max()),
+        subject_share=float(np.mean(taken)),
+        unsure_share=float(np.mean((raw > UNSURE[0]) & (raw < UNSURE[1]))),
+        doubt=doubt(raw),
+        border_share=float(np.mean(np.concatenate(borders))),
+        above=doubtful_above,
+    )
+    if judgement.peak < NO_SUBJECT_PEAK or judgement.subject_share < NO_SUBJECT_SHARE:
+        return replace(judgement, verdict="no_subject")
+    return replace(judgement, verdict="doubtful" if judgement.doubt > doubtful_above else "ok")
+
+
+def doubt(raw: NDArray[np.float32]) -> float:
+    """Return how much of the subject the network is unsure of: 0 it is sure, 1 there is none.
+
+    It is one less the overlap to be expected of what is taken for subject with what is, each value
+    of the raw map (before it is normalised) taken for the chance that its pixel is subject.
+    """
+    taken = raw > SUBJECT
+    chances = np.clip(raw, 0, 1).astype(np.float64)
+    sure = float(chances[taken].sum())
+    either = float(np.count_nonzero(taken)) + float(chances[~taken].sum())
+    return 1 - sure / either if sure else 1.0
 
 
 def flawed(judgement: Judgement, flaw: str) -> Judgement:
     """Judge a picture that has a flaw of its own (none: nothing): it is doubtful at best."""
     verdict: Verdict = "doubtful" if flaw and judgement.verdict == "ok" else judgement.verdict
     return replace(judgement, verdict=verdict, flaw=flaw)
-
-
-def _borders_touched(subject: NDArray[np.bool_]) -> int:
-    borders = (subject[0], subject[-1], subject[:, 0], subject[:, -1])
-    return sum(bool(np.mean(border) >= TOUCHING) for border in borders)
 
 
 def normalised(raw: NDArray[np.float32]) -> NDArray[np.float32]:

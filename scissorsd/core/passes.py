@@ -16,7 +16,7 @@ from scissorsd.core.boxes import Box
 SUBJECT = 0.3  # a mask above this may be subject: the second pass must not cut it off
 MARGIN = 0.2  # around it, of its longer side
 WORTH_WHILE = 0.85  # of the frame's area: a box larger than this shows the network nothing new
-SHORTEST_SIDE = 640  # pixels: in less there is no more to be seen than in the first pass
+SHORTEST_SIDE = 640  # pixels: in less (or than cells) is no more to be seen than in the first pass
 AGREEMENT = 0.75  # intersection over union of the two masks
 LIKELY = 0.5  # a mask above this is more likely subject than not
 FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
@@ -24,10 +24,16 @@ FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkMask:
-    """The network's mask of one box of a picture: size × size, float32 in [0, 1]."""
+    """The network's mask of one box of a picture: height × width, float32 in [0, 1]."""
 
     values: NDArray[np.float32]
     box: Box
+    grid: int | None = None  # cells a side on which the network answers; None: one a value
+
+    @property
+    def cells(self) -> int:
+        """How many cells of the network's grid lie along the box's longer side."""
+        return self.grid or max(self.values.shape)
 
 
 def second_box(first: NetworkMask) -> Box | None:
@@ -47,9 +53,8 @@ def second_box(first: NetworkMask) -> Box | None:
         min(height, round(bottom + margin)),
     )
     wide, high = box[2] - box[0], box[3] - box[1]
-    if wide * high >= WORTH_WHILE * width * height or min(wide, high) < SHORTEST_SIDE:
-        return None
-    return box
+    is_fine = min(wide, high) >= max(SHORTEST_SIDE, first.cells)
+    return box if is_fine and wide * high < WORTH_WHILE * width * height else None
 
 
 def agree(first: NetworkMask, second: NetworkMask) -> bool:

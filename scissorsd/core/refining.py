@@ -1,6 +1,6 @@
 """The network's mask → one that follows the picture's own edges.
 
-A network of this family answers on a grid of 320 × 320; a cell of it is 13 pixels wide in a
+A network answers on a grid: U²-Net on one of 320 × 320, a cell of which is 13 pixels wide in a
 photograph of 12 megapixels. Between what is surely subject and what is surely background lies a
 band in which the colours know better where the edge runs, if they differ there at all.
 
@@ -35,6 +35,9 @@ Values = NDArray[np.floating]  # height × width, of the guide; or some such, on
 _FINESSE = 1.5  # the guide's pixels for a cell of the network's grid; 2 is no better, and slower
 _ITERATIONS = 15  # more lose themselves in textured grounds
 _LONGEST = 640  # pixels of the guide, however fine the network's grid
+# Cells. The maps of networks that answer on no more are soft, and gain at every size (u2net's down
+# to a cell of half a pixel); a finer one's mask is only hurt where a cell is less than a pixel.
+_COARSE = 320
 _TILE = 128  # pixels, high and wide
 _SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
 _WINDOW = 5  # the Laplacian's; pixels of the guide, high and wide
@@ -51,12 +54,14 @@ def refine(rgb: NDArray[np.uint8], network_masks: tuple[NetworkMask, ...]) -> ND
     """Return the mask (height × width, 255 for 1) that follows the edges of `rgb`.
 
     `rgb` is uint8 (height, width, 3); `network_masks` are those of one pass or of two. The box of
-    the last one is refined.
+    the last one is refined, unless the network's grid is fine, and a cell of it less than a pixel.
     """
     mask = passes.full_size(network_masks, nothing=_NOTHING)
     box = network_masks[-1].box
-    cells = max(network_masks[-1].values.shape)
+    cells = network_masks[-1].cells
     longest = max(box[2] - box[0], box[3] - box[1])
+    if longest < cells > _COARSE:
+        return mask
     side = min(cells * _FINESSE, _LONGEST)
     scale = max(1.0, longest / side)  # pixels of the picture for one of the guide's
     cell = longest / cells / scale  # in the guide's pixels

@@ -28,6 +28,9 @@ Align = Literal[
     "bottom left",
     "bottom right",
 ]
+# Of pictures whose doubt is greater most are badly cut (docs/masks.md; masking.doubt).
+DOUBTFUL = 0.1
+ASKED_ABOVE = 0.06  # the doubt above which a second network is asked, where a rule names one
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 
 REVIEW_FOLDER = "review"
@@ -130,10 +133,13 @@ class Rule:
     match: tuple[str, ...] = ()  # globs relative to the inbox; none: every picture
     skip: bool = False
     model: str = "u2net"
+    # The network that is asked where the first is unsure; empty: none. Old plans are without it.
+    second_opinion: str = field(default="", repr=False)
     mask: MaskOptions = field(default_factory=MaskOptions)
     outputs: tuple[Output, ...] = (Output(),)
     when_no_subject: OnVerdict = "review"
     when_doubtful: OnVerdict = "publish"
+    doubtful_above: float = field(default=DOUBTFUL, repr=False)  # old plans are without it
     source: SourceAction = "keep"
     move_to: str = ""  # absolute, or relative to the outbox; empty: processed/
 

@@ -18,10 +18,14 @@ class Wish:
     threshold: float | None = None
 
     def over(self, rule: Rule) -> Rule:
-        """Return a rule with this wish laid over it."""
+        """Return a rule with this wish laid over it.
+
+        The network that a person names cuts the picture: no other one is asked.
+        """
         asked = _asked(self)
-        model = asked.pop("model", rule.model)
-        return replace(rule, model=model, mask=replace(rule.mask, **asked))
+        if model := asked.pop("model", ""):
+            rule = replace(rule, model=model, second_opinion="")
+        return replace(rule, mask=replace(rule.mask, **asked))
 
     def and_then(self, later: "Wish") -> "Wish":
         """Return both wishes as one; of two that contradict each other the later holds."""

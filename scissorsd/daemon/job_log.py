@@ -56,7 +56,9 @@ def _write(ended: Ended) -> None:
         case Done(verdict=None):
             bound_log.info("job.closed", why="its outputs were out already")
         case Done():
-            remarks = {"remarks": outcome.remarks} if outcome.remarks else {}
+            more: dict[str, object] = {"remarks": outcome.remarks} if outcome.remarks else {}
+            if outcome.asked:
+                more |= {"asked": outcome.asked, "agreement": outcome.numbers.get("agreement")}
             bound_log.info(
                 "job.finished",
                 outputs=outcome.outputs,
@@ -66,10 +68,11 @@ def _write(ended: Ended) -> None:
                 width=outcome.width,
                 height=outcome.height,
                 verdict=outcome.verdict,
+                doubt=round(outcome.numbers.get("doubt", 0.0), 3),
                 wait_s=round(ended.wait_s, 3),
                 infer_s=round(outcome.infer_s, 3),
                 total_s=round(ended.total_s, 3),
-                **remarks,
+                **more,
             )
             if outcome.stays:
                 bound_log.warning("source.stays", why=one_line(outcome.stays))

@@ -1,12 +1,13 @@
 """Memory for pictures: what each may take, and how many are in hand together."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from scissorsd.core.canvas import asks_nothing, framed_size
+from scissorsd.core.catalogue import Model
 from scissorsd.core.formats import FORMATS
 from scissorsd.core.rules import Rule
 from scissorsd.errors import OverLimitsError
@@ -23,6 +24,8 @@ _BYTES_PER_PIXEL_LEAST = 7  # a picture as Pillow has it and, beside it, as an a
 _BYTES_PER_PIXEL_DEEP = 36  # where 16 bits are read or written
 _SHALLOW = 8  # bits a sample
 _BYTES_PER_PIXEL_BESIDE = 8  # the picture, its clean colours and its mask beside a framed output
+# What a pixel of a network's input costs beside that: the input, twice, and the maps made of it.
+_BYTES_PER_INPUT_PIXEL = 48
 
 
 @dataclass(slots=True, eq=False)
@@ -135,8 +138,11 @@ def least_bytes_to_cut(header: Header) -> int:
     return header.width * header.height * _BYTES_PER_PIXEL_LEAST
 
 
-def bytes_to_cut(header: Header, rule: Rule) -> int:
-    """Return the bytes that a picture takes at most, from decoding to its encoded outputs."""
+def bytes_to_cut(header: Header, rule: Rule, networks: Iterable[Model] = ()) -> int:
+    """Return the bytes that a picture takes at most, from decoding to its encoded outputs.
+
+    `networks` are those that may see it, one after the other.
+    """
     pixels = header.width * header.height
     deep = any(
         output.depth == "16" or (output.depth == "same" and header.bits > _SHALLOW)
@@ -149,7 +155,8 @@ def bytes_to_cut(header: Header, rule: Rule) -> int:
         if not asks_nothing(output):
             height, width = framed_size(header.height, header.width, output)
             most = max(most, pixels * _BYTES_PER_PIXEL_BESIDE + height * width * encoding)
-    return most
+    side = max((network.input_size for network in networks), default=0)
+    return most + side * side * _BYTES_PER_INPUT_PIXEL
 
 
 def in_mb(size: int) -> str:

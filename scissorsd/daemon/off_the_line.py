@@ -131,9 +131,10 @@ def fail(task: Task, job: Job, bench: Bench, error: ScissorsError) -> Failed | H
     except (HoldError, JournalError, SourceChangedError) as fault:
         reason = f"{error}\nand it could not be set aside: {fault}"
         return hold(job, bench, replace(held(fault), reason=reason))
-    verdict = error.judgement.verdict if isinstance(error, RefusedByRuleError) else ""
+    judgement = error.judgement if isinstance(error, RefusedByRuleError) else None
+    verdict, numbers = (judgement.verdict, judgement.numbers) if judgement else ("", {})
     try:
-        bench.journal.fail(job, reason, aside, verdict=verdict)
+        bench.journal.fail(job, reason, aside, verdict=verdict, numbers=numbers)
     except JournalError as fault:  # it is set aside; the next try only journals it
         outcome = hold(job, bench, replace(held(fault), reason=reason))
         return replace(outcome, reason=f"{outcome.reason}\nand it could not be journalled: {fault}")

@@ -32,6 +32,11 @@ class Bench:
     memory: MemoryBudget
     now: Callable[[], datetime] = field(default=lambda: datetime.now(tz=UTC))
 
+    def networks(self, rule: Rule) -> list[Model]:
+        """Return the networks that may see a picture under this rule, its own first."""
+        names = (rule.model, rule.second_opinion)
+        return [self.catalogue[name] for name in names if name in self.catalogue]
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -70,8 +75,10 @@ class Done:
 
     outputs: tuple[str, ...] = ()
     verdict: Verdict | None = None  # none: the outputs were out before; only the source was left
+    numbers: Mapping[str, float] = field(default_factory=dict)  # of the verdict
     stays: str = ""  # why the source, which was to be moved, is where it was
-    model: str = ""
+    model: str = ""  # whose mask it is
+    asked: str = ""  # the network that gave a second opinion, if one did
     provider: str = ""
     precision: str = ""
     width: int = 0

@@ -68,7 +68,12 @@ def process(task: Task, bench: Bench) -> Outcome:
                 picture = _decode(data, task, bench, lease)
                 del data
                 cut = find_subject(
-                    picture, bench.catalogue[job.rule.model], bench.sessions, job.rule.mask
+                    picture,
+                    bench.catalogue[job.rule.model],
+                    bench.sessions,
+                    job.rule.mask,
+                    other=bench.catalogue.get(job.rule.second_opinion),
+                    doubtful_above=job.rule.doubtful_above,
                 )
                 rendered = _render(picture, cut, task, bench)
                 del picture, cut
@@ -112,7 +117,8 @@ def _decode(data: bytes, task: Task, bench: Bench, lease: Lease) -> Picture:
     header = reading.read_header(data, max_pixels=bench.limits.pixels)
     bench.memory.refuse_over(len(data) + least_bytes_to_cut(header))
     refuse_impossible(header.height, header.width, outputs, max_pixels=bench.limits.pixels)
-    bench.memory.grow(lease, len(data) + bytes_to_cut(header, task.rule))
+    networks = bench.networks(task.rule)
+    bench.memory.grow(lease, len(data) + bytes_to_cut(header, task.rule, networks))
     failpoints.at("decode", task.source.path)
     deep = any(output.depth != "8" for output in outputs)
     return reading.read(data, max_pixels=bench.limits.pixels, deep=deep)
@@ -131,13 +137,15 @@ def _render(picture: Picture, cut: Cut, task: Task, bench: Bench) -> _Rendered:
         note=reason_of(task, looked_at) if wanted == "review" else b"",
         done=Done(
             verdict=cut.judgement.verdict,
-            model=rule.model,
+            numbers=cut.judgement.numbers,
+            model=cut.model,
+            asked=cut.asked,
             provider=cut.provider,
             precision=cut.precision,
             width=picture.rgb.shape[1],
             height=picture.rgb.shape[0],
             infer_s=cut.infer_s,
-            remarks=picture.metadata.remarks,
+            remarks=(*picture.metadata.remarks, *cut.remarks),
         ),
     )
 
@@ -208,7 +216,9 @@ def _published(
         job,
         done.outputs,
         verdict=done.verdict or "",
+        numbers=done.numbers,
         provider=done.provider,
+        model=done.model,
         stamps=stamps,
         content=content,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from scissorsd.core.catalogue import Model
+from scissorsd.core.rules import Rule
 from scissorsd.daemon import oom, recovery
 from scissorsd.daemon.memory import MemoryBudget, in_mb
 from scissorsd.daemon.supervision import run_with_limit
@@ -15,6 +16,7 @@ from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
 from scissorsd.inference.weights import Progress
 from scissorsd.machine import memory_bounds
+from scissorsd.plain_text import one_line
 from scissorsd.records import journal_file, status_file
 from scissorsd.records.interrupted import STARVED
 from scissorsd.records.journal import Journal
@@ -75,19 +77,26 @@ def open_sessions(config: Config, catalogue: Mapping[str, Model], progress: Prog
         progress=progress,
         speeds=Speeds((config.models, config.state)),
     )
-    for model in sorted(_needed_at_once(config)):
+    rules = _needed_at_once(config)
+    models = {rule.model for rule in rules}
+    for model in sorted(models):
         sessions.open(model)
+    for model in sorted({rule.second_opinion for rule in rules if rule.second_opinion} - models):
+        try:
+            sessions.open(model)
+        except ScissorsError as error:  # pictures are cut without it
+            log.warning("second_opinion.missing", model=model, why=one_line(str(error)))
     return sessions
 
 
-def _needed_at_once(config: Config) -> set[str]:
-    """Return every model that a rule uses; of the quick desk's, which has all, the usual one.
+def _needed_at_once(config: Config) -> list[Rule]:
+    """Return every rule of which the networks are opened; of the quick desk's the usual one.
 
     That one, too, only where there is no other inbox: the rest are opened when a picture asks.
     """
     rules = [rule for inbox in config.inboxes if not inbox.quick for rule in inbox.rules]
     rules = rules or [rule for inbox in config.inboxes for rule in inbox.rules[:1]]
-    return {rule.model for rule in rules if not rule.skip}
+    return [rule for rule in rules if not rule.skip]
 
 
 def memory_budget(wanted: int) -> MemoryBudget:

@@ -92,7 +92,7 @@ class Int8:
     def opened(self, model: Model, cache: Path) -> Session | None:
         """Open the converted network; None where it is damaged, or OpenVINO will not have it."""
         try:
-            return open_converted(cache, threads=self._demands.threads)
+            return open_converted(model, cache, threads=self._demands.threads)
         except RefusedError as refusal:
             self._log.info("int8.failed", model=model.name, reason=refusal.what)
             return None

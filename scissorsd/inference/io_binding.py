@@ -22,6 +22,7 @@ import numpy as np
 from scissorsd.inference.onnx_runtime import Raw
 
 Allocate = Callable[[Sequence[int]], Raw]
+Read = Callable[[Raw], Raw]  # what is made of an answer; a copy, since its buffer is used again
 
 IN_FLIGHT = 3  # one on its way to the GPU, one being computed, one on its way back
 TOLERANCE = 1e-3  # of a map from 0 to 1, between two runs of the same on one GPU
@@ -37,10 +38,16 @@ class _Slot:
     host_output: Raw
 
 
+def first_plane(answer: Raw) -> Raw:
+    """Copy the map in the first channel of an answer."""
+    plane: Raw = answer[0, 0].copy()
+    return plane
+
+
 class Slots:
     """The slots of a loaded network, each with its own input and output; threads may share them.
 
-    `loaded` is a session of `ort`, ONNX Runtime, of which the first input and output are used;
+    `loaded` is a session of `ort`, ONNX Runtime, of which the first input and one output are used;
     `can_bind` tells whether it can be had so. `where` is the side it computes on (cuda or cpu),
     `shape` the input's; `allocate` gives the buffers on this side, all of them now. A run that
     finds no slot free waits for one; one that fails leaves its slot as it was.
@@ -53,6 +60,7 @@ class Slots:
         where: str,
         *,
         shape: Sequence[int],
+        output: int = 0,
         allocate: Allocate,
         count: int = IN_FLIGHT,
     ) -> None:
@@ -60,17 +68,17 @@ class Slots:
         self.loaded = loaded
         self._free: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
         for _ in range(count):
-            self._free.put(_slot(ort, loaded, where, shape, allocate))
+            self._free.put(_slot(ort, loaded, where, shape, output, allocate))
 
-    def run(self, network_input: Raw, /) -> Raw:
-        """Return the first output's S × S map of a 1 × 3 × S × S input; thread-safe."""
+    def run(self, network_input: Raw, read: Read = first_plane, /) -> Raw:
+        """Return what is read off the answer to a 1 × 3 × S × S input; thread-safe."""
         slot = self._free.get()
         try:
-            return self._run_in(slot, network_input)
+            return self._run_in(slot, network_input, read)
         finally:
             self._free.put(slot)
 
-    def warm_up(self, network_input: Raw, wanted: Raw) -> int:
+    def warm_up(self, network_input: Raw, wanted: Raw, read: Read = first_plane, /) -> int:
         """Run in all slots at once; keep those that had the memory and gave what is `wanted`.
 
         To be called before others know of them. Returns how many are left, which may be none.
@@ -78,7 +86,7 @@ class Slots:
 
         def is_good(slot: _Slot) -> bool:
             try:
-                raw = self._run_in(slot, network_input)
+                raw = self._run_in(slot, network_input, read)
             except Exception:  # noqa: BLE001 - the network runs: this slot is one too many
                 return False
             return np.allclose(raw, wanted, rtol=0, atol=TOLERANCE)
@@ -94,19 +102,18 @@ class Slots:
             self._free.put(slot)
         return self.count
 
-    def _run_in(self, slot: _Slot, network_input: Raw) -> Raw:
+    def _run_in(self, slot: _Slot, network_input: Raw, read: Read) -> Raw:
         np.copyto(slot.host_input, network_input)
         slot.device_input.update_inplace(slot.host_input)
         self.loaded.run_with_iobinding(slot.binding)
-        raw: Raw = slot.host_output[0, 0].copy()
-        return raw
+        return read(slot.host_output)
 
 
-def can_bind(loaded: Any) -> bool:  # noqa: ANN401 - onnxruntime ships no types
+def can_bind(loaded: Any, output: int = 0) -> bool:  # noqa: ANN401 - onnxruntime ships no types
     """Tell whether a network gives float32 of one known size, so that a buffer can be made."""
-    first_input, first_output = loaded.get_inputs()[0], loaded.get_outputs()[0]
-    floats = first_input.type == first_output.type == "tensor(float)"
-    return floats and all(isinstance(side, int) for side in first_output.shape)
+    takes, gives = loaded.get_inputs()[0], loaded.get_outputs()[output]
+    floats = takes.type == gives.type == "tensor(float)"
+    return floats and all(isinstance(side, int) for side in gives.shape)
 
 
 def _slot(
@@ -114,6 +121,7 @@ def _slot(
     loaded: Any,  # noqa: ANN401 - onnxruntime ships no types
     where: str,
     shape: Sequence[int],
+    output: int,
     allocate: Allocate,
 ) -> _Slot:
     """Make a slot.
@@ -121,13 +129,13 @@ def _slot(
     An input that is bound from the computer's own memory would be copied when it is bound and never
     again, so what is bound lies in the provider's, and each run copies its input there.
     """
-    first_input, first_output = loaded.get_inputs()[0], loaded.get_outputs()[0]
+    takes, gives = loaded.get_inputs()[0], loaded.get_outputs()[output]
     device_input = ort.OrtValue.ortvalue_from_shape_and_type(shape, np.float32, where, 0)
-    host_output = allocate(first_output.shape)
+    host_output = allocate(gives.shape)
     slot = _Slot(loaded.io_binding(), allocate(shape), device_input, host_output)
-    slot.binding.bind_ortvalue_input(first_input.name, device_input)
+    slot.binding.bind_ortvalue_input(takes.name, device_input)
     slot.binding.bind_output(
-        first_output.name, "cpu", 0, np.float32, host_output.shape, host_output.ctypes.data
+        gives.name, "cpu", 0, np.float32, host_output.shape, host_output.ctypes.data
     )
     return slot
 

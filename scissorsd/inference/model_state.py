@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scissorsd.core.backoff import backoff
 from scissorsd.core.catalogue import Model
-from scissorsd.errors import HoldError, SessionError
+from scissorsd.errors import HoldError, ScissorsError, SessionError
 from scissorsd.inference.onnx_runtime import FULL, RefusedError, in_plain_words
 from scissorsd.inference.providers import GPU_PROVIDERS, ProviderName, Session
 
@@ -40,6 +40,15 @@ class BackOff:
         self.until = now + backoff(FIRST_BACK_OFF_S, self.failures, LONGEST_BACK_OFF_S)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """That a model could not be loaded: why, from which file (None: there was none), until when."""
+
+    error: ScissorsError
+    path: Path | None
+    until: float  # by the clock of the sessions; before that it is not tried again
+
+
 @dataclass(slots=True)
 class ModelState:
     """What is open for one model; `lock` is held while it is changed."""
@@ -48,6 +57,7 @@ class ModelState:
     opening: Opening
     order: tuple[ProviderName, ...]  # as asked, or under auto by what was measured here
     loaded: bool = False
+    failure: Failure | None = None
     path: Path = Path()
     session: Session | None = None
     int8: Path | None = None  # the network that OpenVINO takes, where it was converted

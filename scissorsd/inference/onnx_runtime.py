@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 
-Raw = NDArray[np.float32]  # what a network takes, 1 × 3 × S × S, and gives, S × S
+Raw = NDArray[np.float32]  # what a network takes, 1 × 3 × S × S, and the map that it gives
 
 SILENT = 4  # only what ends the process is logged; the rest reaches us as exceptions
 
@@ -82,22 +82,54 @@ def in_plain_words(error: BaseException) -> str:
     return short.rstrip(".")
 
 
+def output_of(model: Model, path: Path, outputs: Sequence[Any]) -> Any:  # noqa: ANN401 - of either runtime
+    """Return the one of a network's outputs that is looked at; raises SessionError: it has none."""
+    if model.output >= len(outputs):
+        raise SessionError(
+            f"The network in {path} has {len(outputs)} outputs, and the model {model.name} is to "
+            f"be looked at in number {model.output}, counted from 0.",
+            "Put the right file there, or correct `output` of the model in the configuration.",
+        )
+    return outputs[model.output]
+
+
 def check_shapes(
     model: Model, path: Path, takes: Sequence[int | str | None], gives: Sequence[int | str | None]
 ) -> None:
-    """Raise SessionError unless the network maps 1 × 3 × S × S; what is no number may be any."""
+    """Raise SessionError unless the network takes 1 × 3 × S × S, and gives what its row says.
+
+    What is no number may be any; S is the model's `input_size`.
+    """
     wanted = (1, 3, model.input_size, model.input_size)
-    fits = len(takes) == len(wanted) and all(
+    if _fits(takes, wanted) and _is_answer(gives, model):
+        return
+    what = f"the scores of {_channels(model)} classes at least" if model.classes else "a map"
+    raise SessionError(
+        f"The network in {path} takes {' × '.join(map(str, takes))} and gives "
+        f"{' × '.join(map(str, gives))}, but the model {model.name} is to take "
+        f"{' × '.join(map(str, wanted))} and to give {what}.",
+        "Put the right file there, or correct the model's row in the configuration.",
+    )
+
+
+def _fits(takes: Sequence[int | str | None], wanted: Sequence[int]) -> bool:
+    return len(takes) == len(wanted) and all(
         not isinstance(there, int) or there == ours
         for there, ours in zip(takes, wanted, strict=True)
     )
-    if not fits or len(gives) != len(wanted):
-        raise SessionError(
-            f"The network in {path} takes {' × '.join(map(str, takes))} and gives "
-            f"{' × '.join(map(str, gives))}, but the model {model.name} is to take "
-            f"{' × '.join(map(str, wanted))} and to give a map of that size.",
-            "Put the right file there, or correct the model's row in the configuration.",
-        )
+
+
+def _is_answer(gives: Sequence[int | str | None], model: Model) -> bool:
+    """Tell whether it may be 1 × channels × height × width or, of a map, 1 × height × width."""
+    if model.gives != "classes" and len(gives) == 3:  # noqa: PLR2004 - without channels
+        return gives[0] == 1 or not isinstance(gives[0], int)
+    channels = gives[1] if len(gives) == 4 else 0  # noqa: PLR2004 - with them
+    return not isinstance(channels, int) or channels >= _channels(model)
+
+
+def _channels(model: Model) -> int:
+    """Return how many channels its answer has at the least."""
+    return max(model.classes, default=0) + 1
 
 
 @functools.cache

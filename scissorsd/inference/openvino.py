@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from scissorsd.core.answers import subject_map
 from scissorsd.core.catalogue import Model
 from scissorsd.errors import SessionError
 from scissorsd.inference import int8_cache
@@ -22,6 +23,7 @@ from scissorsd.inference.onnx_runtime import (
     check_shapes,
     in_plain_words,
     opening,
+    output_of,
 )
 from scissorsd.machine import has_bf16
 
@@ -30,6 +32,7 @@ from scissorsd.machine import has_bf16
 class OpenvinoSession:
     """A network that OpenVINO compiled for this CPU; `precision` is `full`, `bf16` or `int8`."""
 
+    model: Model
     precision: str
     compiled: Any
 
@@ -39,12 +42,11 @@ class OpenvinoSession:
         return "openvino"
 
     def run(self, network_input: Raw, /) -> Raw:
-        """Return the first output's S × S map of a 1 × 3 × S × S input; thread-safe."""
+        """Return the map of a 1 × 3 × S × S input; thread-safe."""
         # a request is one thread's; making one takes 20 µs
         request = self.compiled.create_infer_request()
         outputs = request.infer({0: network_input}, share_inputs=True, share_outputs=True)
-        raw: Raw = np.array(outputs[0][0, 0], dtype=np.float32)  # a copy: the request goes
-        return raw
+        return subject_map(outputs[self.model.output], self.model)  # a copy: the request goes
 
 
 def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> OpenvinoSession:
@@ -57,11 +59,11 @@ def open_session(model: Model, path: Path, *, fast: bool, threads: int) -> Openv
     with _in_plain_words():
         network = read(model, path)
         compiled = compiled_for_cpu(network, bf16=bf16, threads=threads)
-    return OpenvinoSession("bf16" if bf16 else "full", compiled)
+    return OpenvinoSession(model, "bf16" if bf16 else "full", compiled)
 
 
-def open_converted(cache: Path, *, threads: int) -> OpenvinoSession:
-    """Open a network that `write_converted` wrote; raises RefusedError where it is not whole."""
+def open_converted(model: Model, cache: Path, *, threads: int) -> OpenvinoSession:
+    """Open a network that `write_converted` wrote of a model; raises RefusedError: it is broken."""
     try:
         network = int8_cache.read(cache)
     except (OSError, ValueError) as error:
@@ -71,7 +73,7 @@ def open_converted(cache: Path, *, threads: int) -> OpenvinoSession:
             core, _ = _core_and_reader()
         settings = _settings(bf16=False, threads=threads)
         compiled = core.import_model(io.BytesIO(network), "CPU", settings)
-    return OpenvinoSession("int8", compiled)
+    return OpenvinoSession(model, "int8", compiled)
 
 
 def write_converted(cache: Path, model: Model, network: Any, *, threads: int) -> None:  # noqa: ANN401 - of openvino
@@ -85,7 +87,8 @@ def read(model: Model, path: Path) -> Any:  # noqa: ANN401 - of openvino
     with opening:
         _, frontend = _core_and_reader()
     network = frontend.convert(frontend.load(str(path)))
-    takes, gives = network.inputs[0].partial_shape, network.outputs[0].partial_shape
+    takes = network.inputs[0].partial_shape
+    gives = output_of(model, path, network.outputs).partial_shape
     check_shapes(model, path, _sizes(takes), _sizes(gives))
     if takes.is_dynamic:
         network.reshape({0: [1, 3, model.input_size, model.input_size]})

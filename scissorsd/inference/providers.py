@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from types import ModuleType
@@ -19,9 +20,17 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from scissorsd.core.answers import subject_map
 from scissorsd.core.catalogue import Model
 from scissorsd.inference import openvino
-from scissorsd.inference.io_binding import Slots, can_bind, cuda_runtime, page_locked, plain_memory
+from scissorsd.inference.io_binding import (
+    Read,
+    Slots,
+    can_bind,
+    cuda_runtime,
+    page_locked,
+    plain_memory,
+)
 from scissorsd.inference.onnx_runtime import (
     SILENT,
     TINY,
@@ -31,6 +40,7 @@ from scissorsd.inference.onnx_runtime import (
     in_plain_words,
     onnxruntime,
     opening,
+    output_of,
 )
 from scissorsd.machine import usable_cpus
 
@@ -61,7 +71,7 @@ class Session(Protocol):
         """What it computes in: `full` (float32), `bf16`, `tf32`."""
 
     def run(self, network_input: Raw, /) -> Raw:
-        """Return the first output's S × S map of a 1 × 3 × S × S input; thread-safe."""
+        """Return the map of a 1 × 3 × S × S input; thread-safe."""
 
 
 class Opener(Protocol):
@@ -85,6 +95,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class _OrtSession:
+    model: Model
     provider: ProviderName
     precision: str
     ort: Any
@@ -95,9 +106,8 @@ class _OrtSession:
 
     def run(self, network_input: Raw, /) -> Raw:
         with self.turn:
-            (raw,) = self.ort.run([self.output_name], {self.input_name: network_input})
-        first: Raw = np.asarray(raw, dtype=np.float32)[0, 0]
-        return first
+            (answer,) = self.ort.run([self.output_name], {self.input_name: network_input})
+        return subject_map(answer, self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +115,11 @@ class _BoundSession:
     provider: ProviderName
     precision: str
     slots: Slots
+    read: Read
     how: str
 
     def run(self, network_input: Raw, /) -> Raw:
-        return self.slots.run(network_input)
+        return self.slots.run(network_input, self.read)
 
 
 def open_session(
@@ -129,46 +140,48 @@ def open_session(
         # patterns plan one block for all activations: 290 MB more for u2net, and no faster
         options.enable_mem_pattern = False
         loaded, precision = _load(ort, str(path), options, [_CPU]), "full"
-    takes, gives = loaded.get_inputs()[0], loaded.get_outputs()[0]
+    takes, gives = loaded.get_inputs()[0], output_of(model, path, loaded.get_outputs())
     check_shapes(model, path, takes.shape, gives.shape)
     # on the CPU provider two runs at once take 300 MB more, and longer than one after the other
     turn = threading.Lock() if provider == "cpu" else contextlib.nullcontext()
-    session = _OrtSession(provider, precision, loaded, takes.name, gives.name, turn)
+    session = _OrtSession(model, provider, precision, loaded, takes.name, gives.name, turn)
     if provider not in GPU_PROVIDERS:
         return session
     warm_up(session, model)
-    return bound(session, model)
+    return bound(session)
 
 
-def bound(session: _OrtSession, model: Model) -> Session:
+def bound(session: _OrtSession) -> Session:
     """Return a session that runs several pictures at once, its input and output bound to buffers.
 
     The buffers are page-locked where they can be. Where binding fails, or does not give what the
     plain session does, it is that one, and tells why. The plain one must have run before.
     """
     try:
-        if not can_bind(session.ort):
+        if not can_bind(session.ort, session.model.output):
             return replace(session, how="one buffer for each run, its size being unknown")
-        slots, memory = _slots(session, model)
-        noise = np.random.default_rng(0).normal(size=_flat(model).shape).astype(np.float32)
-        if slots.warm_up(noise, session.run(noise)):
+        slots, memory = _slots(session)
+        noise = np.random.default_rng(0).normal(size=_flat(session.model).shape).astype(np.float32)
+        read = partial(subject_map, model=session.model)
+        if slots.warm_up(noise, session.run(noise), read):
             how = f"{slots.count} at once, {memory} buffers"
-            return _BoundSession(session.provider, session.precision, slots, how)
+            return _BoundSession(session.provider, session.precision, slots, read, how)
     except Exception as error:  # noqa: BLE001 - it is for speed only; the plain session works
         return replace(session, how=f"not bound: {in_plain_words(error)}")
     return replace(session, how="not bound: bound, it gives something else")
 
 
-def _slots(session: _OrtSession, model: Model) -> tuple[Slots, str]:
-    ort, shape = onnxruntime(), _flat(model).shape
+def _slots(session: _OrtSession) -> tuple[Slots, str]:
+    ort, shape = onnxruntime(), _flat(session.model).shape
+    slots = partial(Slots, ort, session.ort, shape=shape, output=session.model.output)
     try:
         if session.provider not in GPU_PROVIDERS:
-            return Slots(ort, session.ort, "cpu", shape=shape, allocate=plain_memory), "plain"
+            return slots("cpu", allocate=plain_memory), "plain"
         allocate = page_locked(cuda_runtime(_cuda_major(ort)))
-        return Slots(ort, session.ort, "cuda", shape=shape, allocate=allocate), "page-locked"
+        return slots("cuda", allocate=allocate), "page-locked"
     except OSError as error:
-        slots = Slots(ort, session.ort, "cuda", shape=shape, allocate=plain_memory)
-        return slots, f"plain (none are page-locked: {error.strerror or error})"
+        why = error.strerror or error
+        return slots("cuda", allocate=plain_memory), f"plain (none are page-locked: {why})"
 
 
 def warm_up(session: Session, model: Model) -> None:

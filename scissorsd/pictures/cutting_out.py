@@ -16,10 +16,11 @@ from scissorsd.core.catalogue import Model
 from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
 from scissorsd.core.foreground_colour import cleaned
 from scissorsd.core.masking import Judgement
+from scissorsd.core.opinions import Opinion, hear, weighed
 from scissorsd.core.outlining import outlined
 from scissorsd.core.passes import NetworkMask
 from scissorsd.core.refining import refine
-from scissorsd.core.rules import NOTHING, MaskOptions, Output
+from scissorsd.core.rules import DOUBTFUL, NOTHING, MaskOptions, Output
 from scissorsd.core.shadows import is_cut_off, shadow
 from scissorsd.core.shaping import shape
 from scissorsd.errors import OverLimitsError
@@ -36,7 +37,7 @@ class Inference(Protocol):
     def run(
         self, name: str, network_input: NDArray[np.float32], /
     ) -> tuple[NDArray[np.float32], str, str]:
-        """Run a network: 1 × 3 × size × size → raw map (size × size), provider, precision."""
+        """Run a network: 1 × 3 × size × size → raw map (height × width), provider, precision."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,23 +49,50 @@ class Cut:
     provider: str
     precision: str
     infer_s: float
+    model: str = ""  # the network whose mask it is
+    asked: str = ""  # the network that gave a second opinion, if one did
+    remarks: tuple[str, ...] = ()  # what else is to be said of it, in words
 
 
-def find_subject(picture: Picture, model: Model, sessions: Inference, options: MaskOptions) -> Cut:
-    """Find the subject of a picture: run the network once or twice, refine, shape and judge."""
+def find_subject(
+    picture: Picture,
+    model: Model,
+    sessions: Inference,
+    options: MaskOptions,
+    *,
+    other: Model | None = None,
+    doubtful_above: float = DOUBTFUL,
+) -> Cut:
+    """Find the subject of a picture: run the network once or twice, refine, shape and judge.
+
+    `other` is a network that is asked for a second opinion where the first is unsure; what follows
+    is done with the one that is surer.
+    """
     height, width = picture.rgb.shape[:2]
     began = monotonic()
-    raw, provider, precision = _run(picture, model, sessions, (0, 0, width, height))
-    seen: tuple[NetworkMask, ...] = (NetworkMask(masking.normalised(raw), (0, 0, width, height)),)
+    whole = 0, 0, width, height
+    first = _run(picture, model, sessions, whole)
+    heard = hear(first, other, lambda asked: _run(picture, asked, sessions, whole))
+    kept = latest = heard.kept
+    seen: tuple[NetworkMask, ...] = (_network_mask(kept, whole),)
     if options.edges == "best" and (box := passes.second_box(seen[0])):
-        closer, provider, precision = _run(picture, model, sessions, box)
-        second = NetworkMask(masking.normalised(closer), box)
+        latest = _run(picture, kept.model, sessions, box)
+        second = _network_mask(latest, box)
         seen = (*seen, second) if passes.agree(seen[0], second) else seen
     infer_s = monotonic() - began
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
-    judgement = masking.flawed(masking.judge(raw), _flaw(picture))
-    return Cut(mask, judgement, provider, precision, infer_s)
+    judgement = weighed(masking.judge(kept.raw, doubtful_above=doubtful_above), heard)
+    return Cut(
+        mask=mask,
+        judgement=masking.flawed(judgement, _flaw(picture)),
+        provider=latest.provider,
+        precision=latest.precision,
+        infer_s=infer_s,
+        model=kept.model.name,
+        asked=heard.asked,
+        remarks=(heard.trouble,) if heard.trouble else (),
+    )
 
 
 def _flaw(picture: Picture) -> str:
@@ -73,10 +101,12 @@ def _flaw(picture: Picture) -> str:
     return picture.flaw
 
 
-def _run(
-    picture: Picture, model: Model, sessions: Inference, box: Box
-) -> tuple[NDArray[np.float32], str, str]:
-    """Run the network on a box of the picture; return its raw map, provider and precision."""
+def _network_mask(opinion: Opinion, box: Box) -> NetworkMask:
+    return NetworkMask(masking.normalised(opinion.raw), box, opinion.model.grid)
+
+
+def _run(picture: Picture, model: Model, sessions: Inference, box: Box) -> Opinion:
+    """Run a network on a box of the picture."""
     left, top, right, bottom = box
     shown = picture.rgb[top:bottom, left:right]
     alpha = picture.alpha if picture.alpha is None else picture.alpha[top:bottom, left:right]
@@ -84,7 +114,7 @@ def _run(
         shown = picture.small
     network_input = masking.network_input(shown, alpha, model)
     raw, provider, precision = sessions.run(model.name, network_input)
-    return masking.without_transparent(raw, alpha), provider, precision
+    return Opinion(model, masking.without_transparent(raw, alpha), provider, precision)
 
 
 def refuse_impossible(

@@ -17,7 +17,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -29,13 +29,16 @@ from scissorsd.records.entries import Entries
 from scissorsd.records.interrupted import Interrupted
 from scissorsd.records.journal_file import JournalFile
 from scissorsd.records.journal_rows import (
+    NO_NUMBERS,
     Entry,
     Known,
     State,
     Value,
     is_plan_of,
+    place_of,
     plan_of,
     storable,
+    told,
 )
 from scissorsd.records.recuts import Recuts, strike_out, superseded_by
 from scissorsd.records.stamps import Stamps, mark_placed, replace_at
@@ -146,12 +149,8 @@ class Journal:
                     "lies_at": b"",
                 }
             if row is None:
-                values |= {
-                    "inbox": os.fsencode(job.inbox),
-                    "path": os.fsencode(job.source.path),
-                    "size": job.source.size,
-                    "mtime_ns": job.source.mtime_ns,
-                }
+                values |= dict(zip(("inbox", "path"), place_of(job), strict=True))
+                values |= {"size": job.source.size, "mtime_ns": job.source.mtime_ns}
                 marks = ", ".join("?" * len(values))
                 cursor = db.execute(
                     f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})",  # noqa: S608 - our own column names
@@ -195,6 +194,8 @@ class Journal:
         *,
         verdict: str,
         provider: str,
+        model: str = "",
+        numbers: Mapping[str, float] = NO_NUMBERS,
         stamps: Sequence[Stamp] = (),
         content: bytes = b"",
     ) -> None:
@@ -208,12 +209,10 @@ class Journal:
                 state="published",
                 content=content or row["content"],
                 superseded=superseded_by(row, paths),
-                judged="",
                 published=json.dumps(list(paths)),
-                verdict=verdict,
-                provider=provider,
-                reason="",
             )
+            self.file.update(job.id, verdict=verdict, numbers=told(numbers))
+            self.file.update(job.id, provider=provider, model=model, judged="", reason="")
             self._known.remember(db, job, "published")
 
     def finish(self, job: Job, *, moved: Stamp | None = None, stays: bool = False) -> None:
@@ -223,10 +222,8 @@ class Journal:
         """
         with self.file.transaction("finish") as db:
             now = time.time()
-            self.file.update(
-                job.id, state="done", attempts=0, reason="", lies_at=b"", superseded="[]"
-            )
-            self.file.update(job.id, ended_at=now)
+            self.file.update(job.id, state="done", attempts=0, reason="", lies_at=b"")
+            self.file.update(job.id, superseded="[]", ended_at=now)
             if moved is not None or job.rule.source == "delete":
                 self.file.update(job.id, disposed_at=now)
             if stays:
@@ -237,13 +234,20 @@ class Journal:
                 db,
                 "inbox = ? AND path = ? AND id != ? AND lies_at = x'' AND ?"
                 " AND (source = 'keep' AND state != 'done' OR state IN ('begun', 'held'))",
-                *(os.fsencode(job.inbox), os.fsencode(job.source.path)),
-                *(job.id, not job.lies_at),
+                *(*place_of(job), job.id, not job.lies_at),
             )
             removed = job.rule.source != "keep" and not stays
             self._known.remember(db, job, "done", removed=removed)
 
-    def fail(self, job: Job, reason: str, set_aside: Sequence[str], *, verdict: str = "") -> None:
+    def fail(
+        self,
+        job: Job,
+        reason: str,
+        set_aside: Sequence[str],
+        *,
+        verdict: str = "",
+        numbers: Mapping[str, float] = NO_NUMBERS,
+    ) -> None:
         """Record why the picture failed, and the files that tell of it.
 
         Its names are free, unless something of it was published.
@@ -255,21 +259,16 @@ class Journal:
                 state="failed",
                 attempts=0,
                 reason=storable(reason),
-                verdict=verdict,
                 set_aside=json.dumps(list(set_aside)),
                 superseded="[]",
                 ended_at=time.time(),
             )
+            self.file.update(job.id, verdict=verdict, numbers=told(numbers))
             # A file that is replaced again and again by what cannot be cut is one failure.
             db.execute(
                 "DELETE FROM jobs WHERE inbox = ? AND path = ? AND id != ? AND state = 'failed'"
                 " AND source = 'keep' AND published = '[]' AND set_aside = ?",
-                (
-                    os.fsencode(job.inbox),
-                    os.fsencode(job.source.path),
-                    job.id,
-                    json.dumps(list(set_aside)),
-                ),
+                (*place_of(job), job.id, json.dumps(list(set_aside))),
             )
             removed = job.rule.source != "keep" and len(set_aside) > 1
             self._known.remember(db, job, "failed", removed=removed)

@@ -4,19 +4,21 @@ import json
 import os
 import re
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from scissorsd.core.fingerprints import fingerprint, fingerprint_of_look
 from scissorsd.core.keeping import Kept
-from scissorsd.core.rules import FAILED_FOLDER, Rule, in_review, name_key
+from scissorsd.core.rules import FAILED_FOLDER, Job, Rule, in_review, name_key
 from scissorsd.core.stamps import Stamp
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
 Judged = Literal["", "accepted", "rejected"]  # by a person, of what lay in review/
 Value = str | bytes | int | float
 
+NO_NUMBERS: Mapping[str, float] = {}
 _ENDED = ("done", "failed")
 
 
@@ -60,11 +62,18 @@ class Entry:
     judged_at: float = 0.0
     in_review: bool = False  # its outputs were put into review/, and nothing was journalled since
     swept: tuple[tuple[Kept, float], ...] = ()  # what `keep` has removed since it ended, and when
+    numbers: Mapping[str, float] = field(default_factory=dict)  # of its verdict; older have none
+    model: str = ""  # the network whose mask it is; of those that older versions cut, not known
 
     @property
     def source(self) -> str:
         """The picture's path as it was dropped."""
         return str(Path(self.inbox) / self.path)
+
+    @property
+    def doubt(self) -> float | None:
+        """How much of the subject the network was unsure of; None where no version told."""
+        return self.numbers.get("doubt")
 
     def swept_at(self, kind: Kept) -> float:
         """Return when `keep` removed what there was of a kind; 0 where it has not."""
@@ -122,7 +131,19 @@ def entry_of(row: sqlite3.Row) -> Entry:
         judged_at=late(row, "judged_at", 0.0),
         in_review=lies_in_review(row),
         swept=tuple((kind, at) for kind, at, done in swept_of(row) if done),
+        numbers=json.loads(late(row, "numbers", "") or "{}"),
+        model=late(row, "model", ""),
     )
+
+
+def told(numbers: Mapping[str, float]) -> str:
+    """Return what the column `numbers` holds of a judgement's."""
+    return json.dumps(dict(numbers)) if numbers else ""
+
+
+def place_of(job: Job) -> tuple[bytes, bytes]:
+    """Return inbox and path of a job's picture, as the columns hold them."""
+    return os.fsencode(job.inbox), os.fsencode(job.source.path)
 
 
 def places_of(row: sqlite3.Row) -> tuple[Path, ...]:
@@ -170,7 +191,7 @@ def is_plan_of(plan: str, rule: Rule) -> bool:
     """Whether a job was planned under a rule that says the same as this one."""
     if _is_json(plan):
         return bool(json.loads(plan)["rule"] == fingerprint(rule))
-    return plan == repr(rule)
+    return plan == repr(rule) and not rule.second_opinion
 
 
 def is_look_of(plan: str, rule: Rule) -> bool:

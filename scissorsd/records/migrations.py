@@ -92,11 +92,16 @@ CREATE TABLE judging (            -- what is being accepted or rejected at this 
 );
 CREATE INDEX jobs_in_review ON jobs (inbox) WHERE instr(published, '/review/');
 """
+_NUMBERS = """
+ALTER TABLE jobs ADD COLUMN numbers TEXT NOT NULL DEFAULT '';  -- JSON: what its verdict goes by
+ALTER TABLE jobs ADD COLUMN model TEXT NOT NULL DEFAULT '';    -- the network whose mask it is
+"""
 
 _STEPS = {
     1: _BEGINNING + _STAMPS,
     2: _SECOND_THOUGHTS,
     3: _JUDGEMENTS,
+    4: _NUMBERS,
 }  # by the version that they lead to
 LATEST = max(_STEPS)
 _PATIENCE_MS = 120_000  # while another process copies a long journal

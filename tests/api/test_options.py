@@ -12,7 +12,7 @@ from PIL import Image
 from scissorsd import CustomModel, MaskOptions, Output, UsageError
 from scissorsd.config import from_values
 from scissorsd.config.outputs import MaskSection, OutputSection
-from scissorsd.config.schema import CustomModelSection
+from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.core import rules
 from scissorsd.core.catalogue import Model
 
@@ -40,7 +40,7 @@ def test_defaults_are_the_configurations() -> None:
         (CustomModel, CustomModelSection),
     ):
         for name, default in words_of(options).items():
-            known = section.model_fields[name].default
+            known = section.model_fields[name].get_default(call_default_factory=True)
             if not section.model_fields[name].is_required():
                 assert default == (tuple(known) if isinstance(known, list) else known), name
     assert MaskOptions().parsed == rules.MaskOptions()

@@ -44,6 +44,7 @@ class Shop:
         outputs: tuple[Output, ...] = CUTOUT,
         review: bool = False,
         colour: str = "navy",
+        doubt: float | None = None,
     ) -> list[Path]:
         """Journal a job and write its outputs."""
         source = Sighting(name, size=1, mtime_ns=1, inode=1, device=1)
@@ -60,7 +61,8 @@ class Shop:
             Image.new(mode, (60, 40), colour).save(path)
         notes = [str(paths[0].with_name(paths[0].name + ".txt"))] if review else []
         told = [*map(str, paths), *notes]
-        self._journal.published(begun, told, verdict=verdict, provider="cpu")
+        numbers = {} if doubt is None else {"doubt": doubt}
+        self._journal.published(begun, told, verdict=verdict, provider="cpu", numbers=numbers)
         self._journal.finish(begun)
         return paths
 
@@ -123,6 +125,25 @@ def test_a_sheet(shop: Shop, cells: list[contact_sheet.Cell]) -> None:
     ]
     with Image.open(path) as image:
         assert (image.format, image.mode) == ("JPEG", "RGB")
+
+
+def test_the_greatest_doubt_first(shop: Shop, cells: list[contact_sheet.Cell]) -> None:
+    """Of equal verdicts the greatest doubt stands first; what an older version cut is behind."""
+    shop.cut("sure.jpg", doubt=0.01)
+    shop.cut("unsure.jpg", "doubtful", doubt=0.12)
+    shop.cut("old.jpg", "doubtful")
+    shop.cut("worst.jpg", "doubtful", doubt=0.31)
+    shop.cut("less-sure.jpg", doubt=0.09)
+    written(shop.outbox, shop.state)
+    assert [(cell.name, cell.doubt) for cell in cells] == [
+        ("worst.png", 0.31),
+        ("unsure.png", 0.12),
+        ("old.png", None),
+        ("less-sure.png", 0.09),
+        ("sure.png", 0.01),
+    ]
+    said = [contact_sheet.said(cell.verdict, cell.doubt) for cell in cells]
+    assert said[::2] == ["doubtful: 31.0%", "doubtful", "ok, doubt 1.0%"]
 
 
 def test_the_cutout_of_several_outputs(shop: Shop, cells: list[contact_sheet.Cell]) -> None:

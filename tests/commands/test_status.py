@@ -82,7 +82,7 @@ def test_keys_for_programs(state: StateFolder) -> None:
     assert " ".join(job) == (
         "id inbox path size mtime_ns state attempts rule outbox verdict reason set_aside "
         "provider published kinds moved_to begun_at ended_at wish judged lies_at judged_at "
-        "in_review swept source"
+        "in_review swept numbers model source"
     )
     assert (job["source"], job["state"]) == (f"{state.config.inboxes[0].path}/bad.jpg", "failed")
 

@@ -125,6 +125,28 @@ def test_a_network_of_ones_own_joins_the_catalogue() -> None:
     model = loaded(text).config.catalogue["mine"]
     assert (model.file, model.sha256) == (str(Path("m.onnx").absolute()), "ab" * 32)
     assert (model.input_size, model.mean, model.std) == (1024, IMAGENET_MEAN, (1.0, 1.0, 1.0))
+    assert (model.scale, model.output, model.gives, model.grid) == (None, 0, "map", None)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_network_of_another_kind() -> None:
+    """What a network takes and gives can all be said; a second one may be asked by a rule."""
+    text = (
+        "custom_models:\n"
+        f"  mine: {{file: m.onnx, sha256: {'AB' * 32}, scale: 255, output: 2, gives: classes,\n"
+        "    classes: [1, 3], grid: 512}\n"
+        f"  other: {{file: o.onnx, sha256: {'AB' * 32}, scale: maximum, gives: logits}}\n"
+        "inboxes: {a: {path: /in, outbox: /out, rules: [{model: mine, second_opinion: other}]}}"
+    )
+    found = loaded(text)
+    mine, other = (found.config.catalogue[name] for name in ("mine", "other"))
+    assert (mine.scale, mine.output, mine.gives) == (255.0, 2, "classes")
+    assert (mine.classes, mine.grid) == ((1, 3), 512)
+    assert (other.scale, other.gives, other.classes) == (None, "logits", ())
+    (rule,) = found.config.inboxes[0].rules
+    assert (rule.model, rule.second_opinion) == ("mine", "other")
+    said = "cut with mine, or with other where that is the surer of the two"
+    assert said in describe(found.config)
 
 
 @pytest.mark.usefixtures("here")
@@ -284,6 +306,22 @@ def test_the_same_way_for_both_verdicts_is_said_once() -> None:
     """Pictures without a subject and doubtful ones share a sentence where they share a way."""
     said = describe(one_inbox(rules=[{"when_doubtful": "review"}]))
     assert "a picture without a subject, or with a doubtful mask, goes to review/\n" in said
+
+
+def test_from_which_doubt_on() -> None:
+    """A word says what becomes of a doubtful picture; a table also from which doubt on it is."""
+
+    def taken(value: object) -> tuple[str, float]:
+        (rule,) = one_inbox(rules=[{"when_doubtful": value}]).inboxes[0].rules
+        return rule.when_doubtful, rule.doubtful_above
+
+    assert taken("review") == ("review", 0.1)
+    assert taken({"above": 0.08, "then": "review"}) == ("review", 0.08)
+    assert taken({"above": 0.08}) == ("publish", 0.08)
+    assert taken({"then": "fail"}) == ("fail", 0.1)
+    assert one_inbox().inboxes[0].rules[0].doubtful_above == 0.1
+    said = describe(one_inbox(rules=[{"when_doubtful": {"above": 0.08, "then": "review"}}]))
+    assert "or with a doubtful mask (a doubt above 0.08), goes to review/\n" in said
 
 
 def test_what_each_inbox_will_do_is_said_in_words() -> None:

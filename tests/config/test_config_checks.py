@@ -259,6 +259,31 @@ def test_a_broken_rule_raises_no_further_doubts() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("rule", "answer"),
+    [
+        ({"second_opinion": "u2netpp"}, "second_opinion: unknown model 'u2netpp' (did you mean"),
+        ({"second_opinion": "u2net"}, "second_opinion: has no effect: it is the rule's own model"),
+        ({"second_opinion": "u2netp"}, ""),
+        ({"second_opinion": "u2netp", "skip": True}, "has no effect, since the rule skips"),
+    ],
+)
+def test_the_second_network(rule: dict[str, object], answer: str) -> None:
+    """It must be known, and another one than the first."""
+    found = found_for(rule)
+    assert answer in found
+    assert bool(answer) == bool(found)
+
+
+def test_classes_of_a_network_that_has_none() -> None:
+    """Classes are told to be in vain where the network gives none."""
+    mine = {"file": "x", "sha256": "0" * 64, "classes": [1]}
+    inbox = {"path": "/a", "outbox": "/b", "rules": [{"model": "mine"}]}
+    assert "custom_models.mine.classes: has no effect without gives: classes" in found_in(
+        {"custom_models": {"mine": mine}, "inboxes": {"a": inbox}}
+    )
+
+
 def test_a_model_is_known_even_if_its_own_entry_is_broken() -> None:
     """One mistake in custom_models does not make every rule that uses it another."""
     values = {

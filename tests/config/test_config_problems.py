@@ -10,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scissorsd.config import describe, from_values, load
+from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.outputs import MaskSection, OutputSection
-from scissorsd.config.schema import Configuration, CustomModelSection, InboxSection, RuleSection
+from scissorsd.config.schema import Configuration, InboxSection, RuleSection
 from scissorsd.config.validation import SENTENCES
 from scissorsd.errors import ConfigError
 from scissorsd.settings import Loaded
+
+_FILE = f"file: a, sha256: {'0' * 64}"
 
 EIGHT_MISTAKES = """\
 workers: many
@@ -46,7 +49,9 @@ h or d, such as 2s
 scissorsd.yaml:9:16: warning: inboxes.shop.rules[product shots].match: '.*\\.jpg$' looks like a \
 regular expression; patterns are globs, such as '*.jpg'
 scissorsd.yaml:10:16: inboxes.shop.rules[product shots].model: unknown model 'u2nett' (did you \
-mean 'u2net'?); known are u2net, u2netp, u2net_human_seg, silueta
+mean 'u2net'?); known are u2net, u2netp, u2net_human_seg, silueta, isnet-general-use, isnet-anime, \
+birefnet-general, birefnet-general-lite, birefnet-portrait, u2net_cloth_seg, \
+u2net_cloth_seg-upper, u2net_cloth_seg-lower, u2net_cloth_seg-full
 scissorsd.yaml:11:9: inboxes.shop.rules[product shots]: unknown key 'sorce' (did you mean \
 'source'?)
 scissorsd.yaml:13:34: inboxes.shop.rules[product shots].outputs[1 flat].format: a flat cannot be \
@@ -157,6 +162,20 @@ def test_aliases_of_aliases_are_refused() -> None:
             "rules: [{mask: {keep: biggest}}]",
             "keep: 'biggest' is not known here; use all or largest",
         ),
+        (
+            "rules: [{when_doubtful: reveiw}]",
+            "'reveiw' is not known here (did you mean 'review'?); use publish, review or fail",
+        ),
+        (
+            "rules: [{when_doubtful: {then: reviewed}}]",
+            "when_doubtful.then: 'reviewed' is not known here (did you mean 'review'?)",
+        ),
+        (
+            "rules: [{when_doubtful: {above: 1}}]",
+            "when_doubtful.above: 1 is out of bounds; less than 1",
+        ),
+        ("rules: [{when_doubtful: {over: 0.1}}]", "unknown key 'over'"),
+        ("rules: [{when_doubtful: 0.1}]", "expected keys with values, got 0.1"),
         ("rules: [{outputs: [{quality: 010}]}]", "expected a whole number, got '010'"),
         ("rules: [{outputs: [{quality: 101}]}]", "101 is out of bounds; at most 100"),
         ("rules: [{outputs: [{folder: /x}]}]", "'/x' must be a folder inside the outbox"),
@@ -222,6 +241,11 @@ def test_a_wrong_value_is_told_in_a_sentence(options: str, answer: str) -> None:
 @pytest.mark.parametrize(
     ("options", "answer"),
     [
+        (f"custom_models: {{m: {{{_FILE}, scale: 0}}}}", "scale: 0 is no scale; write a number"),
+        (f"custom_models: {{m: {{{_FILE}, scale: min}}}}", "scale: 'min' is no scale"),
+        (f"custom_models: {{m: {{{_FILE}, gives: all}}}}", "gives: 'all' is not known here"),
+        (f"custom_models: {{m: {{{_FILE}, gives: classes}}}}", "gives: needs classes"),
+        (f"custom_models: {{m: {{{_FILE}, output: -1}}}}", "output: "),
         ("require_gpu: true\nproviders: [cpu]", ":1:14: require_gpu: a GPU is required"),
         ("providers: [auto, cpu]", "providers: has auto beside others"),
         ("providers: cuda, cpu", "providers: 'cuda, cpu' is not known here"),

@@ -136,6 +136,8 @@ def fits(value: Any, schema: Any, defs: dict[str, Any]) -> bool:  # noqa: ANN401
 def _table_fits(value: dict[str, Any], schema: Any, defs: dict[str, Any]) -> bool:  # noqa: ANN401
     known, other = schema.get("properties", {}), schema.get("additionalProperties", {})
     return set(schema.get("required", [])) <= set(value) and all(
-        fits(inner, known[key], defs) if key in known else other and fits(inner, other, defs)
+        fits(inner, known[key], defs)
+        if key in known
+        else other is not False and fits(inner, other, defs)
         for key, inner in value.items()
     )

@@ -76,6 +76,16 @@ def test_what_needs_a_look_comes_first() -> None:
     assert sorted(verdicts, key=contact_sheet.urgency) == verdicts[::-1]
 
 
+def test_the_greatest_doubt_comes_first() -> None:
+    """Within a verdict the greatest doubt is first; where none was told it is the last."""
+    sorted_ones: list[tuple[Judged, float | None]] = [
+        *(("doubtful", 0.4), ("doubtful", 0.11), ("doubtful", None)),
+        *(("no_subject", 1.0), ("", None), ("ok", 0.09), ("ok", 0.0), ("ok", None)),
+    ]
+    shuffled = [*sorted_ones[::2], *sorted_ones[1::2]]
+    assert sorted(shuffled, key=lambda one: contact_sheet.order(*one)) == sorted_ones
+
+
 # --- the page --------------------------------------------------------------------------------
 
 

@@ -31,6 +31,7 @@ def test_defaults_do_not_count() -> None:
         Rule("all", outputs=()),
         Rule("all", outputs=(Output(), Output("mask"))),
         Rule("all", outputs=(Output("mask"), Output())),
+        Rule("all", doubtful_above=0.08),
         Rule("all", outputs=(Output(size=10),)),
         Rule("all", outputs=(Output(size=(10, 10)),)),
         Rule("all", outputs=(Output(aspect=(10, 10)),)),

@@ -165,34 +165,60 @@ def touching(*, top: int = 0, bottom: int = 0, left: int = 0, right: int = 0) ->
         (raw_map(subject=0.3, unsure=0.0, peak=0.89), "no_subject"),
         (raw_map(subject=0.004, unsure=0.0), "no_subject"),
         (raw_map(subject=0.006, unsure=0.0), "ok"),
-        (np.ones((SIDE, SIDE), np.float32), "doubtful"),
+        (raw_map(subject=0.3, unsure=0.11), "ok"),
+        (raw_map(subject=0.3, unsure=0.112), "doubtful"),
+        (np.ones((SIDE, SIDE), np.float32), "ok"),
         (np.full((SIDE, SIDE), 0.6, np.float32), "no_subject"),
     ],
 )
 def test_verdicts(raw: Values, verdict: str) -> None:
-    """A sure subject is ok, more doubt than subject is doubtful, too little of one is none."""
+    """A sure subject is ok, with doubt above a tenth it is doubtful, too little of one is none."""
     judgement = masking.judge(raw)
     assert judgement.verdict == verdict
 
 
-TENTH = SIDE // 10
+@pytest.mark.parametrize(
+    ("raw", "doubt"),
+    [
+        (raw_map(subject=0.3, unsure=0), 0),
+        (raw_map(subject=0.25, unsure=0.25), 1 - 1 / 1.3),  # of what is, 0.3 may be elsewhere
+        (raw_map(subject=0.25, unsure=0, peak=0.75), 0.25),
+        (np.full((SIDE, SIDE), 0.5, np.float32), 1),
+        (np.zeros((SIDE, SIDE), np.float32), 1),
+        (np.full((SIDE, SIDE), 2.5, np.float32), 0),  # of a network of one's own
+    ],
+)
+def test_doubt(raw: Values, doubt: float) -> None:
+    """The doubt is one less the overlap to be expected of what is taken with what is there."""
+    assert masking.doubt(raw) == pytest.approx(doubt, abs=1e-4)
+
+
+def test_what_is_doubtful_can_be_set() -> None:
+    """The doubt from which on a mask is doubtful is the rule's; without a subject it stays so."""
+    raw = raw_map(subject=0.25, unsure=0.08)
+    assert masking.judge(raw).verdict == "ok"
+    judgement = masking.judge(raw, doubtful_above=0.08)
+    assert judgement.verdict == "doubtful"
+    assert "unsure about 8.8% of the subject, more than 8% (" in judgement.reason
+    nothing = np.zeros((SIDE, SIDE), np.float32)
+    assert masking.judge(nothing, doubtful_above=0.99).verdict == "no_subject"
 
 
 @pytest.mark.parametrize(
-    ("raw", "borders", "verdict"),
+    ("raw", "share"),
     [
-        (touching(bottom=SIDE - 100, left=TENTH), 2, "ok"),
-        (touching(bottom=SIDE - 100, left=TENTH, right=TENTH - 1), 2, "ok"),
-        (touching(bottom=SIDE - 100, left=TENTH, right=TENTH), 3, "doubtful"),
-        (touching(top=TENTH, bottom=TENTH, left=TENTH), 3, "doubtful"),
-        (touching(top=TENTH, bottom=TENTH, left=TENTH, right=TENTH), 4, "doubtful"),
-        (touching(top=3, bottom=3, left=3, right=3), 0, "ok"),
+        (touching(bottom=200, left=100), 300 / (4 * SIDE)),
+        (touching(), 0),
+        (np.ones((SIDE, SIDE), np.float32), 1),
     ],
 )
-def test_borders(raw: Values, borders: int, verdict: str) -> None:
-    """A subject is doubtful when it takes a tenth of three borders; a few cells are noise."""
+def test_a_subject_that_fills_the_frame(raw: Values, share: float) -> None:
+    """Where it takes more than a quarter of the border that is said; alone it is no doubt."""
     judgement = masking.judge(raw)
-    assert (judgement.borders, judgement.verdict) == (borders, verdict)
+    assert judgement.border_share == pytest.approx(share, abs=0.01)
+    assert judgement.verdict == "ok"
+    assert ("fills the frame" in judgement.reason) == (share > 0.25)
+    assert ("fills the frame" in masking.said_numbers(judgement.numbers)) == (share > 0.25)
 
 
 @given(st.floats(0, 1, width=32), st.floats(0, 1, width=32))
@@ -202,7 +228,9 @@ def test_shares_are_shares(low: float, high: float) -> None:
     assert judgement.peak == max(low, high)
     assert 0 <= judgement.subject_share <= 1
     assert 0 <= judgement.unsure_share <= 1
-    assert judgement.borders in {0, 4}
+    assert judgement.border_share in {0, 0.5, 1}
+    assert 0 <= judgement.doubt <= 1
+    assert all(0 <= number <= 1 for number in judgement.numbers.values())
 
 
 @pytest.mark.parametrize(
@@ -211,13 +239,16 @@ def test_shares_are_shares(low: float, high: float) -> None:
         (raw_map(subject=0.25, unsure=0.05), ("sure of a subject",)),
         (
             raw_map(subject=0.125, unsure=0.5),
-            ("undecided about more", "12.5% of the frame taken", "50.0% undecided"),
+            (
+                *("unsure about 54.5% of the subject, more than 10%", "doubt 54.5%"),
+                *("12.5% of the frame taken", "50.0% undecided"),
+            ),
         ),
         (
-            touching(top=99, left=99, right=99),
-            ("touches three of the four borders", "3 of 4 borders touched"),
+            touching(top=150, left=100, right=150),
+            ("sure of a subject, but the subject fills the frame (31% of its border)",),
         ),
-        (np.ones((SIDE, SIDE), np.float32), ("touches all four borders",)),
+        (np.ones((SIDE, SIDE), np.float32), ("fills the frame (100% of its border)",)),
         (
             raw_map(subject=0.3, unsure=0.0, peak=0.75),
             ("no clear subject", "nowhere surer than 75.0%", "reaches 90%"),
@@ -240,8 +271,8 @@ def test_reasons_name_both_doubts() -> None:
     raw = np.full((SIDE, SIDE), 0.6, np.float32)
     raw[: SIDE // 4] = 1
     reason = masking.judge(raw).reason
-    assert "undecided" in reason
-    assert "all four borders" in reason
+    assert "unsure about 30% of the subject" in reason
+    assert "fills the frame" in reason
 
 
 # --- raw map → mask --------------------------------------------------------------------------

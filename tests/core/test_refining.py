@@ -115,6 +115,19 @@ def test_a_second_look_is_refined_in_its_box() -> None:
     assert errors(mask, drawing.alpha)[0] < 0.25 * errors(alone, drawing.alpha)[0]
 
 
+@pytest.mark.parametrize(
+    ("side", "grid", "refined"),
+    [(400, None, True), (240, None, True), (512, 512, True), (400, 512, False), (400, 1024, False)],
+)
+def test_no_refinement_below_a_cell(side: int, grid: int | None, refined: bool) -> None:  # noqa: FBT001
+    """Where a fine network's cells are less than a pixel its mask stays; U²-Net's is refined."""
+    drawing = draw("shadow", "plain", (side, side * 3 // 4))
+    values = seen(drawing.alpha)
+    saw = (NetworkMask(values, (0, 0, side, side * 3 // 4), grid),)
+    kept = passes.full_size(saw, nothing=refining._NOTHING)
+    assert np.array_equal(refine(drawing.rgb, saw), kept) != refined
+
+
 # --- whatever comes --------------------------------------------------------------------------
 
 SHAPES = [(1, 1), (1, 5000), (5000, 1), (3, 3), (2, 700), (320, 320), (40, 4000), (4000, 40)]

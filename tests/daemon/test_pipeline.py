@@ -363,7 +363,7 @@ def test_no_subject_may_fail(shop: Shop) -> None:
 def test_doubtful(shop: Shop, monkeypatch: pytest.MonkeyPatch, option: str, out: list[str]) -> None:
     """A doubtful mask takes the way that when_doubtful says."""
     doubt = Judgement("doubtful", 1.0, 0.1, 0.4)
-    monkeypatch.setattr("scissorsd.pictures.cutting_out.masking.judge", lambda _: doubt)
+    monkeypatch.setattr("scissorsd.pictures.cutting_out.masking.judge", lambda *_, **__: doubt)
     shop.put("a.jpg")
     shop.cut("a.jpg", when_doubtful=option)
     assert shop.out() == out

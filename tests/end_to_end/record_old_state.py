@@ -112,6 +112,8 @@ def states(root: Path) -> dict[str, str]:
     if not (root / "state/jobs.sqlite").exists():
         return {}
     with closing(sqlite3.connect(f"file:{root}/state/jobs.sqlite?mode=ro", uri=True)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'jobs'").fetchone():
+            return {}  # it is being made
         return {
             os.fsdecode(path): state for path, state in db.execute("SELECT path, state FROM jobs")
         }
@@ -125,7 +127,8 @@ def run(tree: Path, root: Path) -> None:
         cwd=root,
     )
     try:
-        while not (states(root) == EXPECTED and (root / "outbox/keep/half.png").exists()):
+        wanted = [root / "outbox/keep/half.png", root / "models/speeds.json"]
+        while not (states(root) == EXPECTED and all(path.exists() for path in wanted)):
             assert daemon.poll() is None, "it ended"
             time.sleep(0.2)
         time.sleep(2)  # for a beat, and whatever is left to do

@@ -30,6 +30,18 @@ def drawn(number: int, suffix: str = ".jpg") -> bytes:
     return buffer.getvalue()
 
 
+def unsure(columns: int) -> bytes:
+    """Draw a dark subject, and beside it so many columns of which `darkness` is half sure."""
+    image = Image.new("RGB", (96, 72), "white")
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((10, 10, 29, 60), "black")
+    if columns:
+        pen.rectangle((30, 10, 29 + columns, 60), (140, 140, 140))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def drop(place: Workplace, name: str, content: bytes) -> Path:
     """Put a file into the inbox at once, also under a name as long as names can be."""
     path = place.inbox / name

@@ -36,6 +36,7 @@ def test_line_of_a_job(place: Workplace) -> None:
     line = daemon.wait("job.finished")
     daemon.stop()
     times = {key: line.pop(key) for key in ("wait_s", "infer_s", "total_s", "timestamp")}
+    assert 0 < line.pop("doubt") < 0.1
     assert line == {
         "event": "job.finished",
         "level": "info",

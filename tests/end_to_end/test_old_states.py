@@ -29,11 +29,12 @@ KINDS = {
 }
 
 
-# The last one is of journal version 1 as it was when version 2 came; a994e0d's schema is the same.
-VERSIONS = ["5774e5b", "a994e0d", "422c0a2"]
+# 422c0a2 is of journal version 1 as it was when version 2 came, and a994e0d's schema is the same;
+# fa68075 is of version 3 as it was when version 4 came.
+VERSIONS = ["5774e5b", "a994e0d", "422c0a2", "fa68075"]
 
 
-@pytest.fixture(params=one_of_each_kind(VERSIONS, kept=["422c0a2"]))
+@pytest.fixture(params=one_of_each_kind(VERSIONS, kept=["422c0a2", "fa68075"]))
 def place(request: pytest.FixtureRequest, models_folder: Path) -> Iterator[Workplace]:
     """Lay what a version left where it was; others who want that place wait."""
     with ROOT.with_suffix(".lock").open("w") as lock:
@@ -66,6 +67,7 @@ def outputs_of(stem: str) -> set[str]:
 @pytest.mark.full
 def test_asked_before_it_goes_on(place: Workplace) -> None:
     """What the older version has recorded is told by every command, while no daemon runs."""
+    before = journal_version(place.state / FILE)
     entries = {entry.path: entry for entry in place.entries()}
     assert {path: entry.state for path, entry in entries.items()} == EXPECTED
     for path, entry in entries.items():
@@ -89,11 +91,12 @@ def test_asked_before_it_goes_on(place: Workplace) -> None:
     assert "processed/move/done.jpg" in answers["move/done.jpg"]
     sheet = place.ask("sheet", place.outbox, "-o", place.folder / "sheet.png")
     assert "7 cutouts: 1 no subject, 6 ok" in sheet
-    assert journal_version(place.state / FILE) == 1  # who only asks brings nothing up to date
+    assert journal_version(place.state / FILE) == before  # who only asks brings nothing up to date
 
 
 def test_goes_on(place: Workplace) -> None:
     """What was begun or held is cut once, what was published disposed of; nothing is cut again."""
+    older = journal_version(place.state / FILE)
     before = {entry.path: entry for entry in place.entries()}
     there = {name: (place.outbox / name).read_bytes() for name in place.files()}
     litter = {name for name in there if ".scissorsd-" in name}
@@ -134,12 +137,15 @@ def test_goes_on(place: Workplace) -> None:
     assert "move/published.jpg" not in place.files(place.inbox)
     assert "delete/published.jpg" not in place.files(place.inbox)
     assert timed.items() <= json.loads(timings.read_text()).items()
-    copy = copy_of(place.state / FILE, 1)
-    assert (journal_version(place.state / FILE), journal_version(copy)) == (LATEST, 1)
+    copy = copy_of(place.state / FILE, older)
+    assert (journal_version(place.state / FILE), journal_version(copy)) == (LATEST, older)
+    doubts = {path: entry.doubt for path, entry in entries.items() if entry.doubt is not None}
+    assert doubts.keys() == set(UNFINISHED)  # the others were cut by the older version
 
 
 def test_no_room_to_bring_it_up_to_date(place: Workplace) -> None:
     """Where the disk is too full for the copy, the journal is left, and it is said what to do."""
+    older = journal_version(place.state / FILE)
     refused = place.start(
         "run", "-c", str(place.config), variables={"SCISSORSD_FAULTS": "copy.written=ENOSPC"}
     )
@@ -148,7 +154,7 @@ def test_no_room_to_bring_it_up_to_date(place: Workplace) -> None:
     assert what.startswith("scissorsd: the job journal")
     assert "No space left on device" in what
     assert "Make room on the disk of the state folder, and start again." in advice
-    assert journal_version(place.state / FILE) == 1
+    assert journal_version(place.state / FILE) == older
     assert {entry.path: entry.state for entry in place.entries()} == EXPECTED
 
 
@@ -181,7 +187,7 @@ def test_failures_are_asked_for_again(place: Workplace) -> None:
                 reason="its temporary files have no journal's id in their names, and are left",
             ),
         ),
-        *one_of_each_kind(["a994e0d", "422c0a2"], kept=["422c0a2"]),
+        *one_of_each_kind(["a994e0d", "422c0a2", "fa68075"], kept=["fa68075"]),
     ],
     indirect=True,
 )

@@ -12,7 +12,7 @@ from families import one_of_each_kind
 
 from .deaths import doomed, fault, finished, repaired
 from .driver import Workplace, picture, wait_for
-from .scenes import all_ended
+from .scenes import all_ended, unsure
 
 CUTOUT: Mapping[str, object] = {"kind": "cutout"}
 MASK: Mapping[str, object] = {"kind": "mask", "folder": "masks"}
@@ -180,6 +180,39 @@ def test_a_picture_that_stays_in_its_inbox(place: Workplace) -> None:
     wait_for(lambda: place.entries()[-1].state == "done" and len(place.entries()) > 1)
     assert place.entries()[-1].wish == ""
     daemon.stop()
+
+
+def test_by_what_is_doubtful_now(place: Workplace) -> None:
+    """Another `above` makes nothing stale; --doubtful takes what is above it now, or was judged so.
+
+    What is cut again goes the way of the changed rule, and can be accepted there.
+    """
+    place.configure(KEPT)
+    for name, columns in (("sure.png", 0), ("some.png", 4), ("most.png", 20)):
+        place.put(name, unsure(columns))
+    assert place.run("once", "-c", place.config).returncode == 0
+    doubts = {entry.path: entry.doubt for entry in place.entries()}
+    assert doubts["sure.png"] < 0.03 < doubts["some.png"] < 0.1 < doubts["most.png"]  # type: ignore[operator]
+    assert {entry.path: entry.verdict for entry in place.entries()}["some.png"] == "ok"
+    place.configure({**KEPT, "when_doubtful": {"above": 0.03, "then": "review"}})
+    assert "Nothing is cut again." in place.run("recut", "--stale", "-c", place.config).stdout
+    assert "2 pictures are cut again" in place.ask("recut", "--doubtful")
+    assert place.run("once", "-c", place.config).returncode == 0
+    assert place.files() == [
+        *("review/most.png", "review/most.png.txt"),
+        *("review/some.png", "review/some.png.txt", "sure.png"),
+    ]
+    note = (place.outbox / "review/some.png.txt").read_text()
+    assert "of the subject, more than 3% (doubt " in note
+    entries = {entry.path: entry for entry in place.entries()}
+    assert {path: entry.doubt for path, entry in entries.items()} == doubts
+    assert entries["some.png"].verdict == "doubtful"
+    said = place.ask("why", place.inbox / "some.png")
+    assert "verdict doubtful" in said
+    assert "The network is unsure about" in said
+    place.ask("accept", place.outbox / "review/some.png")
+    assert "some.png" in place.files()
+    assert "1 picture is cut again" in place.ask("recut", "--doubtful")  # but what was accepted
 
 
 @pytest.mark.full

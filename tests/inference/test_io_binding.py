@@ -266,7 +266,7 @@ def opened(path: Path, model: Model, **options: Any) -> Any:  # noqa: ANN401 - o
 def test_a_bound_session_is_the_plain_one(u2netp: Path) -> None:
     """Bound, a session says where and how it runs, and gives the plain session's map."""
     session = opened(u2netp, MODEL)
-    bound = providers.bound(session, MODEL)
+    bound = providers.bound(session)
     assert providers.described(bound) == "full, 3 at once, plain buffers"
     assert (bound.provider, bound.precision) == ("cpu", "full")
     assert np.array_equal(bound.run(INPUTS[0]), session.run(INPUTS[0]))
@@ -286,9 +286,9 @@ def test_what_cannot_be_bound_runs_plainly(
 
     monkeypatch.setattr(Slots, "warm_up", warm_up)
     if trouble == "no size":
-        monkeypatch.setattr(providers, "can_bind", lambda _: False)
+        monkeypatch.setattr(providers, "can_bind", lambda *_: False)
     session = opened(u2netp, MODEL)
-    plainly = providers.bound(session, MODEL)
+    plainly = providers.bound(session)
     told = {"raises": "the memory is full", "differs": "something else", "no size": "unknown"}
     assert told[trouble] in providers.described(plainly)
     assert np.array_equal(plainly.run(INPUTS[0]), session.run(INPUTS[0]))

@@ -347,6 +347,33 @@ def test_weights_that_are_not_there(tmp_path: Path) -> None:
             sessions.open("own")
 
 
+def test_a_network_that_is_broken_is_not_read_at_every_picture(
+    tmp_path: Path, u2netp: Path
+) -> None:
+    """What could not be loaded is not tried for a minute, unless another file is there by then."""
+    seam = Seam()
+    seam.refusals = {"cpu": RefusedError("it is broken")}
+    path = tmp_path / "own.onnx"
+    sessions = Sessions(
+        models={"own": Model("own", str(path), None)},
+        folder=tmp_path,
+        providers=["cpu"],
+        opener=seam.open,
+        clock=lambda: seam.now,
+    )
+    with pytest.raises(WeightsError):
+        sessions.open("own")
+    path.symlink_to(u2netp)
+    for _ in range(3):
+        with pytest.raises(SessionError, match="it is broken"):
+            sessions.run("own", INPUT)
+    assert seam.opened == ["cpu"]
+    seam.now += 61
+    del seam.refusals["cpu"]
+    assert sessions.run("own", INPUT)[1] == "cpu"
+    assert seam.opened == ["cpu", "cpu"]
+
+
 @pytest.mark.full
 def test_a_file_that_is_no_network(
     u2netp: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]

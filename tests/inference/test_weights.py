@@ -213,6 +213,73 @@ def test_md5_where_no_sha256_is_known(tmp_path: Path) -> None:
         weights.verify(model, tmp_path / "net.onnx")
 
 
+# Two files with one MD5 (X. Wang, D. Feng, X. Lai, H. Yu, "Collisions for Hash Functions MD4, MD5,
+# HAVAL-128 and RIPEMD", 2004): they differ in the highest bit of six bytes.
+ONE = bytes.fromhex(
+    "d131dd02c5e6eec4693d9a0698aff95c2fcab58712467eab4004583eb8fb7f89"
+    "55ad340609f4b30283e488832571415a085125e8f7cdc99fd91dbdf280373c5b"
+    "d8823e3156348f5bae6dacd436c919c6dd53e2b487da03fd02396306d248cda0"
+    "e99f33420f577ee8ce54b67080a80d1ec69821bcb6a8839396f9652b6ff72a70"
+)
+TWIN = bytes(v ^ 0x80 if n in {19, 45, 59, 83, 109, 123} else v for n, v in enumerate(ONE))
+
+
+def test_the_first_file_of_an_md5_is_the_only_one(tmp_path: Path) -> None:
+    """Once a file was right by its MD5 its SHA-256 is remembered, and no twin is taken for it."""
+    digest = hashlib.md5(ONE, usedforsecurity=False).hexdigest()
+    model = Model(name="net", file="net.onnx", sha256=None, md5=digest)
+    path = tmp_path / "net.onnx"
+    assert weights.known_hash(model, tmp_path) == ""
+    path.write_bytes(ONE)
+    assert weights.find(model, tmp_path) == path
+    assert weights.known_hash(model, tmp_path) == hashlib.sha256(ONE).hexdigest()
+    path.unlink()
+    path.write_bytes(TWIN)
+    with pytest.raises(WeightsError, match="SHA-256 should be") as caught:
+        weights.find(model, tmp_path)
+    assert hashlib.sha256(TWIN).hexdigest() in caught.value.what
+    path.write_bytes(ONE)
+    assert weights.find(model, tmp_path) == path
+
+
+def test_a_marker_that_knows_no_sha256(tmp_path: Path) -> None:
+    """A marker of an earlier version is believed, and one that is broken is as good as none."""
+    path, marker = tmp_path / "net.onnx", tmp_path / ".net.onnx.verified"
+    path.write_bytes(CONTENT)
+    weights.find(net(None), tmp_path)
+    told = json.loads(marker.read_text())
+    del told["sha256"]
+    marker.write_text(json.dumps(told))
+    weights.find(net(None), tmp_path)
+    assert json.loads(marker.read_text()) == told
+    marker.write_text("[]")
+    weights.find(net(None), tmp_path)
+    assert json.loads(marker.read_text())["sha256"] == net(None).sha256
+
+
+@pytest.mark.parametrize("name", [model.name for model in CATALOGUE.values() if model.unclear])
+def test_weights_of_unclear_licence_are_not_fetched(name: str, tmp_path: Path) -> None:
+    """The user brings such a file: why, from where and what it must be is said, no one is asked."""
+    model = replace(CATALOGUE[name], url="http://127.0.0.1:9/never-asked")
+    with pytest.raises(WeightsError, match="is not there") as caught:
+        weights.locate(model, tmp_path / "models")
+    assert f"its licence is unclear: {model.unclear}" in caught.value.advice
+    assert f"from {model.url} (MD5 {model.md5})" in caught.value.advice
+    assert not (tmp_path / "models").exists()
+    (tmp_path / model.file).write_bytes(CONTENT)
+    with pytest.raises(WeightsError, match="its MD5 should be") as caught:
+        weights.locate(model, tmp_path)
+    assert "fetch" not in caught.value.advice
+
+
+def test_every_row_tells_its_licence() -> None:
+    """A network that is fetched has a licence; one without says why that is not clear."""
+    for model in CATALOGUE.values():
+        assert bool(model.licence) != bool(model.unclear), model.name
+        assert model.is_fetched == bool(model.licence), model.name
+        assert model.sha256 or model.md5, model.name
+
+
 def test_the_marker_saves_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that has not changed since it was verified is not hashed again; a changed one is."""
     model, path = net(None), tmp_path / "net.onnx"
@@ -221,9 +288,9 @@ def test_the_marker_saves_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     hashed: list[Path] = []
     true_verify = weights.verify
 
-    def counting(model: Model, path: Path) -> None:
+    def counting(model: Model, path: Path, *, before: str = "") -> str:
         hashed.append(path)
-        true_verify(model, path)
+        return true_verify(model, path, before=before)
 
     monkeypatch.setattr(weights, "verify", counting)
     assert weights.find(model, tmp_path) == path

@@ -6,19 +6,13 @@ import signal
 import pytest
 from end_to_end.driver import Workplace, picture, wait_for
 from end_to_end.pages import page_of, with_page
-from PIL import Image, ImageDraw
+from end_to_end.scenes import unsure
+from PIL import Image
 from playwright.sync_api import expect
 
 from .browser import Tabs, card, free_port, states
 
 TINY = 1000  # pixels: fewer than a picture has
-
-
-def doubtful(number: int) -> bytes:
-    """Draw a picture whose dark subject leaves the frame on three sides."""
-    image = Image.new("RGB", (96 + number, 72), "white")
-    ImageDraw.Draw(image).rectangle((0, 0, 60, 72), "black")
-    return _png(image)
 
 
 def nothing() -> bytes:
@@ -62,7 +56,7 @@ def test_review_by_keys(place: Workplace, tabs: Tabs) -> None:
     place.configure({"name": "all", "when_doubtful": "review"})
     daemon, at = with_page(place, quick=False)
     for number in range(2):
-        place.put(f"doubtful-{number}.png", doubtful(number))
+        place.put(f"doubtful-{number}.png", unsure(20 + 10 * number))
         daemon.finished(f"doubtful-{number}.png")
     place.put("nothing.png", nothing())
     place.put("good.png", picture("good.png"))
@@ -71,31 +65,32 @@ def test_review_by_keys(place: Workplace, tabs: Tabs) -> None:
     expect(page.locator("#n-review")).to_have_text("3")
     page.get_by_role("link", name="Review").click()
     expect(page.locator(".card .name")).to_have_text(
-        ["nothing.png", "doubtful-0.png", "doubtful-1.png"]
+        ["nothing.png", "doubtful-1.png", "doubtful-0.png"]
     )
     page.get_by_role("button", name="Review one by one").press("Enter")
     shown = page.locator("#v-name")
     expect(shown).to_have_text("nothing.png")
     page.keyboard.press("x")
-    expect(shown).to_have_text("doubtful-0.png")
-    page.keyboard.press("a")
     expect(shown).to_have_text("doubtful-1.png")
+    expect(page.locator("#v-state")).to_contain_text("unsure about 2")
+    page.keyboard.press("a")
+    expect(shown).to_have_text("doubtful-0.png")
     page.keyboard.press("r")
     page.keyboard.press("Tab")  # from the model to the edges
     page.keyboard.press("b")  # best
     expect(page.get_by_label("Edges")).to_have_value("best")
     page.get_by_role("button", name="Redo", exact=True).press("Enter")
-    accepted = place.outbox / "doubtful-0.png"
+    accepted = place.outbox / "doubtful-1.png"
     wait_for(accepted.exists)
     wait_for((place.outbox / "rejected" / "nothing.png").exists)
-    daemon.wait("job.finished", source="doubtful-1.png", times=2)
+    daemon.wait("job.finished", source="doubtful-0.png", times=2)
     assert "accepted by you on" in place.ask("why", accepted)
     page.get_by_role("link", name="Queue").click()
-    states(page, "accepted", "doubtful-0.png")
+    states(page, "accepted", "doubtful-1.png")
     states(page, "rejected", "nothing.png")
     states(page, "done", "good.png")
-    states(page, "review", "doubtful-1.png")
-    (again,) = [entry for entry in place.entries() if entry.path == "doubtful-1.png"]
-    assert [path.name for path in place.outbox.rglob("doubtful-1*.png")] == ["doubtful-1.png"]
+    states(page, "review", "doubtful-0.png")
+    (again,) = [entry for entry in place.entries() if entry.path == "doubtful-0.png"]
+    assert [path.name for path in place.outbox.rglob("doubtful-0*.png")] == ["doubtful-0.png"]
     assert again.state == "done"
     daemon.stop()

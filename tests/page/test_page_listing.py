@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 from end_to_end.driver import Workplace, picture, wait_for
-from end_to_end.scenes import Gate
+from end_to_end.scenes import Gate, unsure
 
 from scissorsd import config
 from scissorsd.records.journal_file import FILE
@@ -165,7 +167,7 @@ def test_filters(place: Workplace) -> None:
 
 
 def test_the_worst_first(place: Workplace) -> None:
-    """What waits for a person comes without a subject first, then doubtful, the oldest first."""
+    """What waits for a person comes without a subject first; of equals the oldest."""
     place.configure({"name": "all", **DOUBT})
     for name in ("b.jpg", "a.jpg"):
         place.put(name, blank())
@@ -180,6 +182,30 @@ def test_the_worst_first(place: Workplace) -> None:
         assert cards[0]["reason"] == "No subject was found in it."
         assert [out["name"] for out in cards[0]["outputs"]] == ["b.png"]
         assert view.ask("pictures")["counts"] == {**_counts(done=3), "review": 2}
+
+
+def test_the_greatest_doubt_first(place: Workplace) -> None:
+    """Of what is doubtful the greatest doubt comes first, what an older version cut last."""
+    place.configure({"name": "all", **DOUBT})
+    for name, columns in (("some", 15), ("old", 25), ("most", 30), ("less", 10)):
+        place.put(f"{name}.png", unsure(columns))
+    place.put("none.png", unsure(0))
+    assert place.run("once", "-c", place.config).returncode == 0
+    with closing(sqlite3.connect(place.state / FILE)) as db, db:
+        db.execute("UPDATE jobs SET numbers = '' WHERE path = ?", (b"old.png",))
+    with viewed(place) as view:
+        cards = view.pages(state="review", limit=1)
+        assert [card["path"] for card in cards] == ["most.png", "some.png", "less.png", "old.png"]
+        assert {card["verdict"] for card in cards} == {"doubtful"}
+        assert cards[0]["doubt"] > cards[1]["doubt"] > cards[2]["doubt"] > 0.1
+        assert cards[0]["reason"].startswith(
+            f"Its mask is doubtful. The network is unsure about {100 * cards[0]['doubt']:.1f}"
+        )
+        assert (cards[3]["doubt"], cards[3]["reason"]) == (None, "Its mask is doubtful.")
+        assert view.card("none.png")["doubt"] < 0.1
+        for cursor in ("r.1", "r.1.2.x", f"r.1.2.{'9' * 5000}"):
+            refused = view.ask("pictures", status=400, state="review", before=cursor)
+            assert refused["error"]["code"] == "no_cursor"
 
 
 @pytest.mark.full

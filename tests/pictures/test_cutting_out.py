@@ -68,7 +68,7 @@ def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
 def first_look(shown: Picture) -> NetworkMask:
     """Return what the network sees of the whole picture."""
     height, width = shown.rgb.shape[:2]
-    raw, _, _ = cutting_out._run(shown, MODEL, Network(), (0, 0, width, height))
+    raw = cutting_out._run(shown, MODEL, Network(), (0, 0, width, height)).raw
     return NetworkMask(raw, (0, 0, width, height))
 
 
@@ -453,7 +453,7 @@ def test_a_flaw_makes_a_picture_doubtful() -> None:
     assert cut(replace(shown, flaw="")).judgement.verdict == "ok"
     judgement = cut(shown).judgement
     assert judgement.verdict == "doubtful"
-    assert judgement.reason.startswith("its half is missing (surest point")
+    assert judgement.reason.startswith("its half is missing (doubt 0.")
 
 
 def test_a_transparent_picture_has_no_subject() -> None:

@@ -428,6 +428,26 @@ def test_verdicts(journal: Journal, restarted: Callable[[], Journal]) -> None:
     assert again.entries.verdicts(Path("/srv/other")) == {}
 
 
+def test_numbers(journal: Journal, restarted: Callable[[], Journal]) -> None:
+    """The numbers of a verdict are kept with it, and go with it when the picture is cut anew."""
+    job = begun(journal, picture("a.jpg"))
+    numbers = {"doubt": 0.1234, "border": 0.5}
+    journal.published(job, ["/out/a.png"], verdict="doubtful", provider="cpu", numbers=numbers)
+    journal.finish(job)
+    other = begun(journal, picture("b.jpg"))
+    journal.fail(other, "none", [], verdict="no_subject", numbers={"doubt": 1.0})
+    again = restarted()
+    (entry,) = again.entries.of_source(INBOX, "a.jpg")
+    assert (entry.numbers, entry.doubt) == (numbers, 0.1234)
+    (failed,) = again.entries.failures()
+    assert failed.doubt == 1
+    again.ask_again(entry.id)
+    job = begun(again, picture("a.jpg"))
+    again.published(job, ["/out/a.png"], verdict="", provider="")
+    (entry,) = again.entries.of_source(INBOX, "a.jpg")
+    assert (entry.numbers, entry.doubt) == ({}, None)
+
+
 def test_what_lies_in_a_folder(journal: Journal) -> None:
     """The jobs whose outputs lie below a folder are given, the latest first."""
     for name in ("a.jpg", "one/b.jpg", f"one/{NOT_UTF8}", "one two/c.jpg"):

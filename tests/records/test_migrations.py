@@ -16,6 +16,7 @@ from scissorsd.records.journal_file import FILE
 
 RECORDED = Path(__file__).parent.parent / "end_to_end" / "recorded"
 WITHOUT_STAMPS, WITH_STAMPS = "5774e5b", "422c0a2"
+WITHOUT_NUMBERS = "fa68075"  # of version 3
 BOTH = pytest.mark.parametrize("journal", [WITHOUT_STAMPS, WITH_STAMPS], indirect=True)
 OPEN = """
 import pathlib, sys
@@ -47,7 +48,7 @@ def rows_of(path: Path) -> Rows:
         for table in {"jobs", "names", "stamps"}.intersection(tables):
             names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
             late = {"content", "wish", "lies_at", "superseded", "judged", "judged_at"}
-            late |= {"swept", "disposed_at"}
+            late |= {"swept", "disposed_at", "numbers", "model"}
             kept = ", ".join(name for name in names if name not in late)
             found[table] = db.execute(f"SELECT {kept} FROM {table} ORDER BY 1, 2").fetchall()  # noqa: S608 - names of tables
         return found
@@ -157,6 +158,32 @@ def test_killed_and_opened_again(journal: Path, place: str) -> None:
     assert rows_of(copy) == before
     left = sorted(path.name for path in journal.parent.iterdir() if path.is_file())
     assert left == [FILE, copy.name]
+
+
+def jobs_of(path: Path) -> list[dict[str, object]]:
+    """Return the jobs of a journal with all their columns."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        return [dict(row) for row in db.execute("SELECT * FROM jobs ORDER BY id")]
+
+
+@pytest.mark.parametrize("journal", [WITHOUT_NUMBERS], indirect=True)
+@pytest.mark.parametrize("place", ["copy.written", "migrate.4", "migrate.4.uncommitted"])
+def test_killed_on_the_way_to_numbers(journal: Path, place: str) -> None:
+    """A journal of version 3 keeps all it knew, and knows no numbers of what was cut before."""
+    before, jobs = rows_of(journal), jobs_of(journal)
+    assert len(jobs) == 13
+    assert run_and_open(journal, f"{place}=kill").returncode == -signal.SIGKILL
+    assert (version_of(journal), jobs_of(journal)) == (3, jobs)
+    again = run_and_open(journal)
+    assert again.returncode == 0, again.stderr
+    brought_up_to_date(journal, before)
+    assert jobs_of(journal) == [{**job, "numbers": "", "model": ""} for job in jobs]
+    copy = migrations.copy_of(journal, 3)
+    assert (version_of(copy), jobs_of(copy)) == (3, jobs)
+    reader = Journal(journal.parent, read_only=True)
+    assert {entry.doubt for entry in reader.entries.latest(20)} == {None}
+    reader.close()
 
 
 @pytest.mark.parametrize("journal", [WITH_STAMPS], indirect=True)

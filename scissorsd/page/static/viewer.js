@@ -84,13 +84,14 @@ function step(by) {
 
 function showWords() {
   const [kind, words] = standing(card);
-  const { name, reason, inbox, rule, provider } = card;
+  const { name, reason, inbox, rule, provider, doubt } = card;
+  const unsure = doubt === null ? "" : `doubt ${(100 * doubt).toFixed(1)} %`;
   index = pictures.at.get(keyOf(card)) ?? Math.max(0, Math.min(index, pictures.list.length - 1));
   setText($("v-place"), `${index + 1} of ${pictures.list.length}${pictures.isWhole ? "" : "+"}`);
   steps.forEach((each, at) => (each.disabled = !next(at ? 1 : -1)));
   setText($("v-name"), name);
   $("v-state").dataset.state = kind;
-  fill($("v-state"), h("strong", { className: "state" }, words), reason && h("p", {}, reason), h("p", { className: "words" }, [inbox, rule, provider].filter(Boolean).join(" · ")));
+  fill($("v-state"), h("strong", { className: "state" }, words), reason && h("p", {}, reason), h("p", { className: "words" }, [inbox, rule, provider, unsure].filter(Boolean).join(" · ")));
 }
 
 function showActs() {

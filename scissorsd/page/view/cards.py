@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from scissorsd.core.masking import said_numbers
 from scissorsd.core.settling import Sighting
 from scissorsd.page.lookup import outputs_of
 from scissorsd.page.naming import address_of, shown
@@ -80,9 +81,11 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
         "review": in_review,
         "judged": entry.judged,
         "verdict": entry.verdict,
+        "doubt": entry.doubt,
         "reason": _reason(entry, state, outputs, in_review=in_review),
         "rule": entry.rule,
         "provider": entry.provider,
+        "model": entry.model,
         "size": entry.size,
         "version": _version(
             *(entry.size, entry.mtime_ns, entry.ended_at, entry.judged_at, entry.lies_at),
@@ -111,9 +114,11 @@ def waiting_card(inbox: str, sighting: Sighting, rule: str, reason: str, place: 
         "review": False,
         "judged": "",
         "verdict": "",
+        "doubt": None,
         "reason": reason,
         "rule": rule,
         "provider": "",
+        "model": "",
         "size": sighting.size,
         "version": _version(*sighting.version),
         "begun_at": 0,
@@ -146,7 +151,12 @@ def _reason(
         return shown(one_line(entry.reason))
     if outputs and not any(out["there"] for out in outputs):
         return "What came of it is no longer there."
-    return _VERDICTS.get(entry.verdict, "") if in_review else ""
+    return _said_verdict(entry) if in_review else ""
+
+
+def _said_verdict(entry: Entry) -> str:
+    said = said_numbers(entry.numbers) if entry.verdict == "doubtful" else ""
+    return f"{_VERDICTS.get(entry.verdict, '')} {said}".strip()
 
 
 def _version(*parts: object) -> str:

@@ -33,6 +33,7 @@ _MOST = 200
 _USUAL = 100
 _TRIES = 5
 _BATCH = re.compile(r"[a-z0-9-]{1,40}")
+_FINEST = 10_000  # steps of a doubt, by which it is sorted
 _WORST = ("no_subject", "doubtful")
 
 Key = tuple[int, str, str]  # when a picture came, its inbox and path
@@ -243,23 +244,38 @@ def _no_cursor() -> Refusal:
 
 
 def _in_review(at: Standpoint, outlook: Outlook, asked: Asked) -> tuple[list[Card], str | None]:
-    """Return what waits for a person: without a subject first, then doubtful; the oldest first."""
+    """Return what waits for a person: without a subject, then doubtful; the greatest doubt first.
+
+    Where no version told the doubt, it is at the end of these; of equals the oldest is first.
+    """
     entries = at.view.in_review(asked.scope) if at.view is not None else []
-    ranked = sorted((_rank(entry), entry.id, entry) for entry in entries)
     if asked.before:
-        match asked.before.split("."):
-            case ["r", rank, job] if rank.isdecimal() and job.isdecimal():
-                ranked = [one for one in ranked if one[:2] > (int(rank), int(job))]
-            case _:
-                raise _no_cursor()
+        last = _rank_of(asked.before)
+        entries = [entry for entry in entries if _rank(entry) > last]
+    ranked = sorted(entries, key=_rank)
     page = ranked[: asked.limit]
     more = len(ranked) > asked.limit
-    told = cards(at, [entry for _, _, entry in page], outlook.presence)
-    return told, f"r.{page[-1][0]}.{page[-1][1]}" if more else None
+    return cards(at, page, outlook.presence), _rank_cursor(page[-1]) if more else None
 
 
-def _rank(entry: Entry) -> int:
-    return _WORST.index(entry.verdict) if entry.verdict in _WORST else len(_WORST)
+def _rank(entry: Entry) -> tuple[int, int, int]:
+    verdict = _WORST.index(entry.verdict) if entry.verdict in _WORST else len(_WORST)
+    sure = _FINEST + 1 if entry.doubt is None else round((1 - entry.doubt) * _FINEST)
+    return verdict, sure, entry.id
+
+
+def _rank_cursor(entry: Entry) -> str:
+    return ".".join(["r", *map(str, _rank(entry))])
+
+
+def _rank_of(cursor: str) -> tuple[int, int, int]:
+    try:
+        match cursor.split("."):
+            case ["r", verdict, sure, job]:
+                return int(verdict), int(sure), int(job)
+    except ValueError:
+        pass
+    raise _no_cursor()
 
 
 ROUTES: list[BaseRoute] = [Route(f"/{PICTURES}", pictures)]
