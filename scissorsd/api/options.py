@@ -90,8 +90,9 @@ class CustomModel:
     """A network of your own: an entry of the configuration's `custom_models`.
 
     `file` is an ONNX file, `sha256` its SHA-256 in hexadecimal digits. `size` is the side, in
-    pixels, of what it takes; `mean` and `std` are for red, green and blue, once they are divided by
-    `scale`. Of its `output` it `gives` a `map` of the subject, `logits` or `classes`. Raises UsageError for what cannot be. Errors call it by its file's name.
+    pixels, of what it takes; red, green and blue are divided by `scale` first, then `mean` and
+    `std` are applied. Its `output` of that number `gives` a `map` of the subject, its `logits`, or
+    `classes`. Raises UsageError for what cannot be. Errors call it by its file's name.
     """
 
     file: str | PathLike[str]

@@ -11,8 +11,8 @@ from PIL import Image
 
 from scissorsd import CustomModel, MaskOptions, Output, UsageError
 from scissorsd.config import from_values
-from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.custom_models import CustomModelSection
+from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.core import rules
 from scissorsd.core.catalogue import Model
 
