@@ -1,6 +1,5 @@
 import inspect
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import scissorsd
-from scissorsd import Cutout, cut_out
+from scissorsd import Cutout, Cutter, cut_out
 from scissorsd.errors import PictureError, UsageError
 
 SIZE = (96, 72)
@@ -44,10 +43,17 @@ def test_signature_is_pinned() -> None:
         ("model", "u2net", inspect.Parameter.POSITIONAL_OR_KEYWORD),
         ("edges", "fine", inspect.Parameter.KEYWORD_ONLY),
     ]
-    assert is_dataclass(Cutout)
-    assert [field.name for field in fields(Cutout)] == ["image", "mask", "verdict", "numbers"]
+    public = {name for name in vars(Cutout) if not name.startswith("_")}
+    assert public == {
+        *("image", "mask", "verdict", "reason", "numbers", "provider", "precision", "render"),
+    }
     assert {"cut_out", "Cutout", "__version__"} <= set(scissorsd.__all__)
-    assert cut_out.__doc__
+    assert [(p.name, p.default) for p in inspect.signature(Cutter).parameters.values()] == [
+        *(("model", "u2net"), ("providers", "auto"), ("models", None)),
+        *(("threads", None), ("precision", "auto")),
+    ]
+    for name in scissorsd.__all__:
+        assert name == "__version__" or getattr(scissorsd, name).__doc__
     with pytest.raises(AttributeError, match="nonesuch"):
         _ = scissorsd.nonesuch
 
@@ -169,7 +175,7 @@ def test_one_session_for_all(drawn: Image.Image, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("opened anew")
 
-    monkeypatch.setattr("scissorsd.api.Sessions", refuse)
+    monkeypatch.setattr("scissorsd.api.cutter.Sessions", refuse)
     cut_out(drawn, model="u2netp")
 
 

@@ -1,4 +1,4 @@
-"""What `cut_out` does to the program that calls it: nothing; and every failure is one of ours."""
+"""What a cut does to the program that asks for it: nothing; and every failure is one of ours."""
 
 import io
 import os
@@ -52,6 +52,7 @@ def state():
         "hooks": (sys.excepthook, threading.excepthook, sys.unraisablehook),
         "faulthandler": faulthandler.is_enabled(),
         "folder": os.getcwd(),
+        "threads": {thread.name for thread in threading.enumerate()},
     }
 
 picture = Image.new("RGB", (96, 72), "white")
@@ -61,10 +62,21 @@ for name in ("HEIF", "PNG", "JPEG", "TIFF", "WEBP", "AVIF", "GIF", "BMP"):
     files.append(io.BytesIO())
     picture.save(files[-1], name)
 before = state()
-from scissorsd import cut_out
+from scissorsd import Cutter, MaskOptions, Output, cut_out
 for file in files:
     cut_out(file.getvalue(), "u2netp")
 cut_out(picture, "u2netp", edges="best")
+with Cutter("u2netp") as cutter:
+    cutter.warm_up()
+    user = threading.Thread(target=lambda: cutter.cut(picture).render(Output(format="webp")))
+    user.start()
+    many = [file.getvalue() for file in files] + [b"no picture"]
+    outputs = (Output(), Output(kind="flat", shadow="soft", depth=8), Output(format="avif"))
+    for _, cutout in cutter.cut_many(many, outputs=outputs, mask=MaskOptions(edges="best")):
+        repr(cutout)
+    user.join()
+    left = cutter.cut_many(many)
+    next(left)
 after = state()
 print(*(name for name in before if before[name] != after[name]), sep=", ", end="")
 """
@@ -85,18 +97,39 @@ def test_the_host_stays_as_it_is(models_folder: Path) -> None:
 
 
 TYPED = """
+from io import BytesIO
+from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 from typing import assert_type
-from scissorsd import Cutout, cut_out
+from scissorsd import Cutout, Cutter, CustomModel, MaskOptions, Output, ScissorsError, cut_out
 
 cutout = cut_out("a.jpg", "u2netp", edges="best")
 assert_type(cutout, Cutout)
 assert_type(cutout.image, Image)
 assert_type(cutout.mask, NDArray[np.float32])
+assert_type(cutout.numbers, dict[str, float])
+white = Output(kind="flat", crop="subject", margin="7.5%", size="2000x2000", shadow="soft")
+mine = CustomModel(file=Path("mine.onnx"), sha256="0" * 64, size=1024, std=(1, 1, 1))
+with Cutter(mine, providers=("openvino", "cpu"), threads=2, precision="full") as cutter:
+    assert_type(cutter.warm_up().provider, str)
+    assert_type(cutter.cut(BytesIO(b""), mask=MaskOptions(shrink=1.5)).render(white), bytes)
+    with open("a.jpg", "rb") as file:
+        cutter.cut(file)
+    cutter.cut(np.zeros((4, 4, 3), np.uint8), channels="bgr")
+    for path, outcome in cutter.cut_many(Path().glob("*.jpg"), outputs=[white], workers=3):
+        assert_type(path, Path)
+        if isinstance(outcome, ScissorsError):
+            assert_type(outcome.what, str)
+        else:
+            assert_type(outcome.render(white), bytes)
+with Cutter(providers="cuda") as another:
+    mixed: list[bytes | Path] = [b"", Path("a.jpg")]
+    list(another.cut_many(mixed))
 cut_out("a.jpg", edges="sharp")
 """
+MISTAKE = TYPED.splitlines().index('cut_out("a.jpg", edges="sharp")') + 1
 
 
 @pytest.mark.full
@@ -122,7 +155,7 @@ def test_its_types_are_shipped(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     problem, total = done.stdout.splitlines()
-    assert problem.startswith('program.py:12: error: Argument "edges" to "cut_out" has')
+    assert problem.startswith(f'program.py:{MISTAKE}: error: Argument "edges" to "cut_out" has')
     assert total == "Found 1 error in 1 file (checked 1 source file)"
 
 
@@ -173,6 +206,13 @@ def closed() -> Image.Image:
     return picture
 
 
+def closed_file() -> io.BytesIO:
+    """Return a file that its program has closed."""
+    file = io.BytesIO(b"x")
+    file.close()
+    return file
+
+
 @pytest.mark.parametrize(
     ("give", "error"),
     [
@@ -193,7 +233,9 @@ def closed() -> Image.Image:
         (lambda: np.array([["a"]]), UnsupportedPictureError),
         (lambda: None, UsageError),
         (lambda: 7, UsageError),
-        (lambda: io.BytesIO(b"x"), UsageError),
+        (lambda: io.BytesIO(b"x"), PictureError),
+        (lambda: io.StringIO("x"), UsageError),
+        (closed_file, PictureError),
         (lambda: "no\0file.jpg", PictureError),
         (lambda: "/", PictureError),
         (lambda: b"", PictureError),
@@ -209,7 +251,7 @@ def test_each_failure_is_one_of_ours(give: Callable[[], Any], error: type[Except
 
 def test_a_way_to_the_edges_that_is_none() -> None:
     """An unknown `edges` is told with those that there are."""
-    with pytest.raises(UsageError, match="known are: fine, best, soft"):
+    with pytest.raises(UsageError, match="'sharp' is not known here; use fine, best or soft"):
         cut_out(drawn(), "u2netp", edges="sharp")  # type: ignore[arg-type]
 
 
@@ -295,4 +337,4 @@ def test_bytes_of_any_kind() -> None:
     """Bytes may be of any kind that holds some."""
     data = encoded(drawn(), "PNG")
     for given in (bytearray(data), memoryview(data)):
-        assert cut_out(given, "u2netp").image.size == (96, 72)  # type: ignore[arg-type]
+        assert cut_out(given, "u2netp").image.size == (96, 72)

@@ -2,26 +2,28 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from scissorsd.config.check_folders import check_folders, why_entangled
 from scissorsd.config.check_globs import check_globs
-from scissorsd.config.check_outputs import check_output, format_of
+from scissorsd.config.check_outputs import check_mask, check_output, format_of
 from scissorsd.config.check_page import check_page
 from scissorsd.config.check_rules import check_rules
 from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.description import describe
 from scissorsd.config.outputs import MaskSection, OutputSection, WordsSection
 from scissorsd.config.page import PageSection
-from scissorsd.config.problems import Document
+from scissorsd.config.problems import Document, Problem
 from scissorsd.config.quick_desk import with_quick_desk
 from scissorsd.config.schema import Configuration, InboxSection, RuleSection
+from scissorsd.config.sections import Section
 from scissorsd.config.validation import problems_of, validate
 from scissorsd.config.yaml_positions import YamlError, read
 from scissorsd.core.catalogue import CATALOGUE, Model
@@ -43,11 +45,14 @@ __all__ = [
     "describe",
     "from_values",
     "load",
+    "mask_of",
+    "model_of",
     "output_of",
     "state_of",
     "why_entangled",
 ]
 
+_S = TypeVar("_S", bound=Section)
 _LARGEST_FILE = 2**20  # bytes; far beyond any configuration
 
 
@@ -81,21 +86,57 @@ def from_values(
     return _loaded(document, base, folders=folders)
 
 
-def output_of(words: Mapping[str, object]) -> Output:
+def output_of(
+    words: Mapping[str, object],
+    *,
+    files: bool = False,
+    remark: Callable[[str], None] | None = None,
+) -> Output:
     """Return the output that such words ask for in a rule; its background is a colour.
 
-    Raises ConfigError with a sentence for each word that cannot be. What has no effect is ignored.
+    With `files` it may also be the path of a picture. Raises ConfigError with a sentence for each
+    word that cannot be. `remark` is told of each that has no effect.
     """
-    document = Document("", dict(words))
+    kind = OutputSection if files else WordsSection
+    return _output(_section(kind, words, partial(check_output, ()), remark))
+
+
+def mask_of(words: Mapping[str, object]) -> MaskOptions:
+    """Return what such words ask for in a rule's mask; raises ConfigError as `output_of` does."""
+    return _mask(_section(MaskSection, words, partial(check_mask, ())))
+
+
+def model_of(name: str, words: Mapping[str, object]) -> Model:
+    """Return the custom model that such words describe; raises ConfigError as `output_of` does."""
+    return _model(name, _section(CustomModelSection, words))
+
+
+def _section(
+    kind: type[_S],
+    words: Mapping[str, object],
+    check: Callable[[_S], Iterable[Problem]] | None = None,
+    remark: Callable[[str], None] | None = None,
+) -> _S:
+    """Return the section that words come to which stand in no file."""
     try:
-        section = WordsSection.model_validate(words)
+        section = kind.model_validate(words)
     except ValidationError as error:
-        problems = problems_of(error, document)
-    else:
-        problems = [problem for problem in check_output((), section) if not problem.warning]
-        if not problems:
-            return _output(section)
-    raise ConfigError(tuple(f"{problem.loc[-1]}: {problem.message}" for problem in problems))
+        raise _refused(problems_of(error, Document("", dict(words)))) from None
+    problems = list(check(section)) if check else []
+    if wrong := [problem for problem in problems if not problem.warning]:
+        raise _refused(wrong)
+    if remark is not None:
+        for problem in problems:
+            remark(f"{_place_of(problem)} {problem.message}")
+    return section
+
+
+def _refused(problems: Iterable[Problem]) -> ConfigError:
+    return ConfigError(tuple(f"{_place_of(problem)}: {problem.message}" for problem in problems))
+
+
+def _place_of(problem: Problem) -> str:
+    return ".".join(map(str, problem.loc))
 
 
 def state_of(path: Path) -> Path | None:

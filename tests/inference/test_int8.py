@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from scissorsd import api, atomic, cut_out
+from scissorsd import atomic, cut_out
+from scissorsd.api import cutter
 from scissorsd.commands import cut
 from scissorsd.commands.cut_places import Places
 from scissorsd.commands.cut_recipe import recipe_of
@@ -371,8 +372,7 @@ def single_pictures(picture: Path) -> set[str]:
     assert isinstance(outcome, list)
     assert picture.with_name("out.png").is_file()
     (line,) = told(logs, "session.opened")
-    api._one_sessions.cache_clear()
-    cut_out(picture, "u2netp")
-    sessions = api._one_sessions()
-    api._one_sessions.cache_clear()
-    return {line["precision"], sessions.providers_in_use()["u2netp"].precision}
+    cutter._cutters.clear()
+    precision = cut_out(picture, "u2netp").precision
+    cutter._cutters.clear()
+    return {line["precision"], precision}
