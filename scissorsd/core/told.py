@@ -129,6 +129,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
             f"{{model}} does not run on {{asked}}: {{reason}}|[It runs on {{provider}}; ]{_DOCTOR}",
             quiet=True,  # but where it is a warning
         ),
+        "second_opinion.missing": Told("{model}, a second opinion, cannot be asked|{why}"),
         "providers.timing": Told(
             "finding out which is the fastest for {model} here, {providers}: once on a machine, "
             "while pictures are cut"
