@@ -54,18 +54,16 @@ def _padded(plane: Planes, edge: int) -> Planes:
 def _along(planes: Planes, axis: int, size: int) -> Planes:
     """Sum so many neighbours, by sums of 1, 2, 4, … of them: a few steps, whatever the size."""
     count = planes.shape[axis] - size + 1
-    total, summed, each = None, 0, 1  # planes[i] holds the sum of `each` from i on
-    while True:
+    parts, summed, each = [], 0, 1  # planes[i] holds the sum of `each` from i on
+    while summed < size:
         if size & each:
-            part = _slice(planes, axis, summed, count)
-            total = part if total is None else total + part
+            parts.append(_slice(planes, axis, summed, count))
             summed += each
-        if summed == size:
-            return total
-        planes = _slice(planes, axis, 0, planes.shape[axis] - each) + _slice(
-            planes, axis, each, planes.shape[axis] - each
-        )
-        each *= 2
+        if summed < size:
+            rest = planes.shape[axis] - each
+            planes = _slice(planes, axis, 0, rest) + _slice(planes, axis, each, rest)
+            each *= 2
+    return sum(parts[1:], parts[0])
 
 
 def _slice(planes: Planes, axis: int, start: int, count: int) -> Planes:

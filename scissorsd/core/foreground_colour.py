@@ -84,12 +84,15 @@ def _estimates(small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Values:
     covers = [means(alpha, radius) for radius in _RADII]
     result = np.empty((6, height, width), np.float32)
     for channel in range(3):
-        picture = small[..., channel].astype(np.float32)
-        subject = background = picture
+        picture: Values = small[..., channel].astype(np.float32)
+        subject: Values = picture
+        background: Values = picture
         for radius, cover in zip(_RADII, covers, strict=True):
-            around = means(subject * alpha, radius) / (cover + _TINY)
-            background = means(background * ground, radius) / (1 - cover + _TINY)
-            rest = picture - alpha * around - ground * background
+            around: Values = means(subject * alpha, radius)
+            around /= cover + _TINY
+            background = means(background * ground, radius)
+            background /= 1 - cover + _TINY
+            rest: Values = picture - alpha * around - ground * background
             subject = np.clip(around + alpha * rest, 0, 255)
         result[channel], result[3 + channel] = around, background
     return result

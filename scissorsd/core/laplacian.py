@@ -162,7 +162,7 @@ class _Batch:
         first, second, _ = self.buffers.planes
         first[:] = self.weight * np.float32(_PIXELS)
         self.buffers.add_up(-1)
-        return second[0].ravel().copy()
+        return _copied(second[0])
 
     def explained(self, mask: Plane) -> Plane:
         """Return the functions that are nearest to a mask, added up over the windows, over 25."""
@@ -186,7 +186,13 @@ class _Batch:
         mixed *= self.colours
         for colour in range(3):
             second[3] += mixed[colour]
-        return second[3].ravel().copy()
+        return _copied(second[3])
+
+
+def _copied(plane: Plane) -> Plane:
+    """Copy what is in a buffer, row by row."""
+    copy: Plane = plane.flatten()
+    return copy
 
 
 def _with_room(planes: NDArray[np.float64], room: tuple[int, ...]) -> Plane:

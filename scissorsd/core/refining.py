@@ -277,10 +277,10 @@ def _apply(
         cells = planes[:, rows.cells(high), columns.cells(wide)]
         lines = columns_between(cells, columns.part(wide))
         value, green, blue, rest, weight = rows_between(lines, rows.part(high))
-        red_of, green_of, blue_of = rgb[high, wide].transpose(2, 0, 1).astype(np.float32, order="C")
-        value *= red_of
-        value += np.multiply(green, green_of, out=green)
-        value += np.multiply(blue, blue_of, out=blue)
+        colours = rgb[high, wide].transpose(2, 0, 1).astype(np.float32, order="C")
+        value *= colours[0]
+        value += np.multiply(green, colours[1], out=green)
+        value += np.multiply(blue, colours[2], out=blue)
         value += rest
         np.clip(value, 0, 255, out=value)
         before = mask[high, wide]
@@ -298,7 +298,8 @@ def _tiles(place: _Place, trust: Values) -> Iterator[Box]:
     columns = [_covering(x, x + _TILE, place.left, place.across) for x in starts]
     for y in range(top, bottom, _TILE):
         lower = min(bottom, y + _TILE)
-        anywhere = trust[_covering(y, lower, place.top, place.down)].any(axis=0)
+        rows = trust[_covering(y, lower, place.top, place.down)]
+        anywhere = np.asarray(rows.any(axis=0))
         for x, part in zip(starts, columns, strict=True):
             if anywhere[part].any():
                 yield x, y, min(right, x + _TILE), lower

@@ -17,7 +17,7 @@ class Between:
     way: NDArray[np.float32]  # 0 at the first cell's middle, 1 at the second's
 
     @classmethod
-    def of(cls, at: NDArray[np.float64], cells: int) -> "Between":
+    def of(cls, at: NDArray[np.floating], cells: int) -> "Between":
         """Take places in cells: the middle of the first cell is at 0.5."""
         before = np.floor(at - 0.5)
         first = before.astype(np.intp)

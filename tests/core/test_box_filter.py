@@ -65,4 +65,4 @@ def test_means_of_nothing_are_nothing() -> None:
     """Around whole numbers the means are exact: 0 wherever all is 0, and nowhere else."""
     planes = np.zeros((40, 900), np.float32)
     planes[5:9, 100:103] = planes[20, 400] = 1
-    assert ((means(planes, 2) > 0) == (plain_means(planes, 2) > 1e-9)).all()
+    assert ((means(planes, 2) > 0) == (plain_means(planes.astype(np.float64), 2) > 1e-9)).all()
