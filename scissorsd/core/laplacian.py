@@ -23,7 +23,8 @@ WINDOW = 5  # pixels, high and wide; `_Buffers` adds up so many
 _PIXELS = WINDOW * WINDOW
 _TILE = 16  # windows, high and wide
 _SIDE = _TILE + WINDOW - 1  # of it, in pixels
-_AT_A_TIME = 20  # tiles
+_AT_A_TIME = 32  # tiles
+_NONE = np.empty(0, np.intp)
 
 Plane = NDArray[np.float32]
 
@@ -37,6 +38,7 @@ class Laplacian:
 
     cover: Plane
     batches: tuple["_Batch", ...]
+    places: NDArray[np.intp]  # of all pixels of theirs
 
     @classmethod
     def of(cls, colours: Plane, wanted: NDArray[np.bool_], smooth: float) -> "Laplacian":
@@ -58,9 +60,9 @@ class Laplacian:
             some = np.array(tiles[start : start + _AT_A_TIME])
             shared = buffers.setdefault(len(some), _Buffers.of(len(some) * _SIDE, _SIDE))
             batches.append(_Batch.of(colours, some, smooth, shared))
-        parts = [batch.cover() for batch in batches]
-        found = cls(np.empty_like(colours[0]), tuple(batches))
-        found.cover[:] = found._added_up(parts)
+        places = [batch.places for batch in batches]
+        found = cls(np.zeros_like(colours[0]), tuple(batches), np.concatenate(places or [_NONE]))
+        found.cover[:] = found._added_up([batch.cover() for batch in batches])
         return found
 
     def explained(self, mask: Plane) -> Plane:
@@ -70,10 +72,10 @@ class Laplacian:
 
     def _added_up(self, parts: list[Plane]) -> Plane:
         """Put what was found in the tiles back in its place; they overlap by some pixels."""
-        result = np.zeros(self.cover.size)
-        for batch, part in zip(self.batches, parts, strict=True):
-            result += np.bincount(batch.places, part, result.size)
-        return result.reshape(self.cover.shape).astype(np.float32)
+        if not parts:
+            return np.zeros_like(self.cover)
+        total = np.bincount(self.places, np.concatenate(parts), self.cover.size)
+        return total.reshape(self.cover.shape).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
