@@ -20,6 +20,7 @@ SHORTEST_SIDE = 640  # pixels: in less there is no more to be seen than in the f
 AGREEMENT = 0.75  # intersection over union of the two masks
 LIKELY = 0.5  # a mask above this is more likely subject than not
 FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
+_LARGE = 4_000_000  # pixels
 _TILE = 256  # pixels, high and wide
 _REACH = 2  # cells beyond a tile's own that its pixels are made of, at most
 _AS_THEY_ARE = np.arange(256, dtype=np.uint8)
@@ -103,19 +104,21 @@ def _stretched(
 ) -> NDArray[np.uint8]:
     """Stretch a mask to a size (width, height), in 8 bits, and look each value up in a table.
 
-    In tiles: most of them are nothing, or all, throughout. What the table gives must never fall.
+    A large one in tiles: most of them are nothing, or all, throughout. A value may then be rounded
+    to its other neighbour. What the table gives must never fall.
     """
     cells = np.rint(values * 255).astype(np.uint8)
     image, steps = Image.fromarray(cells), table.tolist()
     width, height = size
     across, down = cells.shape[1] / width, cells.shape[0] / height
     result = np.zeros((height, width), np.uint8)
-    for y in range(0, height, _TILE):
-        for x in range(0, width, _TILE):
-            tile = result[y : y + _TILE, x : x + _TILE]
+    side = _TILE if width * height > _LARGE else max(size)
+    for y in range(0, height, side):
+        for x in range(0, width, side):
+            tile = result[y : y + side, x : x + side]
             right, bottom = x + tile.shape[1], y + tile.shape[0]
             box = x * across, y * down, right * across, bottom * down
-            left, top = (max(0, int(side) - _REACH) for side in box[:2])
+            left, top = (max(0, int(at) - _REACH) for at in box[:2])
             seen = cells[top : int(box[3]) + 1 + _REACH, left : int(box[2]) + 1 + _REACH]
             least, most = steps[seen.min()], steps[seen.max()]
             if least < most:
