@@ -58,8 +58,9 @@ class Laplacian:
         batches = []
         for start in range(0, len(tiles), _AT_A_TIME):
             some = np.array(tiles[start : start + _AT_A_TIME])
-            shared = buffers.setdefault(len(some), _Buffers.of(len(some) * _SIDE, _SIDE))
-            batches.append(_Batch.of(colours, some, smooth, shared))
+            if len(some) not in buffers:
+                buffers[len(some)] = _Buffers.of(len(some) * _SIDE, _SIDE)
+            batches.append(_Batch.of(colours, some, smooth, buffers[len(some)]))
         places = [batch.places for batch in batches]
         found = cls(np.zeros_like(colours[0]), tuple(batches), np.concatenate(places or [_NONE]))
         found.cover[:] = found._added_up([batch.cover() for batch in batches])

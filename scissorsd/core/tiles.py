@@ -1,7 +1,4 @@
-"""Work on planes that is done in tiles, and only where something is wanted of it.
-
-Of what stays in the processor's cache, a sum costs a third of what it costs from memory.
-"""
+"""Work on planes in tiles, which stay in the processor's cache, and only where it is wanted."""
 
 from collections.abc import Callable, Iterator
 
