@@ -117,6 +117,7 @@ def _settings(*, bf16: bool, threads: int) -> dict[str, str | int | bool]:
     return {
         "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
         "INFERENCE_NUM_THREADS": threads,
+        # two of half the threads: 1 % less CPU a picture on two cores, 80 MB more, a picture waits
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,  # the CPUs also decode and encode the other pictures
     }
