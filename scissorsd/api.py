@@ -38,7 +38,7 @@ def cut_out(
     picture: str | PathLike[str] | bytes | Image.Image | NDArray[np.uint8],
     model: str = "u2net",
     *,
-    edges: Edges = "fine",
+    edges: Edges = "auto",
 ) -> Cutout:
     """Cut the background out of a picture.
 
@@ -47,7 +47,8 @@ def cut_out(
     may be of any mode; `pictures.in_memory.from_pillow` says what `I` and `F` hold. `model` is a
     name in the catalogue; its weights are fetched on first need, and its session is opened once
     in the life of the process. `edges`: `soft` is the network's mask, stretched; `fine` brings it
-    to the picture's own edges, `best` does so after a second, closer look at a small subject.
+    to the picture's own edges, `auto` does so after a second, closer look at a small subject, if
+    the network is as sure of it; `best` looks closer at all but the largest subjects.
 
     Every failure is a ScissorsError (`scissorsd.errors`): PictureError when the picture cannot be
     read, or is larger than MAX_PIXELS; WeightsError when the weights cannot be had; SessionError

@@ -29,7 +29,7 @@ def said_output(output: Output) -> str:
 
 
 def _of_the_mask(mask: MaskOptions) -> Iterator[str]:
-    if mask.edges != "fine":
+    if mask.edges != MaskOptions().edges:
         yield f"{mask.edges} edges"
     if mask.keep == "largest":
         yield "its largest part alone"

@@ -60,9 +60,11 @@ class MaskSection(Section):
     """How the network's map becomes the mask."""
 
     edges: Edges = Field(
-        default="fine",
+        default="auto",
         description="soft: the network's mask, stretched. fine: refined to the picture's own "
-        "edges. best: the same, after a second and closer look of the network at a small subject.",
+        "edges, after one look of the network. auto: the same, after a second and closer look at "
+        "a subject that is small in its picture, if the network is as sure of it. best: a closer "
+        "look at all but the largest subjects, which is better more often, and worse now and then.",
     )
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,

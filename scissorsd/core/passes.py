@@ -5,6 +5,7 @@ small in its picture is therefore shown to it once more, alone. The second mask 
 it agrees with the first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +13,29 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scissorsd.core.boxes import Box
+from scissorsd.core.rules import Edges
 
 SUBJECT = 0.3  # a mask above this may be subject: the second pass must not cut it off
 MARGIN = 0.2  # around it, of its longer side
-WORTH_WHILE = 0.85  # of the frame's area: a box larger than this shows the network nothing new
 SHORTEST_SIDE = 640  # pixels: in less there is no more to be seen than in the first pass
-AGREEMENT = 0.75  # intersection over union of the two masks
 LIKELY = 0.5  # a mask above this is more likely subject than not
 FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """When a second look is taken, and when it is believed."""
+
+    largest: float  # of the frame's area: a larger box shows the network too little that is new
+    agreement: float  # intersection over union of the two masks, more than this
+    surer: bool  # whether the second map must be in no more doubt than the first
+
+
+# `auto` looks where it was seen to harm nothing, `best` wherever there is something new to be seen.
+LOOKS: Mapping[Edges, Look] = {
+    "auto": Look(largest=0.5, agreement=0.85, surer=True),
+    "best": Look(largest=0.85, agreement=0.75, surer=False),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +46,7 @@ class NetworkMask:
     box: Box
 
 
-def second_box(first: NetworkMask) -> Box | None:
+def second_box(first: NetworkMask, look: Look = LOOKS["best"]) -> Box | None:
     """Return the box that is worth a second pass; None where there is none."""
     rows, columns = (np.flatnonzero((first.values > SUBJECT).any(axis)) for axis in (1, 0))
     if not len(rows):
@@ -47,18 +63,18 @@ def second_box(first: NetworkMask) -> Box | None:
         min(height, round(bottom + margin)),
     )
     wide, high = box[2] - box[0], box[3] - box[1]
-    if wide * high >= WORTH_WHILE * width * height or min(wide, high) < SHORTEST_SIDE:
+    if wide * high >= look.largest * width * height or min(wide, high) < SHORTEST_SIDE:
         return None
     return box
 
 
-def agree(first: NetworkMask, second: NetworkMask) -> bool:
+def agree(first: NetworkMask, second: NetworkMask, look: Look = LOOKS["best"]) -> bool:
     """Tell whether a second mask, of a part of the picture, has the same subject there."""
     height, width = second.values.shape
     before = _part(first, second.box, (width, height)) > LIKELY
     after = second.values > LIKELY
     union = int(np.count_nonzero(before | after))
-    return union > 0 and int(np.count_nonzero(before & after)) > AGREEMENT * union
+    return union > 0 and int(np.count_nonzero(before & after)) > look.agreement * union
 
 
 def full_size(network_masks: tuple[NetworkMask, ...], *, nothing: float = 0.0) -> NDArray[np.uint8]:

@@ -56,10 +56,12 @@ def find_subject(picture: Picture, model: Model, sessions: Inference, options: M
     began = monotonic()
     raw, provider, precision = _run(picture, model, sessions, (0, 0, width, height))
     seen: tuple[NetworkMask, ...] = (NetworkMask(masking.normalised(raw), (0, 0, width, height)),)
-    if options.edges == "best" and (box := passes.second_box(seen[0])):
+    look = passes.LOOKS.get(options.edges)
+    if look and (box := passes.second_box(seen[0], look)):
         closer, provider, precision = _run(picture, model, sessions, box)
         second = NetworkMask(masking.normalised(closer), box)
-        seen = (*seen, second) if passes.agree(seen[0], second) else seen
+        in_doubt = look.surer and masking.doubt(closer) > masking.doubt(raw)
+        seen = (*seen, second) if passes.agree(seen[0], second, look) and not in_doubt else seen
     infer_s = monotonic() - began
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)

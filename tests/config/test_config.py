@@ -266,7 +266,8 @@ def test_what_comes_out_is_said_in_words(output: dict[str, object], said: str) -
 @pytest.mark.parametrize(
     ("mask", "said"),
     [
-        ({"edges": "fine"}, ""),
+        ({"edges": "auto"}, ""),
+        ({"edges": "fine"}, " (mask: fine edges)"),
         ({"edges": "soft", "grow": "2px"}, " (mask: soft edges, grown by 2 px)"),
         (
             {"edges": "best", "keep": "largest", "holes": "fill", "threshold": 0.5},
