@@ -24,7 +24,11 @@ from scissorsd.errors import EXIT_FAILURE, EXIT_OK, EXIT_SOME_FAILED
     "--edges", type=click.Choice(["auto", "soft", "fine", "best"]), help="With these edges."
 )
 @click.option("--keep", type=click.Choice(["all", "largest"]), help="All parts, or the largest.")
-@click.option("--holes", type=click.Choice(["keep", "fill"]), help="Keep holes, or fill them.")
+@click.option(
+    "--holes",
+    type=click.Choice(["keep", "fill", "open"]),
+    help="Keep holes, fill them, or open what shows the background.",
+)
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),

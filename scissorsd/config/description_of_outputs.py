@@ -35,6 +35,8 @@ def _of_the_mask(mask: MaskOptions) -> Iterator[str]:
         yield "its largest part alone"
     if mask.holes == "fill":
         yield "holes filled"
+    if mask.holes == "open":
+        yield "holes opened"
     if mask.threshold is not None:
         yield f"a hard edge at {mask.threshold:g}"
     if mask.grow.amount > 0:

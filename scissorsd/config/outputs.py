@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.sections import Section, written
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind, listed
-from scissorsd.core.rules import NAME_FIELDS, Align, Edges, Length
+from scissorsd.core.rules import NAME_FIELDS, Align, Edges, Holes, Length
 
 _LENGTH = WithJsonSchema({"type": ["string", "number"]})
 _WITH_QUALITY = listed((name for name, row in FORMATS.items() if not row.is_lossless), "and")
@@ -89,10 +89,12 @@ class MaskSection(Section):
         description="largest: of several parts that do not touch, the largest alone. It also "
         "takes away the second shoe of a pair.",
     )
-    holes: Literal["keep", "fill"] = Field(
+    holes: Holes = Field(
         default="keep",
         description="fill: no background shows through the subject, as it does through a cup's "
-        "handle.",
+        "handle. open: what has the background's colour, but lies enclosed in the subject, is "
+        "background: between a wheel's spokes, but on a white box before a white wall its label, "
+        "too.",
     )
 
 

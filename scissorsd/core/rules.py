@@ -16,6 +16,7 @@ from scissorsd.core.settling import Sighting
 Verdict = Literal["ok", "doubtful", "no_subject"]
 OnVerdict = Literal["publish", "review", "fail"]
 SourceAction = Literal["keep", "move", "delete"]
+Holes = Literal["keep", "fill", "open"]
 Edges = Literal["auto", "soft", "fine", "best"]
 Align = Literal[
     "center",
@@ -119,7 +120,7 @@ class MaskOptions:
     feather: Length = NOTHING  # these two: percent of the picture's longer side
     grow: Length = NOTHING  # less than nothing shrinks
     keep: Literal["all", "largest"] = "all"  # of the separate parts of the mask
-    holes: Literal["keep", "fill"] = "keep"
+    holes: Holes = "keep"  # open: what has the background's colour is background
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from scissorsd.core.catalogue import Model
 from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
 from scissorsd.core.foreground_colour import cleaned
 from scissorsd.core.masking import Judgement
+from scissorsd.core.opening import opened
 from scissorsd.core.outlining import outlined
 from scissorsd.core.passes import NetworkMask
 from scissorsd.core.refining import refine
@@ -63,6 +64,8 @@ def find_subject(picture: Picture, model: Model, sessions: Inference, options: M
         in_doubt = look.surer and masking.doubt(closer) > masking.doubt(raw)
         seen = (*seen, second) if passes.agree(seen[0], second, look) and not in_doubt else seen
     infer_s = monotonic() - began
+    if options.holes == "open":
+        seen = opened(picture.rgb, seen)
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
     judgement = masking.flawed(masking.judge(raw), _flaw(picture))

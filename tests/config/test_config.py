@@ -267,7 +267,7 @@ def test_what_comes_out_is_said_in_words(output: dict[str, object], said: str) -
     ("mask", "said"),
     [
         ({"edges": "auto"}, ""),
-        ({"edges": "fine"}, " (mask: fine edges)"),
+        ({"edges": "fine", "holes": "open"}, " (mask: fine edges, holes opened)"),
         ({"edges": "soft", "grow": "2px"}, " (mask: soft edges, grown by 2 px)"),
         (
             {"edges": "best", "keep": "largest", "holes": "fill", "threshold": 0.5},
