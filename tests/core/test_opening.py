@@ -40,13 +40,15 @@ def before(wall: tuple[int, int, int] | Pixels, mask: Pixels) -> Pixels:
     alpha = mask[..., None] / 255
     drawn = alpha * TYRE + (1 - alpha) * np.asarray(wall)
     drawn += np.random.default_rng(3).normal(0, 1.5, drawn.shape)
-    return np.clip(np.rint(drawn), 0, 255).astype(np.uint8)
+    pixels: Pixels = np.clip(np.rint(drawn), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def look(mask: Pixels) -> tuple[NetworkMask, ...]:
     """Return what a network sees that takes this for the subject."""
     seen = Image.fromarray(mask).resize((GRID, GRID), Image.Resampling.BOX)
-    return (NetworkMask(np.asarray(seen, np.float32) / 255, (0, 0, *mask.shape[::-1])),)
+    values = np.asarray(seen, np.float32) / np.float32(255)
+    return (NetworkMask(values, (0, 0, mask.shape[1], mask.shape[0])),)
 
 
 def test_a_wheel_is_opened() -> None:
