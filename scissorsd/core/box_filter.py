@@ -1,22 +1,23 @@
-"""Sums and averages over square windows, by adding what is shifted or by running sums.
+"""Sums and averages over square windows, by adding what is shifted.
 
 Planes are arrays (…, height, width): some of them, one behind the other.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Planes = NDArray[np.floating]
+Planes = NDArray[Any]  # floating, or truth values
 
 
 def sums(planes: Planes, size: int) -> Planes:
-    """Sum over every window of size × size that lies wholly inside: size - 1 fewer each way."""
+    """Sum over every window of size × size that lies wholly inside: size - 1 fewer each way.
+
+    Of truth values it tells where any is true.
+    """
     for axis in (-2, -1):
-        count = planes.shape[axis] - size + 1
-        total = _slice(planes, axis, 0, count) + _slice(planes, axis, 1, count)
-        for at in range(2, size):
-            total += _slice(planes, axis, at, count)
-        planes = total
+        planes = _along(planes, axis, size)
     return planes
 
 
@@ -29,22 +30,40 @@ def spread(planes: Planes, size: int) -> Planes:
 def means(planes: Planes, radius: int) -> Planes:
     """Average around each pixel; what lies beyond the edge is as the edge is.
 
-    Running sums: the cost does not depend on the radius. Best in float64.
+    Sums of whole numbers are exact: 0 where there is nothing.
     """
     size = 2 * radius + 1
-    for axis in (-2, -1):
-        padding = [(0, 0)] * planes.ndim
-        padding[axis] = (radius + 1, radius)
-        running = np.pad(planes, padding, mode="edge")
-        if axis == -1:
-            np.cumsum(running, axis=-1, out=running)
-        else:  # row by row: numpy's own goes down the columns, far apart in memory
-            for row in range(1, running.shape[-2]):
-                running[..., row, :] += running[..., row - 1, :]
-        count = planes.shape[axis]
-        planes = _slice(running, axis, size, count) - _slice(running, axis, 0, count)
-        planes /= size
-    return planes
+    result = np.empty_like(planes)
+    for place in np.ndindex(planes.shape[:-2]):  # one plane at a time stays in the cache
+        np.divide(sums(_padded(planes[place], radius), size), size * size, out=result[place])
+    return result
+
+
+def _padded(plane: Planes, edge: int) -> Planes:
+    """Repeat a plane's edges beyond them, as numpy's own does in ten times the time."""
+    height, width = plane.shape
+    result = np.empty((height + 2 * edge, width + 2 * edge), plane.dtype)
+    rows = result[:, edge : edge + width]
+    rows[edge : edge + height] = plane
+    rows[:edge], rows[edge + height :] = plane[0], plane[-1]
+    result[:, :edge] = rows[:, :1]
+    result[:, edge + width :] = rows[:, -1:]
+    return result
+
+
+def _along(planes: Planes, axis: int, size: int) -> Planes:
+    """Sum so many neighbours, by sums of 1, 2, 4, … of them: a few steps, whatever the size."""
+    count = planes.shape[axis] - size + 1
+    parts, summed, each = [], 0, 1  # planes[i] holds the sum of `each` from i on
+    while summed < size:
+        if size & each:
+            parts.append(_slice(planes, axis, summed, count))
+            summed += each
+        if summed < size:
+            rest = planes.shape[axis] - each
+            planes = _slice(planes, axis, 0, rest) + _slice(planes, axis, each, rest)
+            each *= 2
+    return sum(parts[1:], parts[0])
 
 
 def _slice(planes: Planes, axis: int, start: int, count: int) -> Planes:

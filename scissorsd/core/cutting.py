@@ -10,7 +10,7 @@ from PIL import Image
 
 from scissorsd.core.depth import DEEP, STEP, Sample
 
-_BAND = 128  # rows composited at a time: they stay in the processor's cache
+_BAND = 32  # rows worked on at a time: they stay in the processor's cache
 _LONGEST_SIDE = 2000
 _GAP = 8
 _SQUARE = 16
@@ -25,11 +25,15 @@ def cutout(rgb: NDArray[Sample], mask: NDArray[Sample]) -> NDArray[Sample]:
     which hides nothing and compresses well.
     """
     height, width = mask.shape
-    result = np.empty((height, width, 4), mask.dtype)
-    shown = (mask != 0).view(np.uint8)
-    for channel in range(3):
-        np.multiply(rgb[..., channel], shown, out=result[..., channel])
-    result[..., 3] = mask
+    result = np.zeros((height, width, 4), mask.dtype)
+    for top in range(0, height, _BAND):
+        columns = np.flatnonzero(mask[top : top + _BAND].max(axis=0))
+        if len(columns):
+            some = np.s_[top : top + _BAND, columns[0] : columns[-1] + 1]
+            shown = (mask[some] != 0).view(np.uint8)
+            for channel in range(3):
+                np.multiply(rgb[some][..., channel], shown, out=result[some][..., channel])
+            result[some][..., 3] = mask[some]
     return result
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from scissorsd.core.box_filter import means
 from scissorsd.core.depth import Sample
+from scissorsd.core.stretching import Between, columns_between, rows_between
 
 _RADII = 32, 2  # of the two rounds; pixels of the small picture
 _TINY = 1e-5
@@ -36,69 +37,65 @@ def cleaned(
         return rgb
     white = np.float32(np.iinfo(rgb.dtype).max)
     around = _estimates(small, mask) * (white / 255)
-    columns = _between(width, around.shape[1])
-    rows = _between(height, around.shape[0])
+    cells_high, cells_wide = around.shape[1:]
+    rows = Between.of((np.arange(height) + 0.5) * (cells_high / height), cells_high)
+    columns = Between.of((np.arange(width) + 0.5) * (cells_wide / width), cells_wide)
     result = rgb.copy()
     for strip, found in zip(strips, mixed, strict=True):
         if len(found):
-            lines = _blend(around, rows[0][strip], rows[1][strip], rows[2][strip])
-            row, column = np.divmod(found, width)
-            start = row * around.shape[1]
-            left, right = columns[0][column] + start, columns[1][column] + start
-            both = _blend(lines.reshape(-1, 6), left, right, columns[2][column])
+            high = slice(strip.start, min(strip.stop, height))
+            lines = rows_between(around[:, rows.cells(high)], rows.part(high))
+            row = found // width
+            column = found - row * width
+            start = row * cells_wide
+            left, right = columns.first[column] + start, columns.second[column] + start
+            way = Between(left, right, columns.way[column])
+            both = columns_between(lines.reshape(6, -1), way)
             pixels = result[strip].reshape(-1, 3)
-            alpha = mask[strip].reshape(-1)[found, None] * np.float32(1 / 255)
-            own = _own(pixels[found], both[:, :3], both[:, 3:], alpha)
+            alpha = mask[strip].reshape(-1)[found] * np.float32(1 / 255)
+            own = _own(pixels[found].T.astype(np.float32, order="C"), both[:3], both[3:], alpha)
             np.clip(own, 0, white, out=own)
-            pixels[found] = np.rint(own, out=own).astype(rgb.dtype)
+            pixels[found] = np.rint(own, out=own).astype(rgb.dtype).T
     return result
 
 
-def _own(colour: NDArray[Sample], subject: Values, background: Values, alpha: Values) -> Values:
-    """Add to what the surroundings say of the subject what the pixel adds (the paper's eq. 7)."""
-    own: Values = colour - background
-    own -= alpha * (subject - background)
-    own *= alpha
-    own += subject
-    return own
+def _own(colour: Values, subject: Values, background: Values, alpha: Values) -> Values:
+    """Add to what the surroundings say of the subject what the pixel adds (the paper's eq. 7).
 
-
-def _between(length: int, cells: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Values]:
-    """Return the two cells that each of so many pixels lies between, and its way to the second."""
-    at = (np.arange(length) + 0.5) * (cells / length) - 0.5
-    first = np.floor(at).astype(np.intp)
-    way = (at - first).astype(np.float32)
-    return first.clip(0, cells - 1), (first + 1).clip(0, cells - 1), way
-
-
-def _blend(cells: Values, first: NDArray[np.intp], second: NDArray[np.intp], way: Values) -> Values:
-    """Return the values part of the way from some cells to others."""
-    start = cells[first]
-    step = cells[second]
-    step -= start
-    step *= way.reshape(-1, *[1] * (cells.ndim - 1))
-    start += step
-    return start
+    Colours are 3 × pixels; `colour` and `background` are changed.
+    """
+    colour -= background
+    np.subtract(subject, background, out=background)
+    background *= alpha
+    colour -= background
+    colour *= alpha
+    colour += subject
+    return colour
 
 
 def _estimates(small: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Values:
     """Return what the surroundings say of the subject's and of the background's colour.
 
-    As (height, width, 6) of the small picture, from 0 to 255.
+    As 6 × height × width of the small picture, from 0 to 255.
     """
     height, width = small.shape[:2]
     alpha = _reduced(mask, (width, height)) / np.float32(255)
-    picture = small.transpose(2, 0, 1).astype(np.float32)
-    subject = background = picture
-    for radius in _RADII:
-        planes = np.concatenate([subject * alpha, background * (1 - alpha), alpha[None]])
-        around = means(planes, radius)
-        around_subject = around[:3] / (around[6] + _TINY)
-        background = around[3:6] / (1 - around[6] + _TINY)
-        rest = picture - alpha * around_subject - (1 - alpha) * background
-        subject = np.clip(around_subject + alpha * rest, 0, 255)
-    both = np.concatenate([around_subject, background])
-    return np.ascontiguousarray(both.transpose(1, 2, 0), np.float32)
+    ground = 1 - alpha
+    covers = [means(alpha, radius) for radius in _RADII]
+    result = np.empty((6, height, width), np.float32)
+    for channel in range(3):
+        picture: Values = small[..., channel].astype(np.float32)
+        subject: Values = picture
+        background: Values = picture
+        for radius, cover in zip(_RADII, covers, strict=True):
+            around: Values = means(subject * alpha, radius)
+            around /= cover + _TINY
+            background = means(background * ground, radius)
+            background /= 1 - cover + _TINY
+            rest: Values = picture - alpha * around - ground * background
+            subject = np.clip(around + alpha * rest, 0, 255)
+        result[channel], result[3 + channel] = around, background
+    return result
 
 
 def _reduced(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:

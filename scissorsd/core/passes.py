@@ -20,6 +20,10 @@ MARGIN = 0.2  # around it, of its longer side
 SHORTEST_SIDE = 640  # pixels: in less there is no more to be seen than in the first pass
 LIKELY = 0.5  # a mask above this is more likely subject than not
 FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
+_LARGE = 4_000_000  # pixels
+_TILE = 256  # pixels, high and wide
+_REACH = 2  # cells beyond a tile's own that its pixels are made of, at most
+_AS_THEY_ARE = np.arange(256, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +86,21 @@ def full_size(network_masks: tuple[NetworkMask, ...], *, nothing: float = 0.0) -
 
     Values up to `nothing` become 0, those as near to 1 become 1, linearly between.
     """
+    steps = (np.arange(256) / 255 - nothing) / (1 - 2 * nothing)
+    table = np.rint(steps.clip(0, 1) * 255).astype(np.uint8)
     _, _, width, height = network_masks[0].box
-    mask = _stretched(network_masks[0].values, (width, height), Image.Resampling.BILINEAR)
+    if len(network_masks) == 1:
+        return _stretched(network_masks[0].values, (width, height), table)
+    mask = Image.fromarray(_stretched(network_masks[0].values, (width, height)))
     for network_mask in network_masks[1:]:
         left, top, right, bottom = network_mask.box
         size = right - left, bottom - top
-        part = _stretched(network_mask.values, size, Image.Resampling.BILINEAR)
+        part = Image.fromarray(_stretched(network_mask.values, size))
         weight = Image.fromarray(
             np.rint(_weight(network_mask, network_masks[0], size) * 255).astype(np.uint8)
         )
         mask.paste(part, (left, top), weight)
-    if nothing:
-        steps = (np.arange(256) / 255 - nothing) / (1 - 2 * nothing)
-        mask = mask.point(np.rint(steps.clip(0, 1) * 255).astype(int).tolist())
-    return np.array(mask)
+    return np.array(mask.point(table.tolist()) if nothing else mask)
 
 
 def at_size(network_masks: tuple[NetworkMask, ...], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -109,9 +114,36 @@ def at_size(network_masks: tuple[NetworkMask, ...], size: tuple[int, int]) -> ND
 
 
 def _stretched(
-    values: NDArray[np.float32], size: tuple[int, int], how: Image.Resampling
-) -> Image.Image:
-    return Image.fromarray(np.rint(values * 255).astype(np.uint8)).resize(size, how)
+    values: NDArray[np.float32],
+    size: tuple[int, int],
+    table: NDArray[np.uint8] = _AS_THEY_ARE,
+) -> NDArray[np.uint8]:
+    """Stretch a mask to a size (width, height), in 8 bits, and look each value up in a table.
+
+    A large one in tiles: most of them are nothing, or all, throughout. A value may then be rounded
+    to its other neighbour. What the table gives must never fall.
+    """
+    cells = np.rint(values * 255).astype(np.uint8)
+    image, steps = Image.fromarray(cells), table.tolist()
+    width, height = size
+    across, down = cells.shape[1] / width, cells.shape[0] / height
+    result = np.zeros((height, width), np.uint8)
+    side = _TILE if width * height > _LARGE else max(size)
+    for y in range(0, height, side):
+        for x in range(0, width, side):
+            tile = result[y : y + side, x : x + side]
+            right, bottom = x + tile.shape[1], y + tile.shape[0]
+            box = x * across, y * down, right * across, bottom * down
+            left, top = (max(0, int(at) - _REACH) for at in box[:2])
+            seen = cells[top : int(box[3]) + 1 + _REACH, left : int(box[2]) + 1 + _REACH]
+            least, most = steps[seen.min()], steps[seen.max()]
+            if least < most:
+                box = *box[:2], min(box[2], cells.shape[1]), min(box[3], cells.shape[0])
+                part = image.resize(tile.shape[::-1], Image.Resampling.BILINEAR, box)
+                tile[:] = np.asarray(part.point(steps))
+            elif least:
+                tile[:] = least
+    return result
 
 
 def _part(network_mask: NetworkMask, box: Box, size: tuple[int, int]) -> NDArray[np.float32]:

@@ -18,16 +18,20 @@ Three steps, the first two on a guide (the picture reduced to three pixels for t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from scissorsd.core import passes
+from scissorsd.core import covariances, passes
 from scissorsd.core.box_filter import means, spread, sums
 from scissorsd.core.boxes import Box
+from scissorsd.core.laplacian import WINDOW, Laplacian
 from scissorsd.core.passes import NetworkMask
+from scissorsd.core.stretching import Between, columns_between, rows_between
+from scissorsd.core.tiles import in_tiles
 
 Values = NDArray[np.floating]  # height × width, of the guide; or some such, one behind the other
 
@@ -37,8 +41,7 @@ _ITERATIONS = 15  # more lose themselves in textured grounds
 _LONGEST = 640  # pixels of the guide, however fine the network's grid
 _TILE = 128  # pixels, high and wide
 _SURE = 0.95  # a mask above this is subject, below 1 minus this background: but for a cell's width
-_WINDOW = 5  # the Laplacian's; pixels of the guide, high and wide
-_SMOOTH = 2e-6  # added to the variance of the colours (0 to 1) in such a window
+_SMOOTH = 2e-6  # added to the variance of the colours (0 to 1) in a window of the Laplacian
 _HELD, _HELD_IN_BAND = 10.001, 0.001  # how strongly the solution is held to the network's mask
 _GUIDED_WINDOW, _GUIDED_SMOOTH = 3, 1e-4
 _EXPLAINED_RADIUS = 6.0  # cells
@@ -68,10 +71,13 @@ def refine(rgb: NDArray[np.uint8], network_masks: tuple[NetworkMask, ...]) -> ND
         place = _Place.of(bounds, (high, wide), box)
         known, unsure = coarse[bounds], band[bounds].astype(np.float32)
         guide = _guide(rgb, place)
-        fits = _fits(guide, known, round(_EXPLAINED_RADIUS * cell))
-        trust = means(unsure, round(cell)) * fits
+        wanted = means(unsure, round(cell) + 1) > 0
+        radius = round(_EXPLAINED_RADIUS * cell)
+        trust = means(unsure, round(cell))
+        trust *= in_tiles(partial(_fits, radius=radius), guide, known, wanted, reach=radius)
         solved = _solved(guide, known, unsure)
-        _apply(mask, rgb, place, _linear(guide, solved), trust)
+        functions = in_tiles(_linear, guide, solved, wanted, reach=_GUIDED_WINDOW - 1)
+        _apply(mask, rgb, place, functions, trust)
     return mask
 
 
@@ -105,12 +111,13 @@ class _Place:
 
 def _band(mask: NDArray[np.float32], cell: int) -> NDArray[np.bool_]:
     """Return where the network's grid is too coarse to know."""
-    sure, absent = (
-        Image.fromarray(known).convert("L").filter(ImageFilter.MinFilter(2 * cell + 1))
-        for known in (mask > _SURE, mask < 1 - _SURE)
+    size = 2 * cell + 1
+    unsure, shown = (
+        spread(doubted, size)[cell : cell + len(mask), cell : cell + mask.shape[1]]
+        for doubted in (mask <= _SURE, mask >= 1 - _SURE)
     )
-    unsure: NDArray[np.bool_] = (np.asarray(sure) | np.asarray(absent)) == 0
-    return unsure
+    both: NDArray[np.bool_] = unsure & shown
+    return both
 
 
 def _bounds(band: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
@@ -170,7 +177,8 @@ class _Fit:
         exact = guide.astype(np.float64)
         count = size * size
         mean = sums(exact, size) / count
-        inverse = _inverse(_covariances(mean, sums(_products(exact), size) / count, smooth))
+        products = sums(covariances.products(exact), size) / count
+        inverse = covariances.inverse(covariances.covariances(mean, products, smooth))
         return cls(guide, size, mean.astype(np.float32), inverse.astype(np.float32))
 
     def functions(self, values: Values) -> Values:
@@ -181,79 +189,44 @@ class _Fit:
         found = sums(products, self.size)
         found /= self.size * self.size
         found[:3] -= self.mean * found[3]
-        found[:3] = _times(self.inverse, found[:3])
+        found[:3] = covariances.times(self.inverse, found[:3])
         found[3] -= (found[:3] * self.mean).sum(axis=0)
         return found
 
 
-def _products(colours: Values) -> Values:
-    """Multiply the colours with each other: rr, rg, rb, gg, gb, bb."""
-    r, g, b = colours
-    return np.stack([r * r, r * g, r * b, g * g, g * b, b * b])
-
-
-def _covariances(mean: Values, products: Values, smooth: float) -> Values:
-    """Return the upper triangle of the colours' covariance, `smooth` added to the variances."""
-    found: Values = products - _products(mean)
-    found[[0, 3, 5]] += smooth
-    return found
-
-
-def _inverse(triangle: Values) -> Values:
-    """Invert symmetric 3 × 3 matrices, given and returned by their upper triangles."""
-    rr, rg, rb, gg, gb, bb = triangle
-    adjugate = [
-        gg * bb - gb * gb,
-        rb * gb - rg * bb,
-        rg * gb - rb * gg,
-        rr * bb - rb * rb,
-        rb * rg - rr * gb,
-        rr * gg - rg * rg,
-    ]
-    determinant = rr * adjugate[0] + rg * adjugate[1] + rb * adjugate[2]
-    inverse: Values = np.stack(adjugate) / determinant
-    return inverse
-
-
-def _times(triangle: Values, vector: Values) -> Values:
-    """Multiply symmetric matrices, given by their upper triangles, with vectors."""
-    rr, rg, rb, gg, gb, bb = triangle
-    r, g, b = vector
-    return np.stack([rr * r + rg * g + rb * b, rg * r + gg * g + gb * b, rb * r + gb * g + bb * b])
-
-
 def _solved(guide: Values, mask: Values, band: Values) -> Values:
-    """Solve (L + D) x = D mask, L being the Laplacian and D the hold, by conjugate gradients."""
-    if min(mask.shape) < _WINDOW:
-        return mask
-    fit = _Fit.of(guide, _WINDOW, _SMOOTH)
-    count = _WINDOW * _WINDOW
-    cover = spread(np.ones_like(fit.mean[0]), _WINDOW) / np.float32(count)
-    hold = np.where(band > 0, np.float32(_HELD_IN_BAND), np.float32(_HELD))
-    diagonal = cover + hold
+    """Solve (L + D) x = D mask, L being the Laplacian and D the hold, by conjugate gradients.
 
-    def laplacian(x: Values) -> Values:
-        functions = spread(fit.functions(x), _WINDOW)
-        functions[:3] *= guide
-        rest: Values = cover * x
-        rest -= functions.sum(axis=0) / count
-        return rest
+    Beyond the windows that touch the band there is nothing to solve: x is the mask there.
+    """
+    if min(mask.shape) < WINDOW:
+        return mask
+    laplacian = Laplacian.of(guide, band > 0, _SMOOTH)
+    hold = np.where(band > 0, np.float32(_HELD_IN_BAND), np.float32(_HELD))
+    diagonal = laplacian.cover + hold
+    weaker = 1 / diagonal
+
+    def pushed_by(x: Values) -> Values:
+        """Return (L + D) x."""
+        return diagonal * x - laplacian.explained(x)
 
     x = mask.copy()
-    residual = -laplacian(x)
-    step = residual / diagonal
+    residual = hold * mask - pushed_by(x)
+    step = residual * weaker
     direction = step.copy()
     power = float(np.vdot(residual, step))
     for _ in range(_ITERATIONS):
         if power <= 0:
             break
-        pushed = laplacian(direction) + hold * direction
-        length = power / float(np.vdot(direction, pushed))
+        pushed = pushed_by(direction)
+        length = np.float32(power / float(np.vdot(direction, pushed)))
         x += length * direction
-        residual -= length * pushed
-        step = residual / diagonal
+        pushed *= length
+        residual -= pushed
+        np.multiply(residual, weaker, out=step)
         power, before = float(np.vdot(residual, step)), power
-        direction = step + (power / before) * direction
+        direction *= np.float32(power / before)
+        direction += step
     return np.clip(x, 0, 1, out=x)
 
 
@@ -268,13 +241,14 @@ def _linear(guide: Values, values: Values) -> NDArray[np.float32]:
 
 def _fits(guide: Values, mask: Values, radius: int) -> Values:
     """Return how far colour explains the mask around each pixel: R² of the fit, from 0 to 1."""
-    colours, x = guide.astype(np.float64), mask.astype(np.float64)
-    planes = [*colours, x, *_products(colours), *(colours * x), x * x]
+    # the nearer to 0 all values are, the less their products lose in float32
+    colours, x = guide - np.float32(0.5), mask - np.float32(0.5)
+    planes = [*colours, x, *covariances.products(colours), *(colours * x), x * x]
     around = means(np.stack(planes), radius)
     mean, mean_x = around[:3], around[3]
-    covariances = _covariances(mean, around[4:10], _GUIDED_SMOOTH)
+    spread_out = covariances.covariances(mean, around[4:10], _GUIDED_SMOOTH)
     with_x = around[10:13] - mean * mean_x
-    explained = (with_x * _times(_inverse(covariances), with_x)).sum(axis=0)
+    explained = (with_x * covariances.times(covariances.inverse(spread_out), with_x)).sum(axis=0)
     share = explained / (around[13] - mean_x * mean_x + _GUIDED_SMOOTH)
     trust: Values = np.clip((share - _EXPLAINED_FROM) / _EXPLAINED_OVER, 0, 1)
     return trust.astype(np.float32)
@@ -294,31 +268,30 @@ def _apply(
     functions *= np.float32(255 * _STRETCH)
     functions[:3] /= 255
     functions[3] -= np.float32(255 * _STRETCH * _NOTHING)
-    planes = [Image.fromarray(plane) for plane in (*functions, trust)]
+    planes = np.stack([*functions, trust])
+    height, width = mask.shape
+    columns = Between.of((np.arange(width) + 0.5 - place.left) / place.across, place.width)
+    rows = Between.of((np.arange(height) + 0.5 - place.top) / place.down, place.height)
     for x, y, right, bottom in _tiles(place, trust):
-        size = right - x, bottom - y
-        inner = (
-            max(0.0, (x - place.left) / place.across),
-            max(0.0, (y - place.top) / place.down),
-            min(float(place.width), (right - place.left) / place.across),
-            min(float(place.height), (bottom - place.top) / place.down),
-        )
-        red, green, blue, rest, weight = (
-            np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=inner)) for plane in planes
-        )
-        colours = rgb[y:bottom, x:right]
-        value = red * colours[..., 0] + green * colours[..., 1] + blue * colours[..., 2]
+        high, wide = slice(y, bottom), slice(x, right)
+        cells = planes[:, rows.cells(high), columns.cells(wide)]
+        lines = columns_between(cells, columns.part(wide))
+        value, green, blue, rest, weight = rows_between(lines, rows.part(high))
+        colours = rgb[high, wide].transpose(2, 0, 1).astype(np.float32, order="C")
+        value *= colours[0]
+        value += np.multiply(green, colours[1], out=green)
+        value += np.multiply(blue, colours[2], out=blue)
         value += rest
         np.clip(value, 0, 255, out=value)
-        before = mask[y:bottom, x:right]
+        before = mask[high, wide]
         value -= before
         value *= weight
         value += before
-        mask[y:bottom, x:right] = np.rint(value).astype(np.uint8)
+        mask[high, wide] = np.rint(value, out=value)
 
 
 def _tiles(place: _Place, trust: Values) -> Iterator[Box]:
-    """Yield the boxes of the picture in which something is trusted; neighbours in one."""
+    """Yield the boxes of the picture in which something is trusted."""
     left, top = (ceil(at - 1e-6) for at in place.box[:2])  # what the guide covers wholly:
     right, bottom = (int(at + 1e-6) for at in place.box[2:])  # beyond that nothing is trusted
     starts = range(left, right, _TILE)
@@ -327,10 +300,9 @@ def _tiles(place: _Place, trust: Values) -> Iterator[Box]:
         lower = min(bottom, y + _TILE)
         rows = trust[_covering(y, lower, place.top, place.down)]
         anywhere = np.asarray(rows.any(axis=0))
-        touched = np.array([anywhere[part].any() for part in columns])
-        ends = np.flatnonzero(np.diff(touched, prepend=False, append=False))
-        for first, beyond in ends.reshape(-1, 2):
-            yield starts[first], y, min(right, left + int(beyond) * _TILE), lower
+        for x, part in zip(starts, columns, strict=True):
+            if anywhere[part].any():
+                yield x, y, min(right, x + _TILE), lower
 
 
 def _covering(start: int, end: int, origin: float, pixel: float) -> slice:

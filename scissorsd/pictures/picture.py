@@ -10,6 +10,7 @@ from scissorsd.core.masking import resized_bilinear
 from scissorsd.pictures.metadata import Metadata
 
 SMALL = 320  # pixels a side
+_AT_A_TIME = 1 << 18  # pixels: they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,4 +38,19 @@ def as_picture(
     """Take an upright picture out of Pillow's hands, which can shrink it without another copy."""
     small = np.asarray(resized_bilinear(rgb, (SMALL, SMALL)))
     shown = None if alpha is None else np.asarray(alpha)
-    return Picture(np.asarray(rgb), shown, small, metadata, flaw=flaw)
+    return Picture(_samples(rgb), shown, small, metadata, flaw=flaw)
+
+
+def _samples(rgb: Image.Image) -> NDArray[np.uint8]:
+    """Return what np.asarray does, read-only too, of a large picture in half the time.
+
+    As a whole Pillow hands it out in small pieces of fresh memory, and joins them.
+    """
+    width, height = rgb.size
+    result = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _AT_A_TIME // width)
+    for top in range(0, height, rows):
+        part = rgb.crop((0, top, width, min(top + rows, height)))
+        result[top : top + rows] = np.asarray(part)
+    result.flags.writeable = False
+    return result

@@ -205,3 +205,23 @@ def test_arguments_are_left_alone() -> None:
     passes.full_size(both, nothing=0.01)
     passes.at_size(both, (100, 100))
     passes.at_size(both[:1], (GRID, GRID))  # the size that it has already
+
+
+@pytest.mark.parametrize("nothing", [0.0, 0.015])
+def test_a_large_mask_is_stretched_as_a_whole_one(
+    nothing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In tiles each value is that of the whole, or its neighbour's; flat parts are exact."""
+    values = np.zeros((320, 320), np.float32)
+    values[100:220, 80:200] = 1
+    values[150:180, 190:260] = np.linspace(1, 0, 70)
+    saw = (NetworkMask(values, (0, 0, 901, 607)),)
+    whole = passes.full_size(saw, nothing=nothing)
+    monkeypatch.setattr(passes, "_LARGE", 0)
+    for side in (40, 256):
+        monkeypatch.setattr(passes, "_TILE", side)
+        tiled = passes.full_size(saw, nothing=nothing)
+        assert np.abs(tiled.astype(int) - whole).max() <= 2
+        assert (tiled == whole).mean() > 0.95
+        assert (tiled[210:400, 240:400] == 255).all()
+        assert not tiled[:180].any()
