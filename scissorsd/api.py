@@ -48,7 +48,7 @@ def cut_out(
     name in the catalogue; its weights are fetched on first need, and its session is opened once
     in the life of the process. `edges`: `soft` is the network's mask, stretched; `fine` brings it
     to the picture's own edges, `auto` does so after a second, closer look at a small subject, if
-    the network is as sure of it; `best` looks closer at all but the largest subjects.
+    the network is surer of it then; `best` looks closer at all but the largest subjects.
 
     Every failure is a ScissorsError (`scissorsd.errors`): PictureError when the picture cannot be
     read, or is larger than MAX_PIXELS; WeightsError when the weights cannot be had; SessionError

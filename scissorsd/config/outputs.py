@@ -63,7 +63,7 @@ class MaskSection(Section):
         default="auto",
         description="soft: the network's mask, stretched. fine: refined to the picture's own "
         "edges, after one look of the network. auto: the same, after a second and closer look at "
-        "a subject that is small in its picture, if the network is as sure of it. best: a closer "
+        "a subject that is small in its picture, if the network is surer of it then. best: such a "
         "look at all but the largest subjects, which is better more often, and worse now and then.",
     )
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(

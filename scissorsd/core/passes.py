@@ -7,6 +7,7 @@ it agrees with the first.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +33,14 @@ class Look:
 
     largest: float  # of the frame's area: a larger box shows the network too little that is new
     agreement: float  # intersection over union of the two masks, more than this
-    surer: bool  # whether the second map must be in no more doubt than the first
+    doubt: float = 0.0  # of the first map, at least: one that is sure has little to gain
+    surer: float = inf  # the second map's doubt, in parts of the first one's, at most
 
 
 # `auto` looks where it was seen to harm nothing, `best` wherever there is something new to be seen.
 LOOKS: Mapping[Edges, Look] = {
-    "auto": Look(largest=0.5, agreement=0.85, surer=True),
-    "best": Look(largest=0.85, agreement=0.75, surer=False),
+    "auto": Look(largest=0.5, agreement=0.85, doubt=0.024, surer=0.85),
+    "best": Look(largest=0.85, agreement=0.75),
 }
 
 

@@ -58,11 +58,12 @@ def find_subject(picture: Picture, model: Model, sessions: Inference, options: M
     raw, provider, precision = _run(picture, model, sessions, (0, 0, width, height))
     seen: tuple[NetworkMask, ...] = (NetworkMask(masking.normalised(raw), (0, 0, width, height)),)
     look = passes.LOOKS.get(options.edges)
-    if look and (box := passes.second_box(seen[0], look)):
+    doubt = masking.doubt(raw)
+    if look and doubt >= look.doubt and (box := passes.second_box(seen[0], look)):
         closer, provider, precision = _run(picture, model, sessions, box)
         second = NetworkMask(masking.normalised(closer), box)
-        in_doubt = look.surer and masking.doubt(closer) > masking.doubt(raw)
-        seen = (*seen, second) if passes.agree(seen[0], second, look) and not in_doubt else seen
+        surer = masking.doubt(closer) <= look.surer * doubt
+        seen = (*seen, second) if surer and passes.agree(seen[0], second, look) else seen
     infer_s = monotonic() - began
     if options.holes == "open":
         seen = opened(picture.rgb, seen)

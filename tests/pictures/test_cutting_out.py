@@ -31,17 +31,21 @@ Map = NDArray[np.float32]
 
 
 class Network:
-    """Finds what is dark in what it is shown; `then` is done to every answer but the first."""
+    """Finds what is dark in what it is shown; `then` is done to every answer but the first.
 
-    def __init__(self, then: Callable[[Map], Map] = lambda raw: raw) -> None:
+    Of the first answer it is as sure as it is told to be.
+    """
+
+    def __init__(self, then: Callable[[Map], Map] = lambda raw: raw, sure: float = 0.95) -> None:
         self.asked = 0
         self._then = then
+        self._sure = np.float32(sure)
 
     def run(self, _name: str, network_input: Map, /) -> tuple[Map, str, str]:
         """Return 1 where it is dark."""
         self.asked += 1
         raw = (network_input[0].mean(axis=0) < 0.5).astype(np.float32)
-        return (raw if self.asked == 1 else self._then(raw)), "cpu", "full"
+        return (self._sure * raw if self.asked == 1 else self._then(raw)), "cpu", "full"
 
 
 def picture(size: tuple[int, int], box: tuple[int, int, int, int]) -> Picture:
@@ -68,7 +72,7 @@ def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
 def first_look(shown: Picture) -> NetworkMask:
     """Return what the network sees of the whole picture."""
     height, width = shown.rgb.shape[:2]
-    raw, _, _ = cutting_out._run(shown, MODEL, Network(), (0, 0, width, height))
+    raw, _, _ = cutting_out._run(shown, MODEL, Network(sure=1.0), (0, 0, width, height))
     return NetworkMask(raw, (0, 0, width, height))
 
 
@@ -98,6 +102,16 @@ def test_one_look_where_that_is_all(
     network = Network()
     cut(picture(size, box), edges, network)
     assert network.asked == 1
+
+
+@pytest.mark.parametrize(("edges", "times"), [("auto", 1), ("best", 2)])
+def test_a_subject_that_is_found_surely_is_looked_at_twice_by_best_alone(
+    edges: Edges, times: int
+) -> None:
+    """Where the network is sure of all that it sees, `auto` takes no second look."""
+    network = Network(sure=1.0)
+    cut(picture(*SMALL_IN_LARGE), edges, network)
+    assert network.asked == times
 
 
 @pytest.mark.parametrize(("edges", "times"), [("auto", 1), ("best", 2)])
