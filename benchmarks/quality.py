@@ -45,7 +45,7 @@ RIGHT = 0.9  # intersection over union with the truth, from which the subject co
 BASE = "soft"
 RIGHT_NETWORK = "one that is right, simulated"
 AS_IS, CLEAN = Output(colour="as_is"), Output(colour="clean")
-EDGES: tuple[Edges, ...] = ("soft", "fine", "best")
+EDGES: tuple[Edges, ...] = ("soft", "fine", "auto", "best")
 REMBG: dict[str, tuple[str, ...]] = {"rembg": (), "rembg -a": ("-a",), "rembg -dc": ("-dc",)}
 TESTS = Path(__file__).parent.parent / "tests" / "core"
 

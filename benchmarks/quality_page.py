@@ -20,12 +20,12 @@ HEAD = f"""# How good the cutouts are
 Written by `python benchmarks/quality_page.py` from what `benchmarks/quality.py` and
 `benchmarks/refine_cost.py` measured; their first lines say how.
 
-![Edges of four photographs, rembg's, soft and fine](quality-photographs.jpg)
+![Edges of four photographs, rembg's, soft and auto](quality-photographs.jpg)
 
 Four photographs of scikit-image's, cut by the same network: the picture, rembg's default, our
-`edges: soft` with `colour: as_is`, and our default, `edges: fine` with `colour: clean`.
+`edges: soft` with `colour: as_is`, and our default, `edges: auto` with `colour: clean`.
 
-![Edges of four drawn pictures, soft, fine and true](quality-drawn.jpg)
+![Edges of four drawn pictures, soft, auto and true](quality-drawn.jpg)
 
 Drawn pictures, whose truth is known. Rings and letters come out nearly as drawn. Hair thinner than
 a pixel keeps a haze farther from the subject, ropes before ripples have gaps, and what is out of
@@ -45,8 +45,8 @@ is.
   are estimated from its true alpha (Germer et al., "Fast Multi-Level Foreground Estimation", ICPR
   2020, by PyMatting); a drawn one's are known. The rows *true alpha* show what the colours alone
   are worth.
-- `soft`, `fine` and `best` have clean colours unless *as it is* stands beside them. A ratio below 1
-  is better than the stretched mask.
+- `soft`, `fine`, `auto` and `best` have clean colours unless *as it is* stands beside them. A ratio
+  below 1 is better than the stretched mask.
 """
 
 

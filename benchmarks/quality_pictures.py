@@ -65,7 +65,7 @@ DRAWN = (
     Crop("ropes, rippled", (430, 420, 730, 680), 1, "white"),
     Crop("unsharp, textured", (400, 560, 700, 820), 1, "white"),
 )
-WAYS: tuple[tuple[Edges, Output], ...] = (("soft", AS_IS), ("fine", CLEAN))
+WAYS: tuple[tuple[Edges, Output], ...] = (("soft", AS_IS), ("auto", CLEAN))
 GAP, TITLE = 6, 26  # pixels
 
 
@@ -75,8 +75,8 @@ def main() -> None:
     logs.set_up(quiet=True)
     here = place(arguments)
     for name, titles, rows in (
-        ("photographs", ("picture", "rembg", "soft, colours as is", "fine"), photographs(here)),
-        ("drawn", ("picture", "soft, colours as is", "fine", "truth"), drawn()),
+        ("photographs", ("picture", "rembg", "soft, colours as is", "auto"), photographs(here)),
+        ("drawn", ("picture", "soft, colours as is", "auto", "truth"), drawn()),
     ):
         path = FOLDER / f"quality-{name}.jpg"
         sheet(titles, list(rows)).save(path, quality=78, optimize=True)

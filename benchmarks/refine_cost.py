@@ -38,7 +38,7 @@ MODEL = "u2net"
 MB = 1e6
 KIBIBYTE = 1024
 FORGET_PEAK = "5"  # proc(5): sets VmHWM back to what is resident now
-EDGES: tuple[Edges, ...] = ("soft", "fine", "best")
+EDGES: tuple[Edges, ...] = ("soft", "fine", "auto", "best")
 LIMITS = {"fine": 0.45, "best": 1.0}  # CPU seconds at 12 MP, with colour
 LIMIT_MB = 150.0
 

@@ -20,12 +20,12 @@ models = click.option("--models", type=FOLDER, help="Where the model files are k
 model = click.option("--model", default="u2net", show_default=True, help="The network to use.")
 edges = click.option(
     "--edges",
-    type=click.Choice(["fine", "best", "soft"]),
-    default="fine",
+    type=click.Choice(["auto", "soft", "fine", "best"]),
+    default="auto",
     show_default=True,
-    help="fine: the mask follows the picture's own edges; best: the same, after "
-    "a second, closer look at a small subject; "
-    "soft: the network's mask as it is.",
+    help="soft: the network's mask as it is; fine: it follows the picture's own edges; "
+    "auto: the same, after a second, closer look at a small subject; "
+    "best: after one at all but the largest.",
 )
 
 _ON_THIS_MACHINE: list[Callable[[Command], Command]] = [

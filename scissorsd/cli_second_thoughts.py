@@ -20,9 +20,15 @@ from scissorsd.errors import EXIT_FAILURE, EXIT_OK, EXIT_SOME_FAILED
 @click.option("--failed", is_flag=True, help="Every picture that failed.")
 @click.option("--all", "everything", is_flag=True, help="Every picture that was cut.")
 @click.option("--model", default="", help="With this network, whatever the rule says.")
-@click.option("--edges", type=click.Choice(["fine", "best", "soft"]), help="With these edges.")
+@click.option(
+    "--edges", type=click.Choice(["auto", "soft", "fine", "best"]), help="With these edges."
+)
 @click.option("--keep", type=click.Choice(["all", "largest"]), help="All parts, or the largest.")
-@click.option("--holes", type=click.Choice(["keep", "fill"]), help="Keep holes, or fill them.")
+@click.option(
+    "--holes",
+    type=click.Choice(["keep", "fill", "open"]),
+    help="Keep holes, fill them, or open what shows the background.",
+)
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),

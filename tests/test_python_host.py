@@ -251,7 +251,7 @@ def test_each_failure_is_one_of_ours(give: Callable[[], Any], error: type[Except
 
 def test_a_way_to_the_edges_that_is_none() -> None:
     """An unknown `edges` is told with those that there are."""
-    with pytest.raises(UsageError, match="'sharp' is not known here; use fine, best or soft"):
+    with pytest.raises(UsageError, match="'sharp' is not known here; use auto, soft, fine or best"):
         cut_out(drawn(), "u2netp", edges="sharp")  # type: ignore[arg-type]
 
 

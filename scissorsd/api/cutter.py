@@ -262,7 +262,7 @@ class Cutter:
         return self._process not in {0, os.getpid()}
 
 
-def cut_out(picture: GivenPicture, model: str = "u2net", *, edges: Edges = "fine") -> Cutout:
+def cut_out(picture: GivenPicture, model: str = "u2net", *, edges: Edges = "auto") -> Cutout:
     """Cut the background out of one picture: the short form of a Cutter's `cut`.
 
     `picture` may be all that `Cutter.cut` takes; an array is RGB. `model` is a name in the

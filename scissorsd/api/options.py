@@ -15,7 +15,7 @@ from scissorsd import config
 from scissorsd.core import rules
 from scissorsd.core.catalogue import IMAGENET_MEAN, IMAGENET_STD, Gives, Model
 from scissorsd.core.formats import Format, Kind
-from scissorsd.core.rules import Align, Edges
+from scissorsd.core.rules import Align, Edges, Holes
 from scissorsd.errors import ConfigError, UsageError
 
 Distance = str | float  # "12px", "1.5%" (of the longer side), or a number of pixels
@@ -27,18 +27,19 @@ class MaskOptions:
     """How the network's map becomes the mask: a rule's `mask`.
 
     `edges`: `soft` is the network's mask, stretched; `fine` brings it to the picture's own edges,
-    `best` does so after a second, closer look at a small subject. `threshold`, in (0, 1), makes a
+    `auto` does so after a second, closer look at a small subject, if the network is surer of it
+    then; `best` looks closer at all but the largest subjects. `threshold`, in (0, 1), makes a
     hard edge. `grow`, `shrink` and `feather` are distances: pixels, or a part of the picture's
     longer side ("0.1%"). Raises UsageError for what cannot be.
     """
 
-    edges: Edges = "fine"
+    edges: Edges = "auto"
     threshold: float | None = None
     grow: Distance = 0
     shrink: Distance = 0
     feather: Distance = 0
     keep: Literal["all", "largest"] = "all"
-    holes: Literal["keep", "fill"] = "keep"
+    holes: Holes = "keep"
     parsed: rules.MaskOptions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -29,12 +29,14 @@ def said_output(output: Output) -> str:
 
 
 def _of_the_mask(mask: MaskOptions) -> Iterator[str]:
-    if mask.edges != "fine":
+    if mask.edges != MaskOptions().edges:
         yield f"{mask.edges} edges"
     if mask.keep == "largest":
         yield "its largest part alone"
     if mask.holes == "fill":
         yield "holes filled"
+    if mask.holes == "open":
+        yield "holes opened"
     if mask.threshold is not None:
         yield f"a hard edge at {mask.threshold:g}"
     if mask.grow.amount > 0:

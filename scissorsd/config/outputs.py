@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.sections import Section, written
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind, listed
-from scissorsd.core.rules import NAME_FIELDS, Align, Edges, Length
+from scissorsd.core.rules import NAME_FIELDS, Align, Edges, Holes, Length
 
 _LENGTH = WithJsonSchema({"type": ["string", "number"]})
 _WITH_QUALITY = listed((name for name, row in FORMATS.items() if not row.is_lossless), "and")
@@ -60,9 +60,11 @@ class MaskSection(Section):
     """How the network's map becomes the mask."""
 
     edges: Edges = Field(
-        default="fine",
+        default="auto",
         description="soft: the network's mask, stretched. fine: refined to the picture's own "
-        "edges. best: the same, after a second and closer look of the network at a small subject.",
+        "edges, after one look of the network. auto: the same, after a second and closer look at "
+        "a subject that is small in its picture, if the network is surer of it then. best: such a "
+        "look at all but the largest subjects, which is better more often, and worse now and then.",
     )
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,
@@ -87,10 +89,12 @@ class MaskSection(Section):
         description="largest: of several parts that do not touch, the largest alone. It also "
         "takes away the second shoe of a pair.",
     )
-    holes: Literal["keep", "fill"] = Field(
+    holes: Holes = Field(
         default="keep",
         description="fill: no background shows through the subject, as it does through a cup's "
-        "handle.",
+        "handle. open: what has the background's colour, but lies enclosed in the subject, is "
+        "background: between a wheel's spokes, but on a white box before a white wall its label, "
+        "too.",
     )
 
 

@@ -14,8 +14,8 @@ from scissorsd.core.rules import Edges, MaskOptions, Rule
 from scissorsd.settings import Config, Inbox
 
 NAME = "quick"
-MODEL, EDGES = "u2net", "fine"  # as `cut` and `watch` have them
-EDGES_IN_ORDER: tuple[Edges, ...] = ("soft", "fine", "best")
+MODEL, EDGES = "u2net", "auto"  # as `cut` and `watch` have them
+EDGES_IN_ORDER: tuple[Edges, ...] = ("soft", "fine", "auto", "best")
 _SETTLE, _RESCAN = seconds("100ms"), seconds("60s")
 _FIT_FOR_A_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 

@@ -56,7 +56,7 @@ _IN_USE: dict[str, Any] = {
                     "name": "product shots",
                     "match": "products/**",
                     "model": "u2net",
-                    "mask": {"edges": "fine"},
+                    "mask": {"edges": "auto"},
                     "outputs": [
                         {"kind": "cutout", "format": "png"},
                         {"kind": "mask", "folder": "masks"},

@@ -5,14 +5,20 @@ import json
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
-from scissorsd.core.rules import Rule
+from scissorsd.core.rules import MaskOptions, Rule
+
+# Defaults that have changed since: what was one is left out for ever, what is one now is not.
+_FORMER_DEFAULTS: dict[tuple[type, str], object] = {
+    (MaskOptions, "edges"): "fine",
+    (Rule, "mask"): MaskOptions(edges="fine"),
+}
 
 
 def fingerprint(rule: Rule) -> str:
     """Return a text that two rules share if all their settings are the same; 32 hex digits.
 
     Settings at their defaults are left out, so that a version which adds a setting still knows the
-    rules that do not use it.
+    rules that do not use it; where a default has changed, that is the one of the first version.
     """
     text = json.dumps(_settings(rule), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -34,11 +40,13 @@ def fingerprint_of_look(rule: Rule) -> str:
 def _settings(value: object) -> object:
     if is_dataclass(value):
         values = {field: getattr(value, field.name) for field in fields(value)}
-        return {f.name: _settings(v) for f, v in values.items() if v != _default(f)}
+        return {f.name: _settings(v) for f, v in values.items() if v != _left_out(type(value), f)}
     if isinstance(value, tuple):
         return [_settings(part) for part in value]
     return value
 
 
-def _default(field: Field[Any]) -> object:
+def _left_out(owner: type, field: Field[Any]) -> object:
+    if (owner, field.name) in _FORMER_DEFAULTS:
+        return _FORMER_DEFAULTS[owner, field.name]
     return field.default if field.default_factory is MISSING else field.default_factory()

@@ -5,25 +5,43 @@ small in its picture is therefore shown to it once more, alone. The second mask 
 it agrees with the first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from scissorsd.core.boxes import Box
+from scissorsd.core.rules import Edges
 
 SUBJECT = 0.3  # a mask above this may be subject: the second pass must not cut it off
 MARGIN = 0.2  # around it, of its longer side
-WORTH_WHILE = 0.85  # of the frame's area: a box larger than this shows the network nothing new
 SHORTEST_SIDE = 640  # pixels: in less (or than cells) is no more to be seen than in the first pass
-AGREEMENT = 0.75  # intersection over union of the two masks
 LIKELY = 0.5  # a mask above this is more likely subject than not
 FEATHER = 0.06  # of the box's sides: where the second mask fades into the first
 _LARGE = 4_000_000  # pixels
 _TILE = 256  # pixels, high and wide
 _REACH = 2  # cells beyond a tile's own that its pixels are made of, at most
 _AS_THEY_ARE = np.arange(256, dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """When a second look is taken, and when it is believed."""
+
+    largest: float  # of the frame's area: a larger box shows the network too little that is new
+    agreement: float  # intersection over union of the two masks, more than this
+    doubt: float = 0.0  # of the first map, at least: one that is sure has little to gain
+    surer: float = inf  # the second map's doubt, in parts of the first one's, at most
+
+
+# `auto` looks where it was seen to harm nothing, `best` wherever there is something new to be seen.
+LOOKS: Mapping[Edges, Look] = {
+    "auto": Look(largest=0.5, agreement=0.85, doubt=0.024, surer=0.85),
+    "best": Look(largest=0.85, agreement=0.75),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +58,7 @@ class NetworkMask:
         return self.grid or max(self.values.shape)
 
 
-def second_box(first: NetworkMask) -> Box | None:
+def second_box(first: NetworkMask, look: Look = LOOKS["best"]) -> Box | None:
     """Return the box that is worth a second pass; None where there is none."""
     rows, columns = (np.flatnonzero((first.values > SUBJECT).any(axis)) for axis in (1, 0))
     if not len(rows):
@@ -58,16 +76,16 @@ def second_box(first: NetworkMask) -> Box | None:
     )
     wide, high = box[2] - box[0], box[3] - box[1]
     is_fine = min(wide, high) >= max(SHORTEST_SIDE, first.cells)
-    return box if is_fine and wide * high < WORTH_WHILE * width * height else None
+    return box if is_fine and wide * high < look.largest * width * height else None
 
 
-def agree(first: NetworkMask, second: NetworkMask) -> bool:
+def agree(first: NetworkMask, second: NetworkMask, look: Look = LOOKS["best"]) -> bool:
     """Tell whether a second mask, of a part of the picture, has the same subject there."""
     height, width = second.values.shape
     before = _part(first, second.box, (width, height)) > LIKELY
     after = second.values > LIKELY
     union = int(np.count_nonzero(before | after))
-    return union > 0 and int(np.count_nonzero(before & after)) > AGREEMENT * union
+    return union > 0 and int(np.count_nonzero(before & after)) > look.agreement * union
 
 
 def full_size(network_masks: tuple[NetworkMask, ...], *, nothing: float = 0.0) -> NDArray[np.uint8]:

@@ -16,7 +16,8 @@ from scissorsd.core.settling import Sighting
 Verdict = Literal["ok", "doubtful", "no_subject"]
 OnVerdict = Literal["publish", "review", "fail"]
 SourceAction = Literal["keep", "move", "delete"]
-Edges = Literal["fine", "best", "soft"]
+Holes = Literal["keep", "fill", "open"]
+Edges = Literal["auto", "soft", "fine", "best"]
 Align = Literal[
     "center",
     "top",
@@ -117,12 +118,12 @@ class Output:
 class MaskOptions:
     """How the network's map becomes the mask."""
 
-    edges: Edges = "fine"
+    edges: Edges = "auto"
     threshold: float | None = None  # in (0, 1): a hard edge there
     feather: Length = NOTHING  # these two: percent of the picture's longer side
     grow: Length = NOTHING  # less than nothing shrinks
     keep: Literal["all", "largest"] = "all"  # of the separate parts of the mask
-    holes: Literal["keep", "fill"] = "keep"
+    holes: Holes = "keep"  # open: what has the background's colour is background
 
 
 @dataclass(frozen=True, slots=True)

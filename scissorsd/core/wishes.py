@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from scissorsd.core.rules import Edges, Rule
+from scissorsd.core.rules import Edges, Holes, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Wish:
     model: str = ""
     edges: Edges | None = None
     keep: Literal["all", "largest"] | None = None  # these three as in MaskOptions
-    holes: Literal["keep", "fill"] | None = None
+    holes: Holes | None = None
     threshold: float | None = None
 
     def over(self, rule: Rule) -> Rule:

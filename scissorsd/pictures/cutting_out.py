@@ -16,6 +16,7 @@ from scissorsd.core.catalogue import Model
 from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
 from scissorsd.core.foreground_colour import cleaned
 from scissorsd.core.masking import Judgement
+from scissorsd.core.opening import opened
 from scissorsd.core.opinions import Opinion, hear, weighed
 from scissorsd.core.outlining import outlined
 from scissorsd.core.passes import NetworkMask
@@ -75,11 +76,16 @@ def find_subject(
     heard = hear(first, other, lambda asked: _run(picture, asked, sessions, whole))
     kept = latest = heard.kept
     seen: tuple[NetworkMask, ...] = (_network_mask(kept, whole),)
-    if options.edges == "best" and (box := passes.second_box(seen[0])):
+    look = passes.LOOKS.get(options.edges)
+    doubt = masking.doubt(kept.raw)
+    if look and doubt >= look.doubt and (box := passes.second_box(seen[0], look)):
         latest = _run(picture, kept.model, sessions, box)
         second = _network_mask(latest, box)
-        seen = (*seen, second) if passes.agree(seen[0], second) else seen
+        surer = masking.doubt(latest.raw) <= look.surer * doubt
+        seen = (*seen, second) if surer and passes.agree(seen[0], second, look) else seen
     infer_s = monotonic() - began
+    if options.holes == "open":
+        seen = opened(picture.rgb, seen)
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
     judgement = weighed(masking.judge(kept.raw, doubtful_above=doubtful_above), heard)

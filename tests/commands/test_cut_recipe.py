@@ -28,7 +28,7 @@ def config(folder: Path) -> Path:
 
 def asked(file: Path | None, rule: str | None, given: Sequence[str] = ()) -> Recipe:
     """Return the recipe for a rule of a configuration."""
-    options: dict[str, Any] = {"model": "u2net", "edges": "fine", "kinds": (), "models": None}
+    options: dict[str, Any] = {"model": "u2net", "edges": "auto", "kinds": (), "models": None}
     return recipe_of({**options, "background": "white", "config": file, "rule": rule}, given)
 
 

@@ -288,7 +288,8 @@ def test_what_comes_out_is_said_in_words(output: dict[str, object], said: str) -
 @pytest.mark.parametrize(
     ("mask", "said"),
     [
-        ({"edges": "fine"}, ""),
+        ({"edges": "auto"}, ""),
+        ({"edges": "fine", "holes": "open"}, " (mask: fine edges, holes opened)"),
         ({"edges": "soft", "grow": "2px"}, " (mask: soft edges, grown by 2 px)"),
         (
             {"edges": "best", "keep": "largest", "holes": "fill", "threshold": 0.5},

@@ -148,7 +148,7 @@ def test_aliases_of_aliases_are_refused() -> None:
             "background: has no value; leave it out, or put what begins with # in quotes",
         ),
         ("rules: [{match: }]", "rules[1].match: has no value"),
-        ("rules: [{mask: {edges: hard}}]", "mask.edges: 'hard' is not known here; use fine, best"),
+        ("rules: [{mask: {edges: hard}}]", "mask.edges: 'hard' is not known here; use auto, soft"),
         ("rules: [{mask: {threshold: 1}}]", "threshold: 1 is out of bounds; less than 1"),
         ("rules: [{mask: {threshold: 0}}]", "threshold: 0 is out of bounds; more than 0"),
         ("rules: [{mask: {threshold: 50%}}]", "threshold: expected a number, got '50%'"),

@@ -119,7 +119,7 @@ def test_a_folder_of_the_quick_desk_is_a_choice(tmp_path: Path) -> None:
         tmp_path / "state" / "page" / "in",
         tmp_path / "state" / "page" / "out",
     )
-    assert quick.rules[0].name == "u2net-fine"
+    assert quick.rules[0].name == "u2net-auto"
     assert {rule.model for rule in quick.rules} == {"u2net", "u2netp", "silueta"}
     rule = choose(quick.rules, "u2netp-soft/x1/mug.jpg")
     assert rule is not None

@@ -3,13 +3,24 @@ from dataclasses import replace
 
 import pytest
 
-from scissorsd.core.fingerprints import fingerprint
+from scissorsd.core.fingerprints import fingerprint, fingerprint_of_look
 from scissorsd.core.rules import NOTHING, Length, MaskOptions, Output, Rule
+
+FINE = MaskOptions(edges="fine")
 
 
 def test_a_fingerprint_stays_the_same() -> None:
     """It is kept in journals: if it changed, every job that was begun would be planned anew."""
-    assert fingerprint(Rule("all")) == "137d60c589f2669df2c4073997f0c42d"
+    assert fingerprint(Rule("all", mask=FINE)) == "137d60c589f2669df2c4073997f0c42d"
+
+
+def test_a_default_that_has_changed() -> None:
+    """`fine` was the default: who spells it out has the old rule, who does not has a new one."""
+    assert fingerprint(Rule("all")) == fingerprint(Rule("all", mask=MaskOptions(edges="auto")))
+    assert fingerprint(Rule("all")) != fingerprint(Rule("all", mask=FINE))
+    assert fingerprint_of_look(Rule("all")) != fingerprint_of_look(Rule("all", mask=FINE))
+    wide = Rule("all", mask=replace(FINE, grow=Length(2)))
+    assert fingerprint(wide) == "6a3238f0d5a53f7adb7ec3576ce47943"
 
 
 def test_defaults_do_not_count() -> None:

@@ -98,11 +98,11 @@ def test_a_folder_or_a_picture(place: Workplace) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("edges", one_of_each_kind(["fine", "best", "soft"], kept=["best"]))
+@pytest.mark.parametrize("edges", one_of_each_kind(["auto", "fine", "best", "soft"], kept=["best"]))
 def test_edges(place: Workplace, edges: str) -> None:
-    """`--edges` goes into the rule, is remembered, and `cut` takes it too; fine is the default."""
+    """`--edges` goes into the rule, is remembered, and `cut` takes it too; auto is the default."""
     place.put("a.jpg")
-    chosen = () if edges == "fine" else ("--edges", edges)
+    chosen = () if edges == "auto" else ("--edges", edges)
     command = ("once", place.inbox, place.outbox, *U2NETP, *CPU, *chosen)
     assert place.run(*command).returncode == 0
     (kept,) = (place.folder / "home" / "state").glob("scissorsd/*/command-line.json")

@@ -43,8 +43,8 @@ def test_choices(place: Workplace) -> None:
     loaded = config.load(place.config).config
     (shop,) = loaded.inboxes
     rules = (
-        Rule("u2netp-fine", ("u2netp-fine/**",), model="u2netp"),
-        Rule("darkness-fine", ("darkness-fine/**",), model="darkness"),
+        Rule("u2netp-auto", ("u2netp-auto/**",), model="u2netp"),
+        Rule("darkness-auto", ("darkness-auto/**",), model="darkness"),
         Rule("darkness-soft", ("darkness-soft/**",), model="darkness", mask=MaskOptions("soft")),
     )
     quick = replace(shop, name="quick", path=place.folder / "quick", rules=rules)
@@ -74,10 +74,10 @@ def test_choices(place: Workplace) -> None:
         models = {model["name"]: model["here"] for model in told["models"]}
         assert models["darkness"]
         assert not models["silueta"]
-        assert told["edges"] == ["soft", "fine", "best"]
+        assert told["edges"] == ["soft", "fine", "auto", "best"]
         assert told["limits"] == {"file": 1000, "waiting": 5}
         assert ".heic" in told["accept"]
-        assert told["quick"]["edges"] == "fine"
+        assert told["quick"]["edges"] == "auto"
 
 
 @pytest.mark.full

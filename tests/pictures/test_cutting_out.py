@@ -31,17 +31,21 @@ Map = NDArray[np.float32]
 
 
 class Network:
-    """Finds what is dark in what it is shown; `then` is done to every answer but the first."""
+    """Finds what is dark in what it is shown; `then` is done to every answer but the first.
 
-    def __init__(self, then: Callable[[Map], Map] = lambda raw: raw) -> None:
+    Of the first answer it is as sure as it is told to be.
+    """
+
+    def __init__(self, then: Callable[[Map], Map] = lambda raw: raw, sure: float = 0.95) -> None:
         self.asked = 0
         self._then = then
+        self._sure = np.float32(sure)
 
     def run(self, _name: str, network_input: Map, /) -> tuple[Map, str, str]:
         """Return 1 where it is dark."""
         self.asked += 1
         raw = (network_input[0].mean(axis=0) < 0.5).astype(np.float32)
-        return (raw if self.asked == 1 else self._then(raw)), "cpu", "full"
+        return (self._sure * raw if self.asked == 1 else self._then(raw)), "cpu", "full"
 
 
 def picture(size: tuple[int, int], box: tuple[int, int, int, int]) -> Picture:
@@ -53,7 +57,7 @@ def picture(size: tuple[int, int], box: tuple[int, int, int, int]) -> Picture:
     return as_picture(Image.fromarray(rgb), None, Metadata(None, None, None, None))
 
 
-def cut(shown: Picture, edges: Edges = "fine", network: Network | None = None) -> Cut:
+def cut(shown: Picture, edges: Edges = "auto", network: Network | None = None) -> Cut:
     """Cut a picture out."""
     return cutting_out.find_subject(shown, MODEL, network or Network(), MaskOptions(edges=edges))
 
@@ -68,7 +72,7 @@ def rendered(shown: Picture, mask: Cut, output: Output) -> NDArray[np.uint8]:
 def first_look(shown: Picture) -> NetworkMask:
     """Return what the network sees of the whole picture."""
     height, width = shown.rgb.shape[:2]
-    raw = cutting_out._run(shown, MODEL, Network(), (0, 0, width, height)).raw
+    raw = cutting_out._run(shown, MODEL, Network(sure=1.0), (0, 0, width, height)).raw
     return NetworkMask(raw, (0, 0, width, height))
 
 
@@ -77,26 +81,47 @@ def first_look(shown: Picture) -> NetworkMask:
 SMALL_IN_LARGE = ((2000, 1500), (700, 500, 1300, 1000))
 
 
-@pytest.mark.parametrize(("edges", "times"), [("soft", 1), ("fine", 1), ("best", 2)])
-def test_best_looks_twice_at_a_small_subject(edges: Edges, times: int) -> None:
-    """Only `best` shows a small subject to the network a second time, by itself."""
+@pytest.mark.parametrize(("edges", "times"), [("soft", 1), ("fine", 1), ("auto", 2), ("best", 2)])
+def test_a_small_subject_is_looked_at_twice(edges: Edges, times: int) -> None:
+    """Only `auto` and `best` show a small subject to the network a second time, by itself."""
     network = Network()
     cut(picture(*SMALL_IN_LARGE), edges, network)
     assert network.asked == times
 
 
+@pytest.mark.parametrize("edges", ["auto", "best"])
 @pytest.mark.parametrize(
     ("size", "box"),
     [((2000, 1500), (60, 50, 1940, 1450)), ((400, 300), (140, 100, 260, 200))],
     ids=["large subject", "small picture"],
 )
-def test_best_looks_once_where_that_is_all(
-    size: tuple[int, int], box: tuple[int, int, int, int]
+def test_one_look_where_that_is_all(
+    size: tuple[int, int], box: tuple[int, int, int, int], edges: Edges
 ) -> None:
     """A subject that fills its frame, or a picture of few pixels, needs no second look."""
     network = Network()
-    cut(picture(size, box), "best", network)
+    cut(picture(size, box), edges, network)
     assert network.asked == 1
+
+
+@pytest.mark.parametrize(("edges", "times"), [("auto", 1), ("best", 2)])
+def test_a_subject_that_is_found_surely_is_looked_at_twice_by_best_alone(
+    edges: Edges, times: int
+) -> None:
+    """Where the network is sure of all that it sees, `auto` takes no second look."""
+    network = Network(sure=1.0)
+    cut(picture(*SMALL_IN_LARGE), edges, network)
+    assert network.asked == times
+
+
+@pytest.mark.parametrize(("edges", "times"), [("auto", 1), ("best", 2)])
+def test_a_subject_that_is_not_small_is_looked_at_twice_by_best_alone(
+    edges: Edges, times: int
+) -> None:
+    """Of a subject whose box is more than half of the frame `auto` takes no second look."""
+    network = Network()
+    cut(picture((2000, 1500), (500, 350, 1500, 1150)), edges, network)
+    assert network.asked == times
 
 
 def test_a_second_look_that_agrees_is_kept() -> None:
@@ -113,15 +138,34 @@ def test_a_second_look_that_agrees_is_kept() -> None:
     assert closer.judgement == plain.judgement
 
 
+@pytest.mark.parametrize("edges", ["auto", "best"])
 @pytest.mark.parametrize("then", [np.zeros_like, np.ones_like, lambda raw: 1 - raw])
-def test_a_second_look_that_disagrees_is_forgotten(then: Callable[[Map], Map]) -> None:
+def test_a_second_look_that_disagrees_is_forgotten(
+    then: Callable[[Map], Map], edges: Edges
+) -> None:
     """Where the closer look finds something else, the mask is that of the first alone."""
     shown, network = picture(*SMALL_IN_LARGE), Network(then)
-    found = cut(shown, "best", network)
+    found = cut(shown, edges, network)
     assert network.asked == 2
     once = refine(shown.rgb, (first_look(shown),))
     assert (found.mask == once).all()
     assert found.judgement == cut(shown, "fine").judgement
+
+
+def test_a_second_look_in_more_doubt_is_forgotten_by_auto() -> None:
+    """A closer look that finds the same, but is less sure of it, is believed by `best` alone."""
+
+    def unsure(raw: Map) -> Map:
+        raw[:160] *= 0.6
+        return raw
+
+    shown = picture(*SMALL_IN_LARGE)
+    once, auto, best = (
+        cut(shown, edges, Network(unsure)).mask for edges in ("fine", "auto", "best")
+    )
+    assert (auto == once).all()
+    assert once[600, 1000] == 255
+    assert best[600, 1000] < 200
 
 
 def test_fine_masks_follow_the_edge() -> None:

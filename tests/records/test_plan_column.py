@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from scissorsd.core.rules import Job, Length, Output, Rule, plan
+from scissorsd.core.rules import Job, Length, MaskOptions, Output, Rule, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.records.journal import Journal
 
 INBOX, OUTBOX = Path("/srv/shop/inbox"), Path("/srv/shop/outbox")
 PICTURE = Sighting("a.jpg", size=100, mtime_ns=1, inode=1, device=1)
-RULE = Rule("all", outputs=(Output("mask"), Output(size=(10, 20), margin=Length(5, "%"))))
+RULE = Rule(
+    "all",
+    mask=MaskOptions(edges="fine"),
+    outputs=(Output("mask"), Output(size=(10, 20), margin=Length(5, "%"))),
+)
 # What the column held of this rule before it held JSON.
 REPR = (
     "Rule(name='all', match=(), skip=False, model='u2net', mask=MaskOptions(edges='fine',"

@@ -19,7 +19,7 @@ from scissorsd.commands.recut import Choice, in_words, recut_in
 from scissorsd.commands.retry import retry_in
 from scissorsd.commands.reviewed import open_shop
 from scissorsd.config.quick_desk import NAME as QUICK
-from scissorsd.core.rules import Edges
+from scissorsd.core.rules import Edges, Holes
 from scissorsd.core.wishes import Wish
 from scissorsd.page.answers import Refusal
 from scissorsd.page.naming import PICTURES, named, shown
@@ -37,7 +37,6 @@ from scissorsd.records.state_folders import StateFolder
 
 _LARGEST_WISH = 4096  # bytes
 _KEEP = ("all", "largest")
-_HOLES = ("keep", "fill")
 
 
 def retry(request: Request) -> JSONResponse:
@@ -98,7 +97,11 @@ def wished(body: bytes) -> Wish:
         values = None
     if not isinstance(values, dict):
         raise Refusal(400, "no_json", 'what is wished is an object: {"edges": "best"}')
-    words: dict[str, tuple[str, ...]] = {"edges": get_args(Edges), "keep": _KEEP, "holes": _HOLES}
+    words: dict[str, tuple[str, ...]] = {
+        "edges": get_args(Edges),
+        "keep": _KEEP,
+        "holes": get_args(Holes),
+    }
     wishes: dict[str, Any] = {}
     for name, value in values.items():
         if value is None or value == "":

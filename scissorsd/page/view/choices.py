@@ -11,10 +11,11 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.lookup import inbox_unavailable_reason
 from scissorsd.config.description import said_rule
+from scissorsd.config.quick_desk import EDGES_IN_ORDER
 from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.catalogue import Model
 from scissorsd.core.ignored_names import PICTURE_SUFFIXES, why_ignored
-from scissorsd.core.rules import Edges, Rule, choose
+from scissorsd.core.rules import Rule, choose
 from scissorsd.errors import WeightsError
 from scissorsd.folders import real_paths
 from scissorsd.folders.mounts import Root
@@ -29,7 +30,6 @@ _ANY_NAME = "picture.jpg"
 _WILD = re.compile(r"[*?\[]")
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
 _USUAL = Rule("")
-_EDGES: tuple[Edges, ...] = ("soft", "fine", "best")  # the quickest first
 
 _verified: dict[tuple[object, ...], bool] = {}  # by a file as it was looked at
 
@@ -44,7 +44,7 @@ def choices(request: Request) -> JSONResponse:
         {
             "inboxes": [_inbox(at, inbox) for inbox in desk.config.inboxes],
             "models": [{"name": shown(name), "here": is_it} for name, is_it in here.items()],
-            "edges": list(_EDGES),
+            "edges": list(EDGES_IN_ORDER),
             "quick": _quick(desk, here),
             "limits": {"file": min(page.file, limits.file), "waiting": page.waiting},
             "accept": sorted(PICTURE_SUFFIXES),
