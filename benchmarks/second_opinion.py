@@ -30,6 +30,7 @@ from scissorsd.machine import cpu_name
 from scissorsd.pictures.cutting_out import Cut, Inference, find_subject
 from scissorsd.pictures.picture import Picture
 
+WHOLE = ("scikit-image's", "photographs")
 CLEARLY = 0.02  # of intersection over union
 
 
@@ -61,6 +62,7 @@ def main() -> None:
     options.add_argument("pictures", nargs="*", type=Path, metavar="PICTURES")
     options.add_argument("--first", default="u2net")
     options.add_argument("--other", default="u2netp")
+    options.add_argument("--whole", action="store_true", help="photographs only, and no quarters")
     options.add_argument("--each", action="store_true", help="print every picture asked about, too")
     arguments = options.parse_args()
     logs.set_up(quiet=True)
@@ -69,6 +71,7 @@ def main() -> None:
     found = [
         asked(kind, name, picture, truth, network, first, other)
         for kind, name, picture, truth in pictures(arguments.pictures)
+        if not arguments.whole or kind in WHOLE
     ]
     print(f"{cpu_name()}; {first.name}, and {other.name} where that is unsure.\n")
     print("\n".join(table(found)))

@@ -24,7 +24,7 @@ SUBJECT = 0.5  # above this the raw map says "subject"
 UNSURE = (0.1, 0.9)  # between these it does not know
 AGREED = 0.8  # overlap (intersection over union) from which on two raw maps are one opinion
 # A subject that takes more of the frame's border than this fills it. That alone is no doubt (most
-# are whole, or meant so), but it is worth saying: one in four of them is badly cut.
+# are whole, or meant so), but it is worth saying: one in five or so is badly cut.
 FILLING = 0.25
 
 FLAT = 1e-6  # a raw map whose values span less than this says nothing
