@@ -14,9 +14,6 @@ Three steps, the first two on a guide (the picture reduced to three pixels for t
 3. At full size, in the tiles that touch the band, they are applied to the picture's own pixels;
    but only as far as colour explains the network's mask there. Where it does not (a dark sleeve
    before a dark wall), the network's mask stays.
-
-Within the outline of hair the network takes for subject what shows through it. So the band is
-wider, some way into the subject, by what has the background's colour rather than the subject's.
 """
 
 from collections.abc import Iterator
@@ -52,10 +49,6 @@ _HELD, _HELD_IN_BAND = 10.001, 0.001  # how strongly the solution is held to the
 _GUIDED_WINDOW, _GUIDED_SMOOTH = 3, 1e-4
 _EXPLAINED_RADIUS = 6.0  # cells
 _EXPLAINED_FROM, _EXPLAINED_OVER = 0.25, 0.3  # from this R² on colour is trusted, wholly this above
-_DEEP = 5  # cells: so far beyond the band the background may show through the subject
-_SHOWS_FROM = 0.3  # ... told by colour from this R² on
-_HELD_BY_COLOUR = 1.0  # how strongly the solution is held there to what colour tells
-_LEAST = 1e-5  # a mean above this is of something
 _NOTHING = 0.015  # values of the mask up to here become 0, and as near to 1 become 1
 _STRETCH = 1 / (1 - 2 * _NOTHING)
 
@@ -81,23 +74,13 @@ def refine(rgb: NDArray[np.uint8], network_masks: tuple[NetworkMask, ...]) -> ND
     bounds = _bounds(band, margin=round((_EXPLAINED_RADIUS + 1) * cell))
     if bounds is not None:
         place = _Place.of(bounds, (high, wide), box)
-        known, unsure = coarse[bounds], band[bounds]
+        known, unsure = coarse[bounds], band[bounds].astype(np.float32)
         guide = _guide(rgb, place)
-        inner = _wider(unsure, round(_DEEP * cell)) & (known > _SURE)
-        wanted = _wider(unsure, round(cell) + 1) | inner
+        wanted = means(unsure, round(cell) + 1) > 0
         radius = round(_EXPLAINED_RADIUS * cell)
-        fits = partial(_fits, radius=radius)
-        share, likely = in_tiles(fits, guide, known, wanted, reach=radius)
-        shows = inner & ~unsure & (share > _SHOWS_FROM) & (likely < 1 / 2)
-        rim = _wider(shows, 1) & (known > 1 / 2)
-        hold = np.where(unsure | rim, np.float32(_HELD_IN_BAND), np.float32(_HELD))
-        hold[shows] = _HELD_BY_COLOUR
-        trust = np.maximum(means((unsure | rim).astype(np.float32), round(cell)), rim)
-        trust *= np.clip((share - _EXPLAINED_FROM) / _EXPLAINED_OVER, 0, 1)
-        wanted = trust > 0
-        if not wanted.any():
-            return mask
-        solved = _solved(guide, np.where(shows, likely, known), hold)
+        trust = means(unsure, round(cell))
+        trust *= in_tiles(partial(_fits, radius=radius), guide, known, wanted, reach=radius)
+        solved = _solved(guide, known, unsure)
         functions = in_tiles(_linear, guide, solved, wanted, reach=_GUIDED_WINDOW - 1)
         _apply(mask, rgb, place, functions, trust)
     return mask
@@ -140,12 +123,6 @@ def _band(mask: NDArray[np.float32], cell: int) -> NDArray[np.bool_]:
     )
     both: NDArray[np.bool_] = unsure & shown
     return both
-
-
-def _wider(where: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Return what is there or no farther than that from it, in rows and columns."""
-    near: NDArray[np.bool_] = means(where.astype(np.float32), reach) > _LEAST
-    return near
 
 
 def _bounds(band: NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
@@ -222,14 +199,15 @@ class _Fit:
         return found
 
 
-def _solved(guide: Values, mask: Values, hold: Values) -> Values:
+def _solved(guide: Values, mask: Values, band: Values) -> Values:
     """Solve (L + D) x = D mask, L being the Laplacian and D the hold, by conjugate gradients.
 
-    Where none of a window is held less than surely there is nothing to solve: x is the mask there.
+    Beyond the windows that touch the band there is nothing to solve: x is the mask there.
     """
     if min(mask.shape) < WINDOW:
         return mask
-    laplacian = Laplacian.of(guide, hold < np.float32(_HELD), _SMOOTH)
+    laplacian = Laplacian.of(guide, band > 0, _SMOOTH)
+    hold = np.where(band > 0, np.float32(_HELD_IN_BAND), np.float32(_HELD))
     diagonal = laplacian.cover + hold
     weaker = 1 / diagonal
 
@@ -267,11 +245,7 @@ def _linear(guide: Values, values: Values) -> NDArray[np.float32]:
 
 
 def _fits(guide: Values, mask: Values, radius: int) -> Values:
-    """Return how far colour explains the mask around each pixel, and what it tells of the pixel.
-
-    The first is R² of the fit; the second 0 for the background's mean colour there, 1 for the
-    subject's.
-    """
+    """Return how far colour explains the mask around each pixel: R² of the fit, from 0 to 1."""
     # the nearer to 0 all values are, the less their products lose in float32
     colours, x = guide - np.float32(0.5), mask - np.float32(0.5)
     planes = [*colours, x, *covariances.products(colours), *(colours * x), x * x]
@@ -279,12 +253,10 @@ def _fits(guide: Values, mask: Values, radius: int) -> Values:
     mean, mean_x = around[:3], around[3]
     spread_out = covariances.covariances(mean, around[4:10], _GUIDED_SMOOTH)
     with_x = around[10:13] - mean * mean_x
-    slope = covariances.times(covariances.inverse(spread_out), with_x)
-    share = (with_x * slope).sum(axis=0) / (around[13] - mean_x * mean_x + _GUIDED_SMOOTH)
-    told = mean_x + (slope * (colours - mean)).sum(axis=0)
-    told -= (mean_x + np.float32(0.5)) * (1 - share) - np.float32(0.5)
-    likely = np.clip(told / np.maximum(share, _GUIDED_SMOOTH), 0, 1)
-    return np.stack([share, likely]).astype(np.float32)
+    explained = (with_x * covariances.times(covariances.inverse(spread_out), with_x)).sum(axis=0)
+    share = explained / (around[13] - mean_x * mean_x + _GUIDED_SMOOTH)
+    trust: Values = np.clip((share - _EXPLAINED_FROM) / _EXPLAINED_OVER, 0, 1)
+    return trust.astype(np.float32)
 
 
 # --- on the picture --------------------------------------------------------------------------

@@ -77,6 +77,15 @@ def test_small_pictures_have_no_second_look(shape: tuple[int, int]) -> None:
         assert passes.second_box(NetworkMask(values.astype(np.float32), frame)) is None
 
 
+def test_auto_looks_closer_at_less() -> None:
+    """A box of more than half the frame is worth a second look to `best` alone."""
+    first = saw((900, 600, 2900, 2300))
+    assert passes.second_box(first) is not None
+    assert passes.second_box(first, passes.LOOKS["auto"]) is None
+    small = saw((1000, 1500, 2000, 2250))
+    assert passes.second_box(small, passes.LOOKS["auto"]) == passes.second_box(small)
+
+
 # --- do they agree? --------------------------------------------------------------------------
 
 CLOSER = (800, 1300, 2200, 2450)

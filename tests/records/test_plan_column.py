@@ -80,6 +80,15 @@ def test_a_published_job_of_an_older_version(journal: Journal) -> None:
     assert left.outputs == ()
 
 
+def test_what_an_older_default_has_cut_is_stale(journal: Journal) -> None:
+    """A rule that leaves its edges open makes something else since `fine` is no default."""
+    job = begun(journal)
+    journal.published(job, ["/out/a-mask.png", "/out/a.png"], verdict="ok", provider="cpu")
+    journal.finish(job)
+    assert journal.recuts.stale(INBOX, [RULE]) == set()
+    assert journal.recuts.stale(INBOX, [replace(RULE, mask=MaskOptions())]) == {job.id}
+
+
 @pytest.mark.parametrize(
     ("text", "kinds"),
     [
