@@ -8,7 +8,7 @@ export class Pictures extends EventTarget {
   list = [];
   at = new Map(); // key → index
   counts = null;
-  secondsLeft = null;
+  timeLeft = "";
   filter = null;
   isRead = false;
   readFrom = 0; // when the latest reading was begun
@@ -46,7 +46,7 @@ export class Pictures extends EventTarget {
         const got = await read(start.cursor);
         const page = this.#starts.indexOf(start);
         if (page >= 0) this.#put(page, got);
-        if (page === 0) Object.assign(this, { counts: got.counts, secondsLeft: got.seconds_left, readFrom: begun });
+        if (page === 0) Object.assign(this, { counts: got.counts, timeLeft: got.time_left, readFrom: begun });
       }
       this.isRead = true;
     });

@@ -18,10 +18,11 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.why import why_waiting
 from scissorsd.config.quick_desk import NAME as QUICK
+from scissorsd.core.eta import in_words
 from scissorsd.page.answers import Refusal
 from scissorsd.page.naming import PICTURES, no_such_inbox, shown
 from scissorsd.page.standpoint import Standpoint, stand_at
-from scissorsd.page.view.cards import JOURNALLED, Card, cards, of_entry, waiting_card
+from scissorsd.page.view.cards import JOURNALLED, Card, cards, state_told, waiting_card
 from scissorsd.page.view.counting import Counts, counts
 from scissorsd.page.view.outlook import Outlook, outlook_of
 from scissorsd.page.view.waiting import Waiting
@@ -71,12 +72,14 @@ def pictures(request: Request) -> JSONResponse:
     else:
         page, cursor = _newest_first(at, outlook, asked, place, waiting)
     stands = at.desk.standing() if at.runs else None
+    left = stands.seconds_left if stands is not None else None
     return JSONResponse(
         {
             "pictures": page,
             "next": cursor,
             "counts": told,
-            "seconds_left": stands.seconds_left if stands is not None else None,
+            "seconds_left": left,
+            "time_left": in_words(left) if left else "",
         }
     )
 
@@ -187,7 +190,7 @@ def _came_lately(
 
 
 def _is_wanted(at: Standpoint, states: Collection[str], entry: Entry) -> bool:
-    if not states or of_entry(entry, at.runs) in states:
+    if not states or state_told(at, entry) in states:
         return True
     return "review" in states and at.view is not None and at.view.waits_in_review(entry)
 
