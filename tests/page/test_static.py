@@ -31,7 +31,7 @@ def test_nothing_is_needed_that_the_policy_forbids(path: Path) -> None:
 def test_every_icon_that_is_shown_is_drawn() -> None:
     """Each icon that a script or the page names is in the page's sprite."""
     page = (STATIC / "index.html").read_text(encoding="utf-8")
-    drawn = set(re.findall(r'<symbol id="i-([a-z]+)"', page))
+    drawn = set(re.findall(r'<path id="i-([a-z]+)"', page))
     scripts = "".join(path.read_text(encoding="utf-8") for path in STATIC.glob("*.js"))
-    called = set(re.findall(r'(?:icon|button|bare|can)\("([a-z]+)"', scripts))
-    assert called | set(re.findall(r'href="#i-([a-z]+)"', page)) <= drawn
+    called = set(re.findall(r'(?:icon|button)\("([a-z]+)"', scripts))
+    assert called | set(re.findall(r'data-icon="([a-z]+)"', page)) <= drawn

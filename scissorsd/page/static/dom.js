@@ -69,8 +69,10 @@ document.addEventListener("error", ({ target: image }) => {
   const address = image.getAttribute("src");
   const count = (tries.get(address) ?? 0) + 1;
   tries.set(address, count);
+  image.hidden = true;
   setTimeout(() => image.getAttribute("src") === address && setSource(image, address), 2000 * 2 ** count);
 }, true);
+document.addEventListener("load", ({ target }) => (target.hidden = false), true);
 addEventListener("heard-again", () => {
   tries.clear();
   for (const image of document.images) if (image.src && !image.naturalWidth) setSource(image, image.getAttribute("src"));

@@ -3,7 +3,7 @@
 import { addressOf, call, fileOf } from "./api.js";
 import { $, button, fill, h, sayFault } from "./dom.js";
 
-const SWATCHES = { "": "transparent", "#ffffff": "white", "#000000": "black", "#f4f4f4": "light grey" };
+const SWATCHES = { "": "transparent", "#ffffff": "white", "#000000": "black" };
 const CUTOUTS = ["avif", "tiff"]; // are never laid on a background
 
 const form = $("finish");
@@ -20,7 +20,7 @@ export function listen(changed) {
   const colour = h("input", { type: "color", value: "#2f6fde", ariaLabel: "Another background", oninput: () => paint(colour.value) });
   const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => lay(file.files[0]) });
   const lay = (picture) => call("api/v1/backgrounds", null, { method: "POST", body: picture }).then((said) => paint(said.background), sayFault);
-  const picture = button("plus", "Picture", () => file.click(), { title: "A picture as background" });
+  const picture = button("", "Picture", () => file.click(), { title: "A picture as background" });
   fill(form.firstElementChild, ...swatches, colour, picture, file);
   form.onsubmit = (event) => event.preventDefault();
   form.onchange = () => {

@@ -20,7 +20,7 @@ let index = 0;
 let isMasked = false;
 const dialog = $("viewer");
 const stage = new Stage($("stage"), (words) => setText($("v-zoom"), words));
-const modes = [...dialog.querySelectorAll("[data-mode]")].slice(1); // the first is the stage
+const modes = [...dialog.querySelectorAll("button[data-mode]")];
 const [masker, left, right] = ["m", "arrowleft", "arrowright"].map((key) => dialog.querySelector(`[data-key=${key}]`));
 
 const DOES = {

@@ -3,7 +3,8 @@
 First comes what is not in the journal: files in the inboxes, the last that came first. Whatever was
 begun since the first page was asked for is sorted in there by when it came: so that a picture that
 is begun while one goes from page to page is neither missed nor told twice. Then come the jobs that
-there were, by their number. A cursor says in which of the two parts one is, and where.
+there were, by their number. A cursor says in which of the two parts one is, and where; each card has
+the one that goes on behind it.
 """
 
 import re
@@ -149,7 +150,10 @@ def _newest_first(
     entries = [one for _, one in page if isinstance(one, Entry)]
     known = iter(cards(at, entries, outlook.presence))
     soon = _cards_of_waiting(at, [one for _, one in page if isinstance(one, Waiting)], outlook)
-    told = [next(known) if isinstance(one, Entry) else next(soon) for _, one in page]
+    told = [
+        {**(next(known) if isinstance(one, Entry) else next(soon)), "cursor": cursor}
+        for cursor, one in page
+    ]
     return told, page[-1][0] if len(found) > asked.limit else None
 
 
@@ -257,8 +261,10 @@ def _in_review(at: Standpoint, outlook: Outlook, asked: Asked) -> tuple[list[Car
                 raise _no_cursor()
     page = ranked[: asked.limit]
     more = len(ranked) > asked.limit
-    told = cards(at, [entry for _, _, entry in page], outlook.presence)
-    return told, f"r.{page[-1][0]}.{page[-1][1]}" if more else None
+    found = cards(at, [entry for _, _, entry in page], outlook.presence)
+    cursors = [f"r.{rank}.{job}" for rank, job, _ in page]
+    told = [{**card, "cursor": one} for card, one in zip(found, cursors, strict=True)]
+    return told, cursors[-1] if more else None
 
 
 def _rank(entry: Entry) -> int:
