@@ -142,9 +142,19 @@ def test_watch_tells_a_new_key_once(place: Workplace) -> None:
         listen = f"0.0.0.0:{free_port()}"
         folders = (str(place.inbox), str(place.outbox), "--state", str(place.state))
         said = subprocess.Popen(
-            [sys.executable, "-m", "scissorsd", "watch", *folders, f"--page={listen}"],
+            [
+                sys.executable,
+                "-m",
+                "scissorsd",
+                "watch",
+                *folders,
+                "--model",
+                "u2netp",
+                f"--page={listen}",
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=place._environment,  # noqa: SLF001 - what it says on standard output is wanted
             text=True,
         )
         wait_for(lambda: keys.key_of(place.state) and ask(int(listen.split(":")[1]), "/healthz"))

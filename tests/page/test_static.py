@@ -9,6 +9,7 @@ import scissorsd.page
 
 STATIC = Path(scissorsd.page.__file__).parent / "static"
 FILES = sorted(STATIC.iterdir())
+MOST = 76_500  # bytes of all files: they may become fewer, not more
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -26,6 +27,11 @@ def test_nothing_is_needed_that_the_policy_forbids(path: Path) -> None:
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
     assert not re.findall(forbidden, text)
     assert not re.findall(r"<style|<script(?![^>]* src=)|\sstyle=\"|\son[a-z]+=\"", text)
+
+
+def test_the_page_stays_light() -> None:
+    """All that a browser loads before pictures, unminified."""
+    assert sum(path.stat().st_size for path in FILES) <= MOST
 
 
 def test_every_icon_that_is_shown_is_drawn() -> None:

@@ -48,6 +48,7 @@ export async function open(shown) {
   if (card?.key !== shown.key) {
     stage.fit();
     $("v-redo").open = false;
+    $("v-side").scrollTop = 0;
   }
   card = shown;
   if (!dialog.open) dialog.showModal();
