@@ -139,25 +139,17 @@ def test_the_extra_is_missing() -> None:
 def test_watch_tells_a_new_key_once(place: Workplace) -> None:
     """`watch --page=0.0.0.0` prints the address with its key when that is new, and then not."""
     for is_new in (True, False):
-        listen = f"0.0.0.0:{free_port()}"
+        port = free_port()
         folders = (str(place.inbox), str(place.outbox), "--state", str(place.state))
+        options = ("--model", "u2netp", f"--page=0.0.0.0:{port}")
         said = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "scissorsd",
-                "watch",
-                *folders,
-                "--model",
-                "u2netp",
-                f"--page={listen}",
-            ],
+            [sys.executable, "-m", "scissorsd", "watch", *folders, *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=place._environment,  # noqa: SLF001 - what it says on standard output is wanted
+            env=place._environment,
             text=True,
         )
-        wait_for(lambda: keys.key_of(place.state) and ask(int(listen.split(":")[1]), "/healthz"))
+        ask(port, "/healthz")
         said.terminate()
         told = said.communicate()[0]
         assert (f"/#key={keys.key_of(place.state)}" in told) is is_new

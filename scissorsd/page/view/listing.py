@@ -3,8 +3,8 @@
 First comes what is not in the journal: files in the inboxes, the last that came first. Whatever was
 begun since the first page was asked for is sorted in there by when it came: so that a picture that
 is begun while one goes from page to page is neither missed nor told twice. Then come the jobs that
-there were, by their number. A cursor says in which of the two parts one is, and where; each card has
-the one that goes on behind it.
+there were, by their number. A cursor says in which of the two parts one is, and where;
+each card has the one that goes on behind it.
 """
 
 import re
