@@ -39,7 +39,9 @@ def test_a_picture_behind_equals_what_the_rule_makes(place: Workplace, page: Ser
     cut(place, {"kind": "cutout"}, as_in_a_rule(words), mask={})
     word = sent(page, backdrop())
     assert word == hashlib.sha256(backdrop()).hexdigest()
-    made = page.picture("a.jpg", "finish", **{**words, "background": word})
+    made = page.picture(
+        "a.jpg", "finish", background=word, format="png", crop="subject", margin="10%"
+    )
     assert made.body == (place.outbox / "asked.png").read_bytes()
 
 
