@@ -24,11 +24,11 @@ def settings(request: Request) -> JSONResponse:
     inboxes = desk.config.inboxes
     here = {model: is_here(model, desk.config) for model in desk.config.catalogue.values()}
     models = [m.name if is_it else f"{m.name}: not on this machine" for m, is_it in here.items()]
-    sections = {"This machine": list(_machine(overview_of(at.state, at.journal)))}
-    for inbox in inboxes:
-        taken = takes_drops(desk, inbox.name)
-        sections[_title(inbox)] = [*_rules(inbox), *([] if taken else ["It takes no drops."])]
-    sections["Models"] = models
+    sections = {
+        "This machine": list(_machine(overview_of(at.state, at.journal))),
+        "Inboxes": [line for i in inboxes for line in _rules(i, takes_drops(desk, i.name))],
+        "Models": models,
+    }
     told = [
         {"title": shown(title), "lines": [{"text": shown(line)} for line in lines]}
         for title, lines in sections.items()
@@ -53,13 +53,13 @@ def _machine(overview: Overview) -> Iterator[str]:
         yield f"{one.model} {where}{refused}"
 
 
-def _title(inbox: Inbox) -> str:
-    return "Quick desk, the page\u2019s own" if inbox.name == QUICK else f"Inbox {inbox.name}"
-
-
-def _rules(inbox: Inbox) -> Iterator[str]:
+def _rules(inbox: Inbox, takes: bool) -> Iterator[str]:  # noqa: FBT001 - plain in its one call
+    name = "quick desk" if inbox.name == QUICK else inbox.name
     for folder, rule in folders(inbox):
-        yield f"{folder or 'at the top'}: {', '.join(said_rule(rule))}"
+        where = " / ".join(filter(None, [name, *folder.split("/")]))
+        yield f"{where}: {', '.join(said_rule(rule))}"
+    if not takes:
+        yield f"{name} takes no drops."
 
 
 ROUTES: list[BaseRoute] = [Route("/api/v1/settings", settings)]
