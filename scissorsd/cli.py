@@ -14,7 +14,7 @@ import click
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
 from scissorsd.cli_models import models
-from scissorsd.cli_page import page
+from scissorsd.cli_page import page, tell_a_new_key
 from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
@@ -104,6 +104,7 @@ def watch(context: click.Context, /, inbox: Path, outbox: Path, **options: Any) 
     settings = configuration.from_folders(inbox, outbox, options)
     if sys.stderr.isatty():
         click.echo("scissorsd is starting; Ctrl-C stops it.", err=True)
+    tell_a_new_key(settings)
     with Bars() as bars:
         return Daemon(settings, on_beat=bars.backlog, fetching=bars.fetching).run()
 

@@ -76,6 +76,21 @@ def _serve_beside(settings: "Config") -> int:
     return serve_beside(settings, told=_announcer(settings))
 
 
+def tell_a_new_key(settings: "Config") -> None:
+    """Print the address of a daemon's page with its key, if it asks for one and that is new."""
+    if settings.page is None:
+        return
+    from scissorsd.daemon.page_child import missing_packages
+    from scissorsd.page.gates import keys
+    from scissorsd.page.gates.access import access_to
+    from scissorsd.page.gates.listen import machine_name
+
+    if missing_packages() or access_to(settings.page, machine_name()).auth != "key":
+        return
+    if not keys.key_of(settings.state):
+        _announcer(settings)(settings.page.listen)
+
+
 def _announcer(settings: "Config") -> Callable[[str], None]:
     """Return what says where the page is; with its key only if that is new.
 

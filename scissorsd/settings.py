@@ -72,6 +72,7 @@ class Page:
     auth: Literal["auto", "key", "proxy", "none"] = "auto"
     hosts: tuple[str, ...] = ()  # further names that it may be called by while auth is none
     proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-* and Remote-User are believed
+    metrics_from: tuple[str, ...] = ()  # networks that may read /metrics without a key
     drop_into: tuple[str, ...] | None = None  # inboxes that take drops; None: all
     quick: bool = True  # a desk of the page's own, for pictures that belong to no inbox
     keep: float | None = 7 * 86400.0  # seconds that the quick desk keeps what was dropped on it

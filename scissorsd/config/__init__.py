@@ -223,6 +223,7 @@ def _page(section: PageSection) -> Page:
         auth=section.auth,
         hosts=tuple(section.hosts),
         proxies=tuple(section.proxies),
+        metrics_from=tuple(section.metrics_from),
         drop_into=tuple(section.drop_into) if section.drop_into is not None else None,
         quick=section.quick,
         keep=section.keep,

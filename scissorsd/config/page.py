@@ -127,6 +127,11 @@ class PageSection(Section):
         description="Networks whose X-Forwarded-* and Remote-User are believed.",
         examples=[["172.18.0.0/16"]],
     )
+    metrics_from: Networks = Field(
+        default_factory=list,
+        description="Networks that may read /metrics without a key. This machine always may.",
+        examples=[["192.168.1.0/24"]],
+    )
     drop_into: Names | None = Field(
         default=None,
         description="The inboxes that take drops. Default: all.",

@@ -12,14 +12,14 @@ from scissorsd.page.gates.access import Access
 from scissorsd.page.gates.door import Door
 from scissorsd.page.gates.guard import Guard
 from scissorsd.page.gates.keys import Keys
-from scissorsd.page.outputs import files, finishing, zips
-from scissorsd.page.view import actions, choices, events, listing, one_picture, status
+from scissorsd.page.outputs import backdrops, files, finishing, zips
+from scissorsd.page.view import actions, choices, events, listing, one_picture, setup, status
 
 # The first address that fits is taken: what ends in /before stands before the picture itself, whose
 # path is of any length.
 _PARTS = (
-    *(door, health, metrics, static_files, status, choices, events, zips, drops),
-    *(files, finishing, actions, listing, one_picture),
+    *(door, health, metrics, static_files, status, choices, setup, events, zips, drops),
+    *(backdrops, files, finishing, actions, listing, one_picture),
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scissorsd.core.settling import Sighting
+from scissorsd.page.seen import Seen
 from scissorsd.records import status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_file import FILE
@@ -20,10 +21,14 @@ class Desk:
     config: Config  # it has a page; its inboxes include the quick desk, where there is one
     vouch: Callable[[str, Sighting], None]  # tell the daemon that a file (inbox, sighting) is whole
     stir: Callable[[], None] = lambda: None  # something has changed here: whoever looks may look
+    seen: Seen = field(init=False)  # which failed pictures need not be shown any more
     _journal: Journal | None = None
     _is_of: tuple[int, int] | None = None  # the file that it was opened of
     _replaced: list[Journal | None] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.seen = Seen(self.own_folder)
 
     @property
     def page(self) -> Page:

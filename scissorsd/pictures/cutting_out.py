@@ -175,7 +175,13 @@ def _colours(picture: Picture, cut: Cut, output: Output, *, deep: bool) -> Pixel
     rgb: Pixels = picture.rgb
     if deep:
         rgb = deepened(picture.rgb) if picture.deep is None else picture.deep
-    return own_colours(picture, rgb, cut.mask) if output.colour == "clean" else rgb
+    if output.colour != "clean":
+        return rgb
+    if deep or picture.deep is None:
+        return own_colours(picture, rgb, cut.mask)
+    # Rounded last: so an output of 8 bits is the same, made now or later of a cutout of 16.
+    edges = shallow(own_colours(picture, picture.deep, cut.mask))
+    return np.where(cut.mask[..., None] == _OPAQUE, rgb, edges)
 
 
 def own_colours(picture: Picture, rgb: NDArray[Sample], mask: NDArray[np.uint8]) -> NDArray[Sample]:

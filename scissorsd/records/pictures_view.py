@@ -206,6 +206,14 @@ class PicturesView:
             ).fetchall()
         return Counter({(row["state"], bool(row["is_told"])): row["n"] for row in rows})
 
+    def failed(self, scope: Scope, jobs: Collection[int]) -> list[Entry]:
+        """Return those of some jobs that are pictures which failed."""
+        if not jobs:
+            return []
+        where, values = _where(scope, by_index=False)
+        meant = f"id IN ({_marks(jobs)}) AND state = 'failed' AND {where} AND {_IS_LATEST}"
+        return list(map(entry_of, self._rows(scope, meant, *jobs, *values)))
+
     # --- what lies in an inbox -------------------------------------------------------------------
 
     def known_as(self, inbox: Path, sighting: Sighting) -> KnownAs:

@@ -126,9 +126,9 @@ def test_other_lossless_cutouts(place: Workplace, page: Served, form: str) -> No
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("deep", "most"), [(False, 0), (True, 3)], ids=["8", "16"])
+@pytest.mark.parametrize(("deep", "most"), [(False, 0), (True, 0)], ids=["8", "16"])
 def test_a_cutout_of_16_bits(place: Workplace, page: Served, deep: bool, most: int) -> None:  # noqa: FBT001 - a case
-    """A cutout of 16 bits is as good; where the picture has them too, edges differ by a step."""
+    """A cutout of 16 bits is as good, where the picture has them too."""
     words, name = WORDS["white as png"], "a.tiff" if deep else "a.jpg"
     outputs = [{"kind": "cutout", "depth": 16}, as_in_a_rule(words)]
     place.configure({"name": "all", "mask": {"feather": "1%"}, "outputs": outputs})

@@ -73,6 +73,44 @@ def test_accept_and_reject(place: Workplace) -> None:
         assert "it came out without review" in error["what"]
 
 
+def test_a_failed_picture_is_marked_as_seen(place: Workplace) -> None:
+    """It is out of the failed and their number, and stays in failed/; failing again it is back."""
+    place.put("a.jpg", BROKEN)
+    once(place, 3)
+    with viewed(place) as view:
+        card = view.card("a.jpg")
+        assert "stays in failed/" in view.act(card, "discard")["said"][0]
+        seen = view.card("a.jpg")
+        assert (seen["state"], seen["look"], seen["seen"]) == ("failed", "seen", True)
+        assert view.states(state="failed") == {}
+        counts = view.ask("pictures")["counts"]
+        assert (counts["failed"], counts["seen"]) == (0, 1)
+        assert (place.outbox / "failed" / "a.jpg").exists() or list(place.outbox.rglob("a.jpg*"))
+    with viewed(place) as view:
+        assert view.card("a.jpg")["seen"]
+        view.act(card, "retry")
+        once(place, 3)
+        assert view.states(state="failed") == {"a.jpg": "failed"}
+
+
+def test_a_decision_is_of_the_version_that_was_seen(place: Workplace) -> None:
+    """Sent twice it is done once; of a picture that is another by now it is refused."""
+    place.configure({"name": "all", "when_no_subject": "review"})
+    place.put("a.jpg", blank())
+    once(place)
+    with viewed(place) as view:
+        card = view.card("a.jpg")
+        error = view.act(card, "accept", status=409, version="another")["error"]
+        assert error["code"] == "changed"
+        assert view.card("a.jpg")["review"]
+        view.act(card, "accept", version=card["version"])
+        view.act(card, "accept", version=card["version"])
+        assert view.card("a.jpg")["judged"] == "accepted"
+        assert view.act(card, "reject", status=409, version=card["version"])["error"]["code"] == (
+            "changed"
+        )
+
+
 @pytest.mark.full
 def test_redo(place: Workplace) -> None:
     """A picture is cut again as is wished, under the same name; the wish stays with it."""

@@ -134,3 +134,22 @@ def test_the_extra_is_missing() -> None:
     assert told.returncode == 1
     assert "the page needs starlette" in told.stderr
     assert f"{sys.executable} -m pip install 'scissorsd[page]'" in told.stderr
+
+
+def test_watch_tells_a_new_key_once(place: Workplace) -> None:
+    """`watch --page=0.0.0.0` prints the address with its key when that is new, and then not."""
+    for is_new in (True, False):
+        port = free_port()
+        folders = (str(place.inbox), str(place.outbox), "--state", str(place.state))
+        options = ("--model", "u2netp", f"--page=0.0.0.0:{port}")
+        said = subprocess.Popen(
+            [sys.executable, "-m", "scissorsd", "watch", *folders, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=place._environment,
+            text=True,
+        )
+        ask(port, "/healthz")
+        said.terminate()
+        told = said.communicate()[0]
+        assert (f"/#key={keys.key_of(place.state)}" in told) is is_new

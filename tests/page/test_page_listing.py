@@ -272,5 +272,5 @@ def test_outputs_that_are_gone(place: Workplace) -> None:
 
 
 def _counts(**some: int) -> dict[str, int]:
-    states = ("waiting", "cutting", "done", "review", "failed", "held")
+    states = ("waiting", "cutting", "done", "review", "failed", "seen", "held")
     return {**dict.fromkeys(states, 0), **some}

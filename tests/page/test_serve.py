@@ -216,6 +216,16 @@ def test_metrics_without_a_journal(tmp_path: Path) -> None:
         assert b"\nscissorsd_page_drops_total " in answer.body
 
 
+def test_networks_that_may_measure(tmp_path: Path) -> None:
+    """From `metrics_from` the numbers are read without a key, and nothing else is; else a key."""
+    of = {"proxies": ("127.0.0.1",), "metrics_from": ("10.1.0.0/16",)}
+    with served(tmp_path, on(auth="key", **of)) as page:
+        for client, status in (("10.1.2.3", 200), ("10.2.2.3", 401)):
+            assert page.ask("GET", "/metrics", {"X-Forwarded-For": client}).status == status
+            for path in ("/", "/readyz", "/api/v1/status"):
+                assert page.ask("GET", path, {"X-Forwarded-For": client}).status == 401
+
+
 def test_200_half_sent_headers(tmp_path: Path) -> None:
     """While 200 connections hang in their headers, whoever asks rightly is answered."""
     with served(tmp_path) as page:

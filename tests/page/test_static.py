@@ -9,6 +9,7 @@ import scissorsd.page
 
 STATIC = Path(scissorsd.page.__file__).parent / "static"
 FILES = sorted(STATIC.iterdir())
+MOST = 76_500  # bytes of all files: they may become fewer, not more
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -28,10 +29,15 @@ def test_nothing_is_needed_that_the_policy_forbids(path: Path) -> None:
     assert not re.findall(r"<style|<script(?![^>]* src=)|\sstyle=\"|\son[a-z]+=\"", text)
 
 
+def test_the_page_stays_light() -> None:
+    """All that a browser loads before pictures, unminified."""
+    assert sum(path.stat().st_size for path in FILES) <= MOST
+
+
 def test_every_icon_that_is_shown_is_drawn() -> None:
     """Each icon that a script or the page names is in the page's sprite."""
     page = (STATIC / "index.html").read_text(encoding="utf-8")
-    drawn = set(re.findall(r'<symbol id="i-([a-z]+)"', page))
+    drawn = set(re.findall(r'<path id="i-([a-z]+)"', page))
     scripts = "".join(path.read_text(encoding="utf-8") for path in STATIC.glob("*.js"))
-    called = set(re.findall(r'(?:icon|button|bare|can)\("([a-z]+)"', scripts))
-    assert called | set(re.findall(r'href="#i-([a-z]+)"', page)) <= drawn
+    called = set(re.findall(r'(?:icon|button)\("([a-z]+)"', scripts))
+    assert called | set(re.findall(r'data-icon="([a-z]+)"', page)) <= drawn

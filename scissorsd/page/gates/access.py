@@ -6,7 +6,7 @@ rebinding), so the page answers only to names that are its own. The site: no oth
 same browser may make it do something. The key, or the user whom a proxy names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
@@ -23,6 +23,7 @@ WITHIN = 60.0  # seconds
 _MOST_ADDRESSES = 10_000
 
 Auth = Literal["key", "proxy", "none"]
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Access:
     on_loopback: bool  # it listens where only this machine can ask, and not on a socket
     on_socket: bool
     names: frozenset[str]  # by which it may be called while auth is none
-    proxies: tuple[IPv4Network | IPv6Network, ...]
+    proxies: tuple[Network, ...]
+    metrics_from: tuple[Network, ...]  # who may read /metrics without a key
     path: str  # "" or /what/a/proxy/leaves/before/every/address
 
     def believes(self, peer: str) -> bool:
@@ -41,13 +43,19 @@ class Access:
 
         On a socket ("") it is: only the group of the socket can open it.
         """
-        if not peer:
-            return self.on_socket
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self.proxies)
+        return _is_in(peer, self.proxies) if peer else self.on_socket
+
+    def measures(self, client: str) -> bool:
+        """Whether who asks may read /metrics without a key, by `metrics_from`."""
+        return _is_in(client, self.metrics_from)
+
+
+def _is_in(address: str, networks: Iterable[Network]) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in networks)
 
 
 def access_to(page: Page, machine: str) -> Access:
@@ -67,16 +75,17 @@ def access_to(page: Page, machine: str) -> Access:
         on_loopback=place.is_loopback,
         on_socket=place.socket is not None,
         names=frozenset(names),
-        proxies=tuple(_network(proxy) for proxy in page.proxies),
+        proxies=tuple(_network("proxies", proxy) for proxy in page.proxies),
+        metrics_from=tuple(_network("metrics_from", one) for one in page.metrics_from),
         path=f"/{page.path.strip('/')}".rstrip("/"),
     )
 
 
-def _network(proxy: str) -> IPv4Network | IPv6Network:
+def _network(key: str, network: str) -> Network:
     try:
-        return ip_network(proxy, strict=False)
+        return ip_network(network, strict=False)
     except ValueError:
-        what = f"page: proxies: {proxy} is no address and no network (such as 192.168.1.0/24)"
+        what = f"page: {key}: {network} is no address and no network (such as 192.168.1.0/24)"
         raise ConfigError((what,)) from None
 
 

@@ -18,7 +18,8 @@ from scissorsd.rate_limit import RateLimiter
 log = structlog.get_logger("scissorsd")
 
 HEALTH = "/healthz"  # is told to everybody, in one word
-_FROM_HERE = frozenset({"/readyz", "/metrics"})  # needs no key on this machine
+_METRICS = "/metrics"
+_FROM_HERE = frozenset({"/readyz", _METRICS})  # needs no key on this machine
 _KEYLESS = frozenset({"/login"})
 
 
@@ -76,7 +77,8 @@ class Guard:
             if not comes_with_key:  # no other page has one to send along
                 gates.check_site(access, asked)
             is_open = path not in _KEYLESS and self._door.is_open_to(asked)
-            if not (is_open or path in _KEYLESS or self._is_from_here(asked, path)):
+            is_read = path == _METRICS and access.measures(asked.client)
+            if not (is_open or is_read or path in _KEYLESS or self._is_from_here(asked, path)):
                 raise self._door.closed(asked)
         except Refusal as refusal:
             if path != HEALTH:

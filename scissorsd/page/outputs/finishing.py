@@ -2,10 +2,9 @@
 
 The words are those of an output in a rule, checked by the same schema; the cutout's colours and
 mask go through the same functions as those of a picture in hand. So what comes out is what the
-rule would have made, byte by byte, where the cutout has 8 bits. But:
+rule would have made, byte by byte: of 16 bits, too, whose soft edges are cleaned before they are
+rounded, here and there. But:
 
-- Of a picture of 16 bits, cut out with 16, the soft edges may differ by a step of 255 (by three,
-  where they are enlarged): their colours were cleaned before they were rounded.
 - Of a cutout that is made much smaller, single pixels that can hardly be seen (alpha 4 of 255) may
   have other colours: the background, of which a filter reaches a trace, is not in the cutout.
 
@@ -32,7 +31,7 @@ from scissorsd.core.rules import Output
 from scissorsd.errors import ConfigError, OverLimitsError, PictureError
 from scissorsd.page.answers import Refusal
 from scissorsd.page.lookup import asked_for, desk_of
-from scissorsd.page.outputs import sending
+from scissorsd.page.outputs import backdrops, sending
 from scissorsd.page.outputs.cutouts import Cutout, read_cutout
 from scissorsd.page.outputs.room import ROOM
 from scissorsd.pictures.cutting_out import Cut, render
@@ -53,7 +52,13 @@ _pool = ThreadPoolExecutor(2, "finish")
 
 async def finish(request: Request) -> Response:
     """Send what is made of the cutout by these words."""
-    output = wanted(request.query_params)
+    words = dict(request.query_params)
+    behind = words.get("background", "")
+    if backdrops.is_named(behind):
+        words["background"] = "white"  # for the schema, which would look for a file of this name
+    output = wanted(words)
+    if backdrops.is_named(behind):
+        output = replace(output, background=str(backdrops.path_of(desk_of(request), behind)))
     return await asyncio.wrap_future(_pool.submit(_answer, request, output))
 
 
@@ -127,7 +132,9 @@ def _finished(cutout: Cutout, output: Output, max_pixels: int) -> bytes:
     try:
         header = read_header(cutout.data, max_pixels=max_pixels)
         high, wide = framed_size(header.height, header.width, output)
-        with ROOM.take(max(header.width * header.height, high * wide)):
+        behind = Path(output.background)
+        under = backdrops.pixels_of(behind, max_pixels) if behind.is_absolute() else 0
+        with ROOM.take(max(header.width * header.height, high * wide) + under):
             return finished(cutout.data, output, max_pixels=max_pixels)
     except OverLimitsError as error:
         advice = error.advice.replace(" in the rule", "")

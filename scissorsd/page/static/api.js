@@ -15,27 +15,28 @@ export function refusal(status, text, wait) {
   try {
     said = JSON.parse(text).error ?? {};
   } catch {
-    said.what = status ? `The server answered ${status}.` : "The page’s server does not answer.";
+    if (!status) said.what = "The page’s server does not answer.";
   }
   if (status === 401) dispatchEvent(new Event("key-wanted"));
-  const what = said.what ?? `The server answered ${status}.`;
+  const { what = `The server answered ${status}.`, advice = "" } = said;
   const isName = /^\S*[./]/.test(what); // which is spelt as it is
   const sentence = (isName ? what[0] : what[0].toUpperCase()) + what.slice(1) + (/[.!?]$/.test(what) ? "" : ".");
-  return Object.assign(new Error(sentence), { status, wait, advice: said.advice ?? "" });
+  return Object.assign(new Error(sentence), { status, wait, advice });
 }
 
 let isSilent = false;
-export async function call(address, given, keepalive = false) {
+/** Ask; an object that is given is posted as JSON. */
+export async function call(address, given, more) {
   const posted = given && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) };
-  const answer = await fetch(address, { cache: "no-cache", keepalive, ...posted }).catch(() => null);
-  const text = await answer?.text();
+  const answer = await fetch(address, { cache: "no-cache", ...posted, ...more }).catch(() => null);
+  const text = await answer?.text().catch(() => "");
   if (answer && isSilent) dispatchEvent(new Event("heard-again"));
   isSilent = !answer;
   if (!answer?.ok) throw refusal(answer?.status ?? 0, text);
   return text ? JSON.parse(text) : {};
 }
 
-export const act = (card, verb, given = {}, isLeaving) => call(`${addressOf(card)}/${verb}`, given, isLeaving);
+export const act = (card, verb, given = {}, more) => call(`${addressOf(card)}/${verb}`, given, more);
 
 export async function downloadZip(cards) {
   const pictures = cards.map(({ inbox, path }) => ({ inbox, path }));

@@ -2,7 +2,8 @@
 
 import { act, call, downloadZip, keyOf } from "./api.js";
 import { makeCard } from "./card.js";
-import { $, button, choice, duration, fill, h, icon, many, say, sayFault, setText } from "./dom.js";
+import * as decisions from "./decisions.js";
+import { $, button, choice, fill, h, icon, many, say, sayFault, setText } from "./dom.js";
 import * as drop from "./drop.js";
 import { Grid } from "./list.js";
 import { Pictures } from "./pictures.js";
@@ -15,10 +16,8 @@ const BUSY = 2000; // ms between looks while something works, and
 const IDLE = 6000; // else
 const SPARE = 600; // at the least, whatever is told
 const STANDING = 12_000; // between looks at the daemon, where no event tells of it
-const SILENT = 20; // s
-const TO_GO = ["waiting", "cutting"];
 const NOT_DONE = ["failed", "held"];
-const STATES = [["", "every state"], [TO_GO.join(), "to go"], "done", [NOT_DONE.join(), "failed or held"], ["review", "to review"]];
+const STATES = [["", "every state"], ["waiting,cutting", "to go"], "done", [NOT_DONE.join(), "failed or held"], ["review", "to review"]];
 const NONE = { review: "Nothing waits for review.", failed: "Nothing has failed." };
 
 const pictures = new Pictures();
@@ -58,8 +57,9 @@ async function lookOnce() {
     choices ??= await begin();
     const before = shownUploads().length;
     await pictures.refresh(grid.first - before, grid.last - before);
-    if (performance.now() - statusAt > STANDING) await stand(await call("api/v1/status"));
+    if (performance.now() - statusAt > STANDING) stand(await call("api/v1/status"));
     if (away) uploads.refused.filter(({ mayPass }) => mayPass).forEach((upload) => uploads.again(upload));
+    if (decisions.countUnsent()) await decisions.resend();
     away = "";
   } catch (fault) {
     away = `${fault.message} ${fault.advice ?? ""}`;
@@ -87,7 +87,7 @@ async function begin() {
 }
 
 function stand(said) {
-  status = { ...status, ...said };
+  status = said;
   statusAt = performance.now();
   showStanding();
 }
@@ -120,7 +120,7 @@ function show() {
 function showNow() {
   frame = 0;
   const sending = shownUploads();
-  const there = pictures.list.filter((card) => !viewer.isDecided(keyOf(card)));
+  const there = pictures.list.filter((card) => !decisions.isDecided(card));
   for (const card of there) card.picked = picked.has((card.key = keyOf(card)));
   grid.set([...sending, ...there]);
   const isNone = pictures.isRead && !sending.length && !there.length;
@@ -131,18 +131,18 @@ function showNow() {
   $("tools").hidden = !pictures.counts || !$("empty").hidden;
   setText($("none"), NONE[view] ?? "No picture fits the search and the filters.");
   showSummary();
-  showTools();
+  showTools(there);
   viewer.reread();
 }
 
 let heard = 0;
 function showSummary() {
-  const { counts, secondsLeft, readFrom } = pictures;
+  const { counts, timeLeft, readFrom } = pictures;
   if (!counts) return;
   const toGo = counts.waiting + counts.cutting + uploads.uncounted(readFrom);
   const told = [[counts.done, "done"], [counts.review, "to review"], [counts.failed, "failed"], [counts.held, "held"], [uploads.refused.length, "not sent"], [toGo, "to go"]];
   const words = told.filter(([count], at) => count || !at).map(([count, name]) => `${count.toLocaleString("en")} ${name}`);
-  if (toGo && secondsLeft) words.push(`about ${duration(secondsLeft)}`);
+  if (toGo && timeLeft) words.push(`about ${timeLeft}`);
   setText($("summary"), words.join(" · "));
   if (performance.now() - heard < 8000) return;
   heard = performance.now();
@@ -150,52 +150,46 @@ function showSummary() {
 }
 
 let shownTools = "";
-function showTools() {
+function showTools([first]) {
+  const count = picked.size;
   const hasDone = pictures.counts?.done > 0;
-  const now = [view, state, inbox, batch, lastBatch, picked.size, hasDone].join();
+  const now = [view, state, inbox, batch, lastBatch, count, hasDone, Boolean(first)].join();
   if (now === shownTools || !choices) return;
   shownTools = now;
   const names = choices.inboxes.map(({ name }) => name);
-  const count = picked.size;
-  const narrow = () => {
-    batch = batch ? "" : lastBatch;
-    refresh();
-  };
+  const narrow = () => refresh((batch = batch ? "" : lastBatch));
   fill($("filters"),
     view === "queue" && choice("State", STATES, state, (value) => refresh((state = value))),
     names[1] && choice("Inbox", [["", "every inbox"], ...names], inbox, (value) => refresh((inbox = value))),
     view === "queue" && lastBatch && button("", "This drop only", narrow, { ariaPressed: Boolean(batch) }));
   fill($("picked"),
-    view === "review" && button("eye", "Review one by one", () => pictures.list[0] && viewer.open(pictures.list[0]), { className: "strong" }),
-    button("check", count ? `Clear ${count}` : "Select all", selectAll),
+    first && view === "review" && button("eye", "Review one by one", review, { className: "strong" }),
+    first && button("check", count ? `Clear ${count}` : "Select all", selectAll),
     hasDone && view !== "failed" && button("zip", count ? "Zip" : "Zip all", zip),
-    (count || view === "failed") && button("again", count ? "Retry" : "Retry all", retryAll));
+    first && (count || view === "failed") && button("again", count ? "Retry" : "Retry all", retryAll));
 }
 
 function showStanding() {
-  const { counts, healthy, troubles } = status;
+  const { counts, healthy, banner } = status;
   setText($("n-review"), counts.review || "");
   setText($("n-failed"), counts.failed + counts.held || "");
-  const words = healthy ? "healthy" : `not healthy: ${troubles.join("; ")}`;
+  const words = healthy ? "healthy" : `not healthy: ${banner}`;
   Object.assign($("health"), { className: healthy ? "good" : "", title: words });
   fill($("health"), icon(healthy ? "ok" : "warn"), h("span", { className: "unseen" }, words));
-  if (view === "settings") showSettings(status, choices);
   showBanner();
 }
 
 function showBanner() {
-  const { running, healthy, silent_s: silent, troubles } = status ?? {};
-  const kept = "What you drop is kept, and cut when it is back.";
-  let words = "";
-  if (away) words = `${away} It is asked again every few seconds.`;
-  else if (status && !running) words = `scissorsd does not run. ${kept}`;
-  else if (silent > SILENT) words = `scissorsd has been silent for ${duration(silent)}. ${kept}`;
-  else if (status && !healthy) words = troubles.join(" · ");
+  const unsent = decisions.countUnsent();
+  const kept = unsent ? `${many(unsent, "decision waits", "decisions wait")} to be sent.` : "";
+  const words = away ? `${away} It is asked again every few seconds. ${kept}` : (status?.banner ?? "");
   setText($("banner"), words);
   $("banner").hidden = !words;
 }
 
 // --- doing
+
+const review = () => viewer.open(pictures.list.find((card) => !decisions.isDecided(card)));
 
 function pick(card, isPicked) {
   if (isPicked) picked.add(card.key);
@@ -231,7 +225,7 @@ async function retryAll() {
   const cards = await chosen(NOT_DONE);
   for (const card of cards) await act(card, "retry").catch(() => faults++);
   const more = faults ? ` ${faults} cannot be: open one to see why.` : "";
-  say(`${many(cards.length - faults, "picture is", "pictures are")} tried again.${more}`, faults > 0);
+  say(`${many(cards.length - faults, "picture is", "pictures are")} tried again.${more}`, { isTrouble: faults > 0 });
   picked.clear();
   look();
 }
@@ -254,10 +248,8 @@ function route() {
   setText($("title"), link.firstChild.textContent.trim());
   $("of-queue").hidden = view === "settings";
   $("of-settings").hidden = view !== "settings";
-  if (view === "settings") {
-    showSettings(status, choices);
-    call("api/v1/status").then(stand, () => {}); // events tell only its head
-  } else refresh();
+  if (view === "settings") showSettings();
+  else refresh();
   scrollTo(0, 0);
 }
 
@@ -266,6 +258,7 @@ addEventListener("look-again", look);
 addEventListener("decided", show);
 // The server asks for the key itself; a page that has just come must not be loaded for ever.
 addEventListener("key-wanted", () => performance.now() > 5000 && location.reload());
+addEventListener("beforeunload", (event) => (uploads.isBusy || decisions.countUnsent()) && event.preventDefault());
 pictures.addEventListener("change", show);
 uploads.addEventListener("change", () => {
   show();

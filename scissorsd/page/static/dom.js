@@ -6,8 +6,7 @@ export const $ = (id) => document.getElementById(id);
 export function h(tag, given = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(given)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (name in made && name !== "list") made[name] = value;
+    if (name in made) made[name] = value;
     else made.setAttribute(name, value);
   }
   made.append(...children.filter(Boolean));
@@ -22,18 +21,16 @@ export function setText(element, text) {
 
 export function icon(name) {
   const [svg, use] = ["svg", "use"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
+  for (const [key, value] of Object.entries({ class: "icon", viewBox: "0 0 24 24", "aria-hidden": true })) svg.setAttribute(key, value);
   use.setAttribute("href", `#i-${name}`);
   svg.append(use);
   return svg;
 }
 
-/** A button of a picture and words; where `bare`, of the picture alone. */
-export function button(picture, label, onclick, { bare, ...more } = {}) {
-  const named = bare ? { ariaLabel: label, title: label } : {};
-  return h("button", { type: "button", onclick, ...named, ...more }, picture && icon(picture), !bare && h("span", {}, label));
-}
+for (const drawn of document.querySelectorAll("[data-icon]")) drawn.prepend(icon(drawn.dataset.icon));
+
+/** A button of a picture and words; one without words has a `title`. */
+export const button = (picture, label, onclick, more) => h("button", { type: "button", onclick, ...more }, picture && icon(picture), label);
 
 /** A select of values, or of [value, words]. */
 export function choice(label, options, value, onchange = () => {}) {
@@ -43,37 +40,40 @@ export function choice(label, options, value, onchange = () => {}) {
   return made;
 }
 
+export const NOTED_FOR = 7000; // ms
 let quiet = 0;
 /** Say something at the foot of the page; a trouble stays until it is closed. */
-export function say(text, isTrouble = false) {
+export function say(text, { isTrouble, act } = {}) {
   const note = $("note");
   clearTimeout(quiet);
+  (document.querySelector("dialog[open]") ?? document.body).append(note); // behind a dialog nothing can be pressed
   note.className = isTrouble ? "trouble" : "";
-  fill(note, h("p", {}, text), button("x", "Close", () => fill(note), { bare: true }));
-  if (!isTrouble) quiet = setTimeout(() => fill(note), 7000);
+  fill(note, h("p", {}, text), act, button("x", "", () => fill(note), { title: "Close" }));
+  if (!isTrouble) quiet = setTimeout(() => fill(note), NOTED_FOR);
 }
 
-export const sayFault = (fault) => say(`${fault.message} ${fault.advice ?? ""}`, true);
+export const sayFault = ({ message, advice = "" }) => say(`${message} ${advice}`, { isTrouble: true });
 
 export const many = (count, one, more = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
 
-export const ordinal = (n) => n + ((n % 100 > 10 && n % 100 < 14 ? "" : ["", "st", "nd", "rd"][n % 10]) || "th");
+// A picture that does not come is asked for twice more, whoever shows it, and again once the server is heard again.
+const tries = new Map(); // by address
 
-export function duration(seconds) {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+export function setSource(image, address) {
+  if (address && (tries.get(address) ?? 0) < 3) image.src = address;
+  else image.removeAttribute("src");
 }
 
-// A picture that does not come is asked for again a few times, and once the server is heard again.
-const tries = new WeakMap();
 document.addEventListener("error", ({ target: image }) => {
-  if (image.tagName !== "IMG") return;
-  const { src } = image;
-  const last = tries.get(image);
-  const count = last?.src === src ? last.count + 1 : 1;
-  tries.set(image, { src, count });
-  if (count < 4) setTimeout(() => image.src === src && (image.src = src), 1000 * 2 ** count);
+  if (image.tagName !== "IMG" || image.src.startsWith("blob:")) return;
+  const address = image.getAttribute("src");
+  const count = (tries.get(address) ?? 0) + 1;
+  tries.set(address, count);
+  image.hidden = true;
+  setTimeout(() => image.getAttribute("src") === address && setSource(image, address), 2000 * 2 ** count);
 }, true);
+document.addEventListener("load", ({ target }) => (target.hidden = false), true);
 addEventListener("heard-again", () => {
-  for (const image of document.images) if (image.src && image.complete && !image.naturalWidth) image.src = image.src;
+  tries.clear();
+  for (const image of document.images) if (image.src && !image.naturalWidth) setSource(image, image.getAttribute("src"));
 });

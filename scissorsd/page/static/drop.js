@@ -15,26 +15,14 @@ export function setChoices(got) {
   choices = got;
   uploads.limit = got.limits.file;
   $("files").accept = ["image/*", ...got.accept].join();
-  readTargets();
-}
-
-function readTargets() {
-  const quick = choices.quick && `${choices.quick.model}-${choices.quick.edges}`;
-  targets = choices.inboxes.filter(({ drops }) => drops).flatMap(({ name, quick: isQuick, away, folders }) => {
-    if (isQuick) {
-      const words = folders.find(({ folder }) => folder === quick)?.words ?? ["out comes a cutout PNG"];
-      return { value: "quick", inbox: name, folder: quick, title: "Quick desk", words: words.slice(0, 2).join(", "), isQuick };
-    }
-    return folders.map(({ folder, words, skip }) => ({
-      value: `${name}/${folder}`, inbox: name, folder, closed: skip || away, title: [name, ...folder.split("/")].filter(Boolean).join(" / "),
-      words: away ? `Not there now: ${away}` : words.join(", "),
-    }));
-  });
-  targets.sort((one, other) => Boolean(other.isQuick) - Boolean(one.isQuick));
   showTarget();
 }
 
 function showTarget() {
+  const { quick, models, edges } = choices;
+  const folder = quick && `${quick.model}-${quick.edges}`;
+  const desk = quick && { value: "quick", inbox: "quick", folder, title: "Quick desk", words: quick.words[folder], isQuick: true };
+  targets = [desk, ...choices.targets].filter(Boolean);
   const at = target();
   if (!at) return setText($("into"), "No inbox takes drops: see drop_into in the configuration.");
   const pick = choice("Where drops go", targets.map(({ value, title }) => [value, title]), at.value, (value) => {
@@ -43,10 +31,9 @@ function showTarget() {
   });
   targets.forEach(({ closed }, index) => (pick.options[index].disabled = closed));
   const redesk = (name) => (value) => {
-    choices.quick[name] = value;
-    readTargets();
+    quick[name] = value;
+    showTarget();
   };
-  const { quick, models, edges } = choices;
   const here = models.filter((model) => model.here).map(({ name }) => name);
   const focused = document.activeElement.ariaLabel;
   fill($("into"), h("span", {}, "into"), pick,
@@ -58,7 +45,7 @@ function showTarget() {
 }
 
 async function take(gathered, at = target()) {
-  if (!at || at.closed) return say(`Nothing was sent. ${at?.words ?? "No inbox takes drops here."}`, true);
+  if (!at || at.closed) return say(`Nothing was sent. ${at?.words ?? "No inbox takes drops here."}`, { isTrouble: true });
   const [files, others] = [[], []];
   try {
     for await (const file of gathered) {
@@ -66,7 +53,7 @@ async function take(gathered, at = target()) {
       if (!LITTER.test(file.name) && !/(^|\/)\./.test(file.folder)) (isPicture ? files : others).push(file);
     }
   } catch (fault) {
-    say(`A folder could not be read to its end: ${fault.message}`, true);
+    say(`A folder could not be read to its end: ${fault.message}`, { isTrouble: true });
   }
   // What comes in one gesture has a name in common; crypto.randomUUID is not there on plain http.
   const batch = at.isQuick ? `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}` : "";
@@ -75,8 +62,8 @@ async function take(gathered, at = target()) {
   uploads.add(files, at, batch);
   if (files.length) dispatchEvent(new CustomEvent("dropped", { detail: batch }));
   const named = others.slice(0, 3).map(({ name }) => name).join(", ");
-  if (others.length) say(`${many(others.length, "file was", "files were")} left out, not being pictures: ${named}${others[3] ? " …" : ""}`, true);
-  else if (!files.length) say("There was no picture in it.", true);
+  if (others.length) say(`${many(others.length, "file was", "files were")} left out, not being pictures: ${named}${others[3] ? " …" : ""}`, { isTrouble: true });
+  else if (!files.length) say("There was no picture in it.", { isTrouble: true });
 }
 
 const listed = (files) => [...files].map((file) => ({
@@ -112,7 +99,7 @@ function showVeil(count) {
 const isOfFiles = (event) => choices && event.dataTransfer.types.includes("Files");
 
 export function listen() {
-  const over = (event) => {
+  window.ondragenter = window.ondragover = (event) => {
     if (!isOfFiles(event)) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
@@ -120,14 +107,12 @@ export function listen() {
     if ($("veil").hidden) showVeil(event.dataTransfer.items.length);
     for (const tile of $("tiles").children) tile.classList.toggle("over", tile === event.target);
   };
-  addEventListener("dragenter", over);
-  addEventListener("dragover", over);
-  addEventListener("dragleave", () => {
+  window.ondragleave = () => {
     // It comes for every element that is left; the window is left when no dragover follows.
     clearTimeout(leave);
     leave = setTimeout(() => ($("veil").hidden = true), 400);
-  });
-  addEventListener("drop", (event) => {
+  };
+  window.ondrop = (event) => {
     if (!isOfFiles(event)) return;
     event.preventDefault();
     $("veil").hidden = true;
@@ -135,14 +120,14 @@ export function listen() {
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
     const files = entries.length ? filesIn(entries) : listed(event.dataTransfer.files);
     take(files, targets.find(({ value }) => value === event.target.dataset?.value));
-  });
+  };
   addEventListener("paste", ({ clipboardData: { files } }) => {
     // Browsers call every pasted picture image.png.
     const stamp = new Date().toISOString().slice(0, 19).replace(/\D/g, "");
     if (files.length && choices) take(listed(files).map((file) => ({ ...file, name: file.name.replace(/^image\./, `pasted-${stamp}.`) })));
   });
   for (const name of ["files", "folders"]) {
-    for (const each of document.querySelectorAll(`.add-${name}`)) each.onclick = () => $(name).click();
+    $(`add-${name}`).onclick = () => $(name).click();
     $(name).onchange = () => {
       take(listed($(name).files));
       $(name).value = "";

@@ -1,74 +1,60 @@
 // How a download is to look: made by the server from the full-size cutout.
 
-import { addressOf, fileOf } from "./api.js";
-import { best } from "./card.js";
-import { choice, fill, h } from "./dom.js";
+import { addressOf, call, fileOf } from "./api.js";
+import { $, button, fill, h, sayFault } from "./dom.js";
 
-const SWATCHES = { "": "transparent", "#ffffff": "white", "#000000": "black", "#f4f4f4": "light grey" };
+const SWATCHES = { "": "transparent", "#ffffff": "white", "#000000": "black" };
 const CUTOUTS = ["avif", "tiff"]; // are never laid on a background
 
-export class Finish {
-  background = "";
+const form = $("finish");
+const { background, shadow, size, format } = form.elements;
 
-  /** Put the choices into `root`; `changed()` is called after each. */
-  constructor(root, changed) {
-    const told = () => {
-      this.#show();
-      changed();
-    };
-    const paint = (colour) => {
-      this.background = colour;
-      told();
-    };
-    const tick = (words) => {
-      const box = h("input", { type: "checkbox", onchange: told });
-      return [box, h("label", {}, box, words)];
-    };
-    this.swatches = Object.entries(SWATCHES).map(([value, name]) => {
-      const swatch = h("button", { type: "button", className: "swatch", title: name, ariaLabel: `${name} background`, value, onclick: () => paint(value) });
-      if (value) swatch.style.background = value;
-      return swatch;
-    });
-    this.colour = h("input", { type: "color", value: "#2f6fde", ariaLabel: "Another background", oninput: () => paint(this.colour.value) });
-    const [crop, cropped] = tick("Crop to the subject");
-    const [shadow, shadowed] = tick("Soft shadow");
-    const margin = choice("Margin", [["", "no margin"], ...["5%", "10%", "15%", "20%"].map((each) => [each, `${each} margin`])], "", told);
-    const aspect = choice("Shape", [["", "any shape"], "1:1", "4:5", "3:2", "16:9"], "", told);
-    const size = h("input", { type: "text", placeholder: "full size, or 1000x1000", ariaLabel: "Size in pixels", onchange: told });
-    const format = choice("Format", [["", "any format"], ...["png", "jpeg", "webp", "avif", "tiff"].map((each) => [each, each.toUpperCase()])], "", told);
-    Object.assign(this, { crop, shadow, shadowed, margin, aspect, size, format });
-    fill(root, h("div", { className: "swatches", role: "group", ariaLabel: "Background" }, ...this.swatches, this.colour), cropped, margin, aspect, size, shadowed, format);
-    this.#show();
-  }
-
-  #show() {
-    const { background, format } = this;
-    for (const swatch of this.swatches) swatch.ariaPressed = swatch.value === background;
-    this.colour.classList.toggle("now", !(background in SWATCHES));
-    this.shadowed.hidden = !background;
-    for (const option of format.options) option.disabled = background && CUTOUTS.includes(option.value);
+/** Let a person choose; `changed` is called after each choice. */
+export function listen(changed) {
+  const paint = (value) => {
+    background.value = value;
+    form.onchange();
+  };
+  const swatches = Object.entries(SWATCHES).map(([value, name]) => button("", "", () => paint(value), { className: "swatch", title: `${name} background`, value }));
+  for (const swatch of swatches) swatch.style.background = swatch.value;
+  const colour = h("input", { type: "color", value: "#2f6fde", ariaLabel: "Another background", oninput: () => paint(colour.value) });
+  const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: () => lay(file.files[0]) });
+  const lay = (picture) => call("api/v1/backgrounds", null, { method: "POST", body: picture }).then((said) => paint(said.background), sayFault);
+  const picture = button("", "Picture", () => file.click(), { title: "A picture as background" });
+  fill(form.firstElementChild, ...swatches, colour, picture, file);
+  form.onsubmit = (event) => event.preventDefault();
+  form.onchange = () => {
+    const { value } = background;
+    for (const swatch of swatches) swatch.ariaPressed = swatch.value === value;
+    colour.classList.toggle("now", isPlain() && !(value in SWATCHES));
+    picture.ariaPressed = !isPlain();
+    shadow.disabled = !value;
+    for (const option of format.options) option.disabled = value && CUTOUTS.includes(option.value);
     if (format.selectedOptions[0].disabled) format.value = "";
-  }
+    changed();
+  };
+  form.onchange();
+}
 
-  /** What was asked for, in the words of the configuration. */
-  get words() {
-    const { background, crop, shadow, margin, aspect, size, format } = this;
-    const words = { background, margin: margin.value, aspect: aspect.value, size: size.value.replace(/\s*[×x*]\s*/i, "x").trim(), format: format.value };
-    if (crop.checked) words.crop = "subject";
-    if (background && shadow.checked) words.shadow = "soft";
-    return new URLSearchParams(Object.entries(words).filter(([, value]) => value));
-  }
+const isPlain = () => !background.value || background.value.startsWith("#");
 
-  /** Whether only the server can show it. */
-  get isReframed() {
-    return ["crop", "margin", "aspect", "size", "shadow"].some((word) => this.words.has(word));
-  }
+/** What was asked for, in the words of the configuration. */
+function words() {
+  const given = new FormData(form);
+  given.set("size", size.value.replace(/\s*[×x*]\s*/i, "x").trim());
+  return new URLSearchParams([...given].filter(([, value]) => value));
+}
 
-  /** The address of what was asked for: where that is nothing, the outbox's own bytes. */
-  address(card) {
-    const { words } = this;
-    if (!card.finishable || !words.size) return fileOf(card, `outputs/${best(card).n}`);
-    words.set("v", card.version);
-    return `${addressOf(card)}/finish?${words}`;
-  }
+/** The colour that lies behind, if any. */
+export const colour = () => (isPlain() ? background.value : "");
+
+/** Whether only the server can show it. */
+export const isReframed = () => !isPlain() || [...words().keys()].some((word) => !["background", "format"].includes(word));
+
+/** The address of what was asked for: where that is nothing, the outbox's own bytes. */
+export function address(card) {
+  const asked = words();
+  if (!card.finishable || !asked.size) return fileOf(card, `outputs/${card.best}`);
+  asked.set("v", card.version);
+  return `${addressOf(card)}/finish?${asked}`;
 }

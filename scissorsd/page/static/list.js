@@ -14,7 +14,7 @@ export class Grid {
     Object.assign(this, { root, make, reached });
     addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => this.draw()).observe(root.parentElement);
-    root.addEventListener("keydown", (event) => this.#move(event));
+    root.onkeydown = (event) => this.#move(event);
   }
 
   set(items) {
@@ -31,20 +31,20 @@ export class Grid {
 
   #draw() {
     const { root } = this;
-    const count = this.#items.length;
+    const { length } = this.#items;
     const wide = root.clientWidth;
     if (!wide) return;
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const isNarrow = wide < 30 * rem;
+    this.columns = Math.floor((wide + rem) / (14 * rem));
+    const isNarrow = this.columns < 3; // then a card is a row
+    if (isNarrow) this.columns = 1;
     root.classList.toggle("narrow", isNarrow);
-    this.columns = isNarrow ? 1 : Math.floor((wide + rem) / (14 * rem));
-    const width = (wide + rem) / this.columns - rem;
-    const height = isNarrow ? 7 * rem : width * 0.75 + 4.25 * rem;
-    this.step = height + (isNarrow ? rem / 2 : rem);
-    root.style.height = `${Math.ceil(count / this.columns) * this.step}px`;
+    const across = (wide + rem) / this.columns;
+    this.step = isNarrow ? 7.5 * rem : across * 0.75 + 4.5 * rem;
+    root.style.height = `${Math.ceil(length / this.columns) * this.step}px`;
     const above = -root.getBoundingClientRect().top / this.step;
     this.first = Math.max(0, Math.floor(above) - AROUND) * this.columns;
-    this.last = Math.min(count, Math.ceil(above + innerHeight / this.step + AROUND) * this.columns);
+    this.last = Math.min(length, Math.ceil(above + innerHeight / this.step + AROUND) * this.columns);
     const shown = this.#items.slice(this.first, Math.max(this.first, this.last));
     this.#letGo(new Set(shown.map(({ key }) => key)));
     let next = root.firstElementChild;
@@ -53,13 +53,13 @@ export class Grid {
       const node = this.#nodes.get(item.key) ?? this.make();
       this.#nodes.set(item.key, node);
       node.show(item);
-      Object.assign(node, { index, ariaSetSize: count, ariaPosInSet: index + 1 });
-      const at = `translate(${(index % this.columns) * (width + rem)}px, ${Math.floor(index / this.columns) * this.step}px)`;
-      Object.assign(node.style, { transform: at, width: `${width}px`, height: `${height}px` });
+      Object.assign(node, { index, ariaSetSize: length, ariaPosInSet: index + 1 });
+      const transform = `translate(${(index % this.columns) * across}px, ${Math.floor(index / this.columns) * this.step}px)`;
+      Object.assign(node.style, { transform, width: `${across - rem}px`, height: `${this.step - (isNarrow ? 0.5 : 1) * rem}px` });
       if (node === next) next = next.nextElementSibling;
       else root.insertBefore(node, next);
     });
-    if (this.last > count - 4 * this.columns) this.reached();
+    if (this.last > length - 4 * this.columns) this.reached();
   }
 
   #letGo(keys) {
@@ -73,18 +73,16 @@ export class Grid {
 
   /** The arrows, Home and End go from card to card. */
   #move(event) {
-    const { index } = event.target.closest(".card");
     const { columns } = this;
     const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -Infinity, End: Infinity }[event.key];
     if (!by) return;
     event.preventDefault();
-    this.focus(Math.min(this.#items.length - 1, Math.max(0, index + by)));
+    this.focus(Math.min(this.#items.length - 1, Math.max(0, event.target.closest(".card").index + by)));
   }
 
   focus(index) {
     const top = this.root.getBoundingClientRect().top + Math.floor(index / this.columns) * this.step;
-    const [highest, lowest] = [100, innerHeight - this.step];
-    scrollBy(0, top < highest ? top - highest : Math.max(0, top - lowest));
+    if (top < 100 || top > innerHeight - this.step) scrollBy(0, top - 100);
     this.#draw();
     this.#nodes.get(this.#items[index]?.key)?.querySelector(".open").focus({ preventScroll: true });
   }

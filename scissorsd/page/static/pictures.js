@@ -1,4 +1,5 @@
-// What the server last said of the pictures: one list, read in pages, each after a picture.
+// What the server last said of the pictures: one list, read in parts. Each card has a cursor, behind
+// which the next part begins.
 
 import { call, keyOf } from "./api.js";
 
@@ -8,59 +9,39 @@ export class Pictures extends EventTarget {
   list = [];
   at = new Map(); // key → index
   counts = null;
-  secondsLeft = null;
+  timeLeft = "";
   filter = null;
   isRead = false;
+  isWhole = false; // to the last
   readFrom = 0; // when the latest reading was begun
-  #starts = []; // of the pages that are known: {cursor, after: the key before it}
-  #next = null;
   #turn = Promise.resolve();
-  #age = 0; // grows with each filter; an answer to an older one is dropped
 
   /** Show others; `filter` is the address's query. */
   show(filter) {
     if (filter === this.filter) return;
-    this.filter = filter;
-    this.#age++;
+    Object.assign(this, { filter, isRead: false, isWhole: false });
     this.#set([]);
-    this.#starts = [{ cursor: "" }];
-    this.#next = null;
-    this.isRead = false;
     this.refresh().catch(() => {});
-  }
-
-  get isWhole() {
-    return this.isRead && this.#next === null;
   }
 
   get(key) {
     return this.list[this.at.get(key)];
   }
 
-  /** Read anew the first page, for what has come, and those that are on the screen. */
+  /** Read anew the first part, for what has come, and what is on the screen. */
   refresh(first = 0, last = 0) {
     return this.#inTurn(async (read) => {
       const begun = performance.now();
-      const seen = this.#starts.filter((_, page) => !page || (this.#begin(page) <= last && this.#begin(page + 1) > first));
-      for (const start of seen) {
-        const got = await read(start.cursor);
-        const page = this.#starts.indexOf(start);
-        if (page >= 0) this.#put(page, got);
-        if (page === 0) Object.assign(this, { counts: got.counts, secondsLeft: got.seconds_left, readFrom: begun });
-      }
-      this.isRead = true;
+      const seen = last > LIMIT && this.list[first];
+      const { counts, time_left: timeLeft } = await read();
+      Object.assign(this, { counts, timeLeft, readFrom: begun, isRead: true });
+      if (seen) await read(this.list[this.at.get(keyOf(seen)) - 1]);
     });
   }
 
-  /** Read the next page, if there is one. */
+  /** Read on, if there is more. */
   more() {
-    return this.#inTurn(async (read) => {
-      const cursor = this.#next;
-      if (cursor === null) return;
-      const got = await read(cursor);
-      this.#starts.push({ cursor, after: keyOf(this.list.at(-1)) });
-      this.#put(this.#starts.length - 1, got);
-    });
+    return this.#inTurn(async (read) => !this.isWhole && read(this.list.at(-1)));
   }
 
   async all() {
@@ -70,15 +51,16 @@ export class Pictures extends EventTarget {
 
   // One reading at a time; what is read for a filter that has changed is dropped.
   #inTurn(work) {
-    const age = this.#age;
+    const { filter } = this;
     const gone = new Error("another filter");
-    const read = async (cursor) => {
-      const got = await call(`api/v1/pictures?limit=${LIMIT}${this.filter}${cursor && `&before=${encodeURIComponent(cursor)}`}`);
-      if (age !== this.#age) throw gone;
+    const read = async (after) => {
+      const got = await call(`api/v1/pictures?limit=${LIMIT}${filter}${after ? `&before=${encodeURIComponent(after.cursor)}` : ""}`);
+      if (filter !== this.filter) throw gone;
+      this.#lay(after ? this.at.get(keyOf(after)) + 1 : 0, got);
       return got;
     };
     this.#turn = this.#turn.catch(() => {}).then(async () => {
-      if (age !== this.#age) return;
+      if (filter !== this.filter) return;
       await work(read).catch((fault) => {
         if (fault !== gone) throw fault;
       });
@@ -87,27 +69,15 @@ export class Pictures extends EventTarget {
     return this.#turn;
   }
 
-  #begin(page) {
-    if (page >= this.#starts.length) return this.list.length;
-    return page ? (this.at.get(this.#starts[page].after) ?? -2) + 1 : 0;
-  }
-
-  // Lay a page over what was known from its beginning on. What followed its last known picture
+  // Lay a part over what was known from its beginning on. What followed its last known picture
   // still follows; what was between and is not there now has gone.
-  #put(page, { pictures, next }) {
-    const begin = this.#begin(page);
-    if (begin < 0) return (this.#starts.length = page);
+  #lay(begin, { pictures, next }) {
     const fresh = new Set(pictures.map(keyOf));
-    const known = next === null ? undefined : pictures.findLast((card) => this.at.has(keyOf(card)));
+    const known = next && pictures.findLast((card) => this.at.has(keyOf(card)));
     const others = (card) => !fresh.has(keyOf(card));
     const rest = known ? this.list.slice(this.at.get(keyOf(known)) + 1).filter(others) : [];
+    if (!rest.length) this.isWhole = !next;
     this.#set([...this.list.slice(0, begin).filter(others), ...pictures, ...rest]);
-    const later = this.#starts.slice(page + 2);
-    this.#starts.length = page + 1;
-    if (!rest.length) return (this.#next = next);
-    this.#starts.push({ cursor: next, after: keyOf(pictures.at(-1)) });
-    const end = this.at.get(keyOf(pictures.at(-1)));
-    return this.#starts.push(...later.filter(({ after }) => this.at.get(after) > end));
   }
 
   #set(list) {

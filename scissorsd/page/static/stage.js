@@ -1,8 +1,9 @@
 // Before and after in one place: a slider, side by side, or in turns; zoomed and moved together.
 
-import { h, icon } from "./dom.js";
+import { h, setSource } from "./dom.js";
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const px = (value) => `${value}px`;
 
 /** Let a range tell how much of `frame` is before, and where its style sheet cuts it. */
 export function tellCut(frame, range, cut = `${range.value}%`) {
@@ -14,41 +15,39 @@ class Half {
   source = "";
   width = 0;
   height = 0;
-  image = h("img", { alt: "", draggable: false, onload: () => this.#measure(), onerror: () => (this.image.hidden = true) });
+  image = h("img", { draggable: false, onload: () => this.#measure() });
   over = h("div", { className: "over", hidden: true });
+  frame = h("div", {}, this.image, this.over);
 
   constructor(name, measured) {
     this.measured = measured;
-    this.box = h("div", { className: `half ${name}` }, this.image, this.over);
+    this.box = h("div", { className: `half ${name}` }, this.frame);
   }
 
   /** Show a preview, and later the full bytes behind it. */
-  async load({ preview = "", full = "" } = {}) {
+  load({ preview = "", full = "" } = {}) {
     if (this.source === preview) return;
     Object.assign(this, { source: preview, full, width: 0, sharper: null, isFull: preview === full });
     this.image.removeAttribute("src");
-    if (preview) await this.#take(preview);
+    if (preview) setSource(this.image, preview);
   }
 
   /** Take the full bytes, where the browser can show them (no TIFF, no HEIC). */
   sharpen() {
     const { full, source } = this;
-    const take = () => source === this.source && this.#take(full);
-    this.sharper ??= this.isFull || h("img", { src: full }).decode().then(take, () => {});
+    const take = async () => {
+      if (source !== this.source) return;
+      this.isFull = true;
+      this.image.src = full;
+      await this.image.decode();
+    };
+    this.sharper ??= this.isFull || h("img", { src: full }).decode().then(take).catch(() => {});
     return this.sharper;
-  }
-
-  async #take(address) {
-    const { source, image } = this;
-    image.src = address;
-    await image.decode().catch(() => {});
-    if (source === this.source && image.naturalWidth) this.isFull = address === this.full;
   }
 
   #measure() {
     const { naturalWidth: width, naturalHeight: height } = this.image;
     Object.assign(this, { width, height });
-    this.image.hidden = false;
     this.measured();
   }
 }
@@ -59,11 +58,13 @@ export class Stage {
   centre = [0.5, 0.5]; // of the picture, in the middle of the stage
   before = new Half("before", () => this.draw());
   after = new Half("after", () => this.draw());
-  range = h("input", { type: "range", step: "any", ariaLabel: "Before and after", oninput: () => this.draw() });
 
+  /** `told` gets the zoom in words. */
   constructor(root, told) {
-    Object.assign(this, { root, told });
-    root.append(this.before.box, this.after.box, this.range, h("div", { className: "line" }, h("span", { className: "grip" }, icon("grip"))));
+    const range = root.querySelector("input");
+    Object.assign(this, { root, told, range });
+    root.prepend(this.before.box, this.after.box);
+    range.oninput = () => this.draw();
     new ResizeObserver(() => this.draw()).observe(root);
     this.#listen();
   }
@@ -74,8 +75,8 @@ export class Stage {
     this.after.image.alt = `after: ${name}`;
     this.isAlone = !after;
     this.before.over.style.maskImage = `linear-gradient(#fff, #fff), url("${mask}")`;
-    this.before.load(before).then(() => this.draw());
-    this.after.load(after).then(() => this.draw());
+    this.before.load(before);
+    this.after.load(after);
     this.draw();
   }
 
@@ -89,26 +90,17 @@ export class Stage {
     this.draw();
   }
 
-  /** Device pixels to one of the picture. */
-  get scale() {
-    return this.#lie().fit * this.zoom * devicePixelRatio;
-  }
-
-  /** For "100 %" the picture's true size must be known. */
-  async setScale(scale) {
+  /** All of it, or 100 %: for that its true size must be known. */
+  async toggleZoom() {
+    if (this.zoom !== 1) return this.fit();
     await Promise.all([this.before.sharpen(), this.after.sharpen()]);
-    this.zoomBy(scale / this.scale);
-  }
-
-  toggleZoom() {
-    if (this.zoom === 1) this.setScale(1);
-    else this.fit();
+    return this.zoomBy(1 / this.#lie().scale);
   }
 
   /** Zoom about a point of the stage, which stays where it is. */
   zoomBy(factor, at) {
-    const { fit, room, size, start } = this.#lie();
-    const unit = fit * devicePixelRatio;
+    const { scale, room, size, start } = this.#lie();
+    const unit = scale / this.zoom;
     const zoom = clamp(this.zoom * factor, Math.min(1, 0.1 / unit), Math.max(1, 4 / unit));
     const grown = zoom / this.zoom;
     this.centre = [0, 1].map((axis) => {
@@ -145,40 +137,31 @@ export class Stage {
     return differ && mode === "slider" ? "side" : mode;
   }
 
-  // Where the picture lies, by axes: the room it has, what fits, its size and start.
+  // Where a picture lies in its half, by axes: the room, its size and start; and device pixels to one of it.
   #lie(half = this.after.width ? this.after : this.before) {
-    const room = [this.root.clientWidth, this.root.clientHeight];
-    const longer = room[1] > room[0] ? 1 : 0;
-    if (this.#shown === "side") room[longer] /= 2;
+    const room = [half.box.clientWidth, half.box.clientHeight];
     const own = [half.width || 1, half.height || 1];
-    const fit = Math.min(room[0] / own[0], room[1] / own[1], 2);
+    const fit = Math.min(room[0] / own[0], room[1] / own[1], 2) || 1;
     const size = own.map((one) => one * fit * this.zoom);
     const start = size.map((one, axis) => (one <= room[axis] ? (room[axis] - one) / 2 : clamp(room[axis] / 2 - this.centre[axis] * one, room[axis] - one, 0)));
-    return { room, fit, size, start, longer };
+    return { room, size, start, scale: fit * this.zoom * devicePixelRatio };
   }
 
   draw() {
-    const { root, before, after, range } = this;
-    const mode = (root.dataset.mode = this.#shown);
-    const px = (value) => `${value}px`;
-    for (const half of [before, after]) {
-      const { room, fit, size, start, longer } = this.#lie(half);
-      const shift = [0, 0];
-      if (mode === "side" && half === after) shift[longer] = room[longer];
-      Object.assign(half.box.style, { left: px(shift[0]), top: px(shift[1]), width: px(room[0]), height: px(room[1]) });
-      const lies = { width: px(size[0]), height: px(size[1]), transform: `translate(${start.map(px)})` };
-      Object.assign(half.image.style, lies);
-      Object.assign(half.over.style, lies);
-      const scale = fit * this.zoom * devicePixelRatio;
-      half.image.classList.toggle("coarse", scale >= 2);
-      if (half.width && !half.isFull && !half.sharper && scale > 1) half.sharpen().then(() => this.draw());
+    const { root, range } = this;
+    root.dataset.mode = this.#shown;
+    for (const half of [this.before, this.after]) {
+      const { size, start, scale } = this.#lie(half);
+      Object.assign(half.frame.style, { width: px(size[0]), height: px(size[1]), transform: `translate(${start.map(px)})` });
+      half.frame.classList.toggle("coarse", scale >= 2);
+      if (half.width && !half.sharper && scale > 1) half.sharpen();
     }
-    const { room, size, start } = this.#lie();
+    const { room, size, start, scale } = this.#lie();
     const left = Math.max(0, start[0]);
     this.seen = [left, Math.min(room[0], start[0] + size[0]) - left];
     Object.assign(range.style, { left: px(left), width: px(this.seen[1]) });
     tellCut(root, range, px(left + (this.seen[1] * range.value) / 100));
-    this.told(this);
+    this.told(this.zoom === 1 ? "Fit" : `${Math.round(scale * 100)} %`);
   }
 
   #cutAt(x) {
@@ -194,8 +177,7 @@ export class Stage {
     const place = ({ clientX, clientY }) => {
       const { left, top } = root.getBoundingClientRect();
       const { room } = this.#lie();
-      const at = [clientX - left, clientY - top];
-      return this.#shown === "side" ? at.map((one, axis) => one % room[axis]) : at;
+      return [(clientX - left) % (room[0] + 1), (clientY - top) % (room[1] + 1)]; // side by side there are two
     };
     root.onpointerdown = (event) => {
       if (event.button) return;
@@ -207,7 +189,7 @@ export class Stage {
       moved = 0;
       cuts = this.#shown === "slider" && (fits || Math.abs(at[0] - parseFloat(root.style.getPropertyValue("--cut"))) < 24);
       if (cuts) this.#cutAt(at[0]);
-      if (this.#shown === "blink") this.blink(true);
+      this.blink(this.#shown === "blink");
     };
     root.onpointermove = (event) => {
       const was = fingers.get(event.pointerId);
@@ -227,10 +209,10 @@ export class Stage {
       this.blink(false);
       if (event.type === "pointerup" && this.#shown === "slider" && moved < 4) this.#cutAt(place(event)[0]);
     };
-    root.addEventListener("wheel", (event) => {
+    root.onwheel = (event) => {
       event.preventDefault();
       this.zoomBy(Math.exp(-event.deltaY * 0.0015), place(event));
-    }, { passive: false });
+    };
     root.ondblclick = () => this.toggleZoom();
   }
 }

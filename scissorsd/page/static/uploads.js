@@ -4,9 +4,8 @@ import { keyOf, parts, refusal } from "./api.js";
 
 const AT_ONCE = 3;
 const SHOWN_FOR = 10_000; // ms that a sent one is shown, unless the server's list has it before
-const FINAL = [400, 404, 409, 413]; // to try again would change nothing
-
-const FRESH = { state: "queued", part: 0, reason: "" };
+export const FINAL = [400, 404, 409, 413]; // to try again would change nothing
+const FRESH = { look: "queued", words: "queued", part: 0, reason: "" };
 
 class Uploads extends EventTarget {
   all = new Map(); // key → upload, in the order they were dropped
@@ -18,14 +17,12 @@ class Uploads extends EventTarget {
 
   /** Take files: each has `name`, `folder` (of the drop's own tree) and `read`, a way to its bytes. */
   add(files, { inbox, folder }, batch) {
-    for (const file of files) {
-      const under = [inbox, folder, file.folder, file.name].filter(Boolean).join("/");
-      const address = `api/v1/drops/${parts(under)}${batch && `?batch=${batch}`}`;
-      const upload = { key: `upload/${++this.#number}`, upload: true, name: file.name, read: file.read, address, ...FRESH };
+    for (const { name, folder: own, read } of files) {
+      const address = `api/v1/drops/${parts([inbox, folder, own, name].filter(Boolean).join("/"))}${batch && `?batch=${batch}`}`;
+      const upload = { key: `upload/${++this.#number}`, upload: true, name, read, address };
       this.all.set(upload.key, upload);
-      this.#queue.push(upload);
+      this.again(upload);
     }
-    this.#pump();
   }
 
   again(upload) {
@@ -63,8 +60,8 @@ class Uploads extends EventTarget {
     return this.#queue.length + this.#flying > 0;
   }
 
-  #in(...states) {
-    return [...this.all.values()].filter(({ state }) => states.includes(state));
+  #in(...looks) {
+    return [...this.all.values()].filter(({ look }) => looks.includes(look));
   }
 
   #changed() {
@@ -78,12 +75,12 @@ class Uploads extends EventTarget {
 
   async #send(upload) {
     this.#flying++;
-    upload.state = "sending";
+    Object.assign(upload, { look: "sending", words: "sending" });
     try {
       upload.file ??= await upload.read();
       if (upload.file.size > this.limit) throw Object.assign(new Error(`It is larger than ${this.limit >> 20} MiB, the most the page takes.`), { status: 413 });
       upload.card = await this.#put(upload);
-      Object.assign(upload, { state: "sent", sentAt: performance.now(), file: null });
+      Object.assign(upload, { look: "sent", words: "waiting", sentAt: performance.now(), file: null });
     } catch (fault) {
       this.#refuse(upload, fault);
     }
@@ -94,14 +91,14 @@ class Uploads extends EventTarget {
   #refuse(upload, { status, wait, message, advice = "" }) {
     if (status === 429) {
       // Too many wait on the server: ours wait here.
-      upload.state = "queued";
+      Object.assign(upload, FRESH);
       this.#queue.unshift(upload);
       this.#rests = true;
       setTimeout(() => {
         this.#rests = false;
         this.#pump();
       }, 1000 * Math.min(30, wait || 5));
-    } else Object.assign(upload, { state: "refused", reason: `${message} ${advice}`, mayPass: !FINAL.includes(status) });
+    } else Object.assign(upload, { look: "refused", words: "not sent", reason: `${message} ${advice}`, mayPass: !FINAL.includes(status) });
   }
 
   #put(upload) {
@@ -110,6 +107,7 @@ class Uploads extends EventTarget {
       request.open("PUT", upload.address);
       request.upload.onprogress = ({ loaded, total }) => {
         upload.part = loaded / total || 0;
+        upload.words = `sending ${Math.floor(upload.part * 100)} %`;
         this.#changed();
       };
       request.onloadend = () => {
@@ -124,5 +122,3 @@ class Uploads extends EventTarget {
 }
 
 export const uploads = new Uploads();
-
-addEventListener("beforeunload", (event) => uploads.isBusy && event.preventDefault());

@@ -5,7 +5,7 @@ the journal knows them, never by a path of the file system that a client gives.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,10 +20,11 @@ from scissorsd.commands.retry import retry_in
 from scissorsd.commands.reviewed import open_shop
 from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.rules import Edges, Holes
-from scissorsd.core.wishes import Wish
+from scissorsd.core.wishes import Wish, wish_of
 from scissorsd.page.answers import Refusal
 from scissorsd.page.naming import PICTURES, named, shown
 from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.page.view.cards import version_of
 from scissorsd.page.view.choices import is_here
 from scissorsd.page.view.discarding import discard_job, discard_waiting
 from scissorsd.page.view.one_picture import found_as
@@ -48,18 +49,20 @@ def retry(request: Request) -> JSONResponse:
     return _said(retry_in(_state(at), [Path(entry.source)]))
 
 
-def accept(request: Request) -> JSONResponse:
+async def accept(request: Request) -> JSONResponse:
     """Put what waits in review/ into its place."""
-    return _judge(request, "accepted")
+    return await run_in_threadpool(_judge, request, "accepted", _values(await _body(request)))
 
 
-def reject(request: Request) -> JSONResponse:
+async def reject(request: Request) -> JSONResponse:
     """Set what waits in review/ aside."""
-    return _judge(request, "rejected")
+    return await run_in_threadpool(_judge, request, "rejected", _values(await _body(request)))
 
 
-def _judge(request: Request, verdict: Verdict) -> JSONResponse:
+def _judge(request: Request, verdict: Verdict, values: Mapping[str, Any]) -> JSONResponse:
     at, entry = _journalled(request)
+    if entry.judged != verdict:  # done already is done: it may be asked for again
+        _refuse_another(entry, values.get("version"))
     sentences = list(judge_in([open_shop(_state(at))], [Path(entry.source)], verdict))
     if complaint := next((s.text for s in sentences if s.is_complaint), ""):
         what, _, advice = complaint.partition("\n")
@@ -75,7 +78,12 @@ async def redo(request: Request) -> JSONResponse:
 
 def _redo(request: Request, body: bytes) -> JSONResponse:
     at, entry = _journalled(request)
-    wish = wished(body)
+    values = _values(body)
+    version = values.pop("version", None)
+    wish = wished(values)
+    if version is not None and version != version_of(entry) and wish_of(entry.wish) == wish:
+        return _said([f"{entry.source} was asked for again already."])
+    _refuse_another(entry, version)
     if wish.model:
         model = at.desk.config.catalogue.get(wish.model)
         if model is None or not is_here(model, at.desk.config):
@@ -89,14 +97,25 @@ def _redo(request: Request, body: bytes) -> JSONResponse:
     return _said(in_words(asked, choice))
 
 
-def wished(body: bytes) -> Wish:
-    """Return the wish that a request holds as JSON; raises Refusal where it is none."""
+def _refuse_another(entry: Entry, version: object) -> None:
+    """Refuse where something else has come of a picture since the version that a person saw."""
+    if version is not None and version != version_of(entry):
+        what = f"{shown(entry.path)} is not any more what you have seen of it"
+        raise Refusal(409, "changed", what, "Look at it again.")
+
+
+def _values(body: bytes) -> dict[str, Any]:
     try:
         values = json.loads(body or b"{}")
     except ValueError:
         values = None
     if not isinstance(values, dict):
         raise Refusal(400, "no_json", 'what is wished is an object: {"edges": "best"}')
+    return values
+
+
+def wished(values: Mapping[str, Any]) -> Wish:
+    """Return the wish that a request holds; raises Refusal where it is none."""
     words: dict[str, tuple[str, ...]] = {
         "edges": get_args(Edges),
         "keep": _KEEP,
@@ -116,16 +135,19 @@ def wished(body: bytes) -> Wish:
 
 
 def discard(request: Request) -> JSONResponse:
-    """Remove a picture and what came of it from the quick desk."""
+    """Remove a picture and what came of it from the quick desk; elsewhere mark a failed as seen."""
     outlook, at, inbox, path = _asked(request)
     found = found_as(outlook, at, inbox, path)
     if inbox != QUICK:
-        raise Refusal(
-            409,
-            "only_quick",
-            "only what was dropped on the quick desk can be discarded",
-            "What lies in other inboxes is removed there.",
-        )
+        if isinstance(found, Waiting) or found.state != "failed":
+            raise Refusal(
+                409,
+                "only_quick",
+                "only what failed, or was dropped on the quick desk, can be discarded",
+                "What lies in other inboxes is removed there.",
+            )
+        outlook.desk.seen.add(found.id, found.ended_at)
+        return _said([f"{found.source} is marked as seen; its file stays in failed/."])
     if isinstance(found, Waiting):
         discard_waiting(outlook.desk.inbox(inbox), found.sighting)
     else:

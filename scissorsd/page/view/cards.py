@@ -1,4 +1,7 @@
-"""A picture as the page gets it: the card of one, by the journal or as it lies in its inbox."""
+"""A picture as the page gets it: the card of one, by the journal or as it lies in its inbox.
+
+`look` says in a word how it is to look, `words` for a person what became of it.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -32,12 +35,15 @@ JOURNALLED: dict[str, tuple[str, ...]] = {  # in which of them such pictures may
     "done": ("done",),
     "review": ("done", "published"),
     "failed": ("failed",),
+    "seen": ("failed",),
     "held": ("held", "published"),
 }
 _VERDICTS = {
     "no_subject": "No subject was found in it.",
     "doubtful": "Its mask is doubtful.",
 }
+_DOUBTS = {"no_subject": "no subject", "doubtful": "doubtful"}
+_LOOKED_AT = ("cutout", "flat")  # the first of these is shown, or else whatever there is
 
 
 def state_of(state: str, *, is_told: bool, runs: bool) -> State:
@@ -52,6 +58,13 @@ def state_of(state: str, *, is_told: bool, runs: bool) -> State:
 def of_entry(entry: Entry, runs: bool) -> State:  # noqa: FBT001 - plain in every call
     """Return what the state of a job is called here."""
     return state_of(entry.state, is_told=bool(entry.reason), runs=runs)
+
+
+def state_told(at: Standpoint, entry: Entry) -> str:
+    """Return by which state a job is counted and found: a failed one may have been seen."""
+    state = of_entry(entry, at.runs)
+    is_seen = state == "failed" and at.desk.seen.has(entry.id, entry.ended_at)
+    return "seen" if is_seen else state
 
 
 def cards(at: Standpoint, entries: Sequence[Entry], presence: Presence) -> list[Card]:
@@ -76,8 +89,13 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
         for number, (kind, path) in enumerate(outputs_of(entry))
     ]
     in_review = at.view is not None and at.view.waits_in_review(entry)
+    seen = state_told(at, entry) == "seen"
+    look, words = _standing(entry, state, in_review=in_review, seen=seen)
     return {
         **_head(inbox, entry.path, state),
+        "look": look,
+        "words": words,
+        "seen": seen,
         "review": in_review,
         "judged": entry.judged,
         "verdict": entry.verdict,
@@ -87,16 +105,43 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
         "provider": entry.provider,
         "model": entry.model,
         "size": entry.size,
-        "version": _version(
-            *(entry.size, entry.mtime_ns, entry.ended_at, entry.judged_at, entry.lies_at),
-            *entry.published,
-        ),
+        "version": version_of(entry),
         "begun_at": entry.begun_at,
         "ended_at": entry.ended_at,
         "outputs": outputs,
+        "best": _best(outputs),
         "finishable": _is_finishable(at, entry, outputs),
         "place": None,
     }
+
+
+def version_of(entry: Entry) -> str:
+    """Return a word that is another whenever what came of a job is."""
+    return _version(
+        *(entry.size, entry.mtime_ns, entry.ended_at, entry.judged_at, entry.lies_at),
+        *entry.published,
+    )
+
+
+def _standing(entry: Entry, state: State, *, in_review: bool, seen: bool) -> tuple[str, str]:
+    """Return how a picture is to look, and what became of it."""
+    doubt = _DOUBTS.get(entry.verdict, "")
+    if seen:
+        return "seen", "failed, seen"
+    if state != "done":
+        return state, state
+    if in_review:
+        return "review", f"{doubt or 'done'}, to review"
+    if entry.judged:
+        return entry.judged, entry.judged
+    return ("review", doubt) if doubt else (state, state)
+
+
+def _best(outputs: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return which output is to be looked at: one that has the subject, and is there."""
+    there = [out for out in outputs if out["there"]]
+    kinds = [*_LOOKED_AT, *(out["kind"] for out in there)]
+    return min(there, key=lambda out: kinds.index(out["kind"]))["n"] if there else None
 
 
 def _is_finishable(at: Standpoint, entry: Entry, outputs: Sequence[Mapping[str, Any]]) -> bool:
@@ -111,6 +156,9 @@ def waiting_card(inbox: str, sighting: Sighting, rule: str, reason: str, place: 
     """Return the card of a picture that lies in its inbox, and that no job has yet."""
     return {
         **_head(inbox, sighting.path, "waiting"),
+        "look": "waiting",
+        "words": f"waiting, {_ordinal(place)}" if place else "waiting",
+        "seen": False,
         "review": False,
         "judged": "",
         "verdict": "",
@@ -124,9 +172,16 @@ def waiting_card(inbox: str, sighting: Sighting, rule: str, reason: str, place: 
         "begun_at": 0,
         "ended_at": 0,
         "outputs": [],
+        "best": None,
         "finishable": False,
         "place": place,
     }
+
+
+def _ordinal(number: int) -> str:
+    teens = range(11, 14)
+    suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number % 100 in teens else suffix}"
 
 
 def _head(inbox: str, path: str, state: State) -> Card:

@@ -1,7 +1,7 @@
 """`GET api/v1/choices`: what may be dropped where, in the words of `check`; and which models."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -42,7 +42,8 @@ def choices(request: Request) -> JSONResponse:
     limits, page = desk.config.limits, desk.page.limits
     return JSONResponse(
         {
-            "inboxes": [_inbox(at, inbox) for inbox in desk.config.inboxes],
+            "inboxes": (inboxes := [_inbox(at, inbox) for inbox in desk.config.inboxes]),
+            "targets": [target for inbox in inboxes for target in _targets(inbox)],
             "models": [{"name": shown(name), "here": is_it} for name, is_it in here.items()],
             "edges": list(EDGES_IN_ORDER),
             "quick": _quick(desk, here),
@@ -91,6 +92,20 @@ def _inbox(at: Standpoint, inbox: Inbox) -> dict[str, Any]:
     }
 
 
+def _targets(inbox: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the folders of an inbox that drops may go to; of the quick desk they are choices."""
+    for folder in inbox["folders"] if inbox["drops"] and not inbox["quick"] else ():
+        away = f"Not there now: {inbox['away']}" if inbox["away"] else ""
+        yield {
+            "value": f"{inbox['name']}/{folder['folder']}",
+            "inbox": inbox["name"],
+            "folder": folder["folder"],
+            "title": " / ".join(filter(None, [inbox["name"], *folder["folder"].split("/")])),
+            "words": away or ", ".join(folder["words"]),
+            "closed": bool(away) or folder["skip"],
+        }
+
+
 def _away(at: Standpoint, inbox: Inbox) -> str:
     """Say why nothing can be put into an inbox now, or ""."""
     if at.runs:
@@ -135,8 +150,11 @@ def _expanded(glob: str) -> Iterator[str]:
     return ("".join(choice) for choice in product(*words))
 
 
-def _quick(desk: Desk, here: dict[str, bool]) -> dict[str, str] | None:
-    """Return the model and edges that the quick desk works with unless others are chosen."""
+def _quick(desk: Desk, here: dict[str, bool]) -> dict[str, Any] | None:
+    """Return the model and edges that the quick desk works with unless others are chosen.
+
+    `words` tell of each choice what comes out.
+    """
     inbox = desk.inbox(QUICK)
     if inbox is None:
         return None
@@ -144,7 +162,8 @@ def _quick(desk: Desk, here: dict[str, bool]) -> dict[str, str] | None:
     ready = [rule for rule in rules if here.get(rule.model)] or rules
     usual = [rule for rule in ready if rule.mask.edges == _USUAL.mask.edges] or ready
     best = [rule for rule in usual if rule.model == _USUAL.model] or usual or [_USUAL]
-    return {"model": best[0].model, "edges": best[0].mask.edges}
+    words = {rule.name: ", ".join([*said_rule(rule)][:2]) for rule in rules}
+    return {"model": best[0].model, "edges": best[0].mask.edges, "words": words}
 
 
 ROUTES: list[BaseRoute] = [Route("/api/v1/choices", choices)]

@@ -1,7 +1,7 @@
 """How many pictures wait, are cut, are done, failed or are held; and how many wait for a person.
 
-They add up: a picture is in one of the five states. Those in review are told beside that; they are
-done.
+They add up: a picture is in one of these states; one that failed and was marked as seen is in that.
+Those in review are told beside that; they are done.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from time import monotonic
 from weakref import WeakKeyDictionary
 
 from scissorsd.page.standpoint import Standpoint
-from scissorsd.page.view.cards import JOURNALLED, of_entry, state_of
+from scissorsd.page.view.cards import JOURNALLED, state_of, state_told
 from scissorsd.page.view.waiting import Waiting
 from scissorsd.records.journal import Journal
 from scissorsd.records.pictures_view import PicturesView, Scope
@@ -66,11 +66,14 @@ def counts(at: Standpoint, scope: Scope, waiting: Sequence[Waiting]) -> Counts:
     with at.view.at_one_moment():
         total, unended = _total(at.journal, at.view, scope), at.view.unended(scope)
         told["review"] = len(at.view.in_review(scope))
+        seen = at.view.failed(scope, at.desk.seen.jobs())
+        told["seen"] = sum(at.desk.seen.has(entry.id, entry.ended_at) for entry in seen)
+        told["failed"] -= told["seen"]
         for one in waiting:
             inbox = at.inbox(one.inbox) if one.is_anew else None
             entry = at.view.of(inbox.path, one.sighting.path) if inbox is not None else None
             if entry is not None:  # it is told as what waits
-                told[of_entry(entry, at.runs)] -= 1
+                told[state_told(at, entry)] -= 1
     for (state, is_told), number in unended.items():
         told[state_of(state, is_told=is_told, runs=at.runs)] += number
     told["done"] += total - unended.total()

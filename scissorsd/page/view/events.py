@@ -148,7 +148,8 @@ def _glance(outlook: Outlook) -> object:
     at = stand_at(outlook.desk)
     outlook.inboxes.found(at, patience=0)
     changes = at.journal.changed_elsewhere() if at.journal is not None else 0
-    return at.runs, id(at.journal), changes, outlook.inboxes.generation
+    seen = len(outlook.desk.seen.jobs())
+    return at.runs, id(at.journal), changes, outlook.inboxes.generation, seen
 
 
 async def events(request: Request) -> EventSourceResponse:

@@ -3,7 +3,8 @@
 First comes what is not in the journal: files in the inboxes, the last that came first. Whatever was
 begun since the first page was asked for is sorted in there by when it came: so that a picture that
 is begun while one goes from page to page is neither missed nor told twice. Then come the jobs that
-there were, by their number. A cursor says in which of the two parts one is, and where.
+there were, by their number. A cursor says in which of the two parts one is, and where;
+each card has the one that goes on behind it.
 """
 
 import re
@@ -18,10 +19,11 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.why import why_waiting
 from scissorsd.config.quick_desk import NAME as QUICK
+from scissorsd.core.eta import in_words
 from scissorsd.page.answers import Refusal
 from scissorsd.page.naming import PICTURES, no_such_inbox, shown
 from scissorsd.page.standpoint import Standpoint, stand_at
-from scissorsd.page.view.cards import JOURNALLED, Card, cards, of_entry, waiting_card
+from scissorsd.page.view.cards import JOURNALLED, Card, cards, state_told, waiting_card
 from scissorsd.page.view.counting import Counts, counts
 from scissorsd.page.view.outlook import Outlook, outlook_of
 from scissorsd.page.view.waiting import Waiting
@@ -72,12 +74,14 @@ def pictures(request: Request) -> JSONResponse:
     else:
         page, cursor = _newest_first(at, outlook, asked, place, waiting)
     stands = at.desk.standing() if at.runs else None
+    left = stands.seconds_left if stands is not None else None
     return JSONResponse(
         {
             "pictures": page,
             "next": cursor,
             "counts": told,
-            "seconds_left": stands.seconds_left if stands is not None else None,
+            "seconds_left": left,
+            "time_left": in_words(left) if left else "",
         }
     )
 
@@ -147,7 +151,10 @@ def _newest_first(
     entries = [one for _, one in page if isinstance(one, Entry)]
     known = iter(cards(at, entries, outlook.presence))
     soon = _cards_of_waiting(at, [one for _, one in page if isinstance(one, Waiting)], outlook)
-    told = [next(known) if isinstance(one, Entry) else next(soon) for _, one in page]
+    told = [
+        {**(next(known) if isinstance(one, Entry) else next(soon)), "cursor": cursor}
+        for cursor, one in page
+    ]
     return told, page[-1][0] if len(found) > asked.limit else None
 
 
@@ -188,7 +195,7 @@ def _came_lately(
 
 
 def _is_wanted(at: Standpoint, states: Collection[str], entry: Entry) -> bool:
-    if not states or of_entry(entry, at.runs) in states:
+    if not states or state_told(at, entry) in states:
         return True
     return "review" in states and at.view is not None and at.view.waits_in_review(entry)
 
@@ -255,7 +262,10 @@ def _in_review(at: Standpoint, outlook: Outlook, asked: Asked) -> tuple[list[Car
     ranked = sorted(entries, key=_rank)
     page = ranked[: asked.limit]
     more = len(ranked) > asked.limit
-    return cards(at, page, outlook.presence), _rank_cursor(page[-1]) if more else None
+    found = cards(at, page, outlook.presence)
+    cursors = [_rank_cursor(entry) for entry in page]
+    told = [{**card, "cursor": one} for card, one in zip(found, cursors, strict=True)]
+    return told, cursors[-1] if more else None
 
 
 def _rank(entry: Entry) -> tuple[int, int, int]:

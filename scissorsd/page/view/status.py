@@ -1,5 +1,6 @@
 """`GET api/v1/status`: what `scissorsd status --json` tells, where the page is, and how many."""
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -9,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd import __version__
 from scissorsd.commands.status import overview_of, values_of
+from scissorsd.core.eta import in_words
 from scissorsd.page.naming import shown
 from scissorsd.page.standpoint import Standpoint, stand_at
 from scissorsd.page.view.counting import Counts
@@ -17,6 +19,8 @@ from scissorsd.page.view.outlook import Outlook, outlook_of
 from scissorsd.records import status_file
 from scissorsd.records.pictures_view import Scope
 
+_SILENT = 20.0  # seconds
+_KEPT = "What you drop is kept, and cut when it is back."
 _TOLD = (
     *("running", "healthy", "troubles", "silent_s", "seconds_left", "version", "daemon_version"),
     *("providers", "inboxes", "mistakes", "refused"),
@@ -27,24 +31,39 @@ def status(request: Request) -> JSONResponse:
     """Answer how the daemon stands."""
     outlook = outlook_of(request)
     at = stand_at(outlook.desk)
-    values = values_of(overview_of(at.state, at.journal))
+    overview = overview_of(at.state, at.journal)
+    values = values_of(overview)
     told = {key: values[key] for key in _TOLD}
     page = {"address": str(request.base_url), "auth": request.app.state.door.access.auth}
-    return JSONResponse(_clean({**told, "page": page, "counts": of_all(outlook, at)}))
+    banner = _banner(at, overview.silent_s, overview.troubles)
+    counts = of_all(outlook, at)
+    return JSONResponse(_clean({**told, "banner": banner, "page": page, "counts": counts}))
 
 
 def head(outlook: Outlook) -> dict[str, Any]:
     """Return what the events tell of how it stands."""
     at = stand_at(outlook.desk)
     stands = at.desk.standing() if at.runs else None
+    silent_s = round(monotonic() - stands.beat, 1) if stands is not None else None
+    troubles = status_file.troubles(at.desk.state)
     return {
         "running": at.runs,
-        "healthy": not status_file.troubles(at.desk.state),
-        "silent_s": round(monotonic() - stands.beat, 1) if stands is not None else None,
+        "healthy": not troubles,
+        "banner": _banner(at, silent_s, troubles),
+        "silent_s": silent_s,
         "seconds_left": stands.seconds_left if stands is not None else None,
         "version": __version__,
         "counts": of_all(outlook, at),
     }
+
+
+def _banner(at: Standpoint, silent_s: float | None, troubles: Sequence[str]) -> str:
+    """Say what a person who looks at the page must know of the daemon, or ""."""
+    if not at.runs:
+        return f"scissorsd does not run. {_KEPT}"
+    if silent_s is not None and silent_s > _SILENT:
+        return f"scissorsd has been silent for {in_words(silent_s)}. {_KEPT}"
+    return shown(" · ".join(troubles))
 
 
 def of_all(outlook: Outlook, at: Standpoint) -> Counts:
