@@ -81,7 +81,7 @@ class Uploads extends EventTarget {
     upload.state = "sending";
     try {
       upload.file ??= await upload.read();
-      if (upload.file.size > this.limit) throw Object.assign(new Error(`It is larger than ${this.limit >> 20} MiB, the most the page takes.`), { status: 413 });
+      if (upload.file.size > this.limit) throw Object.assign(new Error(`It is larger than ${Number((this.limit / 2 ** 20).toFixed(1))} MiB, the most the page takes.`), { status: 413 });
       upload.card = await this.#put(upload);
       Object.assign(upload, { state: "sent", sentAt: performance.now(), file: null });
     } catch (fault) {
