@@ -21,6 +21,7 @@ const STATES = [["", "every state"], [TO_GO.join(), "to go"], "done", [NOT_DONE.
 const NONE = { review: "Nothing waits for review.", failed: "Nothing has failed." };
 
 const pictures = new Pictures();
+uploads.isThere = (key) => pictures.at.has(key);
 const picked = new Set(); // keys
 let view = "queue";
 let state = ""; // what the filters say

@@ -11,6 +11,7 @@ const FRESH = { state: "queued", part: 0, reason: "" };
 class Uploads extends EventTarget {
   all = new Map(); // key → upload, in the order they were dropped
   limit = Infinity; // bytes of a file
+  isThere = () => false; // whether the server's list has a key
   #queue = [];
   #flying = 0;
   #rests = false;
@@ -21,7 +22,9 @@ class Uploads extends EventTarget {
     for (const file of files) {
       const under = [inbox, folder, file.folder, file.name].filter(Boolean).join("/");
       const address = `api/v1/drops/${parts(under)}${batch && `?batch=${batch}`}`;
+      const goal = [inbox, folder, batch, file.folder, file.name].filter(Boolean).join("/").normalize();
       const upload = { key: `upload/${++this.#number}`, upload: true, name: file.name, read: file.read, address, ...FRESH };
+      if (!this.isThere(goal)) upload.goal = goal; // its key, unless the server calls it otherwise
       this.all.set(upload.key, upload);
       this.#queue.push(upload);
     }
@@ -50,9 +53,11 @@ class Uploads extends EventTarget {
     return [...this.all.values()];
   }
 
-  /** How many the server's counts, read from `readFrom` on, cannot hold yet. */
+  /** How many the server's counts, read from `readFrom` on with its list, do not hold yet. */
   uncounted(readFrom) {
-    return this.#in("queued", "sending").length + this.#in("sent").filter(({ sentAt }) => sentAt > readFrom).length;
+    const isNew = ({ card, goal }) => !this.isThere(card ? keyOf(card) : goal);
+    const isLate = ({ sentAt = Infinity }) => sentAt > readFrom;
+    return this.#in("queued").length + this.#in("sending", "sent").filter(isLate).filter(isNew).length;
   }
 
   get refused() {

@@ -43,6 +43,7 @@ def head(outlook: Outlook) -> dict[str, Any]:
         "silent_s": round(monotonic() - stands.beat, 1) if stands is not None else None,
         "seconds_left": stands.seconds_left if stands is not None else None,
         "version": __version__,
+        "troubles": status_file.troubles(at.desk.state),
         "counts": of_all(outlook, at),
     }
 
