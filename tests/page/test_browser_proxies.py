@@ -29,10 +29,10 @@ FIRST_PIECE = """async () => {
     return value;
 }"""
 LISTEN = """() => {
-    window.changes = 0;
     const events = new EventSource("api/v1/events");
-    events.addEventListener("changed", () => window.changes++);
-    return new Promise((opened) => events.addEventListener("standing", () => opened(true)));
+    const heard = (name) => new Promise((done) => events.addEventListener(name, () => done(true)));
+    window.changed = heard("changed");
+    return heard("standing");
 }"""
 
 
@@ -72,7 +72,7 @@ def test_the_page_below_a_path_of_a_proxy(place: Workplace, browser: Browser, ki
         assert first.count("event: ") == 1
         assert page.evaluate(LISTEN)
         place.put("share.jpg")
-        page.wait_for_function("window.changes > 0")
+        assert page.evaluate("window.changed")
         states(page, "done", "share.jpg")
         large = source(place, "large.jpg", picture(number=1))
         os.truncate(large, LARGE)

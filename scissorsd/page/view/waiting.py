@@ -152,6 +152,7 @@ class Inboxes:
             if began - look.since > _TRUST:
                 look.passed, look.since = set(), began
             turn = at.view.last_turn() if at.view is not None else 0
+            since = monotonic()  # what is added from now on was begun after that turn, if at all
             found = tuple(_waiting(at, inbox, folder, look.passed))
         except OSError:
             return  # it went away, or may not be listed: the daemon tells why
@@ -159,11 +160,11 @@ class Inboxes:
             look.ended = monotonic()
         look.seen, look.took = look.ended, look.ended - began
         look.changed_ns = changed_ns
-        self._tell(look, found, turn, began)
+        self._tell(look, found, turn, since)
 
-    def _tell(self, look: _Look, found: tuple[Waiting, ...], turn: int, began: float) -> None:
+    def _tell(self, look: _Look, found: tuple[Waiting, ...], turn: int, since: float) -> None:
         with self._lock:
-            look.added = {one: when for one, when in look.added.items() if when >= began}
+            look.added = {one: when for one, when in look.added.items() if when >= since}
             found += tuple(one for one in look.added if one not in found)  # came behind the look
             look.was_idle = found == look.found
             self.generation += not look.was_idle
