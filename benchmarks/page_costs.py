@@ -2,7 +2,8 @@
 
 Each part can be asked for by itself: `python benchmarks/page_costs.py weight memory`. Chromium is
 driven through Playwright. A cutout is *seen* when the browser shows a card whose
-picture is that of an output.
+picture is that of an output. Many drops are of tiny pictures, into an inbox whose network takes no
+time: `memory --drops 5000` takes some minutes.
 """
 
 import io
@@ -16,10 +17,11 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from bench import Figures, parser, place, table, write_config
+from bench import DARKNESS, Figures, parser, place, table, write_config
 from pictures import take
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
@@ -27,9 +29,17 @@ from processes import MIB, TICKS, Daemon
 
 CHROMIUM = "/usr/bin/chromium"
 MODEL = "u2netp"
+CHEAP = "cheap"  # the inbox of those that are many
+AT_ONCE = 400  # that are dropped in one gesture
+PIECE = 500  # drops, after each of which the memory is looked at
 LOOK_MS = 180_000.0  # to wait for a cutout
 # Tells when the newest file was dropped, by the page's own event.
-NOTE_DROPS = "addEventListener('dropped', () => { window.droppedAt = performance.now(); })"
+NOTE_DROPS = """
+addEventListener("dropped", () => { window.droppedAt = performance.now(); });
+window.tasks = [];
+new PerformanceObserver((list) => tasks.push(...list.getEntries().map((task) => task.duration)))
+  .observe({ type: "longtask" });
+"""
 SINCE_OPENED = """() => {
   const navigation = performance.getEntriesByType("navigation")[0];
   const isThere = document.querySelector(".card .name")?.textContent;
@@ -76,7 +86,7 @@ def main() -> None:
     options.add_argument("--chromium", default=CHROMIUM)
     options.add_argument("--runs", type=int, default=5, help="of which the median is told")
     options.add_argument("--seconds", type=float, default=20.0, help="of idleness")
-    options.add_argument("--drops", type=int, default=500, help="small ones, for the memory")
+    options.add_argument("--drops", type=int, default=500, help="tiny ones, for the memory")
     arguments = options.parse_args()
     if unknown := set(arguments.parts) - PARTS.keys():
         options.error(f"there is no part {min(unknown)!r}; there are {', '.join(PARTS)}")
@@ -86,7 +96,8 @@ def main() -> None:
     inbox.mkdir()
     config = write_config(folder, here.models, inbox, outbox, rule={"model": MODEL})
     values = yaml.safe_load(config.read_text(encoding="utf-8"))
-    values["page"] = {"listen": "127.0.0.1:0"}
+    values["page"] = {"listen": "127.0.0.1:0", "limits": {"waiting": 2 * arguments.drops + AT_ONCE}}
+    _add_cheap(values, folder, here.models)
     config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     figures: Figures = {"load_before": os.getloadavg()[0]}
     with Daemon(config, here.models) as daemon, _browser(arguments.chromium) as browser:
@@ -107,6 +118,18 @@ def main() -> None:
                 figures |= measure(served, browser)
     here.save("page", figures)
     print("\n".join(section(figures)))
+
+
+def _add_cheap(values: dict[str, Any], folder: Path, models: Path) -> None:
+    """Add an inbox whose network takes no time."""
+    inbox, aside = folder / CHEAP, folder / "aside"
+    inbox.mkdir()
+    aside.mkdir()
+    rule = {"model": DARKNESS}
+    config = write_config(aside, models, inbox, folder / "cheap-out", rule=rule)
+    cheap = yaml.safe_load(config.read_text(encoding="utf-8"))
+    values["inboxes"][CHEAP] = cheap["inboxes"]["bench"]
+    values["custom_models"] = cheap["custom_models"]
 
 
 @contextmanager
@@ -130,22 +153,52 @@ def _sizes(folder: Traversable) -> Iterator[int]:
 
 
 def memory(served: Served, _: Browser) -> Figures:
-    """Drop small pictures one after the other, as curl does."""
-    before = served.memory_mib()
-    for number in range(served.drops):
-        put(served, f"small-{number:04}.png", _small(number))
-    return {"memory_before_drops_mib": before, "memory_drops_mib": served.memory_mib()}
+    """Drop tiny pictures one after the other, as curl does, and wait until all are cut."""
+    before, grown = served.memory_mib(), []
+    for number in range(1, served.drops + 1):
+        put(served, f"{CHEAP}/tiny/{number:05}.png", _tiny(number))
+        if number % PIECE == 0:
+            grown.append(round(served.memory_mib(), 1))
+    while _cut_in(served.daemon, "tiny/") < served.drops:
+        time.sleep(1.0)
+    return {
+        "memory_before_drops_mib": before,
+        "memory_drops_mib": grown,
+        "memory_cut_mib": served.memory_mib(),
+    }
 
 
-def _small(number: int) -> bytes:
+def _tiny(number: int) -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (64, 64), (number % 256, number // 256, 90)).save(file, "PNG")
+    Image.new("RGB", (16, 16), (number % 256, number // 256, 90)).save(file, "PNG")
     return file.getvalue()
 
 
-def put(served: Served, name: str, data: bytes) -> None:
-    """Drop a file into the inbox by http."""
-    address = f"{served.address}api/v1/drops/bench/{name}"
+def _cut_in(daemon: Daemon, folder: str) -> int:
+    """Count the pictures of a folder that are cut."""
+    return sum(job["source"].startswith(folder) for job in daemon.lines("job.finished"))
+
+
+def many(served: Served, browser: Browser) -> Figures:
+    """Drop a folder of tiny pictures in the browser; tell the longest task until all are cut."""
+    page = _fresh(browser, served)
+    page.get_by_label("Where drops go").select_option(f"{CHEAP}/")
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "many"
+        folder.mkdir()
+        for number in range(AT_ONCE):
+            (folder / f"{number:03}.png").write_bytes(_tiny(number))
+        page.set_input_files("#folders", folder)
+        while _cut_in(served.daemon, "many/") < AT_ONCE:
+            page.wait_for_timeout(500)
+    longest = max(page.evaluate("tasks"), default=0.0)
+    page.context.close()
+    return {"longest_task_ms": longest}
+
+
+def put(served: Served, path: str, data: bytes) -> None:
+    """Drop a file by http."""
+    address = f"{served.address}api/v1/drops/{path}"
     request = urllib.request.Request(address, data, method="PUT")  # noqa: S310 - our own page
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - the same
         answer.read()
@@ -232,7 +285,8 @@ PARTS: dict[str, Callable[[Served, Browser], Figures]] = {
     "idle": idle,
     "open": opened,
     "drop": drop,
-    "memory": memory,  # the last: what it drops is being cut for a while
+    "many": many,
+    "memory": memory,
 }
 
 
@@ -252,12 +306,15 @@ def section(figures: Figures) -> list[str]:
         "idle_percent": "CPU of the process, nobody looks, % of a core",
         "idle_tab_percent": "the same, one tab open, % of a core",
         "memory_start_mib": "its memory (RSS) at the start, MiB",
-        "memory_before_drops_mib": "its memory before the small drops, MiB",
-        "memory_drops_mib": "its memory after them, MiB",
+        "memory_before_drops_mib": "its memory before the tiny drops, MiB",
+        "memory_cut_mib": "its memory once all of them are cut, MiB",
+        "longest_task_ms": f"{AT_ONCE} dropped at once: the longest task in the browser, ms",
         "load_before": "load of the machine before",
     }
     rows = [(words, figures[key]) for key, words in single.items() if key in figures]
     rows += [(words, median(figures[key])) for key, words in medians.items() if key in figures]
+    grown = enumerate(figures.get("memory_drops_mib", ()), 1)
+    rows += [(f"its memory after {number * PIECE:,} tiny drops, MiB", mib) for number, mib in grown]
     return [table(["", "measured"], rows)]
 
 

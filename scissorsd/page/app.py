@@ -34,4 +34,5 @@ def make_app(desk: Desk, access: Access) -> Starlette:
     app.router.redirect_slashes = False  # such a redirect would name a host and begin with /
     app.state.desk = desk
     app.state.door = its_door
+    app.state.intake = drops.intake_of(desk)
     return app

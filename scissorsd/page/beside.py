@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from scissorsd.errors import EXIT_OK
 from scissorsd.page.desk import Desk
+from scissorsd.page.drops import receiving as drops
 from scissorsd.page.serve import serve
 from scissorsd.settings import Config
 
@@ -16,6 +17,7 @@ def serve_beside(config: Config, told: Callable[[str], None]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: until.set())
     desk = Desk(config, vouch=lambda *_: None)
+    drops.sweep_left_over(desk)
     try:
         serve(desk, until=until, told=told)
     finally:

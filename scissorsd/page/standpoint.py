@@ -47,6 +47,11 @@ class Standpoint:
         """The name of each inbox by its path in the journal."""
         return {str(inbox.path): inbox.name for inbox in self.inboxes}
 
+    def path_of(self, name: str) -> str:
+        """Return the path of an inbox in the journal, or ""."""
+        inbox = self.inbox(name)
+        return str(inbox.path) if inbox is not None else ""
+
     def of_source(self, name: str, path: str) -> Path | None:
         """Return where a picture lies, or lay when it was dropped."""
         inbox = self.inbox(name)

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from end_to_end.driver import DEADLINE
+import pytest
+from end_to_end.driver import DEADLINE, Workplace, picture
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 LANGUAGE = "en-GB"
 LARGE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+EVIL_NAME = "evil.example"  # somebody's own name, which he lets point to this machine
 _OWN = ("blob:", "data:")  # of these a page has asked nobody
 _FORBIDDEN = ("Content Security Policy", "Trusted Type", "TrustedHTML", "TrustedScript")
 
@@ -33,7 +35,8 @@ def chromium_path() -> str | None:
 def chromium(path: str) -> Iterator[Browser]:
     """Start Chromium."""
     expect.set_options(timeout=DEADLINE * 1000)
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    arguments = [f"--host-resolver-rules=MAP {EVIL_NAME} 127.0.0.1"]
+    arguments += ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
@@ -44,6 +47,7 @@ class Tabs:
     """The tabs of a test, which share their cookies, and all that they have asked for and said."""
 
     def __init__(self, browser: Browser, **options: Any) -> None:  # noqa: ANN401 - Playwright's
+        self.browser = browser
         self.context: BrowserContext = browser.new_context(
             **{"locale": LANGUAGE, "viewport": LARGE, "color_scheme": "light", **options}
         )
@@ -86,7 +90,26 @@ def free_port() -> int:
         return port
 
 
+def address_in_the_network() -> str:
+    """Return an address of this machine that is not for itself alone."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("198.51.100.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine is in no network")
+        address: str = asked.getsockname()[0]
+    return address
+
+
 # --- dropping --------------------------------------------------------------------------------
+
+
+def source(place: Workplace, name: str, content: bytes | None = None, *, number: int = 0) -> Path:
+    """Write a picture as a person has it, elsewhere."""
+    path = place.folder / "pictures" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture(name, number=number) if content is None else content)
+    return path
 
 
 def drop(page: Page, *paths: Path, onto: str = "") -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from end_to_end.conftest import place
+from end_to_end.conftest import mounts, place
 from end_to_end.driver import Workplace
 from playwright.sync_api import Browser
 
 from .browser import Tabs, chromium, chromium_path
 from .served import Served, served
 
-__all__ = ["browser", "page", "place", "tabs"]
+__all__ = ["browser", "mounts", "page", "place", "tabs"]
 
 
 @pytest.fixture

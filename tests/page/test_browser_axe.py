@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from end_to_end.driver import Workplace, picture
 from end_to_end.pages import with_page
+from end_to_end.scenes import Gate
 from playwright.sync_api import Browser, Page, expect
 
 from .browser import LARGE, PHONE, Tabs, card, looked_at, opened, states
@@ -18,6 +20,29 @@ from .test_browser_review import nothing
 
 RELEASE = "4.14.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scissorsd-tests"
+# Names what reaches over an edge of the screen, where nobody scrolls to, and words that do not fit.
+CUT_OFF = """() => {
+    const wide = document.documentElement.clientWidth;
+    const root = document.querySelector("dialog[open]") ?? document.body;
+    const isSeen = (one) => one.checkVisibility({ visibilityProperty: true })
+        && !one.closest(".unseen, #stage, svg, .demo");
+    const controls = [...root.querySelectorAll("a, button, select, input, summary, h1, h2, p")];
+    const outside = controls.filter(isSeen).filter((one) => {
+        const { left, right, width } = one.getBoundingClientRect();
+        return width && (left < -1 || right > wide + 1);
+    });
+    const isCut = (one) => one.scrollWidth > one.clientWidth + 1 && one.matches("a, button");
+    const cut = controls.filter(isSeen).filter((one) => isCut(one) && !one.matches(".open"));
+    const words = (one) => one.textContent.slice(0, 40);
+    const name = (one) => `${one.tagName} ${one.id} ${one.className} ${words(one)}`;
+    const scrolled = document.documentElement.scrollWidth > wide + 1 ? ["the page scrolls"] : [];
+    return [...scrolled, ...outside.map(name), ...cut.map(name)];
+}"""
+# Names what moves by itself or would glide from one look to another.
+MOVING = """() => [...document.querySelectorAll("*")].filter((one) => {
+    const { animationName, transitionDuration, scrollBehavior } = getComputedStyle(one);
+    return animationName !== "none" || transitionDuration !== "0s" || scrollBehavior === "smooth";
+}).map((one) => one.outerHTML.slice(0, 80)).concat(document.getAnimations().map(String))"""
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (LARGE, PHONE)]
 
 pytestmark = pytest.mark.full
@@ -66,6 +91,53 @@ def check(page: Page, axe: str, where: str) -> None:
     assert not found
 
 
+def enlarge(page: Page) -> None:
+    """Set the size of text to 200 %, as somebody does in the browser's settings."""
+    devices = page.context.new_cdp_session(page)
+    devices.send("Page.setFontSizes", {"fontSizes": {"standard": 32, "fixed": 26}})
+    expect(page.locator("html")).to_have_css("font-size", "32px")
+
+
+def check_room(page: Page, where: str) -> None:
+    """See that nothing is cut off, or lies beside the screen."""
+    assert page.evaluate(CUT_OFF) == [], where
+
+
+Look = Callable[[Page, str], None]
+
+
+def journey(place: Workplace, page: Page, look: Look) -> None:
+    """Go through every state of the page, and look at each."""
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#into select")).to_be_visible()
+    look(page, "empty")
+    place.put("good.jpg", picture())
+    place.put("nothing.png", nothing())
+    place.put("broken.jpg", b"Dear Sir or Madam")
+    states(page, "done", "good.jpg")
+    states(page, "review", "nothing.png")
+    states(page, "failed", "broken.jpg")
+    expect(card(page, "good.jpg").locator("img")).to_be_visible()
+    look(page, "queue")
+    opened(page, "good.jpg")
+    look(page, "viewer")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Review").click()
+    expect(page.locator(".card .name")).to_have_text(["nothing.png"])
+    look(page, "list of review")
+    page.get_by_role("button", name="Review one by one").click()
+    looked_at(page, "nothing.png")
+    page.keyboard.press("m")
+    look(page, "review")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Failed").click()
+    expect(page.locator(".card .name")).to_have_text(["broken.jpg"])
+    look(page, "failed")
+    page.get_by_role("navigation").get_by_role("link", name="Settings").click()
+    expect(page.get_by_role("heading", name="Inboxes")).to_be_visible()
+    look(page, "settings")
+
+
 @pytest.mark.parametrize(("scheme", "size"), LOOKS, ids=lambda x: x if isinstance(x, str) else "")
 def test_there_are_no_barriers(
     place: Workplace, browser: Browser, axe: str, scheme: str, size: dict[str, int]
@@ -74,35 +146,55 @@ def test_there_are_no_barriers(
     place.configure({"name": "all", "outputs": [{"kind": "cutout"}, {"kind": "mask"}]})
     daemon, at = with_page(place, quick=False)
     tabs = Tabs(browser, color_scheme=scheme, viewport=size, reduced_motion="reduce")
-    page = tabs.open(at.address)
-    expect(page.locator("#empty")).to_be_visible()
-    expect(page.locator("#into select")).to_be_visible()
-    check(page, axe, "empty")
-    place.put("good.jpg", picture())
-    place.put("nothing.png", nothing())
-    place.put("broken.jpg", b"Dear Sir or Madam")
-    states(page, "done", "good.jpg")
-    states(page, "review", "nothing.png")
-    states(page, "failed", "broken.jpg")
-    expect(card(page, "good.jpg").locator("img")).to_be_visible()
-    check(page, axe, "queue")
-    opened(page, "good.jpg")
-    check(page, axe, "viewer")
-    page.keyboard.press("Escape")
-    page.get_by_role("link", name="Review").click()
-    expect(page.locator(".card .name")).to_have_text(["nothing.png"])
-    check(page, axe, "list of review")
-    page.get_by_role("button", name="Review one by one").click()
-    looked_at(page, "nothing.png")
-    page.keyboard.press("m")
-    check(page, axe, "review")
-    page.keyboard.press("Escape")
-    page.get_by_role("link", name="Failed").click()
-    expect(page.locator(".card .name")).to_have_text(["broken.jpg"])
-    check(page, axe, "failed")
-    page.get_by_role("navigation").get_by_role("link", name="Settings").click()
-    expect(page.get_by_role("heading", name="Inboxes")).to_be_visible()
-    check(page, axe, "settings")
+    journey(place, tabs.open(at.address), lambda page, where: check(page, axe, where))
     tabs.context.close()
     tabs.check()
+    daemon.stop()
+
+
+@pytest.mark.parametrize("size", [LARGE, PHONE], ids=["large", "phone"])
+def test_text_of_200_percent(
+    place: Workplace, browser: Browser, axe: str, size: dict[str, int]
+) -> None:
+    """In every state nothing is cut off or lies beside the screen, and axe-core finds nothing."""
+    daemon, at = with_page(place, quick=False)
+    tabs = Tabs(browser, viewport=size, reduced_motion="reduce")
+    page = tabs.open(at.address)
+    enlarge(page)
+
+    def look(page: Page, where: str) -> None:
+        check_room(page, where)
+        check(page, axe, where)
+
+    journey(place, page, look)
+    tabs.context.close()
+    tabs.check()
+    daemon.stop()
+
+
+def test_nothing_moves_for_who_wants_no_motion(place: Workplace, browser: Browser) -> None:
+    """Where motion is to be reduced no style has any, while a picture is cut least of all."""
+    gate = Gate(place)
+    place.configure({"name": "all", "outputs": [{"kind": "cutout"}, gate.flat]})
+    daemon, at = with_page(place, quick=False)
+    gate.shut()
+    place.put("first.jpg")
+    gate.wait()  # a worker has it in hand
+    moving = {}
+    for motion in ("reduce", "no-preference"):
+        tabs = Tabs(browser, reduced_motion=motion)
+        page = tabs.open(at.address)
+        states(page, "cutting", "first.jpg")
+        moving[motion] = page.evaluate(MOVING)
+        tabs.context.close()
+        tabs.check()
+    assert moving["reduce"] == []
+    assert moving["no-preference"]  # the test sees what moves
+    gate.open()
+    daemon.finished("first.jpg")
+    tabs = Tabs(browser, reduced_motion="reduce")
+    page = tabs.open(at.address)
+    opened(page, "first.jpg")
+    assert page.evaluate(MOVING) == []
+    tabs.context.close()
     daemon.stop()

@@ -1,6 +1,7 @@
 """One picture, large, in a real browser: before and after, and the download as it was chosen."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,30 +109,49 @@ def test_the_slider_shows_before_on_its_left_and_after_on_its_right(
 
 
 @pytest.mark.full
-def test_turned_and_deep_pictures_are_upright_on_both_sides(place: Workplace, tabs: Tabs) -> None:
-    """A JPEG that its Exif turns, and a TIFF of 16 bits, in their colours before and after."""
-    upright = drawn(300, 200, (0.1, 0.1, 0.4, 0.5))
+def test_pictures_of_every_kind_are_upright_on_both_sides(place: Workplace, tabs: Tabs) -> None:
+    """HEIC, AVIF, TIFF of 16 bits, CMYK and turned JPEG: in their colours before and after.
+
+    Also at 100 %, for which the browser is given the files themselves: some of them it cannot show.
+    """
+    daemon, at = with_page(place, quick=False)
+    page = tabs.open(at.address)
+    paths = list(of_every_kind(place, drawn(300, 200, (0.1, 0.1, 0.4, 0.5))))
+    drop(page, *paths)
+    for path in paths:
+        stage = opened(page, path.name)
+        check_sides(stage, path.name)
+        page.keyboard.press("z")
+        looked_at(page, path.name)
+        check_sides(stage, path.name)
+        page.keyboard.press("Escape")
+    daemon.stop()
+
+
+def of_every_kind(place: Workplace, upright: Image.Image) -> Iterator[Path]:
+    """Save a picture in formats that not every browser shows, or not so."""
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise
     turned = upright.transpose(Image.Transpose.ROTATE_90)
-    paths = [saved(place, "turned.jpg", turned, exif=exif, quality=95)]
-    paths.append(place.folder / "deep.tiff")
-    tifffile.imwrite(paths[1], np.asarray(upright).astype(np.uint16) * 257, photometric="rgb")
-    daemon, at = with_page(place, quick=False)
-    page = tabs.open(at.address)
-    drop(page, *paths)
-    for name in ("turned.jpg", "deep.tiff"):
-        stage = opened(page, name)
-        size, subject, ground = pixels(stage.locator(".before img"), (0.25, 0.3), (0.8, 0.8))
-        assert size == (300, 200)
-        assert np.allclose(subject[:3], NAVY, atol=PLAIN)
-        assert np.allclose(ground[:3], YELLOW, atol=PLAIN)
-        size, subject, ground = pixels(stage.locator(".after img"), (0.25, 0.3), (0.8, 0.8))
-        assert size == (300, 200)
-        assert np.allclose(subject, (*NAVY, 255), atol=PLAIN)
-        assert ground[3] == 0
-        page.keyboard.press("Escape")
-    daemon.stop()
+    yield saved(place, "turned.jpg", turned, exif=exif, quality=95)
+    yield saved(place, "cmyk.jpg", upright.convert("CMYK"), quality=95)
+    yield saved(place, "phone.heic", upright, format="HEIF", quality=95)
+    yield saved(place, "modern.avif", upright, quality=95)
+    deep = place.folder / "deep.tiff"
+    tifffile.imwrite(deep, np.asarray(upright).astype(np.uint16) * 257, photometric="rgb")
+    yield deep
+
+
+def check_sides(stage: Locator, name: str) -> None:
+    """See that both sides have their shape and colours."""
+    size, subject, ground = pixels(stage.locator(".before img"), (0.25, 0.3), (0.8, 0.8))
+    assert size == (300, 200), name
+    assert np.allclose(subject[:3], NAVY, atol=PLAIN), name
+    assert np.allclose(ground[:3], YELLOW, atol=PLAIN), name
+    size, subject, ground = pixels(stage.locator(".after img"), (0.25, 0.3), (0.8, 0.8))
+    assert size == (300, 200), name
+    assert np.allclose(subject, (*NAVY, 255), atol=PLAIN), name
+    assert ground[3] == 0, name
 
 
 @pytest.mark.full

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from scissorsd.core.ignored_names import is_picture_name, why_ignored
 from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Sighting
 from scissorsd.core.signatures import foreign, recognise
+from scissorsd.errors import ScissorsError
 from scissorsd.folders.mounts import Root
 from scissorsd.page import metrics
 from scissorsd.page.answers import Refusal
@@ -35,7 +37,9 @@ from scissorsd.page.desk import Desk
 from scissorsd.page.drops import placing
 from scissorsd.page.drops.placing import Arrival, GoneError
 from scissorsd.page.drops.safe_names import LONGEST_PATH, safe_path
-from scissorsd.page.view.outlook import outlook_of
+from scissorsd.page.standpoint import stand_at
+from scissorsd.page.view.outlook import Outlook, outlook_of
+from scissorsd.plain_text import one_line
 from scissorsd.settings import Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -67,19 +71,21 @@ class _Place:
     rule: Rule
 
 
-def intake(request: Request) -> Intake:
-    """Return what the drops of this page have in common."""
-    state = request.app.state
-    if not hasattr(state, "intake"):
-        state.intake = Intake()
-    found: Intake = state.intake
-    return found
+def intake_of(desk: Desk) -> Intake:
+    """Return what the drops of a page that starts have in common.
+
+    It notes now which inboxes are mounts: one that goes before the first drop is missed then.
+    """
+    roots = {i.name: Root(i.path, require_mount=i.require_mount) for i in desk.config.inboxes}
+    for root in roots.values():  # apart: a share may hang
+        threading.Thread(target=root.why_away, name="look at an inbox", daemon=True).start()
+    return Intake(roots=roots)
 
 
 async def drop(request: Request) -> Response:
     """Take a file, or say why not."""
     desk: Desk = request.app.state.desk
-    shared = intake(request)
+    shared: Intake = request.app.state.intake
     declared = int(request.headers.get("content-length", "0"))
     place = await run_in_threadpool(
         _allowed,
@@ -97,7 +103,6 @@ async def drop(request: Request) -> Response:
             raise Refusal(503, "away", *_away(place.inbox, str(error))) from error
         except OSError as error:
             raise _unwritable(place, error) from error
-    outlook_of(request).inboxes.expect(place.inbox.name)
     return JSONResponse(
         {
             "inbox": place.inbox.name,
@@ -191,8 +196,7 @@ def _why_away(desk: Desk, shared: Intake, inbox: Inbox) -> str:
     live = stands.get(inbox.name)
     if live is not None and (live.away or live.silent) and live.path == str(inbox.path):
         return live.away or live.silent
-    root = shared.roots.setdefault(inbox.name, Root(inbox.path, require_mount=inbox.require_mount))
-    return root.why_away()
+    return shared.roots[inbox.name].why_away()
 
 
 def _away(inbox: Inbox, why: str) -> tuple[str, str]:
@@ -280,6 +284,7 @@ async def _receive(request: Request, desk: Desk, shared: Intake, place: _Place) 
     finally:
         # Also where this is cancelled: nothing of it may stay.
         await asyncio.shield(run_in_threadpool(arrival.discard))
+    await run_in_threadpool(_note_waiting, outlook_of(request), place, sighting)
     await run_in_threadpool(_note_taken, desk, shared, inbox, sighting)
     return sighting
 
@@ -294,6 +299,16 @@ def _must_be_a_picture(place: _Place, head: bytearray) -> bool:
             400, "no_picture", what, "JPEG, PNG, WebP, TIFF, HEIC, AVIF, BMP and GIF are."
         )
     return True
+
+
+def _note_waiting(outlook: Outlook, place: _Place, sighting: Sighting) -> None:
+    """Let the list have it, before the daemon hears of it: so it is counted from now on, once."""
+    inboxes = outlook.inboxes
+    try:
+        inboxes.add(stand_at(outlook.desk), place.inbox, sighting, place.rule.name)
+    except ScissorsError as error:  # the journal cannot be read now, which whoever looks is told
+        log.info("page.unseen", why=one_line(str(error)))
+        inboxes.expect(place.inbox.name)
 
 
 def _note_taken(desk: Desk, shared: Intake, inbox: Inbox, sighting: Sighting) -> None:

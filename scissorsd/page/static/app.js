@@ -21,6 +21,7 @@ const STATES = [["", "every state"], ["waiting,cutting", "to go"], "done", [NOT_
 const NONE = { review: "Nothing waits for review.", failed: "Nothing has failed." };
 
 const pictures = new Pictures();
+uploads.isThere = (key) => pictures.at.has(key);
 const picked = new Set(); // keys
 let view = "queue";
 let state = ""; // what the filters say

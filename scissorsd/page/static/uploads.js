@@ -10,6 +10,7 @@ const FRESH = { look: "queued", words: "queued", part: 0, reason: "" };
 class Uploads extends EventTarget {
   all = new Map(); // key → upload, in the order they were dropped
   limit = Infinity; // bytes of a file
+  isThere = () => false; // whether the server's list has a key
   #queue = [];
   #flying = 0;
   #rests = false;
@@ -20,6 +21,8 @@ class Uploads extends EventTarget {
     for (const { name, folder: own, read } of files) {
       const address = `api/v1/drops/${parts([inbox, folder, own, name].filter(Boolean).join("/"))}${batch && `?batch=${batch}`}`;
       const upload = { key: `upload/${++this.#number}`, upload: true, name, read, address };
+      const goal = [inbox, folder, batch, own, name].filter(Boolean).join("/").normalize();
+      if (!this.isThere(goal)) upload.goal = goal; // its key, unless the server calls it otherwise
       this.all.set(upload.key, upload);
       this.again(upload);
     }
@@ -47,9 +50,11 @@ class Uploads extends EventTarget {
     return [...this.all.values()];
   }
 
-  /** How many the server's counts, read from `readFrom` on, cannot hold yet. */
+  /** How many the server's counts, read from `readFrom` on with its list, do not hold yet. */
   uncounted(readFrom) {
-    return this.#in("queued", "sending").length + this.#in("sent").filter(({ sentAt }) => sentAt > readFrom).length;
+    const isNew = ({ card, goal }) => !this.isThere(card ? keyOf(card) : goal);
+    const isLate = ({ sentAt = Infinity }) => sentAt > readFrom;
+    return this.#in("queued").length + this.#in("sending", "sent").filter(isLate).filter(isNew).length;
   }
 
   get refused() {
@@ -78,7 +83,7 @@ class Uploads extends EventTarget {
     Object.assign(upload, { look: "sending", words: "sending" });
     try {
       upload.file ??= await upload.read();
-      if (upload.file.size > this.limit) throw Object.assign(new Error(`It is larger than ${this.limit >> 20} MiB, the most the page takes.`), { status: 413 });
+      if (upload.file.size > this.limit) throw Object.assign(new Error(`It is larger than ${Number((this.limit / 2 ** 20).toFixed(1))} MiB, the most the page takes.`), { status: 413 });
       upload.card = await this.#put(upload);
       Object.assign(upload, { look: "sent", words: "waiting", sentAt: performance.now(), file: null });
     } catch (fault) {

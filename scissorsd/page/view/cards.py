@@ -30,7 +30,7 @@ _STATES: dict[str, State] = {
     "held": "held",
 }
 JOURNALLED: dict[str, tuple[str, ...]] = {  # in which of them such pictures may be
-    "waiting": ("again", "begun"),
+    "waiting": ("again", "begun", "published"),
     "cutting": ("begun", "published"),
     "done": ("done",),
     "review": ("done", "published"),
@@ -50,7 +50,7 @@ def state_of(state: str, *, is_told: bool, runs: bool) -> State:
     """Return what a state of the journal is called here; `is_told`: it has a reason."""
     if state == "published" and is_told:  # its source cannot be moved, say
         return "held"
-    if state == "begun" and not runs:  # it was cut short, and is taken by the next daemon
+    if state in {"begun", "published"} and not runs:  # the next daemon goes on with it
         return "waiting"
     return _STATES[state]
 
@@ -200,6 +200,8 @@ def _reason(
 ) -> str:
     if entry.state == "again":
         return "It was asked for again and is cut in its turn."
+    if state == "waiting" and entry.state == "published":
+        return "It is cut; what is left to do with its source is done when scissorsd runs."
     if state == "waiting":
         return "It was cut short, and is cut again when scissorsd runs."
     if entry.reason:

@@ -57,13 +57,19 @@ def _total(journal: Journal | None, view: PicturesView, scope: Scope) -> int:
     return pictures
 
 
-def counts(at: Standpoint, scope: Scope, waiting: Sequence[Waiting]) -> Counts:
-    """Count the pictures that are meant, of one moment; `waiting` are those of them in no job."""
+def counts(at: Standpoint, scope: Scope, waiting: Sequence[Waiting], since: int) -> Counts:
+    """Count the pictures that are meant, of one moment; `waiting` are those of them in no job.
+
+    They were looked up later than the job with the turn `since` was begun: others may be now.
+    """
     told = dict.fromkeys(JOURNALLED, 0)
     told["waiting"] = len(waiting)
     if at.view is None:
         return told
     with at.view.at_one_moment():
+        taken = at.view.taken_since(since)
+        waiting = [one for one in waiting if (at.path_of(one.inbox), *one.version) not in taken]
+        told["waiting"] = len(waiting)
         total, unended = _total(at.journal, at.view, scope), at.view.unended(scope)
         told["review"] = len(at.view.in_review(scope))
         seen = at.view.failed(scope, at.desk.seen.jobs())

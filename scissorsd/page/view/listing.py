@@ -90,8 +90,9 @@ def counted(outlook: Outlook, at: Standpoint, scope: Scope) -> tuple[list[Waitin
     """Return what waits and how many pictures there are, of one moment if that can be had."""
     for _ in range(_TRIES):
         before = at.journal.changed_elsewhere() if at.journal is not None else 0
+        since = at.view.last_turn() if at.view is not None else 0
         waiting = [one for one in outlook.inboxes.found(at) if _is_meant(at, scope, one)]
-        told = counts(at, scope, waiting)
+        told = counts(at, scope, waiting, since)
         if at.journal is None or at.journal.changed_elsewhere() == before:
             break
     return waiting, told

@@ -53,6 +53,7 @@ def head(outlook: Outlook) -> dict[str, Any]:
         "silent_s": silent_s,
         "seconds_left": stands.seconds_left if stands is not None else None,
         "version": __version__,
+        "troubles": status_file.troubles(at.desk.state),
         "counts": of_all(outlook, at),
     }
 

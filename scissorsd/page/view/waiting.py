@@ -63,6 +63,7 @@ class _Look:
     was_idle: bool = False  # the last look saw what the one before had seen
     changed_ns: int = 0  # the folder's mtime as it was looked through
     wanted: bool = False
+    added: dict[Waiting, float] = field(default_factory=dict)  # monotonic: when, by us
     turn: int = 0  # of the last job that was begun before `found` was asked of the journal
     thread: threading.Thread | None = None
 
@@ -80,6 +81,26 @@ class Inboxes:
         """Have an inbox looked through before the next answer: something was put there."""
         with self._lock:
             self._looks.setdefault(inbox, _Look()).wanted = True
+
+    def add(self, at: Standpoint, inbox: Inbox, sighting: Sighting, rule: str) -> None:
+        """Note a file that we have put there: it waits from now on, whenever it is looked for next.
+
+        Raises JournalError.
+        """
+        known = at.inbox(inbox.name) or inbox
+        with self._lock:
+            look = self._looks.setdefault(inbox.name, _Look())
+            before = None
+            if at.view is not None:
+                look.turn = look.turn or at.view.last_turn()
+                if at.view.known_as(known.path, sighting) != "new":
+                    return  # the daemon was quicker
+                before = at.view.of(known.path, sighting.path)
+            one = Waiting(inbox.name, sighting, rule, before is not None)
+            look.added[one] = monotonic()
+            if one not in look.found:
+                look.found = (*look.found, one)
+                self.generation += 1
 
     def found(self, at: Standpoint, *, patience: float = _PATIENCE) -> list[Waiting]:
         """Return what waits, the last that came first."""
@@ -131,6 +152,7 @@ class Inboxes:
             if began - look.since > _TRUST:
                 look.passed, look.since = set(), began
             turn = at.view.last_turn() if at.view is not None else 0
+            since = monotonic()  # what is added from now on was begun after that turn, if at all
             found = tuple(_waiting(at, inbox, folder, look.passed))
         except OSError:
             return  # it went away, or may not be listed: the daemon tells why
@@ -138,10 +160,12 @@ class Inboxes:
             look.ended = monotonic()
         look.seen, look.took = look.ended, look.ended - began
         look.changed_ns = changed_ns
-        self._tell(look, found, turn)
+        self._tell(look, found, turn, since)
 
-    def _tell(self, look: _Look, found: tuple[Waiting, ...], turn: int) -> None:
+    def _tell(self, look: _Look, found: tuple[Waiting, ...], turn: int, since: float) -> None:
         with self._lock:
+            look.added = {one: when for one, when in look.added.items() if when >= since}
+            found += tuple(one for one in look.added if one not in found)  # came behind the look
             look.was_idle = found == look.found
             self.generation += not look.was_idle
             look.found, look.turn = found, turn
