@@ -101,7 +101,8 @@ def enlarge(page: Page) -> None:
 
 def check_room(page: Page, where: str) -> None:
     """See that nothing is cut off, or lies beside the screen."""
-    assert page.evaluate(CUT_OFF) == [], where
+    cut_off = page.evaluate(CUT_OFF)
+    assert not cut_off, (where, cut_off)
 
 
 Look = Callable[[Page, str], None]
