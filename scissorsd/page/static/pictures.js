@@ -44,8 +44,13 @@ export class Pictures extends EventTarget {
     return this.#inTurn(async (read) => !this.isWhole && read(this.list.at(-1)));
   }
 
+  /** Read all of them anew, so that what changed places between two readings is not left out. */
   async all() {
-    while (!this.isWhole) await this.more();
+    const { filter } = this;
+    await this.#inTurn(async (read) => {
+      for (let got = await read(); got.next; ) got = await read(got.pictures.at(-1));
+    });
+    if (filter !== this.filter) throw new Error("The filter was changed meanwhile: try again.");
     return this.list;
   }
 
@@ -69,14 +74,14 @@ export class Pictures extends EventTarget {
     return this.#turn;
   }
 
-  // Lay a part over what was known from its beginning on. What followed its last known picture
-  // still follows; what was between and is not there now has gone.
+  // Lay a part over what was known from its beginning on. What followed its last picture, if that
+  // was known, still follows; what was between and is not there now has gone.
   #lay(begin, { pictures, next }) {
     const fresh = new Set(pictures.map(keyOf));
-    const known = next && pictures.findLast((card) => this.at.has(keyOf(card)));
     const others = (card) => !fresh.has(keyOf(card));
-    const rest = known ? this.list.slice(this.at.get(keyOf(known)) + 1).filter(others) : [];
-    if (!rest.length) this.isWhole = !next;
+    const last = next ? this.at.get(keyOf(pictures.at(-1))) : -1;
+    const rest = last >= 0 ? this.list.slice(last + 1).filter(others) : [];
+    this.isWhole = !next || (this.isWhole && rest.length > 0);
     this.#set([...this.list.slice(0, begin).filter(others), ...pictures, ...rest]);
   }
 
