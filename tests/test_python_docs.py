@@ -110,6 +110,7 @@ def test_opencv() -> None:
         assert np.asarray(mask)[36, 48] > 200
 
 
+@pytest.mark.full
 def test_a_server() -> None:
     """Several ask at once; what is no picture is answered in words, and nothing is left open."""
     names = ran(example("Starlette"))

@@ -70,6 +70,7 @@ def test_several_at_once(cutter: Cutter, models_folder: Path) -> None:
     assert same(cutter.cut(ball()), ours)
 
 
+@pytest.mark.full
 def test_threads_share_one(models_folder: Path) -> None:
     """Eight threads that cut at once, and open the network together, get what one alone gets."""
     pictures = [ball(60 + 4 * number) for number in range(8)]
@@ -259,6 +260,7 @@ def test_the_16_bits_of_a_file(cutter: Cutter) -> None:
     assert png[24] == 16  # bits of a sample, as its header says
 
 
+@pytest.mark.full
 def test_a_custom_model(models_folder: Path, tmp_path: Path, cutter: Cutter) -> None:
     """A network of one's own is used as the catalogue's, if its file is the one described."""
     (tmp_path / "own.onnx").symlink_to(models_folder / "u2netp.onnx")

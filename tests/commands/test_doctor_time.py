@@ -28,6 +28,7 @@ def config(u2netp: Path, tmp_path: Path) -> Config:
     return configuration.load(path)
 
 
+@pytest.mark.full
 def test_it_is_timed_anew(config: Config) -> None:
     """What was known is measured again, told in words, and remembered where a daemon looks."""
     speeds, key = Speeds((config.models,)), Demands("full", usable_cpus()).key(MODEL)

@@ -22,6 +22,7 @@ def drop_again(place: Workplace, name: str, kept: Path) -> None:
     shutil.copy2(kept, place.inbox / name)
 
 
+@pytest.mark.full
 def test_deleted_and_dropped_again(place: Workplace) -> None:
     """A picture whose output was deleted is cut again when it is dropped again, under its name."""
     kept = Path(shutil.copy2(place.put("a.jpg"), place.folder / "kept.jpg"))

@@ -11,6 +11,7 @@ NAMES = ("a.jpg", "b.jpg", "c.jpg")
 
 
 @heeds_permissions
+@pytest.mark.full
 def test_held_pictures(unprivileged: Workplace) -> None:
     """Pictures that nobody may read are tried at once when that has been mended and asked for."""
     place = unprivileged

@@ -182,6 +182,7 @@ def test_a_picture_that_stays_in_its_inbox(place: Workplace) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_by_what_is_doubtful_now(place: Workplace) -> None:
     """Another `above` makes nothing stale; --doubtful takes what is above it now, or was judged so.
 

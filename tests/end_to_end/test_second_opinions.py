@@ -92,6 +92,7 @@ def test_networks_that_disagree_wait_for_a_person(place: Workplace) -> None:
     assert "asked" not in line
 
 
+@pytest.mark.full
 def test_a_second_network_that_is_not_there(place: Workplace) -> None:
     """The daemon starts and says what is missing; pictures are cut with the first, and say so.
 
@@ -147,6 +148,7 @@ def test_the_same_network_twice(place: Workplace) -> None:
     assert "asked" not in line
 
 
+@pytest.mark.full
 def test_a_wish_and_a_reload(place: Workplace) -> None:
     """The network that a person names cuts alone; a reload that adds a second makes pictures stale.
 
@@ -195,6 +197,7 @@ def test_killed_between_two_opinions(two: Workplace, step: str) -> None:
     assert entry.model == "darkness"
 
 
+@pytest.mark.full
 def test_cut_by_a_rule_with_two_networks(two: Workplace) -> None:
     """`cut --rule` asks the second network as the daemon does, and says when it cannot."""
     (two.folder / "a.jpg").write_bytes(picture())

@@ -72,6 +72,7 @@ def share(place: Workplace) -> Iterator[Share]:
 
 
 @needs_bindfs
+@pytest.mark.full
 def test_the_others_go_on(place: Workplace, share: Share) -> None:
     """While a share hangs with work in hand, the other inbox goes on; then both do."""
     daemon = share.start()

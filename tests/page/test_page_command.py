@@ -136,6 +136,7 @@ def test_the_extra_is_missing() -> None:
     assert f"{sys.executable} -m pip install 'scissorsd[page]'" in told.stderr
 
 
+@pytest.mark.full
 def test_watch_tells_a_new_key_once(place: Workplace) -> None:
     """`watch --page=0.0.0.0` prints the address with its key when that is new, and then not."""
     for is_new in (True, False):
