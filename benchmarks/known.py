@@ -109,7 +109,7 @@ def fill_journal(config: Config) -> None:
             begun = journal.begin(job)
             if begun is None:
                 raise SystemExit(f"{source.path} wants a name that is taken")
-            out = [str(inbox.outbox / name) for name in begun.names]
+            out = [str(inbox.outbox / planned.path) for planned in begun.outputs]
             journal.published(begun, out, verdict="ok", provider="cpu")
             journal.finish(begun)
         journal.close()
