@@ -5,7 +5,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -191,6 +191,8 @@ def is_plan_of(plan: str, rule: Rule) -> bool:
     """Whether a job was planned under a rule that says the same as this one."""
     if _is_json(plan):
         return bool(json.loads(plan)["rule"] == fingerprint(rule))
+    if rule.mask.edges == "auto":  # the default, which was `fine` then: its names go on
+        rule = replace(rule, mask=replace(rule.mask, edges="fine"))
     return plan == repr(rule) and not rule.second_opinion
 
 
@@ -198,7 +200,7 @@ def is_look_of(plan: str, rule: Rule) -> bool:
     """Whether a job was planned under a rule that makes the same of a picture as this one."""
     if _is_json(plan) and "look" in (planned := json.loads(plan)):
         return bool(planned["look"] == fingerprint_of_look(rule))
-    return is_plan_of(plan, rule)
+    return is_plan_of(plan, rule) and (_is_json(plan) or plan == repr(rule))
 
 
 def _kinds(row: sqlite3.Row) -> tuple[str, ...]:

@@ -359,7 +359,7 @@ def test_a_trial_on_an_old_journal(place: Workplace) -> None:
         db.execute("DROP TABLE judging")
         for name in ("jobs_lying_elsewhere", "jobs_by_content", "jobs_in_review"):
             db.execute(f"DROP INDEX {name}")
-        late = ("content", "wish", "lies_at", "superseded", "judged")
+        late = ("content", "wish", "lies_at", "superseded", "judged", "numbers", "model")
         for name in (*late, "swept", "disposed_at", "judged_at"):
             db.execute(f"ALTER TABLE jobs DROP COLUMN {name}")
         db.execute("PRAGMA user_version = 1")
