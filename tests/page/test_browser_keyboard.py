@@ -35,6 +35,7 @@ def test_the_whole_journey_without_a_mouse(place: Workplace, tabs: Tabs) -> None
     page.keyboard.press("Shift+Tab")
     tab_to(page, add)
     with page.expect_file_chooser() as chooser:
+        page.wait_for_timeout(500)  # Playwright itself needs a moment before it sees a chooser
         page.keyboard.press("Enter")
     chooser.value.set_files([source(place, f"{n}.jpg", picture(number=n)) for n in range(3)])
     names = ["0.jpg", "1.jpg", "2.jpg"]
