@@ -92,7 +92,8 @@ class Inboxes:
             look = self._looks.setdefault(inbox.name, _Look())
             before = None
             if at.view is not None:
-                look.turn = look.turn or at.view.last_turn()
+                if not look.found:  # else what is there may have been begun since its turn
+                    look.turn = at.view.last_turn()
                 if at.view.known_as(known.path, sighting) != "new":
                     return  # the daemon was quicker
                 before = at.view.of(known.path, sighting.path)
