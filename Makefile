@@ -1,7 +1,7 @@
 # make        show this
 # make run    set everything up and start: drop pictures into inbox/, find cutouts in outbox/; or on the page, whose
 #             address it prints
-# make test   every kind of test (some six minutes on two cores): of large families, as a kill at every step, one case of each kind
+# make test   every kind of test (five minutes on two cores): of large families, as a kill at every step, one case of each kind
 #             PYTEST_ARGS="-k settle -x" is passed on
 # make faults the rest of those families: every step, every error, every awkward name (ten minutes)
 # make slow   the slow ones: 200 kills at random moments, 3,000 files at once, 50-megapixel pictures

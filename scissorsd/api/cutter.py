@@ -38,7 +38,7 @@ from scissorsd.settings import MAX_PIXELS
 
 Precision = Literal["auto", "full", "fast"]
 
-_FINE = MaskOptions()
+_USUAL = MaskOptions()
 _MOST_WORKERS = 8  # where nobody says how many: each takes a picture's memory
 _AHEAD = 2  # pictures that are out already, or wait, while an earlier one is still being cut
 _Picture = TypeVar("_Picture", bound=GivenPicture)
@@ -113,11 +113,11 @@ class Cutter:
         """
         with self._at_work():
             grey = from_array(np.full((8, 8, 3), 128, np.uint8), MAX_PIXELS)
-            cutting_out.find_subject(grey, self._model, self._sessions, _FINE.parsed)
+            cutting_out.find_subject(grey, self._model, self._sessions, _USUAL.parsed)
             return self._sessions.open(self._model.name)
 
     def cut(
-        self, picture: GivenPicture, *, mask: MaskOptions = _FINE, channels: Channels = "rgb"
+        self, picture: GivenPicture, *, mask: MaskOptions = _USUAL, channels: Channels = "rgb"
     ) -> Cutout:
         """Cut the background out of a picture.
 
@@ -140,7 +140,7 @@ class Cutter:
         self,
         pictures: Iterable[_Picture],
         *,
-        mask: MaskOptions = _FINE,
+        mask: MaskOptions = _USUAL,
         outputs: Sequence[Output] = (),
         channels: Channels = "rgb",
         workers: int | None = None,

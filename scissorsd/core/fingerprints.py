@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any
 
-from scissorsd.core.rules import MaskOptions, Rule
+from scissorsd.core.rules import Edges, MaskOptions, Rule
 
 # Defaults that have changed since: what was one is left out for ever, what is one now is not.
+_FORMER_EDGES: Edges = "fine"
 _FORMER_DEFAULTS: dict[tuple[type, str], object] = {
-    (MaskOptions, "edges"): "fine",
-    (Rule, "mask"): MaskOptions(edges="fine"),
+    (MaskOptions, "edges"): _FORMER_EDGES,
+    (Rule, "mask"): MaskOptions(edges=_FORMER_EDGES),
 }
 
 
@@ -35,6 +36,13 @@ def fingerprint_of_look(rule: Rule) -> str:
             outputs=rule.outputs,
         )
     )
+
+
+def with_former_defaults(rule: Rule) -> Rule:
+    """Return what a rule was when it left to the defaults what it leaves to them now."""
+    if rule.mask.edges != MaskOptions().edges:
+        return rule
+    return replace(rule, mask=replace(rule.mask, edges=_FORMER_EDGES))
 
 
 def _settings(value: object) -> object:

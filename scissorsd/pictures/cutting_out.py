@@ -76,8 +76,8 @@ def find_subject(
     heard = hear(first, other, lambda asked: _run(picture, asked, sessions, whole))
     kept = latest = heard.kept
     seen: tuple[NetworkMask, ...] = (_network_mask(kept, whole),)
-    look = passes.LOOKS.get(options.edges)
-    doubt = masking.doubt(kept.raw)
+    judgement = masking.judge(kept.raw, doubtful_above=doubtful_above)
+    look, doubt = passes.LOOKS.get(options.edges), judgement.doubt
     if look and doubt >= look.doubt and (box := passes.second_box(seen[0], look)):
         latest = _run(picture, kept.model, sessions, box)
         second = _network_mask(latest, box)
@@ -88,10 +88,9 @@ def find_subject(
         seen = opened(picture.rgb, seen)
     mask = passes.full_size(seen) if options.edges == "soft" else refine(picture.rgb, seen)
     mask = shape(masking.within(mask, picture.alpha), options)
-    judgement = weighed(masking.judge(kept.raw, doubtful_above=doubtful_above), heard)
     return Cut(
         mask=mask,
-        judgement=masking.flawed(judgement, _flaw(picture)),
+        judgement=masking.flawed(weighed(judgement, heard), _flaw(picture)),
         provider=latest.provider,
         precision=latest.precision,
         infer_s=infer_s,

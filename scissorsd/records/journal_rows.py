@@ -5,11 +5,15 @@ import os
 import re
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from scissorsd.core.fingerprints import fingerprint, fingerprint_of_look
+from scissorsd.core.fingerprints import (
+    fingerprint,
+    fingerprint_of_look,
+    with_former_defaults,
+)
 from scissorsd.core.keeping import Kept
 from scissorsd.core.rules import FAILED_FOLDER, Job, Rule, in_review, name_key
 from scissorsd.core.stamps import Stamp
@@ -191,9 +195,9 @@ def is_plan_of(plan: str, rule: Rule) -> bool:
     """Whether a job was planned under a rule that says the same as this one."""
     if _is_json(plan):
         return bool(json.loads(plan)["rule"] == fingerprint(rule))
-    if rule.mask.edges == "auto":  # the default, which was `fine` then: its names go on
-        rule = replace(rule, mask=replace(rule.mask, edges="fine"))
-    return plan == repr(rule) and not rule.second_opinion
+    # what was begun keeps its names, also where a default has changed: it has no stamps to tell
+    # which of the files there are its own
+    return plan == repr(with_former_defaults(rule)) and not rule.second_opinion
 
 
 def is_look_of(plan: str, rule: Rule) -> bool:

@@ -1,42 +1,20 @@
 """What commands print for people is readable on a terminal of any width."""
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
-import termios
 
 import pytest
 
 from .driver import Workplace
+from .terminals import on_terminal
 
 WIDTHS = (20, 30, 40, 80)
 
 
-def on_terminal(place: Workplace, width: int, *words: str) -> list[str]:
+def printed(place: Workplace, width: int, *words: str) -> list[str]:
     """Run a command on a terminal so wide; give the lines that it prints, without colours."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    with subprocess.Popen(
-        place._command(words),
-        stdin=its,
-        stdout=its,
-        stderr=its,
-        env={**place._environment, "TERM": "xterm"},
-        cwd=place.folder,
-    ):
-        os.close(its)
-        said = b""
-        while True:
-            try:
-                said += os.read(ours, 4096)
-            except OSError:  # EIO: the other side is closed
-                break
-    os.close(ours)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
-    return text.replace("\r\n", "\n").splitlines()
+    with on_terminal(place, *words, width=width) as seen:
+        seen.ended()
+        return re.sub(r"\x1b\[[0-9;]*m", "", seen.text).splitlines()
 
 
 def readable(lines: list[str], width: int) -> None:
@@ -61,7 +39,7 @@ def shop(place: Workplace) -> Workplace:
 def test_status_on_narrow_terminals(shop: Workplace) -> None:
     """A table where it fits; where it does not, a line of words for each inbox."""
     for width in WIDTHS:
-        lines = on_terminal(shop, width, "status", "-c", str(shop.config))
+        lines = printed(shop, width, "status", "-c", str(shop.config))
         readable([line for line in lines if "/" not in line], width)
         text = " ".join(" ".join(lines).split())
         if width == 80:
@@ -75,7 +53,7 @@ def test_status_on_narrow_terminals(shop: Workplace) -> None:
 def test_models_on_narrow_terminals(place: Workplace) -> None:
     """No column of one letter; the path of each file is whole."""
     for width in (20, 60):
-        lines = on_terminal(place, width, "models", "--models", "/m")
+        lines = printed(place, width, "models", "--models", "/m")
         readable(lines, width)
         text = " ".join(" ".join(lines).split())
         assert "/m/u2net_human_seg.onnx" in text
@@ -86,7 +64,7 @@ def test_models_on_narrow_terminals(place: Workplace) -> None:
 def test_doctor_on_narrow_terminals(place: Workplace) -> None:
     """What is found is broken between words."""
     (place.folder / "m").mkdir()
-    lines = on_terminal(place, 30, "doctor", "-c", str(place.config), "--models", "m")
+    lines = printed(place, 30, "doctor", "-c", str(place.config), "--models", "m")
     readable([line for line in lines if not line.startswith("      ")], 30)
 
 

@@ -58,7 +58,7 @@ def test_from_waiting_to_done(place: Workplace) -> None:
         assert [(out["n"], out["kind"], out["name"], out["there"]) for out in card["outputs"]] == [
             (0, "cutout", "a.png", True),
             (1, "flat", "a-flat.jpg", True),
-        ] or card["outputs"]
+        ]
         assert card["version"] != before
         assert view.ask("pictures")["counts"] == _counts(done=1)
 

@@ -200,8 +200,7 @@ def _why_away(desk: Desk, shared: Intake, inbox: Inbox) -> str:
 
 
 def _away(inbox: Inbox, why: str) -> tuple[str, str]:
-    advice = "Try again once it is back; it goes on by itself."
-    return f"the inbox {inbox.name!r} is away: {why}", advice
+    return f"the inbox {inbox.name!r} is away: {why}", "Try again once it is back."
 
 
 def _refuse_too_many(desk: Desk, shared: Intake) -> None:

@@ -10,6 +10,7 @@ import re
 import threading
 from pathlib import Path
 
+import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -29,7 +30,9 @@ MOST = 20  # pictures that are kept
 ROOM = 200 << 20  # bytes of them all
 _NAME = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "Choose the picture again."
+_AT_ONCE = 2  # bodies that are held in memory
 _lock = threading.Lock()
+_bodies = anyio.CapacityLimiter(_AT_ONCE)
 
 
 async def post(request: Request) -> JSONResponse:
@@ -37,12 +40,13 @@ async def post(request: Request) -> JSONResponse:
     desk = desk_of(request)
     limits = desk.config.limits
     most = min(desk.page.limits.file, limits.file, ROOM)
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise Refusal(413, "too_large", f"it is larger than {said_size(most)}")
-    name = await run_in_threadpool(_kept, desk, bytes(body))
+    async with _bodies:
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > most:
+                raise Refusal(413, "too_large", f"it is larger than {said_size(most)}")
+        name = await run_in_threadpool(_kept, desk, bytes(body))
     return JSONResponse({"background": name}, 201)
 
 
