@@ -183,7 +183,7 @@ def recovered(folder: Path) -> None:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether SQLite complains of the file's content, not of the disk or its permissions."""
+    """Whether SQLite complains of the file's content: not of the disk, permissions, or our use."""
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-        error, sqlite3.OperationalError
+        error, (sqlite3.OperationalError, sqlite3.ProgrammingError)
     )

@@ -8,6 +8,7 @@ import pytest
 from scissorsd.config import from_values
 from scissorsd.core.rules import plan
 from scissorsd.core.settling import Sighting
+from scissorsd.errors import JournalDamagedError, JournalError
 from scissorsd.folders import scanning
 from scissorsd.page.desk import Desk
 from scissorsd.page.standpoint import stand_at
@@ -65,3 +66,14 @@ def test_what_is_begun_between_two_drops_waits_no_more(desk: Desk) -> None:
     inboxes.add(stand_at(desk), inbox, second, "all")
     waiting = inboxes.found(stand_at(desk), patience=0)
     assert [one.sighting.path for one in waiting] == ["b.jpg"]
+
+
+def test_the_journal_is_closed_meanwhile(desk: Desk) -> None:
+    """A look at an inbox that outlives the page ends quietly, and calls no journal damaged."""
+    inboxes, last = Inboxes(), stand_at(desk)
+    dropped(desk, "a.jpg")
+    desk.close()
+    with pytest.raises(JournalError, match="closed") as told:
+        inboxes.found(last)
+    assert not isinstance(told.value, JournalDamagedError)
+    assert [one.sighting.path for one in inboxes.found(stand_at(desk))] == ["a.jpg"]

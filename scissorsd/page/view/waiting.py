@@ -15,6 +15,7 @@ from time import monotonic
 from scissorsd.commands.lookup import inbox_unavailable_reason
 from scissorsd.core.rules import choose
 from scissorsd.core.settling import Sighting
+from scissorsd.errors import JournalError
 from scissorsd.folders.mounts import Root, keeps_inodes, mount_type
 from scissorsd.folders.scanning import scan
 from scissorsd.page.standpoint import Standpoint
@@ -157,6 +158,8 @@ class Inboxes:
             found = tuple(_waiting(at, inbox, folder, look.passed))
         except OSError:
             return  # it went away, or may not be listed: the daemon tells why
+        except JournalError:
+            return  # the next answer asks it too and tells why, if this was not the last one
         finally:
             look.ended = monotonic()
         look.seen, look.took = look.ended, look.ended - began
