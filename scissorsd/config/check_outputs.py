@@ -7,7 +7,7 @@ from scissorsd.config.parse_quantities import said_aspect, said_frame, said_leng
 from scissorsd.config.problems import Loc, Problem
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, listed
 
-_CANVAS = ("crop", "margin", "aspect", "size", "align")
+_CANVAS = ("crop", "margin", "aspect", "size", "enlarge", "align")
 
 
 def check_mask(loc: Loc, mask: MaskSection) -> Iterator[Problem]:
@@ -121,5 +121,9 @@ def _canvas_in_vain(output: OutputSection) -> Iterator[tuple[str, str]]:
         for option in _CANVAS:
             if option in output.model_fields_set:
                 yield option, ": a comparison shows the whole picture"
-    elif output.align != "center" and not (output.aspect or isinstance(output.size, tuple)):
+        return
+    if "enlarge" in output.model_fields_set and output.size is None:
+        yield "enlarge", " without size"
+    leaves_room = isinstance(output.size, tuple) or (output.size and output.enlarge != "yes")
+    if output.align != "center" and not (output.aspect or leaves_room):
         yield "align", " without aspect, or a size of width and height"

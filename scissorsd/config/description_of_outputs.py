@@ -17,7 +17,7 @@ def said_output(output: Output) -> str:
     form = FORMATS[output.format]
     words = f"a {'16-bit ' if output.depth == '16' else ''}{output.kind} {form.title}"
     if output.size:
-        words += f" of {said_frame(output.size)}"
+        words += f" of {said_frame(output.size)}{_enlarged(output)}"
     if output.kind == "flat":
         words += f" on {output.background}"
     words += _bracketed(_of_the_picture(output))
@@ -26,6 +26,13 @@ def said_output(output: Output) -> str:
     if output.folder:
         words += f" in {output.folder}/"
     return words + (" with the camera's metadata" if output.metadata == "keep" else "")
+
+
+def _enlarged(output: Output) -> str:
+    if not output.heeds_enlarge or output.enlarge == "no":
+        return ""
+    most = "as far as needed" if output.enlarge == "yes" else f"to {output.enlarge} at most"
+    return f", enlarged {most}"
 
 
 def _of_the_mask(mask: MaskOptions) -> Iterator[str]:

@@ -31,6 +31,11 @@ Frame = Annotated[
     PlainValidator(parse_quantities.frame),
     WithJsonSchema({"type": ["string", "integer"]}),
 ]
+Enlarge = Annotated[
+    str,
+    PlainValidator(parse_quantities.enlarge),
+    WithJsonSchema({"type": ["string", "boolean"]}),
+]
 Alignment = Annotated[
     Align,
     BeforeValidator(parse_texts.alignment),
@@ -179,6 +184,13 @@ class OutputSection(Section):
         description="In pixels: the longer side (2000), or width and height (2000x2000), into "
         "which all is fitted. Default: as large as in the picture.",
         examples=[2000, "2000x2000"],
+    )
+    enlarge: Enlarge = Field(
+        default=written("no"),
+        description="Where picture or subject are smaller than size asks for. no: they stay as they "
+        "are, with background around them. yes: they are enlarged. 2x: to twice their size at "
+        "most. What then fills too little of the frame is doubtful.",
+        examples=["2x"],
     )
     align: Alignment = Field(
         default="center",

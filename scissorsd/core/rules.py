@@ -112,6 +112,13 @@ class Output:
     shadow: Literal["none", "soft"] = "none"  # flat
     outline: Length = NOTHING  # around a cutout's subject; percent of the longer side
     outline_colour: str = "white"
+    # To reach `size`: no, yes, or so many times at most ("2x"). Old plans are without it.
+    enlarge: str = field(default="no", repr=False)
+
+    @property
+    def heeds_enlarge(self) -> bool:
+        """Whether `enlarge` can make a difference."""
+        return self.size is not None and self.kind != "comparison"
 
 
 @dataclass(frozen=True, slots=True)

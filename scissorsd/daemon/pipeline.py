@@ -46,7 +46,7 @@ from scissorsd.errors import (
 from scissorsd.folders import publishing, sources
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
-from scissorsd.pictures.cutting_out import Cut, find_subject, refuse_impossible, render_all
+from scissorsd.pictures.cutting_out import Cut, find_subject, measured, refuse_impossible, render_all
 from scissorsd.pictures.picture import Picture
 
 
@@ -75,6 +75,7 @@ def process(task: Task, bench: Bench) -> Outcome:
                     other=bench.catalogue.get(job.rule.second_opinion),
                     doubtful_above=job.rule.doubtful_above,
                 )
+                cut = measured(cut, job.rule.outputs)
                 rendered = _render(picture, cut, task, bench)
                 del picture, cut
                 _shrink(lease, rendered, bench)

@@ -60,6 +60,7 @@ def test_they_mean_what_a_rule_means(tmp_path: Path) -> None:
         "margin": "7.5%",
         "aspect": "8:10",
         "size": "400x500",
+        "enlarge": "2.50x",
         "shadow": "soft",
         "metadata": "keep",
     }

@@ -139,7 +139,7 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ([{"kind": "comparison", "crop": "subject"}], "a comparison shows the whole picture"),
         ([{"kind": "comparison", "size": 500}], "size: has no effect: a comparison shows"),
         (
-            [{"align": "top", "size": 500}],
+            [{"align": "top", "size": 500, "enlarge": True}],
             "align: has no effect without aspect, or a size of width",
         ),
         (
@@ -154,6 +154,9 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ),
         ([{"format": "webp", "size": 16384}], "too much for webp; a side has at most 16383 pixels"),
         ([{"format": "webp", "size": 16383}], ""),
+        ([{"align": "top", "size": 500}], ""),
+        ([{"enlarge": "2x"}], "enlarge: has no effect without size"),
+        ([{"size": 50, "enlarge": "1x"}], "'1x' is neither no, yes nor a factor such as 2x"),
         ([{"aspect": "2:3", "size": "1333x2000", "margin": "40px", "align": "top"}], ""),
         ([{"kind": "mask", "depth": 16, "crop": "subject", "margin": "4000px"}], ""),
         ([{"kind": "flat", "depth": 8, "shadow": "soft", "margin": "45%"}], ""),
