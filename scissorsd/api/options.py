@@ -59,7 +59,7 @@ class Output:
 
     kind: Kind = "cutout"
     format: Format | None = None
-    quality: int = 90
+    quality: int | Literal["lossless"] = 90
     compression: Literal["fast", "small"] = "fast"
     depth: Literal[8, 16, "same"] = 8
     metadata: Literal["strip", "keep"] = "strip"

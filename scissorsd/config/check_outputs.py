@@ -24,6 +24,9 @@ def check_output(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     if output.depth == "16" and form in formats and not FORMATS[form].has_16_bits:
         choice = listed((name for name in formats if FORMATS[name].has_16_bits), "or")
         yield Problem((*loc, "depth"), f"{form} has no 16 bits; use format: {choice}, or depth: 8")
+    if output.quality == "lossless" and form == "jpeg":
+        choice = listed((name for name in formats if name != form), "or")
+        yield Problem((*loc, "quality"), f"{form} is never lossless; use format: {choice}")
     for option, why in _in_vain(output, form):
         yield Problem((*loc, option), f"has no effect{why}", warning=True)
 

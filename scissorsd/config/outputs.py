@@ -11,6 +11,7 @@ from scissorsd.core.rules import NAME_FIELDS, Align, Edges, Holes, Length
 
 _LENGTH = WithJsonSchema({"type": ["string", "number"]})
 _WITH_QUALITY = listed((name for name, row in FORMATS.items() if not row.is_lossless), "and")
+_CAN_BE_LOSSLESS = listed((name for name, row in FORMATS.items() if row.can_be_lossless), "and")
 _WITH_COMPRESSION = listed((name for name, row in FORMATS.items() if row.has_compression), "and")
 _WITH_16_BITS = listed((name for name, row in FORMATS.items() if row.has_16_bits), "and")
 
@@ -22,6 +23,13 @@ Depth = Annotated[
     Literal["8", "16", "same"],
     PlainValidator(parse_texts.depth),
     WithJsonSchema({"enum": [8, 16, "same"]}),
+]
+Quality = Annotated[
+    int | Literal["lossless"],
+    PlainValidator(parse_texts.quality),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 100}, {"const": "lossless"}]}
+    ),
 ]
 Aspect = Annotated[
     tuple[int, int], PlainValidator(parse_quantities.aspect), WithJsonSchema({"type": "string"})
@@ -130,12 +138,11 @@ class OutputSection(Section):
         + ". Default: {stem}, for other kinds than the cutout with the kind after it.",
         examples=["{stem}-{kind}"],
     )
-    quality: int = Field(
+    quality: Quality = Field(
         default=90,
-        description=f"From 1 to 100; for {_WITH_QUALITY}.",
-        ge=1,
-        le=100,
-        examples=[92],
+        description=f"From 1 to 100; for {_WITH_QUALITY}. lossless: every pixel as it is; for "
+        f"{_CAN_BE_LOSSLESS}.",
+        examples=[92, "lossless"],
     )
     compression: Literal["fast", "small"] = Field(
         default="fast",

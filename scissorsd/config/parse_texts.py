@@ -12,11 +12,12 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from scissorsd.config.problems import meant
-from scissorsd.core.rules import NAME_FIELDS
+from scissorsd.core.rules import NAME_FIELDS, Quality
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _MOST_WORKERS = 256
 _OPAQUE = 255
+_BEST_QUALITY = 100
 _HEX = re.compile(r"[0-9A-Fa-f]{3}(?:[0-9A-Fa-f]{3})?")
 _MIDDLES = ("center", "centre", "middle")
 _PLACES = ("top", "bottom", "left", "right", *_MIDDLES)
@@ -148,6 +149,20 @@ def depth(value: object) -> str:
     if not isinstance(word, str) or word not in {"8", "16", "same"}:
         raise ValueError("is no depth; use 8, 16 or same")
     return word
+
+
+def quality(value: object) -> Quality:
+    """Return a quality: a number, or the word lossless."""
+    if isinstance(value, str) and value.strip() == "lossless":
+        return "lossless"
+    if isinstance(value, str):
+        raise ValueError("is neither a whole number, such as 90, nor lossless")
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PydanticKnownError("int_type")
+    if not 1 <= value <= _BEST_QUALITY:
+        bound = "least 1" if value < 1 else f"most {_BEST_QUALITY}"
+        raise ValueError(f"is out of bounds; at {bound}")
+    return value
 
 
 def alignment(value: object) -> object:

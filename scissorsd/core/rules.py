@@ -18,6 +18,7 @@ OnVerdict = Literal["publish", "review", "fail"]
 SourceAction = Literal["keep", "move", "delete"]
 Holes = Literal["keep", "fill", "open"]
 Edges = Literal["auto", "soft", "fine", "best"]
+Quality = int | Literal["lossless"]  # 1 to 100
 Align = Literal[
     "center",
     "top",
@@ -32,6 +33,7 @@ Align = Literal[
 # Of pictures whose doubt is greater most are badly cut (docs/masks.md; masking.doubt).
 DOUBTFUL = 0.1
 ASKED_ABOVE = 0.06  # the doubt above which a second network is asked, where a rule names one
+_BEST = 100  # the highest quality, at which WebP has always been lossless
 NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
 
 REVIEW_FOLDER = "review"
@@ -98,7 +100,7 @@ class Output:
     format: Format = "png"
     folder: str = ""  # inside the outbox, above the mirrored sub-folders
     name: str = ""  # a template over NAME_FIELDS; empty: the kind's own
-    quality: int = 90  # 1 to 100; JPEG, WebP and AVIF
+    quality: Quality = 90  # JPEG, WebP and AVIF; JPEG is never lossless
     compression: Literal["fast", "small"] = "fast"  # PNG
     background: str = "white"  # flat: a colour (name or hex) or the path of a picture
     metadata: Literal["strip", "keep"] = "strip"
@@ -114,6 +116,12 @@ class Output:
     outline_colour: str = "white"
     # To reach `size`: no, yes, or so many times at most ("2x"). Old plans are without it.
     enlarge: str = field(default="no", repr=False)
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether its file holds every pixel as it was made."""
+        is_best = self.quality == "lossless" or (self.format == "webp" and self.quality == _BEST)
+        return FORMATS[self.format].is_lossless or is_best
 
     @property
     def heeds_enlarge(self) -> bool:

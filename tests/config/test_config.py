@@ -276,6 +276,10 @@ def test_a_place_may_be_said_in_other_words(written: str, meant: str) -> None:
             ),
         ),
         (
+            {"format": "avif", "quality": "lossless"},
+            "a cutout AVIF (without loss)",
+        ),
+        (
             {"size": 900, "enlarge": True},
             "a cutout PNG of 900 pixels on the longer side, enlarged as far as needed",
         ),

@@ -124,6 +124,12 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ([{"name": "cover"}], "warning: inboxes.a.rules[1].outputs[1].name: has no {stem}"),
         ([{"quality": 5}], "quality: has no effect: png is lossless"),
         ([{"kind": "flat", "compression": "small"}], "compression: has no effect: only png has it"),
+        ([{"format": "avif", "quality": "lossless"}], ""),
+        ([{"quality": "lossless"}], "quality: has no effect: png is lossless"),
+        (
+            [{"kind": "flat", "quality": "lossless"}],
+            "quality: jpeg is never lossless; use format: png or webp",
+        ),
         ([{"background": "red"}], "background: has no effect: only a flat has one"),
         ([{"kind": "flat", "depth": 16}], "jpeg has no 16 bits; use format: png, or depth: 8"),
         ([{"format": "avif", "depth": 16}], "use format: png or tiff, or depth: 8"),
