@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.parse_quantities import said_aspect, said_frame, said_length
 from scissorsd.config.problems import Loc, Problem
+from scissorsd.core.file_names import fields_of
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, listed
 
 _CANVAS = ("crop", "margin", "aspect", "size", "enlarge", "align")
@@ -44,7 +45,7 @@ def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     elif suffix := _other_suffix(output.name or "", form):
         message = f"the name ends in {suffix}, but the format is {form}"
         yield Problem((*loc, "name"), message)
-    if output.name and "{stem}" not in output.name:
+    if output.name and not fields_of(output.name) & {"stem", "counter"}:
         message = "has no {stem}, so every picture of a folder wants this one name"
         yield Problem((*loc, "name"), message, warning=True)
 

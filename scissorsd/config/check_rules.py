@@ -9,7 +9,7 @@ from scissorsd.config.schema import Configuration, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.formats import FORMATS, default_name
-from scissorsd.core.rules import name_key
+from scissorsd.core.file_names import name_key
 
 _OF_A_SKIP = {"name", "match", "skip"}
 

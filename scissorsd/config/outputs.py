@@ -7,7 +7,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.sections import Section, written
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind, listed
-from scissorsd.core.rules import NAME_FIELDS, Align, Edges, Holes, Length
+from scissorsd.core.file_names import NAME_FIELDS
+from scissorsd.core.rules import Align, Edges, Holes, Length
 
 _LENGTH = WithJsonSchema({"type": ["string", "number"]})
 _WITH_QUALITY = listed((name for name, row in FORMATS.items() if not row.is_lossless), "and")
@@ -135,7 +136,10 @@ class OutputSection(Section):
         default=None,
         description="The file's name, a template over "
         + " ".join(f"{{{word}}}" for word in NAME_FIELDS)
-        + ". Default: {stem}, for other kinds than the cutout with the kind after it.",
+        + ". {width}, {height}: of the picture, in pixels, as it is seen; {taken}: the day of the "
+        "photograph by EXIF, else of its file; {parent}: the folder in which it lies, at the top "
+        "the inbox's name; {counter}: its number among the pictures of the rule, 0001, 0002, … "
+        "Default: {stem}, for other kinds than the cutout with the kind after it.",
         examples=["{stem}-{kind}"],
     )
     quality: Quality = Field(

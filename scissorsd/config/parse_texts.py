@@ -12,7 +12,8 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from scissorsd.config.problems import meant
-from scissorsd.core.rules import NAME_FIELDS, Quality
+from scissorsd.core.file_names import NAME_FIELDS
+from scissorsd.core.rules import Quality
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _MOST_WORKERS = 256

@@ -16,7 +16,8 @@ from scissorsd.core.fingerprints import (
     with_former_defaults,
 )
 from scissorsd.core.keeping import Kept
-from scissorsd.core.rules import FAILED_FOLDER, Job, Rule, in_review, name_key
+from scissorsd.core.file_names import name_key
+from scissorsd.core.rules import FAILED_FOLDER, Job, Rule, in_review
 from scissorsd.core.stamps import Stamp
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd.core.rules import name_key
+from scissorsd.core.file_names import name_key
 from scissorsd.errors import UsageError
 from scissorsd.records import respelling, stamps
 from scissorsd.records.journal_file import JournalFile

@@ -169,6 +169,9 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ([{"format": "tiff", "depth": "same", "outline": 2, "outline_colour": "red"}], ""),
         ([{}, {"folder": "x"}, {"format": "webp"}], ""),
         ([{"name": "{stem}.PNG"}, {"name": "{date}/{stem}"}], ""),
+        ([{"name": "{taken}/{parent}-{counter}-{width}x{height}"}], ""),
+        ([{"name": "{taken}"}], "has no {stem}, so every picture of a folder wants this one name"),
+        ([{"name": "{count}"}], "unknown field {count} (did you mean 'counter'?)"),
     ],
 )
 def test_outputs_of_a_rule_fit_together(outputs: list[object], answer: str) -> None:
