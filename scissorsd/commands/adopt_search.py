@@ -243,7 +243,7 @@ def names_of(job: Job) -> Names:
 
 
 def _in(folder: str, path: str) -> str:
-    return f"{folder}/{path}" if folder else path
+    return f"{folder}/{path.lstrip('/')}" if folder else path
 
 
 def _destination(rule: Rule) -> str:

@@ -6,7 +6,7 @@ from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.parse_quantities import said_aspect, said_frame, said_length
 from scissorsd.config.problems import Loc, Problem
 from scissorsd.core.file_names import fields_of
-from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, listed
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, default_name, listed
 
 _CANVAS = ("crop", "margin", "aspect", "size", "enlarge", "align")
 
@@ -35,6 +35,15 @@ def check_output(loc: Loc, output: OutputSection) -> Iterator[Problem]:
 def format_of(output: OutputSection) -> Format:
     """Return the output's format, by default the first of its kind."""
     return output.format or FORMATS_OF[output.kind][0]
+
+
+def path_of(output: OutputSection) -> str:
+    """Return the path of an output as the planner builds it, with its fields still open."""
+    name = output.name or default_name(output.kind)
+    suffixes = FORMATS[format_of(output)].suffixes
+    if not name.lower().endswith(suffixes):
+        name += suffixes[0]
+    return f"{output.folder}/{name}".replace("{kind}", output.kind)
 
 
 def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ def said_output(output: Output) -> str:
     if output.name:
         words += f" named {output.name}"
     if output.folder:
-        words += f" in {output.folder}/"
+        words += f" in {output.folder.rstrip('/')}/"
     return words + (" with the camera's metadata" if output.metadata == "keep" else "")
 
 

@@ -16,7 +16,7 @@ _CAN_BE_LOSSLESS = listed((name for name, row in FORMATS.items() if row.can_be_l
 _WITH_COMPRESSION = listed((name for name, row in FORMATS.items() if row.has_compression), "and")
 _WITH_16_BITS = listed((name for name, row in FORMATS.items() if row.has_16_bits), "and")
 
-Folder = Annotated[str, AfterValidator(parse_texts.folder_in_outbox)]
+Folder = Annotated[str, AfterValidator(parse_texts.destination)]
 Template = Annotated[str, AfterValidator(parse_texts.template)]
 Background = Annotated[str, AfterValidator(parse_texts.background)]
 Colour = Annotated[str, AfterValidator(parse_texts.colour)]
@@ -129,8 +129,9 @@ class OutputSection(Section):
     )
     folder: Folder = Field(
         default="",
-        description="A folder inside the outbox, above the mirrored sub-folders.",
-        examples=["masks"],
+        description="A folder inside the outbox, above the mirrored sub-folders; or an absolute "
+        "one, on any disk, outside of the outbox and of every inbox.",
+        examples=["masks", "/srv/web"],
     )
     name: Template | None = Field(
         default=None,

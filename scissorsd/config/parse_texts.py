@@ -59,15 +59,8 @@ def _base(info: ValidationInfo) -> Path:
     return base if isinstance(base, Path) else Path.cwd()
 
 
-def folder_in_outbox(text: str) -> str:
-    """Return a folder inside the outbox, without its last slash; empty is the outbox itself."""
-    if text.startswith(("/", "~")):
-        raise ValueError("must be a folder inside the outbox, not an absolute path")
-    return _inside(text)
-
-
 def destination(text: str) -> str:
-    """Return an absolute folder, or one inside the outbox."""
+    """Return an absolute folder, or one inside the outbox, without its last slash; "": that."""
     expanded = os.path.expanduser(text)  # noqa: PTH111 (see place)
     if expanded.startswith("~"):
         raise ValueError(_why_no_home(expanded))

@@ -74,7 +74,7 @@ class Output:
 
     kind: Kind = "cutout"
     format: Format = "png"
-    folder: str = ""  # inside the outbox, above the mirrored sub-folders
+    folder: str = ""  # above the mirrored sub-folders; in the outbox, or absolute and outside of it
     name: str = ""  # a template over file_names.NAME_FIELDS; empty: the kind's own
     quality: Quality = 90  # JPEG, WebP and AVIF; JPEG is never lossless
     compression: Literal["fast", "small"] = "fast"  # PNG
@@ -146,6 +146,12 @@ class Rule:
         return any(fields_of(one.template).intersection(OF_THE_PICTURE) for one in self.outputs)
 
     @property
+    def folders_elsewhere(self) -> tuple[str, ...]:
+        """The folders outside of the outbox, absolute, to which some of its outputs go."""
+        elsewhere = (one.folder for one in self.outputs if one.folder.startswith("/"))
+        return () if self.skip else tuple(dict.fromkeys(elsewhere))
+
+    @property
     def counts(self) -> bool:
         """Whether its pictures are counted in the names of their outputs."""
         return any("counter" in fields_of(one.template) for one in self.outputs)
@@ -168,7 +174,7 @@ def choose(rules: Sequence[Rule], path: str) -> Rule | None:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOutput:
-    """An output and the path it will have, relative to the outbox."""
+    """An output and the path it will have: relative to the outbox, or absolute elsewhere."""
 
     output: Output
     path: str
@@ -201,8 +207,8 @@ def _claimed(paths: Sequence[str]) -> tuple[str, ...]:
 
 
 def in_review(path: str) -> str:
-    """Return the path that an output has when a person should look at it first."""
-    return f"{REVIEW_FOLDER}/{path}"
+    """Return the path in the outbox that an output has when a person should look at it first."""
+    return f"{REVIEW_FOLDER}/{path.lstrip('/')}"
 
 
 def plan(

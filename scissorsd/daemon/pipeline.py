@@ -170,7 +170,7 @@ def _publish(
     Return the job as it came out, and the stamps of its files.
     """
     sources.check_unchanged(*origin_of(task))
-    task.outbox_root.prepare()
+    task.prepare()
     naming, avoid = AS_IT_IS, set[str]()
     while True:
         try:

@@ -27,10 +27,11 @@ class Listing:
 
         A gap is a character, with a regex of what may fill it; the same one is filled alike.
         """
-        found: list[tuple[str, dict[str, str]]] = [("", {})]  # how the path begins, and its gaps
-        for part in path.split("/"):
+        begins = "/" if path.startswith("/") else ""
+        found: list[tuple[str, dict[str, str]]] = [(begins, {})]  # how it begins, and its gaps
+        for part in path.strip("/").split("/"):
             found = [
-                (f"{begin}/{name}" if begin else name, filled | more)
+                (f"{begin.rstrip('/')}/{name}" if begin else name, filled | more)
                 for begin, filled in found
                 for name, more in self._filled(begin, part, gaps, filled)
             ]

@@ -103,6 +103,71 @@ def test_the_state_folder_must_not_lie_in_an_inbox() -> None:
     assert "state: lies inside the inbox of inboxes.a" in found_in(values)
 
 
+@pytest.mark.parametrize(
+    ("folder", "answer"),
+    [
+        ("/web", ""),
+        ("/out/masks", ""),
+        ("/a", "outputs put into /a would be cut again by inboxes.a"),
+        ("/a/x", "outputs put into /a/x would be cut again by inboxes.a"),
+        ("/b/x", "outputs put into /b/x would be cut again by inboxes.b"),
+        ("/b/done/x", ""),
+        ("/", "the inbox of inboxes.a lies in /: outputs could land in it"),
+        ("/state/x", "lies inside the state folder"),
+        ("/dev/null", "cannot be a folder: /dev/null is a file"),
+    ],
+)
+def test_a_folder_of_outputs_lies_apart(folder: str, answer: str) -> None:
+    """Outside of the outbox it is looked at as an outbox is; inside, it is one of its folders."""
+    rule = {"outputs": [{"folder": folder}]}
+    inboxes = {
+        "a": {"path": "/a", "outbox": "/out", "rules": [rule]},
+        "b": {"path": "/b", "outbox": "/other", "ignore": "done/"},
+    }
+    said = found_in({"state": "/state", "inboxes": inboxes})
+    assert (answer in said) if answer else not said
+    assert not answer or "inboxes.a.rules[1].outputs[1].folder: " in said
+
+
+def test_a_folder_by_its_whole_path_is_one_of_the_outbox() -> None:
+    """So the journal knows its files by one path only."""
+    rules = [{"outputs": [{"folder": "/out"}, {"kind": "mask", "folder": "/out/masks/"}]}]
+    values = {"inboxes": {"a": {"path": "/a", "outbox": "/out", "rules": rules}}}
+    inbox = from_values(values, base=Path("/base")).config.inboxes[0]
+    assert [output.folder for output in inbox.rules[0].outputs] == ["", "masks"]
+    assert inbox.folders_elsewhere == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "mix"),
+    [
+        ({}, {}, True),
+        ({}, {"outbox": "/other"}, False),
+        ({}, {"rules": [{"outputs": [{"name": "{inbox}-{stem}"}]}]}, False),
+        ({}, {"rules": [{"outputs": [{"folder": "b"}]}]}, False),
+        ({}, {"rules": [{"outputs": [{"format": "webp"}]}]}, False),
+        ({}, {"rules": [{"outputs": [{"kind": "mask"}, {"name": "{stem}.png"}]}]}, True),
+        ({"rules": [{"match": "x/**"}]}, {"rules": [{"match": "y/**"}]}, False),
+        ({"rules": [{"match": "x/**"}]}, {"rules": [{"match": ["y/**", "X/z/*.jpg"]}]}, True),
+        ({"rules": [{"match": "x/**"}]}, {"rules": [{"match": "*.jpg"}]}, True),
+        (
+            {"rules": [{"outputs": [{"folder": "/web"}]}]},
+            {"outbox": "/other", "rules": [{"outputs": [{"folder": "/web"}]}]},
+            True,
+        ),
+    ],
+)
+def test_two_inboxes_that_mix_their_names(
+    first: Mapping[str, object], second: Mapping[str, object], *, mix: bool
+) -> None:
+    """Where equal names of both want one place, that is a warning."""
+    said = found(
+        a={"path": "/a", "outbox": "/out", **first}, b={"path": "/b", "outbox": "/out", **second}
+    )
+    expected = "warning: inboxes.b.outbox: outputs go where those of inboxes.a go"
+    assert (expected in said) if mix else not said
+
+
 def test_rules_of_one_inbox_have_different_names() -> None:
     """The second rule of a name is an error that counts from the first."""
     answer = found_for({"name": "x", "match": "a/**"}, {"name": "x"})

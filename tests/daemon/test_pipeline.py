@@ -247,6 +247,27 @@ def test_names_tell_of_the_picture(shop: Shop) -> None:
     assert shop.out() == ["b-72.png", *expected[1:]]
 
 
+def test_a_folder_elsewhere_that_is_away(shop: Shop) -> None:
+    """Its pictures are held, and nobody else's; what was made of them before stays theirs."""
+    web = shop.folder / "web"
+    rule = {"outputs": [{"kind": "cutout"}, {"kind": "mask", "folder": str(web)}]}
+    root = mounts.Root(web, for_all=False)
+    shop.put("a.jpg")
+    task = replace(shop.task("a.jpg", rule=rule), roots_elsewhere=(root,))
+    done = pipeline.process(task, shop.bench)
+    assert isinstance(done, Done)
+    assert done.outputs == (str(shop.outbox / "a.png"), str(web / "a-mask.png"))
+    shutil.move(web, shop.folder / "gone")
+    shop.put("b.jpg")
+    task = replace(shop.task("b.jpg", rule=rule), roots_elsewhere=(root,))
+    held = pipeline.process(task, shop.bench)
+    assert isinstance(held, Held)
+    assert not held.outbox_wide
+    assert held.reason.startswith(f"the folder of an output is away: {web}")
+    assert not web.exists()
+    assert isinstance(shop.cut("b.jpg"), Done)  # by a rule that does not need it
+
+
 def test_two_pictures_that_want_one_name(shop: Shop) -> None:
     """`a.jpg` and `a.png` both come out, each under a name that stays its own."""
     shop.put("a.jpg")

@@ -48,7 +48,7 @@ def rows_of(path: Path) -> Rows:
         for table in {"jobs", "names", "stamps"}.intersection(tables):
             names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
             late = {"content", "wish", "lies_at", "superseded", "judged", "judged_at"}
-            late |= {"swept", "disposed_at", "numbers", "model"}
+            late |= {"swept", "disposed_at", "numbers", "model", "counter", "facts"}
             kept = ", ".join(name for name in names if name not in late)
             found[table] = db.execute(f"SELECT {kept} FROM {table} ORDER BY 1, 2").fetchall()  # noqa: S608 - names of tables
         return found
