@@ -53,7 +53,8 @@ class Output:
 
     `format` None: PNG, and JPEG of a flat or comparison. `margin` and `outline` are distances:
     pixels, or a part of the longer side ("7.5%"). `size` is the longer side in pixels (2000) or
-    both ("2000x1500"), which `enlarge` ("no", "yes", "2x") may reach; `aspect` width to height ("4:5"). `background` is a colour or the path of a
+    both ("2000x1500"); `enlarge` says whether a smaller picture may be enlarged to that ("no",
+    "yes", "2x"). `aspect` is width to height ("4:5"). `background` is a colour or the path of a
     picture. Raises UsageError for what cannot be; of what has no effect it warns (UserWarning).
     """
 

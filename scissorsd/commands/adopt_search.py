@@ -185,9 +185,7 @@ class Search:
         told = max(paths, key=lambda path: len(_OPEN.keys() & set(path)))
         if not _OPEN.keys() & set(told):
             return [{}]
-        filled = [
-            one for form in _FORMS for one in self.listing.fillings(_in(form, told), _GAPS)
-        ]
+        filled = [one for form in _FORMS for one in self.listing.fillings(_in(form, told), _GAPS)]
         return sorted(filled, key=lambda one: one.get(_DATE, ""), reverse=True)
 
     def _facts(self, picture: Picture) -> Facts:

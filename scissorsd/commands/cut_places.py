@@ -9,8 +9,8 @@ from pathlib import Path
 
 from scissorsd.api import read_bytes
 from scissorsd.commands.cut_recipe import Recipe
-from scissorsd.core.formats import FORMATS
 from scissorsd.core.file_names import AS_IT_IS, Facts, Naming, name_key
+from scissorsd.core.formats import FORMATS
 from scissorsd.core.rules import Output, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.naming import stricter
@@ -112,7 +112,6 @@ class Places:
             facts=self._facts(picture, source) if rule.is_told_by_pictures else None,
         )
         return [folder / planned.path for planned in job.outputs]
-
 
     def _facts(self, picture: Path, source: Sighting) -> Facts:
         """Return what names tell of a picture itself; raises what is wrong with it."""

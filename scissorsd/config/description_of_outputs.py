@@ -70,11 +70,16 @@ def _of_the_picture(output: Output) -> Iterator[str]:
         yield f"an outline of {said_length(output.outline)} in {output.outline_colour}"
     if output.colour == "as_is" and output.kind != "mask":
         yield "the old background's colour left in the edges"
-    if output.quality == "lossless" and FORMATS[output.format].can_be_lossless:
+    yield from _of_the_file(output)
+
+
+def _of_the_file(output: Output) -> Iterator[str]:
+    row = FORMATS[output.format]
+    if output.quality == "lossless" and row.can_be_lossless:
         yield "without loss"
-    if output.depth == "same" and FORMATS[output.format].has_16_bits:
+    if output.depth == "same" and row.has_16_bits:
         yield "as many bits as the picture has"
-    if FORMATS[output.format].has_compression and output.compression == "small":
+    if row.has_compression and output.compression == "small":
         yield "packed small"
 
 

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.sections import Section, written
-from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind, listed
 from scissorsd.core.file_names import NAME_FIELDS
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind, listed
 from scissorsd.core.rules import Align, Edges, Holes, Length
 
 _LENGTH = WithJsonSchema({"type": ["string", "number"]})
@@ -199,9 +199,9 @@ class OutputSection(Section):
     )
     enlarge: Enlarge = Field(
         default=written("no"),
-        description="Where picture or subject are smaller than size asks for. no: they stay as they "
-        "are, with background around them. yes: they are enlarged. 2x: to twice their size at "
-        "most. What then fills too little of the frame is doubtful.",
+        description="Where picture or subject are smaller than size asks for. no: they stay as "
+        "they are, with background around them. yes: they are enlarged. 2x: to twice their size "
+        "at most. What then fills too little of the frame is doubtful.",
         examples=["2x"],
     )
     align: Alignment = Field(

@@ -147,9 +147,9 @@ def depth(value: object) -> str:
 
 def quality(value: object) -> Quality:
     """Return a quality: a number, or the word lossless."""
-    if isinstance(value, str) and value.strip() == "lossless":
-        return "lossless"
     if isinstance(value, str):
+        if value.strip() == "lossless":
+            return "lossless"
         raise ValueError("is neither a whole number, such as 90, nor lossless")
     if isinstance(value, bool) or not isinstance(value, int):
         raise PydanticKnownError("int_type")

@@ -231,8 +231,8 @@ def plan(
     for all of its outputs alike. Those that are counted have the first number, from `counter` on,
     of which nothing is taken. `taken` answers for a path relative to the outbox. `inbox_name`,
     `date` and `facts` (none: not known yet) are for the templates of the outputs' names; a text for
-    `counter` among them stands as it is. Of a picture that is cut again, `before` are the paths of its outputs: a set with one of these comes
-    first.
+    `counter` among them stands as it is. Of a picture that is cut again, `before` are the paths of
+    its outputs: a set with one of these comes first.
     """
     told = UNKNOWN if facts is None else facts
     words = {"inbox": inbox_name, "date": date, **told}

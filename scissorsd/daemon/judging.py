@@ -197,13 +197,8 @@ def _move(journal: Journal, judgement: Judgement, origin: Path, target: Path) ->
     with hold_on_error(f"move {origin} to {target}"):
         try:
             no_replace.rename(origin, target, tag=_tag(journal, judgement))
-        except FileExistsError as error:
-            here = publishing.stamp_file(origin)
-            if here is None or _is_taken(journal, judgement, origin, here, target):
-                raise PlaceTakenError(str(target)) from error
-            origin.replace(target)
         except OSError as error:
-            if error.errno != errno.EXDEV:
+            if error.errno not in {errno.EEXIST, errno.EXDEV}:
                 raise
             _move_over(journal, judgement, origin, target)
     failpoints.at("judge.moved")
@@ -211,11 +206,18 @@ def _move(journal: Journal, judgement: Judgement, origin: Path, target: Path) ->
 
 
 def _move_over(journal: Journal, judgement: Judgement, origin: Path, target: Path) -> None:
-    """Move a file to its place on another disk, in the stead of an earlier one of ours."""
+    """Move a file onto another disk, or in the stead of an earlier one of ours, or both."""
     here = publishing.stamp_file(origin)
     if here is None or _is_taken(journal, judgement, origin, here, target):
         raise PlaceTakenError(str(target))
     own = [str(target)] if publishing.exists(target) else []
+    try:
+        if own:
+            origin.replace(target)
+            return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
     sources.put_back(origin, target, tag=_tag(journal, judgement), own=own)
 
 

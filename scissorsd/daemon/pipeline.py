@@ -49,7 +49,13 @@ from scissorsd.errors import (
 from scissorsd.folders import publishing, sources
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
-from scissorsd.pictures.cutting_out import Cut, find_subject, measured, refuse_impossible, render_all
+from scissorsd.pictures.cutting_out import (
+    Cut,
+    find_subject,
+    measured,
+    refuse_impossible,
+    render_all,
+)
 from scissorsd.pictures.picture import Picture
 
 

@@ -148,10 +148,10 @@ def put_back(origin: Path, target: Path, *, tag: str = "back", own: Collection[s
     with hold_on_error(f"move {origin} to {target}"):
         try:
             no_replace.rename(origin, target)
-        except FileExistsError as error:
-            raise PlaceTakenError(str(target)) from error
         except OSError as error:
-            if error.errno != errno.EXDEV:
+            if error.errno == errno.EEXIST and str(target) not in own:
+                raise PlaceTakenError(str(target)) from error
+            if error.errno not in {errno.EEXIST, errno.EXDEV}:
                 raise
             with _copy_verified(origin, target, tag=tag) as copy:
                 give_name(copy, own, tag)

@@ -3,7 +3,7 @@
 Pillow always turns red, green and blue into the YCbCr of BT.601, which rounds. AV1 can hold them as
 they are (matrix coefficients "identity": ITU-T H.273, table 4, value 0; AV1 specification, 6.4.2),
 and libavif does so when it is told. Its functions are called as they stand in its `avif.h`; the
-structures below are the beginnings of those there, which since version 1.0 grow at their ends alone.
+structures below are the beginnings of those there, which since version 1.0 grow only at the end.
 """
 
 import ctypes

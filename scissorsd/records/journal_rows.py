@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+from scissorsd.core.file_names import name_key
 from scissorsd.core.fingerprints import (
     fingerprint,
     fingerprint_of_look,
@@ -16,7 +17,6 @@ from scissorsd.core.fingerprints import (
     with_former_defaults,
 )
 from scissorsd.core.keeping import Kept
-from scissorsd.core.file_names import name_key
 from scissorsd.core.rules import FAILED_FOLDER, Job, Rule, in_review
 from scissorsd.core.stamps import Stamp
 

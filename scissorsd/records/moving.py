@@ -101,7 +101,7 @@ def _folders(
 
 
 def _archived(db: sqlite3.Connection, folder: Path) -> bool:
-    """Whether a source or an output went, or is to go, into a folder that a rule names by itself."""
+    """Whether a source or an output went, or is to go, into a folder that a rule names."""
     begins = os.fsencode(f"{folder}/")
     output = json.dumps(f"{folder}/")[:-1]  # within JSON a path begins after a quotation mark
     row = db.execute(
@@ -141,8 +141,7 @@ def _move_names(db: sqlite3.Connection, renaming: Renaming) -> None:
     moved = [
         (row["key"], row["job"])
         for row in rows
-        if os.fsdecode(row["key"]).startswith(before)
-        and any(map(renaming.covers, _places(row)))
+        if os.fsdecode(row["key"]).startswith(before) and any(map(renaming.covers, _places(row)))
     ]
     db.executemany("DELETE FROM names WHERE key = ?", [(key,) for key, _ in moved])
     db.executemany(

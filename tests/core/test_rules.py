@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scissorsd.core.formats import Kind
 from scissorsd.core.file_names import NAME_FIELDS, NAME_LIMIT, fit, name_key
+from scissorsd.core.formats import Kind
 from scissorsd.core.rules import Job, Output, Rule, choose, in_review, plan
 from scissorsd.core.settling import Sighting
 

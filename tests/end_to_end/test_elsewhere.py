@@ -91,7 +91,9 @@ def test_accepted_onto_another_disk(place: Workplace, other_disk: Path, step: st
             variables={"SCISSORSD_FAULTS": fault(step)},
         )
         assert accepting.exit_code() == -9
-        repaired(place)
+        daemon = place.start()
+        daemon.wait("review.accepted")
+        daemon.stop()
     else:
         assert "accepted" in place.ask("accept", "review/a.png")
     assert place.files() == ["a.png"]

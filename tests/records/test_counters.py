@@ -38,9 +38,7 @@ def attempt(journal: Journal, source: Sighting, rule: Rule = RULE) -> Job | None
         rule,
         inbox_name="shop",
         date="",
-        taken=lambda name: (
-            journal.owner(OUTBOX, name) not in {None, (str(INBOX), source.path)}
-        ),
+        taken=lambda name: journal.owner(OUTBOX, name) not in {None, (str(INBOX), source.path)},
         counter=names.counter_of(journal.file, INBOX, source, rule),
     )
     return journal.begin(job)

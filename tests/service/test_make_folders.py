@@ -75,7 +75,7 @@ def test_where_others_have_a_hand(tmp_path: Path, how: str) -> None:
         else:
             os.chown(srv, ELSE.pw_uid, 0)
     said = list(make_folders.make(configured(tmp_path), "nobody"))
-    assert len(said) == 3
+    assert len(said) == 4
     for line, name in zip(said, ("in", "out"), strict=False):
         assert line.startswith(f"WARNING: {srv / name} was not made: ")
     assert not list(elsewhere.iterdir())
