@@ -90,7 +90,9 @@ class Places:
                 naming = stricter(naming, refusal)
 
     def _named(self, picture: Path, folder: Path, naming: Naming) -> list[Path]:
-        rule = replace(self._recipe.rule, source="keep")
+        rule = replace(
+            self._recipe.rule, source="keep", outputs=tuple(map(_here, self._recipe.rule.outputs))
+        )
 
         def taken(name: str) -> bool:
             place = folder / name
@@ -117,6 +119,12 @@ class Places:
         """Return what names tell of a picture itself; raises what is wrong with it."""
         read = reading.read(read_bytes(picture), max_pixels=self._recipe.max_pixels)
         return facts_of(read, replace(source, mtime_ns=picture.stat().st_mtime_ns))
+
+
+def _here(output: Output) -> Output:
+    """Return an output that goes below the folder for the results, wherever its rule's go."""
+    is_elsewhere = output.folder.startswith("/")
+    return replace(output, folder=Path(output.folder).name) if is_elsewhere else output
 
 
 def there_already(place: str) -> UsageError:
