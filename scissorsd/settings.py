@@ -54,6 +54,13 @@ class Inbox:
     remove_emptied: bool = False  # sub-folders whose pictures were all moved or deleted
     quick: bool = False  # the page's own desk
 
+    @property
+    def folders_elsewhere(self) -> tuple[Path, ...]:
+        """The folders outside of the outbox to which outputs of its rules go."""
+        return tuple(
+            dict.fromkeys(Path(folder) for rule in self.rules for folder in rule.folders_elsewhere)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DropLimits:

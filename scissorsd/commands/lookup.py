@@ -79,8 +79,9 @@ def entries_about(state: StateFolder, journal: Journal, path: Path) -> list[Entr
 
 
 def path_in_outbox(state: StateFolder, path: Path) -> str:
-    """Return the path of an output as the journal has it: below its outbox."""
-    outboxes = [inbox.outbox for inbox in state.config.inboxes]
+    """Return the path of an output as the journal has it: below the folder that it went to."""
+    inboxes = state.config.inboxes
+    outboxes = [folder for i in inboxes for folder in (i.outbox, *i.folders_elsewhere)]
     below = real_paths.below(outboxes, path)
     return str(path if below is None else outboxes[below[0]] / below[1])
 

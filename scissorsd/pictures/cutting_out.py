@@ -1,7 +1,7 @@
 """One picture in memory: its passes through the network, its mask, the bytes of its outputs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Protocol, assert_never
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scissorsd.core import cutting, masking, passes
 from scissorsd.core.boxes import Box
-from scissorsd.core.canvas import asks_nothing, framed, framed_size
+from scissorsd.core.canvas import asks_nothing, filled, framed, framed_size
 from scissorsd.core.catalogue import Model
 from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
 from scissorsd.core.foreground_colour import cleaned
@@ -98,6 +98,12 @@ def find_subject(
         asked=heard.asked,
         remarks=(heard.trouble,) if heard.trouble else (),
     )
+
+
+def measured(cut: Cut, outputs: Sequence[Output]) -> Cut:
+    """Judge a cut also by whether it is large enough for what is to be made of it."""
+    judgement = masking.measured(cut.judgement, filled(cut.mask, outputs))
+    return replace(cut, judgement=judgement)
 
 
 def _flaw(picture: Picture) -> str:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scissorsd.core.rules import REVIEW_FOLDER, name_key
+from scissorsd.core.file_names import name_key
+from scissorsd.core.rules import REVIEW_FOLDER
 from scissorsd.core.settling import Sighting
 from scissorsd.records.journal_file import JournalFile
 from scissorsd.records.journal_rows import Entry, Value, entry_of, is_removed, key, late

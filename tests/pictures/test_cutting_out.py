@@ -500,6 +500,24 @@ def test_a_flaw_makes_a_picture_doubtful() -> None:
     assert judgement.reason.startswith("its half is missing (doubt ")
 
 
+@pytest.mark.parametrize(
+    ("output", "verdict"),
+    [
+        (Output(size=440), "ok"),
+        (Output(size=450), "doubtful"),
+        (Output(size=900, enlarge="yes"), "ok"),
+        (Output(size=900, enlarge="2x"), "doubtful"),
+    ],
+)
+def test_a_picture_may_be_too_small(output: Output, verdict: str) -> None:
+    """What fills too little of the frame that its rule asks for is doubtful, and says so."""
+    found = cut(picture((400, 300), (100, 50, 300, 250)))
+    judgement = cutting_out.measured(found, [Output(), output]).judgement
+    assert judgement.verdict == verdict
+    assert ("the picture is too small: it fills 89%" in judgement.reason) == (verdict != "ok")
+    assert ("filled" in judgement.numbers) == (output.enlarge != "yes")
+
+
 def test_a_transparent_picture_has_no_subject() -> None:
     """Where there is nothing to see, that is the reason."""
     shown = picture((400, 300), (100, 50, 300, 250))

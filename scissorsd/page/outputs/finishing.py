@@ -38,8 +38,8 @@ from scissorsd.pictures.cutting_out import Cut, render
 from scissorsd.pictures.reading import read, read_header
 
 WORDS = (
-    *("background", "crop", "margin", "aspect", "size", "align", "shadow", "outline"),
-    *("outline_colour", "format", "quality"),
+    *("background", "crop", "margin", "aspect", "size", "enlarge", "align", "shadow"),
+    *("outline", "outline_colour", "format", "quality"),
 )
 _BESIDE = ("download", "v")  # of an address
 _NUMBERS = ("quality",)  # in YAML; all else may be text
