@@ -171,9 +171,12 @@ def once(
 def cut(context: click.Context, /, pictures: tuple[Path, ...], **options: Any) -> int:
     """Cut a picture or a few, at once.
 
-    Without -o, NAME-cutout.png appears beside each picture. With --rule, what a rule of a
-    configuration makes, under the names that it gives; no daemon and no job journal is needed for
-    that, nor told of it.
+    Without -o, NAME-cutout.png appears beside each picture. As PICTURE, - is standard input; its
+    result goes to standard output, unless -o names a file: scissorsd cut - < cat.jpg > cat.png
+
+    --format to --background are the keys of an output in the configuration, and go for every
+    --kind. With --rule, what a rule of a configuration makes, under the names that it gives; no
+    daemon and no job journal is needed for that, nor told of it.
     """
     from scissorsd.commands.cut import cut as cut_at_once
 
