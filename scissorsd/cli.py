@@ -155,8 +155,7 @@ def once(
     """
     from scissorsd.commands.once import once as cut_what_is_there
 
-    # where there is a bar, and no other log is asked for, a sum at the end is enough
-    cli_options.set_up_logs(context, quiet=sys.stderr.isatty() and context.obj.form is None)
+    cli_options.set_up_logs(context)
     given = cli_options.given(context, options)
     return cut_what_is_there(inbox, outbox, config, options, given=given, again=again)
 
