@@ -1,7 +1,7 @@
 """Where `cut` puts what it makes, and what it never writes over."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scissorsd.api import read_bytes
 from scissorsd.commands.cut_recipe import Recipe
+from scissorsd.commands.cut_streams import STREAM
 from scissorsd.core.file_names import AS_IT_IS, Facts, Naming, name_key
 from scissorsd.core.formats import FORMATS
 from scissorsd.core.rules import Output, plan
@@ -22,12 +23,19 @@ from scissorsd.pictures.facts import facts_of
 
 
 class Places:
-    """The places of the files of one command."""
+    """The places of the files of one command; or what sends the only one of them elsewhere."""
 
     def __init__(
-        self, recipe: Recipe, out: Path | None, pictures: Sequence[Path], *, overwrite: bool
+        self,
+        recipe: Recipe,
+        out: Path | None,
+        pictures: Sequence[Path],
+        *,
+        overwrite: bool,
+        send: Callable[[bytes], None] | None = None,
     ) -> None:
         self.out = out
+        self.send = send
         self.pictures = pictures
         self.overwrite = overwrite
         self._recipe = recipe
@@ -151,7 +159,7 @@ def _refuse_suffix(out: Path, output: Output) -> None:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     with suppress(OSError, ValueError):
-        status = path.stat()
+        status = os.fstat(0) if path == STREAM else path.stat()
         return status.st_dev, status.st_ino
     return None
 

@@ -114,9 +114,7 @@ def _in_vain(output: OutputSection, form: Format) -> Iterator[tuple[str, str]]:
     if "compression" in given and not FORMATS[form].has_compression:
         others = (name for name, row in FORMATS.items() if row.has_compression)
         yield "compression", f": only {listed(others, 'and')} has it"
-    if output.depth != "8" and kind == "comparison":
-        yield "depth", ": a comparison has 8 bits"
-    elif output.depth == "same" and not FORMATS[form].has_16_bits:
+    if output.depth == "same" and not FORMATS[form].has_16_bits:
         yield "depth", f": {form} has 8 bits"
     if "colour" in given and kind == "mask":
         yield "colour", ": a mask has none"

@@ -177,9 +177,7 @@ def render_all(
 
 def _colours(picture: Picture, cut: Cut, output: Output, *, deep: bool) -> Pixels:
     """Return the picture in the colours that an output is made of."""
-    rgb: Pixels = picture.rgb
-    if deep:
-        rgb = deepened(picture.rgb) if picture.deep is None else picture.deep
+    rgb = _as_it_is(picture, deep=deep)
     if output.colour != "clean":
         return rgb
     if deep or picture.deep is None:
@@ -187,6 +185,12 @@ def _colours(picture: Picture, cut: Cut, output: Output, *, deep: bool) -> Pixel
     # Rounded last: so an output of 8 bits is the same, made now or later of a cutout of 16.
     edges = shallow(own_colours(picture, picture.deep, cut.mask))
     return np.where(cut.mask[..., None] == _OPAQUE, rgb, edges)
+
+
+def _as_it_is(picture: Picture, *, deep: bool) -> Pixels:
+    if not deep:
+        return picture.rgb
+    return deepened(picture.rgb) if picture.deep is None else picture.deep
 
 
 def own_colours(picture: Picture, rgb: NDArray[Sample], mask: NDArray[np.uint8]) -> NDArray[Sample]:
@@ -204,7 +208,8 @@ def _output(
 ) -> bytes:
     """Make one output: framed, and laid on what it asks for."""
     if output.kind == "comparison":
-        both = cutting.comparison(picture.rgb, cut.mask, shallow(colours))
+        before = _as_it_is(picture, deep=wants_16_bits(output, picture))
+        both = cutting.comparison(before, cut.mask, colours)
         return encode(both, output, picture.metadata)
     _refuse_over(output, cut.mask.shape, max_pixels)
     rgb, shallow_mask = framed(colours, cut.mask, output)
@@ -228,7 +233,7 @@ def _output(
             pixels = cutting.cutout(rgb, mask)
             if output.outline != NOTHING:
                 rim = parse_colour(output.outline_colour) or (255, 255, 255)
-                pixels = outlined(shallow(pixels), output.outline.of(max(mask.shape)), rim)
+                pixels = outlined(pixels, output.outline.of(max(mask.shape)), rim)
         case _:
             assert_never(output.kind)
     return encode(pixels, output, picture.metadata)

@@ -199,7 +199,7 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ([{"kind": "flat", "depth": 16}], "jpeg has no 16 bits; use format: png, or depth: 8"),
         ([{"format": "avif", "depth": 16}], "use format: png or tiff, or depth: 8"),
         ([{"format": "webp", "depth": "same"}], "depth: has no effect: webp has 8 bits"),
-        ([{"kind": "comparison", "format": "png", "depth": 16}], "a comparison has 8 bits"),
+        ([{"kind": "comparison", "depth": "same"}], "depth: has no effect: jpeg has 8 bits"),
         ([{"kind": "mask", "colour": "clean"}], "colour: has no effect: a mask has none"),
         (
             [{"shadow": "soft"}],
