@@ -177,7 +177,7 @@ def check_host(access: Access, request: Asked) -> None:
                 "unknown_host",
                 f"this page was asked for as {name}, which is not a name that it knows",
                 f"If {name} is this machine, add this to the configuration, in `page:`: "
-                f"hosts: [{name}]",
+                f"`hosts: [{name}]`",
             )
 
 
@@ -238,7 +238,8 @@ def _of_another_origin(access: Access, request: Asked, origin: str, called: str)
         proxy = request.peer or "the proxy"
         return what, (
             f"{proxy} seems to be a proxy. If it is yours, let it hand the name on "
-            f"(X-Forwarded-Host), and add this to the configuration, in `page:`: proxies: [{proxy}]"
+            "(X-Forwarded-Host), and add this to the configuration, in `page:`: "
+            f"`proxies: [{proxy}]`"
         )
     if access.proxies or access.on_socket:
         return what, (

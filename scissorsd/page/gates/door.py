@@ -77,7 +77,7 @@ class Door:
                 "not_by_the_proxy",
                 f"this page is asked by way of its proxy only, and {peer} is not that",
                 f"If {peer} is the proxy, add this to the configuration, in `page:`: "
-                f"proxies: [{peer}]",
+                f"`proxies: [{peer}]`",
             )
         return Refusal(
             403,
