@@ -10,7 +10,7 @@ from scissorsd.page.view import cards
 
 STATIC = Path(scissorsd.page.__file__).parent / "static"
 FILES = sorted(STATIC.iterdir())
-MOST = 64_200  # bytes of all files: they may become fewer, not more
+MOST = 63_800  # bytes of all files: they may become fewer, not more
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -45,4 +45,5 @@ def test_every_icon_that_is_shown_is_drawn() -> None:
     called |= set(re.findall(r': "([a-z]+)"', by_look))
     view = Path(cards.__file__).read_text(encoding="utf-8")
     called |= set(re.findall(r'"icon": "([a-z]+)"', view))
-    assert called | set(re.findall(r'data-icon="([a-z]+)"', page)) == drawn
+    assert called | set(re.findall(r'data-icon="([a-z]+)"', page)) <= drawn
+    assert all(f'"{name}"' in page.partition("<header")[2] + scripts + view for name in drawn)

@@ -1,4 +1,4 @@
-// The server's addresses. All are relative, so that the page may lie under any path.
+// The server's addresses: all relative, so that the page may lie under any path.
 
 import { h, tell } from "./dom.js";
 
@@ -15,12 +15,8 @@ export const fileOf = (card, what, width) => `${addressOf(card)}/${what}?v=${car
 
 /** What a refusal says of itself; what is no JSON (a proxy's page) is told by its status. */
 export function refusal(status, text, wait) {
-  let { what, advice = "" } = { what: status ? `The server answered ${status}.` : "The page’s server does not answer." };
-  try {
-    ({ what, advice } = JSON.parse(text).error);
-  } catch {
-    // It keeps the words that it has.
-  }
+  const unsaid = { what: status ? `The server answered ${status}.` : "The page’s server does not answer.", advice: "" };
+  const { what, advice } = text?.startsWith('{"error":{') ? JSON.parse(text).error : unsaid;
   if (status === 401) tell("key-wanted");
   const sentence = what.replace(/^[a-z](?!\S*[./])/, (first) => first.toUpperCase()); // a file's name stays as it is
   return Object.assign(new Error(`${sentence} ${advice}`), { status, wait });

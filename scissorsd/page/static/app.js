@@ -11,8 +11,8 @@ import * as uploads from "./uploads.js";
 import * as viewer from "./viewer.js";
 
 const BUSY = 2000; // ms between looks while something works, and
-const IDLE = 6000; // else
-const SPARE = 600; // at the least, whatever is told
+const IDLE = 6000;
+const SPARE = 600; // at the least
 const STANDING = 12_000; // between looks at the daemon, where no event tells of it
 const NOT_DONE = ["failed", "held"];
 const NONE = { review: "Nothing waits for review.", failed: "Nothing has failed." };
@@ -21,8 +21,8 @@ let view = "queue";
 let inbox = ""; // what the filters say
 let batch = "";
 let lastBatch = "";
-let standing = null; // what the server said of the daemon, and
-let stoodAt = 0; // when
+let standing = null; // what the server said of the daemon
+let stoodAt = 0;
 let away = ""; // why the server was not heard
 let events = null;
 
@@ -79,7 +79,7 @@ function stand(said) {
   showStanding();
 }
 
-/** Events only say "look again"; where a proxy holds them back, the looks go on. */
+/** Events only say "look again". */
 function listen() {
   events?.close();
   if (document.hidden) return;

@@ -27,7 +27,7 @@ for (const one of document.querySelectorAll("[data-icon]")) one.prepend(icon(one
 /** A button of a picture and words; one without words has a `title`. */
 export const button = (picture, label, onclick, more) => h("button", { type: "button", onclick, ...more }, picture && icon(picture), label);
 
-/** What a person chooses by a select, of [value, words] or values; where there are no options, a line of text. */
+/** A select, its options being [value, words] or values; without options, a line of text. */
 export function field({ label, options, value = "", ...more }, changed) {
   const onchange = changed && (() => changed(made.value));
   const made = h(options ? "select" : "input", { ariaLabel: label, onchange, ...more });
@@ -40,7 +40,7 @@ export const many = (count, one, more = `${one}s`) => `${count.toLocaleString("e
 
 export const NOTED_FOR = 7000; // ms
 let quiet = 0;
-/** Say something at the foot of the page; a trouble stays until it is closed. */
+/** Say something; a trouble stays until it is closed. */
 export function say(text, isTrouble, act) {
   const note = $("note");
   clearTimeout(quiet);

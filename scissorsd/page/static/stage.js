@@ -40,7 +40,7 @@ function sharpen(half) {
   return (half.sharper ??= h("img", { src: full }).decode().then(take).catch(() => {}));
 }
 
-/** Show addresses, `before` and `after` (or none) as {preview, full}, and `mask`; and a colour behind. */
+/** Show addresses: `before` and `after` (or none) as {preview, full}, and `mask`. */
 export function show({ name, before: one, after: other, mask, colour }) {
   before.image.alt = `before: ${name}`;
   after.image.alt = `after: ${name}`;
@@ -105,7 +105,7 @@ function lie({ box, image } = after.image.naturalWidth ? after : before) {
   return { room, size: own.map((one) => one * by), scale: by * devicePixelRatio };
 }
 
-/** From where to where the picture is seen, in the room from its left edge. */
+/** From where to where the picture is seen, from the left edge of its room. */
 function edges() {
   const { room, size } = lie();
   return [-1, 1].map((side) => within(middle[0] + (side * size[0]) / 2, room[0] / 2) + room[0] / 2);

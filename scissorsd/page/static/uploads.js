@@ -45,7 +45,7 @@ export function drop(upload) {
   tell("uploads");
 }
 
-/** Those that are shown beside the server's list; what it has by now is let go of. */
+/** Those that are shown beside the server's list. */
 export function beside() {
   for (const { key, card, sentAt } of of("sent")) {
     const isOld = performance.now() - sentAt > SHOWN_FOR && pictures.readFrom > sentAt;
@@ -82,7 +82,7 @@ async function send(upload) {
   pump();
 }
 
-/** Too many wait on the server: ours wait here. */
+/** Too many wait on the server. */
 function rest(upload, wait) {
   queue.unshift(Object.assign(upload, FRESH));
   rests = true;

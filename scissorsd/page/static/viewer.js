@@ -171,7 +171,7 @@ dialog.onclose = () => {
 addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   const isTaken = event.target.matches("select, [type=text], [type=search]") || (event.target.type === "range" && key.startsWith("arrow"));
-  if (event.ctrlKey || event.metaKey || event.altKey || isTaken || !DOES[key] || !(card || key === "u")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTaken || !DOES[key] || !(dialog.open || key === "u")) return;
   event.preventDefault();
   if (!event.repeat || !"axdu".includes(key)) DOES[key][0]();
 });
@@ -201,7 +201,7 @@ function prepareFinish() {
   function paint(value) {
     background = value;
     for (const swatch of swatches) swatch.ariaPressed = swatch.value === value;
-    other.ariaPressed = isPlain() && !(value in SWATCHES);
+    other.classList.toggle("now", isPlain() && !(value in SWATCHES));
     picture.ariaPressed = !isPlain();
     const { format, shadow } = form.elements;
     shadow.hidden = shadow.disabled = !value;
