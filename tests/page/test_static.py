@@ -10,7 +10,7 @@ from scissorsd.page.view import cards
 
 STATIC = Path(scissorsd.page.__file__).parent / "static"
 FILES = sorted(STATIC.iterdir())
-MOST = 63_800  # bytes of all files: they may become fewer, not more
+MOST = 63_758  # bytes of all files: they may become fewer, not more
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

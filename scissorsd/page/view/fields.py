@@ -24,7 +24,7 @@ def _edges(**more: str) -> Field:
 
 # The words of an output in a rule; the background is chosen by its looks.
 FINISH: tuple[Field, ...] = (
-    _select("crop", "Crop", {"": "no crop", "subject": "crop to subject"}),
+    _select("crop", "Crop", {"": "no crop", "subject": "cropped"}),
     _select(
         "margin", "Margin", {"": "no margin", **{m: f"{m} margin" for m in ("5%", "10%", "20%")}}
     ),

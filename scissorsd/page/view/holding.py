@@ -7,6 +7,8 @@ from scissorsd.core.eta import in_words
 from scissorsd.page.standpoint import Standpoint
 from scissorsd.plain_text import one_line
 
+_JOINED = "\N{NO-BREAK SPACE}"
+
 
 def whole(at: Standpoint) -> Iterator[str]:
     """Say of every inbox that is not all well what is wrong with it and its outbox, what to do."""
@@ -33,4 +35,13 @@ def words(at: Standpoint, inbox: str, path: str) -> str:
     if own is None and not live.paused:
         return "held"
     seconds = max(own or 0.0, live.paused_until) - monotonic()
-    return f"held, again in {in_words(seconds)}" if seconds > 0 else "held, tried now"
+    if seconds <= 0:
+        return "held, tried now"
+    # In one piece, where the line is short.
+    return f"held, again in {in_words(seconds).replace(' ', _JOINED)}"
+
+
+def steady(at: Standpoint) -> object:
+    """Return what differs whenever `whole` has something else to say than how long it lasts."""
+    inboxes = at.stands.inboxes if at.stands is not None else ()
+    return [(i.name, i.away, bool(i.trouble), i.unseen, i.paused) for i in inboxes]
