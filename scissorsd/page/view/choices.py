@@ -23,6 +23,7 @@ from scissorsd.inference import weights
 from scissorsd.page.desk import Desk
 from scissorsd.page.naming import shown
 from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.page.view import fields
 from scissorsd.page.view.outlook import outlook_of
 from scissorsd.settings import Config, Inbox
 
@@ -47,6 +48,8 @@ def choices(request: Request) -> JSONResponse:
             "models": [{"name": shown(name), "here": is_it} for name, is_it in here.items()],
             "edges": list(EDGES_IN_ORDER),
             "quick": _quick(desk, here),
+            "redo": fields.of_redo(name for name, is_it in here.items() if is_it),
+            "finish": fields.FINISH,
             "limits": {"file": min(page.file, limits.file), "waiting": page.waiting},
             "accept": sorted(PICTURE_SUFFIXES),
         }
@@ -163,7 +166,9 @@ def _quick(desk: Desk, here: dict[str, bool]) -> dict[str, Any] | None:
     usual = [rule for rule in ready if rule.mask.edges == _USUAL.mask.edges] or ready
     best = [rule for rule in usual if rule.model == _USUAL.model] or usual or [_USUAL]
     words = {rule.name: ", ".join([*said_rule(rule)][:2]) for rule in rules}
-    return {"model": best[0].model, "edges": best[0].mask.edges, "words": words}
+    chosen = {"model": best[0].model, "edges": best[0].mask.edges}
+    models = (name for name, is_it in here.items() if is_it)
+    return {**chosen, "words": words, "fields": fields.of_desk(models, **chosen)}
 
 
 ROUTES: list[BaseRoute] = [Route("/api/v1/choices", choices)]
