@@ -304,7 +304,9 @@ def test_inboxes_take_turns(place: Workplace) -> None:
     place.write_config(
         {"workers": 1},
         shop={
-            **{"path": "inbox", "outbox": "outbox", **options},
+            "path": "inbox",
+            "outbox": "outbox",
+            **options,
             "rules": [{**rule, "outputs": [gate.flat]}],
         },
         phone={"path": "phone", "outbox": "phone-out", "rules": [rule], **options},
