@@ -45,7 +45,8 @@ class Server:
     def call(self, picture: bytes) -> tuple[int, float]:
         """Call with a picture; give the status, and the seconds until the answer was whole."""
         is_ours = self.path == OURS
-        name, words = ("image_file", {"size": "full"}) if is_ours else ("file", {})
+        name = "image_file" if is_ours else "file"
+        words = {"size": "full"} if is_ours else {"model": "u2net"}
         kind, body = form(name, picture, words)
         began = monotonic()
         connection = http.client.HTTPConnection(self.host, self.port, timeout=600)
@@ -182,7 +183,7 @@ def backlog(
 
 
 def rembg(cache: Path, models: Path, pictures: Sequence[bytes], count: int) -> Figures:
-    """Measure rembg's own server with the same pictures, and u2net, which it takes unless told."""
+    """Measure rembg's own server with the same pictures, by u2net."""
     port = 7431
     command = [str(rembg_program(cache)), "s", "-h", "127.0.0.1", "-p", str(port), "--no-ui"]
     process = subprocess.Popen(
