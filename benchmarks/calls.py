@@ -123,11 +123,13 @@ def many(server: Server, pictures: Sequence[bytes], count: int, at_once: int) ->
     return answers
 
 
-def pace(server: Server, pictures: Sequence[bytes], count: int) -> Figures:
+def pace(
+    server: Server, pictures: Sequence[bytes], count: int, at_once_each: Sequence[int]
+) -> Figures:
     """Measure calls, so many at once, of the pictures in which a subject is found."""
     pictures = [picture for picture in pictures if server.call(picture)[0] == 200]
     told: Figures = {}
-    for at_once in AT_ONCE:
+    for at_once in at_once_each:
         figures = many(server, pictures, max(count, 2 * at_once), at_once).figures()
         told[str(at_once)] = {**figures, "memory_mib": server.memory_mib()}
     return told
@@ -182,7 +184,9 @@ def backlog(
     return (before + count - first) / (monotonic() - began)
 
 
-def rembg(cache: Path, models: Path, pictures: Sequence[bytes], count: int) -> Figures:
+def rembg(
+    cache: Path, models: Path, pictures: Sequence[bytes], count: int, at_once_each: Sequence[int]
+) -> Figures:
     """Measure rembg's own server with the same pictures, by u2net."""
     port = 7431
     command = [str(rembg_program(cache)), "s", "-h", "127.0.0.1", "-p", str(port), "--no-ui"]
@@ -197,7 +201,7 @@ def rembg(cache: Path, models: Path, pictures: Sequence[bytes], count: int) -> F
                 break
             except OSError:
                 time.sleep(0.2)
-        return pace(server, pictures, count)
+        return pace(server, pictures, count, at_once_each)
     finally:
         process.terminate()
         process.wait(60)
@@ -209,6 +213,7 @@ def main() -> None:
     options.add_argument("parts", nargs="*", metavar="PART", help="of: pace, fair, rembg")
     options.add_argument("--model", default="u2net")
     options.add_argument("--kind", default="2", choices=NAMES)
+    options.add_argument("--at-once", type=int, nargs="+", default=AT_ONCE, metavar="N")
     options.add_argument("--calls", type=int, default=32, help="for each number at once")
     options.add_argument("--backlog", type=int, default=60, help="pictures in the inbox")
     arguments = options.parse_args()
@@ -234,13 +239,17 @@ def main() -> None:
                 Server, address.hostname or "", address.port or 0, pid=int(told["pid"])
             )
             if "pace" in parts:
-                figures["pace"] = pace(server(path=OURS), content, arguments.calls)
+                figures["pace"] = pace(
+                    server(path=OURS), content, arguments.calls, arguments.at_once
+                )
             if "fair" in parts:
                 figures["fair"] = fair(
                     daemon, server(path=OURS), pictures, inbox, arguments.backlog
                 )
     if "rembg" in parts:
-        figures["rembg"] = rembg(here.cache, here.models, content, arguments.calls)
+        figures["rembg"] = rembg(
+            here.cache, here.models, content, arguments.calls, arguments.at_once
+        )
     here.save("calls", figures)
     print("\n".join(section(figures)))
 
