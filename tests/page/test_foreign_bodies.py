@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from scissorsd.page.answers import Refusal
-from scissorsd.page.foreign import bodies
+from scissorsd.page.foreign import bodies, fields
 
 from .calling import as_json, multipart, urlencoded
 
@@ -39,7 +39,7 @@ def read(
         async with bodies.read_form(request, folder, LONG, most) as form:
             files = {}
             for name, upload in form.uploads.items():
-                whole = bodies.decoded(form, upload) if name == "image_file_b64" else upload
+                whole = fields.decoded(form, upload) if name == "image_file_b64" else upload
                 files[name] = whole.whole()
             return form.texts, files
 

@@ -51,8 +51,6 @@ _PIECE = 1 << 20  # bytes that are written at once
 _HEAD = 4096  # bytes, of which the first tell what a file is
 _MEASURED_FOR = 30.0  # seconds that the room of the quick desk is remembered
 _BATCH = re.compile(r"[a-z0-9-]{1,40}")
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_IN_THE_WAY = {errno.ELOOP, errno.ENOTDIR}
 
 
 @dataclass(slots=True)
@@ -336,10 +334,10 @@ def _note_taken(desk: Desk, shared: Intake, inbox: Inbox, sighting: Sighting) ->
 def _unwritable(place: _Place, error: OSError) -> Refusal:
     why = error.strerror or str(error)
     name = place.inbox.name
-    if error.errno in _FULL:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         what = f"there is no room in the inbox {name!r}: {why}"
         return Refusal(507, "disk_full", what, "Make room on its disk, then send it again.")
-    if error.errno in _IN_THE_WAY:
+    if error.errno in {errno.ELOOP, errno.ENOTDIR}:
         what = f"a file or a link is in the way of the folder of {place.path}"
         return Refusal(409, "in_the_way", what, "Choose another folder.")
     if error.errno == errno.ENAMETOOLONG:

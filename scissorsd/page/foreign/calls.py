@@ -26,7 +26,7 @@ from scissorsd.errors import ScissorsError
 from scissorsd.page.answers import TOO_MANY, Refusal
 from scissorsd.page.drops import receiving, sweeping
 from scissorsd.page.drops.receiving import Intake
-from scissorsd.page.foreign.bodies import Upload
+from scissorsd.page.foreign.fields import Upload
 from scissorsd.page.standpoint import stand_at
 from scissorsd.page.view.discarding import discard_waiting
 from scissorsd.page.view.outlook import Outlook, outlook_of

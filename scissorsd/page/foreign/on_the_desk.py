@@ -18,8 +18,8 @@ from scissorsd.errors import OverLimitsError, PictureError, UnsupportedPictureEr
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
 from scissorsd.page.drops.safe_names import safe_name
-from scissorsd.page.foreign.bodies import Upload
 from scissorsd.page.foreign.calls import calls_of
+from scissorsd.page.foreign.fields import Upload
 from scissorsd.page.lookup import desk_of, find
 from scissorsd.page.outputs.cutouts import read_cutout
 from scissorsd.page.outputs.room import ROOM

@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute, Route
 from scissorsd.page.answers import Refusal
 from scissorsd.page.desk import Desk
 from scissorsd.page.foreign import bodies, calls
-from scissorsd.page.foreign.bodies import Form, Upload
 from scissorsd.page.foreign.calls import Calls, calls_of
 from scissorsd.page.foreign.drawing import Drawn, draw, no_foreground, pixels_of_backdrop
+from scissorsd.page.foreign.fields import Form, Upload, decoded, too_large
 from scissorsd.page.foreign.on_the_desk import (
     choices,
     cutout_of,
@@ -78,9 +78,9 @@ def _asked(form: Form, *, full: bool) -> Asked:
 async def _picture(form: Form) -> Upload:
     picture = form.uploads.get("image_file")
     if picture is None:
-        return await run_in_threadpool(bodies.decoded, form, form.uploads["image_file_b64"])
+        return await run_in_threadpool(decoded, form, form.uploads["image_file_b64"])
     if picture.size > form.most:
-        raise bodies.too_large(form.most)
+        raise too_large(form.most)
     return picture
 
 
