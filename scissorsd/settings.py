@@ -84,6 +84,7 @@ class Page:
     quick: bool = True  # a desk of the page's own, for pictures that belong to no inbox
     keep: float | None = 7 * 86400.0  # seconds that the quick desk keeps what was dropped on it
     limits: DropLimits = DropLimits()
+    removebg: Literal["as_asked", "full"] | None = "as_asked"  # no `size` means; None: not spoken
     path: str = ""  # what a proxy that does not strip its prefix puts before every address
 
 

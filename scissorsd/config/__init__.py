@@ -230,6 +230,7 @@ def _page(section: PageSection) -> Page:
         quick=section.quick,
         keep=section.keep,
         limits=DropLimits(limits.file, limits.waiting, limits.room),
+        removebg=section.removebg.size if section.removebg is not None else None,
         path=section.path,
     )
 

@@ -112,6 +112,20 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
         y = canvas_h - high * scale
     if scale == 1:
         x, y = round(x), round(y)
+    return laid(height, width, (left, top, right, bottom), (canvas_w, canvas_h), (x, y), scale)
+
+
+def laid(
+    height: int,
+    width: int,
+    box: Box,
+    canvas: tuple[int, int],
+    at: tuple[float, float],
+    scale: float,
+) -> Frame:
+    """Lay a picture on a canvas (width, height) so that a box of it comes to begin `at` (x, y)."""
+    left, top, right, bottom = box
+    (canvas_w, canvas_h), (x, y) = canvas, at
     from_x, to_x, target_left, target_right = _seen(left - x / scale, scale, canvas_w, width)
     from_y, to_y, target_top, target_bottom = _seen(top - y / scale, scale, canvas_h, height)
     return Frame(
@@ -119,7 +133,7 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
         height=canvas_h,
         region=(from_x, from_y, to_x, to_y),
         target=(target_left, target_top, target_right, target_bottom),
-        subject=(x, y, x + wide * scale, y + high * scale),
+        subject=(x, y, x + (right - left) * scale, y + (bottom - top) * scale),
         scale=scale,
         filled=scale / to_fill,
     )

@@ -33,6 +33,7 @@ _IS_LATEST = (
     "NOT EXISTS (SELECT 1 FROM jobs AS later WHERE later.inbox = jobs.inbox"
     " AND later.path = jobs.path AND later.turn > jobs.turn)"
 )
+_ENDED_OF_BATCHES = "inbox = ? AND state IN ('done', 'failed') AND instr(path, ?)"
 _IN_REVIEW = f"instr(published, '/{REVIEW_FOLDER}/')"  # as the index has it
 
 
@@ -76,6 +77,11 @@ class PicturesView:
                 yield
             finally:
                 db.execute("ROLLBACK")
+
+    def ended_of_batches(self, inbox: Path, prefix: str) -> list[Entry]:
+        """Return the jobs that are done or failed in batches whose names begin so."""
+        mine = os.fsencode(inbox), os.fsencode(f"/{prefix}")
+        return [entry_of(row) for row in self._file.rows(_ENDED_OF_BATCHES, *mine)]
 
     def last_turn(self) -> int:
         """Return the turn of the job that was begun last."""

@@ -161,14 +161,22 @@ def _quick(desk: Desk, here: dict[str, bool]) -> dict[str, Any] | None:
     inbox = desk.inbox(QUICK)
     if inbox is None:
         return None
-    rules = [rule for rule in inbox.rules if not rule.skip]
-    ready = [rule for rule in rules if here.get(rule.model)] or rules
-    usual = [rule for rule in ready if rule.mask.edges == _USUAL.mask.edges] or ready
-    best = [rule for rule in usual if rule.model == _USUAL.model] or usual or [_USUAL]
-    words = {rule.name: ", ".join([*said_rule(rule)][:2]) for rule in rules}
-    chosen = {"model": best[0].model, "edges": best[0].mask.edges}
+    usual = usual_rule(inbox, here)
+    words = {rule.name: ", ".join([*said_rule(rule)][:2]) for rule in inbox.rules}
+    chosen = {"model": usual.model, "edges": usual.mask.edges}
     models = (name for name, is_it in here.items() if is_it)
     return {**chosen, "words": words, "fields": fields.of_desk(models, **chosen)}
+
+
+def usual_rule(inbox: Inbox, here: Mapping[str, bool]) -> Rule:
+    """Return the rule of the quick desk that is meant where nothing is chosen.
+
+    A network whose file is here comes before the usual one.
+    """
+    ready = [rule for rule in inbox.rules if here.get(rule.model)] or inbox.rules
+    usual = [rule for rule in ready if rule.mask.edges == _USUAL.mask.edges] or ready
+    best = [rule for rule in usual if rule.model == _USUAL.model] or usual or [_USUAL]
+    return best[0]
 
 
 ROUTES: list[BaseRoute] = [Route("/api/v1/choices", choices)]
