@@ -223,7 +223,7 @@ def emptiest(shown: Shown) -> Pixels:
         if inside[top, left] == 0:
             break
     part = shown.rgb[8 * top : 8 * (top + high), 8 * left : 8 * (left + wide)]
-    return resized(part, FRAME)
+    return cast(Pixels, resized(part, FRAME))
 
 
 def resized(values: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
