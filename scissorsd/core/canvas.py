@@ -112,7 +112,8 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
         y = canvas_h - high * scale
     if scale == 1:
         x, y = round(x), round(y)
-    return laid(height, width, (left, top, right, bottom), (canvas_w, canvas_h), (x, y), scale)
+    frame = laid(height, width, (left, top, right, bottom), (canvas_w, canvas_h), (x, y), scale)
+    return replace(frame, filled=scale / to_fill)
 
 
 def laid(
@@ -135,7 +136,6 @@ def laid(
         target=(target_left, target_top, target_right, target_bottom),
         subject=(x, y, x + (right - left) * scale, y + (bottom - top) * scale),
         scale=scale,
-        filled=scale / to_fill,
     )
 
 

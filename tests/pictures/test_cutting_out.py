@@ -118,9 +118,9 @@ def test_a_subject_that_is_found_surely_is_looked_at_twice_by_best_alone(
 def test_a_subject_that_is_not_small_is_looked_at_twice_by_best_alone(
     edges: Edges, times: int
 ) -> None:
-    """Of a subject whose box is more than half of the frame `auto` takes no second look."""
+    """Of a subject whose box is more than three tenths of the frame `auto` takes no second look."""
     network = Network()
-    cut(picture((2000, 1500), (500, 350, 1500, 1150)), edges, network)
+    cut(picture((2000, 1500), (600, 450, 1400, 1050)), edges, network)
     assert network.asked == times
 
 
