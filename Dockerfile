@@ -1,9 +1,12 @@
 # docker build -t scissorsd .                       the cpu target: onnxruntime and OpenVINO, no CUDA
 # docker build -t scissorsd:gpu --target gpu .      with CUDA 13 and cuDNN 9; the host needs only NVIDIA's driver
 #   --build-arg MODELS="u2net u2netp"               bakes these weights in; without, they are fetched into /models
+# make images                                       builds both, with all their labels and tags
 # docs/container.md tells how it is run.
 
 ARG PYTHON=3.12
+# Of scissorsd; `make release` sees that it is.
+ARG VERSION=0.2.0
 
 FROM python:${PYTHON}-slim-bookworm AS wheel
 WORKDIR /src
@@ -20,6 +23,7 @@ RUN pip wheel --no-cache-dir --no-build-isolation --no-deps --wheel-dir /wheels/
 FROM python:${PYTHON}-slim-bookworm AS base
 LABEL org.opencontainers.image.title="scissorsd" \
       org.opencontainers.image.description="Cuts the background out of the photographs dropped into a folder" \
+      org.opencontainers.image.authors="the scissorsd maintainers" \
       org.opencontainers.image.licenses="MIT"
 # HOME is for what CUDA caches, whoever the user is. In XDG_STATE_HOME the daemon keeps the job journal, where
 # `status` and `health` find it. Without ORT_DISABLE_TELEMETRY, onnxruntime tells its makers of every session.
@@ -56,6 +60,13 @@ RUN pip install --no-deps /wheels/*.whl && pip check
 ARG MODELS=""
 RUN for name in $MODELS; do scissorsd models fetch "$name" || exit 1; done; chmod -R a+rwX /models
 VOLUME ["/inbox", "/outbox", "/models", "/state"]
+# At the end, so that another commit builds nothing anew that it did not change.
+ARG VERSION
+ARG REVISION=""
+ARG CREATED=""
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 
 FROM base AS cpu
 COPY config/container-cpu.txt /wheels/pinned.txt
@@ -65,3 +76,9 @@ RUN pip install --no-deps /wheels/*.whl && pip check
 ARG MODELS=""
 RUN for name in $MODELS; do scissorsd models fetch "$name" || exit 1; done; chmod -R a+rwX /models
 VOLUME ["/inbox", "/outbox", "/models", "/state"]
+ARG VERSION
+ARG REVISION=""
+ARG CREATED=""
+LABEL org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"

@@ -13,7 +13,12 @@
 # make lint   ruff and mypy
 # make bench  beside rembg, where the time goes, encoders, start-up (half an hour) → docs/performance.md
 # make bench-daemon  latency, 100,000 known pictures, memory, a backlog (an hour) → docs/performance.md
-# make constraints  choose anew which releases the image is made of → config/container-*.txt
+# make constraints  choose anew which releases the image is made of → config/container-*.txt, and the tools of a release
+# make wheel  sdist and wheel of the last commit → dist/: built twice, and equal
+# make dist   sdist, wheel, release notes, SBOM and checksums of the last commit → dist/
+# make release  the same, if version, CHANGELOG, Dockerfile and tag agree and all is committed: docs/releasing.md
+# make deb    the Debian package of the last commit, for this Debian and processor → dist/: docs/debian.md
+# make images  the images for this processor, with labels and tags; CONTAINER=podman where that is used: docs/container.md
 # make clean  remove what make made (pictures in inbox/ and outbox/ stay)
 
 VENV ?= .venv
@@ -25,7 +30,7 @@ DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known adopt memory bac
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test faults slow rest system coverage lint bench bench-daemon constraints clean
+.PHONY: help run test faults slow rest system coverage lint bench bench-daemon constraints wheel dist release deb images clean
 
 # The newest interpreter that is new enough and can make a virtual environment; `make PYTHON=…` decides otherwise.
 # Each is really started: a pyenv shim is on the PATH even where its version is not active.
@@ -116,8 +121,9 @@ bench: $(VENV)/.ready-dev
 bench-daemon:
 	@$(MAKE) bench BENCHMARKS="$(DAEMON_BENCHMARKS)"
 
-# Pinned with the hashes of every file, for any processor; whence they come is left to whoever installs them.
-pin := $(bin)/uv pip compile --quiet --upgrade --system-certs --universal --python-version 3.12 \
+# Pinned with the hashes of every file, for any processor and any Python from Debian 12's on; whence they come is left
+# to whoever installs them.
+pin := $(bin)/uv pip compile --quiet --upgrade --system-certs --universal --python-version 3.11 \
     --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 constraints: $(VENV)/.ready-dev
@@ -129,7 +135,40 @@ constraints: $(VENV)/.ready-dev
 	$(pin) --extra page -o config/container-gpu.txt pyproject.toml build/gpu.in
 	@echo hatchling >build/build.in
 	$(pin) -o config/container-build.txt build/build.in
-	@for file in config/container-*.txt; do { echo '# Made by `make constraints`.'; cat "$$file"; } >build/pinned && cp build/pinned "$$file"; done
+	@printf '%s\n' build cyclonedx-bom hatchling >build/release.in
+	$(pin) --constraint config/container-build.txt -o config/release.txt build/release.in
+	@for file in config/container-*.txt config/release.txt; do { echo '# Made by `make constraints`.'; cat "$$file"; } >build/pinned && cp build/pinned "$$file"; done
+
+# The tools of a release, pinned, in an environment of their own.
+build/release-tools: config/release.txt
+	@$(choose_python); "$$chosen" -m venv --clear $@
+	@$@/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r $<
+	@touch $@
+
+wheel: build/release-tools
+	$</bin/python release/release.py build
+
+dist: build/release-tools
+	$</bin/python release/release.py dist
+
+release: build/release-tools
+	@$</bin/python release/release.py check
+	$</bin/python release/release.py dist
+
+deb: build/release-tools
+	@TOOLS=$(CURDIR)/$</bin/python release/deb.sh
+	@[ ! -e dist/SHA256SUMS ] || $</bin/python release/release.py sums
+
+CONTAINER ?= docker
+IMAGES ?= cpu $(if $(filter x86_64,$(shell uname -m)),gpu)
+images:
+	@set -e; \
+	version=$$(sed -n 's/^ARG VERSION=//p' Dockerfile); revision=$$(git describe --always --exclude '*' --abbrev=40 --dirty); \
+	for target in $(IMAGES); do \
+	    case $$target in cpu) tags="$$version $${version%.*} latest" ;; gpu) tags="$$version-gpu $${version%.*}-gpu gpu" ;; esac; \
+	    $(CONTAINER) build --target $$target $$(printf ' --tag scissorsd:%s' $$tags) $(if $(MODELS),--build-arg MODELS="$(MODELS)") \
+	        --build-arg REVISION="$$revision" --build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" $(IMAGE_ARGS) .; \
+	done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -29,7 +29,7 @@ from scissorsd.errors import (
 if TYPE_CHECKING:
     from scissorsd.api import CustomModel, Cutout, Cutter, MaskOptions, Opening, Output, cut_out
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "CorruptPictureError",
     "CustomModel",

@@ -44,7 +44,7 @@ def until(wanted: Callable[[], Answer], what: str) -> Answer:
     return answer
 
 
-def run(*command: str | Path, check: bool = True) -> str:
+def run(*command: str | Path, check: bool = True, seconds: float = DEADLINE) -> str:
     """Run a command; give what it says."""
     answer = subprocess.run(
         list(map(str, command)),
@@ -53,7 +53,7 @@ def run(*command: str | Path, check: bool = True) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=DEADLINE,
+        timeout=seconds,
     )
     if check:
         assert answer.returncode == 0, f"{command}: {answer.returncode}\n{answer.stdout}"
@@ -71,7 +71,8 @@ def put(folder: Path, *names: str, first: int = 0) -> None:
 class Service:
     """A folder of pictures, its configuration, and the installed unit that works there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Path = PROGRAM) -> None:
+        self.program = program
         self.inbox, self.outbox = folder / "inbox", folder / "outbox"
         self.state, self.models = folder / "state", folder / "models"
         self.config = folder / "scissorsd.yaml"
@@ -92,7 +93,7 @@ class Service:
         else:
             shutil.copyfile(weights, self.models / weights.name)
         self.configure()
-        run(PROGRAM, "service", "install", "-c", self.config)
+        run(self.program, "service", "install", "-c", self.config)
         drop_in = Path(f"/etc/systemd/system/{UNIT}.d/quick.conf")
         drop_in.parent.mkdir(exist_ok=True)
         drop_in.write_text(DROP_IN)
@@ -125,7 +126,7 @@ class Service:
     def uninstall(self) -> str:
         """Take the unit away again; give what that says."""
         shutil.rmtree(f"/etc/systemd/system/{UNIT}.d", ignore_errors=True)
-        return run(PROGRAM, "service", "uninstall")
+        return run(self.program, "service", "uninstall")
 
     # --- the manager -------------------------------------------------------------------------
 
