@@ -129,7 +129,11 @@ _FOR_CUT: list[Callable[[Command], Command]] = [
     click.option(
         "--format", help="png, webp, avif, tiff or jpeg. Default: as -o ends, else PNG or JPEG."
     ),
-    click.option("--quality", metavar="1-100", help="Of JPEG, WebP and AVIF. Default: 90."),
+    click.option(
+        "--quality",
+        metavar="1-100|lossless",
+        help="Of JPEG, WebP and AVIF (JPEG is never lossless). Default: 90.",
+    ),
     click.option("--size", metavar="PIXELS", help="The longer side (2000), or both (2000x1500)."),
     click.option("--crop", metavar="subject", help="Without the empty space around the subject."),
     click.option(

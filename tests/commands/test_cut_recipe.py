@@ -77,7 +77,7 @@ def by_options(kinds: Sequence[str] = (), **options: str) -> tuple[Output, ...]:
         ((), {"format": "gif"}, "--format: 'gif' is not known here"),
         (("cutout", "mask"), {"format": "webp"}, "--format: a mask cannot be webp; use png"),
         ((), {"format": "webp", "quality": "101"}, "--quality: 101 is out of bounds; at most 100"),
-        ((), {"format": "webp", "quality": "fine"}, "--quality: expected a whole number"),
+        ((), {"format": "webp", "quality": "fine"}, "--quality: 'fine' is neither a whole number"),
         ((), {"size": "7"}, "--size: '7' is too little; a side has at least 16 pixels"),
         ((), {"crop": "face"}, "--crop: 'face' is not known here"),
         ((), {"margin": "a bit"}, "--margin: 'a bit' is not a length"),

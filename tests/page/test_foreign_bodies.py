@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def read(
                 files[name] = whole.whole()
             return form.texts, files
 
-    return asyncio.run(all_of_it())
+    with ThreadPoolExecutor(1) as thread:  # that of the tests may have a browser's loop
+        return thread.submit(asyncio.run, all_of_it()).result()
 
 
 @pytest.mark.parametrize("piece", [1, 7, 10**6])

@@ -35,12 +35,25 @@ def table(**properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+def partly(needed: Mapping[str, Schema], **more: Schema) -> Schema:
+    """Return the schema of an object that has all that is needed, and may have more."""
+    return {**table(**needed), "properties": {**needed, **more}}
+
+
 def ref(name: str) -> Schema:
     """Return what stands for a schema by its name."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 _OUTPUT = table(n=WHOLE, kind=TEXT, name=TEXT, there=FLAG)
+_ACT = partly({"verb": TEXT, "label": TEXT, "icon": TEXT}, className=TEXT)
+_FIELD = partly(
+    {"name": TEXT, "label": TEXT},
+    options=listed(listed(TEXT)),
+    value=TEXT,
+    type=TEXT,
+    placeholder=TEXT,
+)
 _CARD: dict[str, Schema] = {
     "inbox": TEXT,
     "path": TEXT,
@@ -55,6 +68,7 @@ _CARD: dict[str, Schema] = {
     "judged": one_of("", "accepted", "rejected"),
     "verdict": TEXT,
     "doubt": either(NUMBER),
+    "about": TEXT,
     "reason": TEXT,
     "rule": TEXT,
     "provider": TEXT,
@@ -63,6 +77,7 @@ _CARD: dict[str, Schema] = {
     "version": TEXT,
     "begun_at": NUMBER,
     "ended_at": NUMBER,
+    "acts": listed(_ACT),
     "outputs": listed(_OUTPUT),
     "best": either(WHOLE),
     "finishable": FLAG,
@@ -73,14 +88,7 @@ _FOLDER = table(folder=TEXT, rule=TEXT, words=listed(TEXT), skip=FLAG)
 
 SCHEMAS: Mapping[str, Schema] = {
     "Error": table(error=table(code=TEXT, what=TEXT, advice=TEXT)),
-    "RemovebgError": table(
-        errors=listed(
-            {
-                **table(title=TEXT, code=TEXT),
-                "properties": dict.fromkeys(("title", "code", "detail"), TEXT),
-            }
-        )
-    ),
+    "RemovebgError": table(errors=listed(partly({"title": TEXT, "code": TEXT}, detail=TEXT))),
     "RembgError": table(detail=TEXT),
     "Drop": table(inbox=TEXT, path=TEXT, rule=TEXT, size=WHOLE, mtime_ns=TEXT),
     "Card": table(**_CARD, cursor=TEXT),
@@ -90,6 +98,7 @@ SCHEMAS: Mapping[str, Schema] = {
         pictures=listed(ref("Card")),
         next=either(TEXT),
         counts=ref("Counts"),
+        told=TEXT,
         seconds_left=either(NUMBER),
         time_left=TEXT,
     ),
@@ -119,7 +128,9 @@ SCHEMAS: Mapping[str, Schema] = {
         ),
         models=listed(table(name=TEXT, here=FLAG)),
         edges=listed(TEXT),
-        quick=either(table(model=TEXT, edges=TEXT, words=ANYTHING)),
+        quick=either(table(model=TEXT, edges=TEXT, words=ANYTHING, fields=listed(_FIELD))),
+        redo=listed(_FIELD),
+        finish=listed(_FIELD),
         limits=table(file=WHOLE, waiting=WHOLE),
         accept=listed(TEXT),
     ),
@@ -127,7 +138,7 @@ SCHEMAS: Mapping[str, Schema] = {
         sections=listed(
             table(
                 title=TEXT,
-                lines=listed({"type": "object", "properties": {"text": TEXT, "code": TEXT}}),
+                lines=listed(partly({}, text=TEXT, code=TEXT)),
             )
         )
     ),
@@ -143,14 +154,10 @@ SCHEMAS: Mapping[str, Schema] = {
             "version": TEXT,
         },
     },
-    "Version": {"type": "object", "properties": {"version": TEXT}},
-    "Pictures": {
-        **table(pictures=listed(table(inbox=TEXT, path=TEXT))),
-        "properties": {
-            "pictures": listed(table(inbox=TEXT, path=TEXT)),
-            "outputs": one_of("all", "first"),
-        },
-    },
+    "Version": partly({}, version=TEXT),
+    "Pictures": partly(
+        {"pictures": listed(table(inbox=TEXT, path=TEXT))}, outputs=one_of("all", "first")
+    ),
     "Key": table(key=TEXT),
     "Account": table(
         data=table(

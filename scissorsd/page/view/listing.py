@@ -63,9 +63,8 @@ def pictures(request: Request) -> JSONResponse:
     outlook = outlook_of(request)
     at = stand_at(outlook.desk)
     asked = _asked(request, at)
-    place = _begin(
-        at, asked
-    )  # before it is seen what waits: what is begun from now on is behind it
+    # Before it is seen what waits: what is begun from now on is behind it.
+    place = _begin(at, asked)
     waiting, told = counted(outlook, at, asked.scope)
     if asked.states == {"review"}:
         page, cursor = _in_review(at, outlook, asked)
