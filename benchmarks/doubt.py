@@ -1,9 +1,10 @@
 """Measure how well the doubt of a mask finds the bad ones, where the truth is known.
 
-`python benchmarks/doubt.py [PICTURES …]`: the drawn pictures of tests/core/drawn_alphas.py, in
-three shapes, and those of each folder that have a truth: for NAME.jpg there is NAME.png, its alpha.
-Of these each quarter is a picture, too, if a twentieth of it at least is subject: subjects that
-are cut off are where networks err. Every network cuts them, edges soft, in full precision.
+`python benchmarks/doubt.py [PICTURES …] [--seeds 0 …]`: the drawn pictures of
+tests/core/drawn_alphas.py, in three shapes (each seed draws others), and those of each folder that
+have a truth: for NAME.jpg there is NAME.png, its alpha. Of these each quarter is a picture, too, if
+a twentieth of it at least is subject: subjects that are cut off are where networks err. Every
+network cuts them, edges soft, in full precision.
 
 A mask is bad whose intersection over union with the truth is below BAD. Printed as Markdown: how
 many pictures each limit of the doubt takes for doubtful, how many of these are bad (precision), and
@@ -81,13 +82,14 @@ def main() -> None:
     """Cut everything and print the tables."""
     options = parser(__doc__)
     options.add_argument("pictures", nargs="*", type=Path, metavar="PICTURES")
+    options.add_argument("--seeds", nargs="+", type=int, default=[0], help="of what is drawn")
     options.add_argument("--each", action="store_true", help="print every picture, too")
     arguments = options.parse_args()
     logs.set_up(quiet=True)
     network = Keeping(sessions(place(arguments)))
     found = [
         judged(model, kind, name, picture, truth, network)
-        for kind, name, picture, truth in shown(arguments.pictures)
+        for kind, name, picture, truth in shown(arguments.pictures, arguments.seeds)
         for model in MODELS
     ]
     # What has no subject is told by itself, and no doubt is needed.
@@ -117,7 +119,9 @@ def kinds_of(found: Sequence[Judged]) -> list[str]:
 # --- the pictures ----------------------------------------------------------------------------
 
 
-def shown(folders: Sequence[Path]) -> Iterator[tuple[str, str, Picture, Matte]]:
+def shown(
+    folders: Sequence[Path], seeds: Sequence[int]
+) -> Iterator[tuple[str, str, Picture, Matte]]:
     """Yield kind, name, picture and truth."""
     for folder in folders:
         for path in sorted(folder.iterdir()):
@@ -128,8 +132,9 @@ def shown(folders: Sequence[Path]) -> Iterator[tuple[str, str, Picture, Matte]]:
             truth = mattes.read(beside)
             yield "photographs", path.stem, picture, truth
             yield from quarters(path.stem, picture.rgb, truth)
-    for name, drawing in drawings().items():
-        yield DRAWN, name, drawing.picture, drawing.truth
+    for seed in seeds:
+        for name, drawing in drawings(seed).items():
+            yield DRAWN, f"{name}, {seed}" if seed else name, drawing.picture, drawing.truth
 
 
 def quarters(

@@ -22,6 +22,8 @@ SIGMA = 1.4  # of the gradient's filters, pixels
 FAINT = 1e-2  # a filter ends where its Gaussian falls below this
 WHOLE = ", whole"
 ALPHA = ("SAD", "MSE", "gradient")
+HAZE = "haze"
+HALF = (0.05, 0.95)  # a matte between these is half there
 BACKGROUNDS: Mapping[str, tuple[int, int, int]] = {
     "green": (0, 177, 64),
     "white": (255, 255, 255),
@@ -68,6 +70,12 @@ def alpha_errors(matte: Matte, true: Matte, where: Where) -> Scores:
             total = float(values.sum(dtype=np.float64))
             scores[name + end] = total / (max(1, values.size) if name == "MSE" else 1000)
     return scores
+
+
+def haze(matte: Matte, true: Matte, where: Where) -> float:
+    """Return how much is half there beyond the band `where`, in parts of the subject's area."""
+    half = (matte > HALF[0]) & (matte < HALF[1]) & ~where
+    return int(np.count_nonzero(half)) / max(1, int(np.count_nonzero(true > 0.5)))
 
 
 def colour_errors(

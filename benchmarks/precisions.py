@@ -103,7 +103,7 @@ class Alone:
         return self._last[1], "openvino", self._session.precision
 
 
-def drawings() -> dict[str, Drawn]:
+def drawings(seed: int = 0) -> dict[str, Drawn]:
     """Draw every subject of the tests' before every ground, in three shapes."""
     sys.path.insert(0, str(TESTS))
     drawn_alphas = importlib.import_module("drawn_alphas")
@@ -112,7 +112,7 @@ def drawings() -> dict[str, Drawn]:
             from_array(drawing.rgb, MAX_PIXELS), drawing.alpha
         )
         for width, height in SIZES
-        for drawing in drawn_alphas.drawings((width, height))
+        for drawing in drawn_alphas.drawings((width, height), seed=seed)
     }
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from bench import Figures, Place, parser, place, table
 from binary import BINARY, binary_scores
 from compare import rembg_program, rembg_versions
-from mattes import ALPHA, BACKGROUNDS, WHOLE, Matte, Scores
+from mattes import ALPHA, BACKGROUNDS, HAZE, WHOLE, Matte, Scores
 from numpy.typing import NDArray
 from PIL import Image
 from processes import environment
@@ -41,6 +41,7 @@ from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.picture import Picture
 from scissorsd.settings import MAX_PIXELS
 
+HAZY = 0.05  # of the subject's area: so much beyond the band that is half there is seen
 RIGHT = 0.9  # intersection over union with the truth, from which the subject counts as found
 BASE = "soft"
 RIGHT_NETWORK = "one that is right, simulated"
@@ -84,7 +85,7 @@ def main() -> None:
     work = here.empty(name)
     for folder in ("pictures", "truths", "foregrounds"):
         (work / folder).mkdir()
-    cases = drawn(work) if arguments.drawn else laid_out(arguments, work)
+    cases = drawn(work, arguments.seed) if arguments.drawn else laid_out(arguments, work)
     program = None if arguments.alone or arguments.drawn else rembg_program(here.cache)
     rivals = cut_by_rembg(here, program, arguments.model, work) if program else {}
     figures: Figures = {
@@ -113,6 +114,7 @@ def options() -> argparse.ArgumentParser:
     source = made.add_mutually_exclusive_group(required=True)
     source.add_argument("pictures", nargs="?", type=Path, metavar="PICTURES")
     source.add_argument("--drawn", action="store_true")
+    made.add_argument("--seed", type=int, default=0, help="draw others of the kind")
     made.add_argument("--truths", type=Path, help="where the true alphas are, if elsewhere")
     made.add_argument("--truth", choices=("alpha", "binary"), default="alpha")
     made.add_argument("--model", default="u2net")
@@ -142,11 +144,11 @@ def laid_out(arguments: argparse.Namespace, work: Path) -> list[Case]:
     return found
 
 
-def drawn(work: Path) -> list[Case]:
-    """Draw the pictures that the tests draw too."""
+def drawn(work: Path, seed: int) -> list[Case]:
+    """Draw the pictures that the tests draw too, or others of their kind."""
     use_drawings()
     found = []
-    for drawing in import_module("drawn_alphas").drawings():
+    for drawing in import_module("drawn_alphas").drawings(seed=seed):
         case = case_at(work, drawing.name, ".png")
         alpha = np.rint(drawing.alpha * 255).astype(np.uint8)
         for path, pixels in (
@@ -308,6 +310,7 @@ def compared(
             matte = cutout[..., 3].astype(np.float32) / np.float32(255)
             scores = mattes.alpha_errors(matte, true, where)
             scores |= mattes.colour_errors(cutout, true, foreground, where)
+            scores[HAZE] = mattes.haze(matte, true, where)
             methods.setdefault(name, []).append(scores)
             if name == BASE:
                 overlaps.append(mattes.overlap(matte, true))
@@ -375,6 +378,12 @@ def tables(figures: Figures, chosen: list[int]) -> Iterator[str]:
     head = ("mask", *(cell for name in ALPHA for cell in (name, "×")))
     yield table(head, (short_row(figures, name, measures, chosen) for name in alphas)) + "\n"
     yield (
+        "Haze: what is half there (between 0.05 and 0.95) beyond the band, in parts of the "
+        "subject's area:\n"
+    )
+    head = ("mask", "mean", f"pictures with more than {HAZY:.0%}")
+    yield table(head, (haze_row(figures, name, chosen) for name in alphas)) + "\n"
+    yield (
         "The cutout on new backgrounds, mean error in steps of 255 in the band; × is the mean "
         "ratio to `soft` with the picture's colours as they are:\n"
     )
@@ -410,6 +419,12 @@ def short_row(
             f"{np.mean(ratios(figures, name, BASE, measure, chosen)):.2f}",
         ]
     return tuple(cells)
+
+
+def haze_row(figures: Figures, name: str, chosen: list[int]) -> tuple[str, ...]:
+    """Write how much of a ghost a method leaves."""
+    found = [figures["methods"][name][at][HAZE] for at in chosen]
+    return name, f"{np.mean(found):.1%}", f"{sum(haze > HAZY for haze in found)} of {len(found)}"
 
 
 def colour_row(figures: Figures, name: str, chosen: list[int]) -> tuple[str, ...]:

@@ -45,6 +45,8 @@ is.
   are estimated from its true alpha (Germer et al., "Fast Multi-Level Foreground Estimation", ICPR
   2020, by PyMatting); a drawn one's are known. The rows *true alpha* show what the colours alone
   are worth.
+- *Haze* is where a mask is between 0.05 and 0.95 beyond that band, where the truth is all or
+  nothing: in parts of the subject's area.
 - `soft`, `fine`, `auto` and `best` have clean colours unless *as it is* stands beside them. A ratio
   below 1 is better than the stretched mask.
 """

@@ -62,6 +62,7 @@ def main() -> None:
     options.add_argument("pictures", nargs="*", type=Path, metavar="PICTURES")
     options.add_argument("--first", default="u2net")
     options.add_argument("--other", default="u2netp")
+    options.add_argument("--seeds", nargs="+", type=int, default=[0], help="of what is drawn")
     options.add_argument("--whole", action="store_true", help="photographs only, and no quarters")
     options.add_argument("--each", action="store_true", help="print every picture asked about, too")
     arguments = options.parse_args()
@@ -70,7 +71,7 @@ def main() -> None:
     first, other = CATALOGUE[arguments.first], CATALOGUE[arguments.other]
     found = [
         asked(kind, name, picture, truth, network, first, other)
-        for kind, name, picture, truth in pictures(arguments.pictures)
+        for kind, name, picture, truth in pictures(arguments.pictures, arguments.seeds)
         if not arguments.whole or kind in WHOLE
     ]
     print(f"{cpu_name()}; {first.name}, and {other.name} where that is unsure.\n")
@@ -83,11 +84,13 @@ def main() -> None:
             print(f"{numbers} {one.both.model} {one.kind}: {one.name}")
 
 
-def pictures(folders: Sequence[Path]) -> Iterator[tuple[str, str, Picture, Matte | None]]:
+def pictures(
+    folders: Sequence[Path], seeds: Sequence[int]
+) -> Iterator[tuple[str, str, Picture, Matte | None]]:
     """Yield kind, name, picture and, where it is known, the truth."""
     for name, picture in photographs().items():
         yield "scikit-image's", name, picture, None
-    yield from shown(folders)
+    yield from shown(folders, seeds)
 
 
 def asked(

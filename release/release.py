@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -225,7 +225,7 @@ def make(*, whole: bool) -> None:
 
 def main() -> None:
     """Do what the first word says."""
-    commands = {
+    commands: dict[str, Callable[[], None]] = {
         "check": check,
         "build": lambda: make(whole=False),
         "dist": lambda: make(whole=True),

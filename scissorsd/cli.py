@@ -155,8 +155,7 @@ def once(
     """
     from scissorsd.commands.once import once as cut_what_is_there
 
-    # where there is a bar, and no other log is asked for, a sum at the end is enough
-    cli_options.set_up_logs(context, quiet=sys.stderr.isatty() and context.obj.form is None)
+    cli_options.set_up_logs(context)
     given = cli_options.given(context, options)
     return cut_what_is_there(inbox, outbox, config, options, given=given, again=again)
 
@@ -171,9 +170,12 @@ def once(
 def cut(context: click.Context, /, pictures: tuple[Path, ...], **options: Any) -> int:
     """Cut a picture or a few, at once.
 
-    Without -o, NAME-cutout.png appears beside each picture. With --rule, what a rule of a
-    configuration makes, under the names that it gives; no daemon and no job journal is needed for
-    that, nor told of it.
+    Without -o, NAME-cutout.png appears beside each picture. As PICTURE, - is standard input; its
+    result goes to standard output, unless -o names a file: scissorsd cut - < cat.jpg > cat.png
+
+    --format to --background are the keys of an output in the configuration, and go for every
+    --kind. With --rule, what a rule of a configuration makes, under the names that it gives; no
+    daemon and no job journal is needed for that, nor told of it.
     """
     from scissorsd.commands.cut import cut as cut_at_once
 

@@ -106,7 +106,12 @@ class WithPage(click.Command):
 
 
 _FOR_CUT: list[Callable[[Command], Command]] = [
-    click.option("-o", "--out", type=FOLDER, help="A folder, or the file for one picture."),
+    click.option(
+        "-o",
+        "--out",
+        type=FOLDER,
+        help="A folder; or for one picture its file, or - for standard output.",
+    ),
     click.option(
         "--rule", metavar="RULE", help="As this rule of the configuration says; also INBOX/RULE."
     ),
@@ -120,7 +125,21 @@ _FOR_CUT: list[Callable[[Command], Command]] = [
         type=click.Choice(["cutout", "mask", "flat", "comparison"]),
         help="What to make; may be given more than once. Default: cutout.",
     ),
-    click.option("--background", default="white", show_default=True, help="Of a flat: a colour."),
+    # of an output, in the words of the configuration, which says what they may be
+    click.option(
+        "--format", help="png, webp, avif, tiff or jpeg. Default: as -o ends, else PNG or JPEG."
+    ),
+    click.option(
+        "--quality",
+        metavar="1-100|lossless",
+        help="Of JPEG, WebP and AVIF (JPEG is never lossless). Default: 90.",
+    ),
+    click.option("--size", metavar="PIXELS", help="The longer side (2000), or both (2000x1500)."),
+    click.option("--crop", metavar="subject", help="Without the empty space around the subject."),
+    click.option(
+        "--margin", metavar="LENGTH", help="Room on each side: 40px, or 5% of the longer."
+    ),
+    click.option("--background", help="Of a flat: a colour, or a picture's file. Default: white."),
     click.option("--overwrite", is_flag=True, help="Write over what is there."),
     models,
 ]

@@ -59,13 +59,15 @@ def page(
 
 def _run_alone(settings: "Config") -> int:
     """Run a daemon that has only the quick desk; it has the page as every daemon has."""
+    from scissorsd import logs, terminal
     from scissorsd.commands.progress import Bars
     from scissorsd.daemon.control_loop import Daemon
     from scissorsd.page.serve import see_that_it_can_listen
 
     assert settings.page is not None  # noqa: S101 - it is what the command is about
     see_that_it_can_listen(settings.page.listen)  # else a daemon would run, and nobody see it
-    _announcer(settings)(settings.page.listen)
+    is_logged = sys.stdout.isatty() and terminal.is_terminal() and not logs.is_for_programs()
+    _announcer(settings, is_logged=is_logged)(settings.page.listen)
     with Bars() as bars:
         return Daemon(settings, on_beat=bars.backlog, fetching=bars.fetching).run()
 
@@ -91,10 +93,11 @@ def tell_a_new_key(settings: "Config") -> None:
         _announcer(settings)(settings.page.listen)
 
 
-def _announcer(settings: "Config") -> Callable[[str], None]:
+def _announcer(settings: "Config", *, is_logged: bool = False) -> Callable[[str], None]:
     """Return what says where the page is; with its key only if that is new.
 
-    What is said may be kept in a log, and is not to be there at every start.
+    What is said may be kept in a log, and is not to be there at every start. Where the log says
+    the address to the same person, it is said here with a key only.
     """
     from scissorsd.page.gates import keys
     from scissorsd.page.gates.access import access_to
@@ -106,9 +109,10 @@ def _announcer(settings: "Config") -> Callable[[str], None]:
 
     def announce(address: str) -> None:
         key = keys.make(settings.state) if is_new else ""
-        click.echo(f"The page: {for_people(place_of(address), key)}")
+        if key or not is_logged:
+            click.echo(f"The page: {for_people(place_of(address), key)}")
         if has_key and not is_new:
-            click.echo("Its key is what `scissorsd page key` shows.")
+            click.echo("The page's key is what `scissorsd page key` shows.")
         sys.stdout.flush()
 
     return announce

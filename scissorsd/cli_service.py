@@ -21,7 +21,9 @@ def service() -> None:
 @cli_options.config
 @click.option("--dry-run", is_flag=True, help="Show the unit and write nothing.")
 @click.option(
-    "--make-folders", is_flag=True, help="Make inboxes, outboxes and move_to that are missing."
+    "--make-folders",
+    is_flag=True,
+    help="Make inboxes, outboxes, move_to and folders of outputs that are missing.",
 )
 @_root
 def install_service(

@@ -54,6 +54,13 @@ class Inbox:
     remove_emptied: bool = False  # sub-folders whose pictures were all moved or deleted
     quick: bool = False  # the page's own desk
 
+    @property
+    def folders_elsewhere(self) -> tuple[Path, ...]:
+        """The folders outside of the outbox to which outputs of its rules go."""
+        return tuple(
+            dict.fromkeys(Path(folder) for rule in self.rules for folder in rule.folders_elsewhere)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DropLimits:
@@ -77,6 +84,7 @@ class Page:
     quick: bool = True  # a desk of the page's own, for pictures that belong to no inbox
     keep: float | None = 7 * 86400.0  # seconds that the quick desk keeps what was dropped on it
     limits: DropLimits = DropLimits()
+    removebg: Literal["as_asked", "full"] | None = "as_asked"  # no `size` means; None: not spoken
     path: str = ""  # what a proxy that does not strip its prefix puts before every address
 
 

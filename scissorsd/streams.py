@@ -10,7 +10,11 @@ import os
 import select
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
+
+from scissorsd.errors import ScissorsError
 
 # Seconds that one write to standard error waits for a reader that does not read (a stopped pager,
 # Ctrl-S); those after it do not wait until it reads again.
@@ -49,7 +53,7 @@ class Patient(io.RawIOBase):
         """Write all of it, or count the lines that are lost; return its length in either case."""
         content = bytes(data)
         with self._lock:
-            left = b"\n" + content if self._torn else content
+            left = memoryview(b"\n" + content if self._torn else content)
             begun = False
             try:
                 while left:
@@ -58,7 +62,7 @@ class Patient(io.RawIOBase):
                     left, begun = left[count:], True
             except OSError as error:
                 self.failure = error
-                self.lost += (left if begun else content).count(b"\n") or 1
+                self.lost += (bytes(left) if begun else content).count(b"\n") or 1
                 self._torn = self._torn or begun
             else:
                 self.failure = None
@@ -101,6 +105,36 @@ def guard() -> None:
 def on(descriptor: int) -> TextIO:
     """Return standard error as `guard` has it, on another descriptor."""
     return _text(sys.stderr, Patient(descriptor, PATIENCE))
+
+
+class ReaderGoneError(BrokenPipeError):
+    """Whoever read standard output reads it no more."""
+
+
+@contextmanager
+def output_of_bytes() -> Iterator[Callable[[bytes], None]]:
+    """Keep standard output for bytes: what else is written there comes out on standard error.
+
+    That goes for C libraries and other processes, too. Yields what writes bytes to it, which raises
+    ReaderGoneError, or ScissorsError where they cannot be written.
+    """
+    sys.stdout.flush()
+    truly = os.dup(1)
+    os.dup2(2, 1)
+    raw = Patient(truly)
+
+    def write(content: bytes) -> None:
+        raw.write(content)
+        if isinstance(raw.failure, BrokenPipeError):
+            raise ReaderGoneError
+        if raw.failure is not None:
+            raise ScissorsError(f"standard output could not be written: {raw.failure.strerror}")
+
+    try:
+        yield write
+    finally:
+        os.dup2(truly, 1)
+        os.close(truly)
 
 
 def _text(before: TextIO | None, raw: Patient) -> TextIO:

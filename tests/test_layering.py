@@ -60,6 +60,7 @@ HOMES = MappingProxyType(
         "h11": {"page.gates.connections"},
         "sse_starlette": {"page"},
         "prometheus_client": {"page.metrics"},
+        "python_multipart": {"page.foreign.bodies"},
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {
             *("commands.console", "commands.models", "commands.status_table"),

@@ -46,10 +46,11 @@ def test_signature_is_pinned() -> None:
     public = {name for name in vars(Cutout) if not name.startswith("_")}
     assert public == {
         *("image", "mask", "verdict", "reason", "numbers", "provider", "precision", "render"),
+        *("model", "remarks"),
     }
     assert {"cut_out", "Cutout", "__version__"} <= set(scissorsd.__all__)
     assert [(p.name, p.default) for p in inspect.signature(Cutter).parameters.values()] == [
-        *(("model", "u2net"), ("providers", "auto"), ("models", None)),
+        *(("model", "u2net"), ("second_opinion", None), ("providers", "auto"), ("models", None)),
         *(("threads", None), ("precision", "auto")),
     ]
     for name in scissorsd.__all__:

@@ -99,8 +99,10 @@ def test_a_release_is_refused_with_every_reason_at_once(checkout: Checkout) -> N
     checkout.write("left.txt", "")
     head, *said = checkout.refusal().splitlines()
     assert head == "scissorsd 1.2.0 cannot be released as it is:"
-    wanted = ("Not committed: left.txt", "“unreleased” for a date", "ARG VERSION=1.2.0")
-    wanted += ("The tag v1.2.0 is on ", "This commit is v1.1.0")
+    wanted = (
+        *("Not committed: left.txt", "“unreleased” for a date", "ARG VERSION=1.2.0"),
+        *("The tag v1.2.0 is on ", "This commit is v1.1.0"),
+    )
     assert len(said) == len(wanted)
     for words, line in zip(wanted, said, strict=True):
         assert words in line

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -73,3 +74,23 @@ def test_a_library_in_a_program_without_stderr(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(sys, "stderr", stream)
         logs.set_up()
         structlog.get_logger().warning("nothing")
+
+
+_NOISY = """
+import os
+import subprocess
+from scissorsd import streams
+streams.guard()
+with streams.output_of_bytes() as write:
+    os.write(1, b"a library\\n")
+    print("a word")
+    write(b"picture\\n" * 100_000)
+print("after")
+"""
+
+
+def test_output_of_bytes() -> None:
+    """While standard output is for bytes, all that others write there is on standard error."""
+    done = subprocess.run([sys.executable, "-c", _NOISY], capture_output=True, check=True)
+    assert done.stdout == b"picture\n" * 100_000 + b"after\n"
+    assert done.stderr == b"a library\na word\n"

@@ -71,9 +71,20 @@ class Cutout:
 
         `doubt` is how much of the subject the network is unsure of, `peak` its surest point,
         `subject` the share of the frame that it takes for the subject, `undecided` what it is
-        undecided about, `border` how much of the frame's border the subject touches.
+        undecided about, `border` how much of the frame's border the subject touches. Where there
+        is a second opinion, `agreement` is how far it is the same.
         """
         return dict(self._cut.judgement.numbers)
+
+    @property
+    def model(self) -> str:
+        """The network whose mask it is; of two, the one that was surer."""
+        return self._cut.model
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What else is to be said of the picture or of its cutting, a sentence each."""
+        return (*self._picture.metadata.remarks, *self._cut.remarks)
 
     @property
     def provider(self) -> str:

@@ -47,7 +47,9 @@ _Picture = TypeVar("_Picture", bound=GivenPicture)
 class Cutter:
     """A network that is kept open, to cut picture after picture; any thread may use it.
 
-    `model` is a name in the catalogue, or a CustomModel. `providers` are tried in order, the CPU
+    `model` is a name in the catalogue, or a CustomModel. `second_opinion` is another one, which is
+    asked about a picture of which the first is unsure; the surer one's mask is kept, and where the
+    two disagree it is doubtful. `providers` are tried in order, the CPU
     last; `auto` is cuda, openvino, cpu. `models` is the folder of the model files (None:
     $U2NET_HOME, else ~/.u2net), where what is missing is fetched. `threads` None: all CPUs that
     the process may use. `precision`: as in the configuration.
@@ -64,16 +66,24 @@ class Cutter:
         self,
         model: str | CustomModel = "u2net",
         *,
+        second_opinion: str | CustomModel | None = None,
         providers: Literal["auto"] | ProviderName | Sequence[ProviderName] = "auto",
         models: str | PathLike[str] | None = None,
         threads: int | None = None,
         precision: Precision = "auto",
     ) -> None:
         self._model = _described(model)
+        self._other = None if second_opinion is None else _described(second_opinion)
+        if self._other is not None and self._other.name == self._model.name:
+            raise UsageError(
+                f"model and second_opinion are both called {self._model.name!r}",
+                "Name another network. One of your own is called as its file is.",
+            )
+        networks = filter(None, (self._model, self._other))
         _one_of("precision", precision, get_args(Precision))
         folder = weights.default_folder() if models is None else Path(models)
         self._sessions = Sessions(
-            models={self._model.name: self._model},
+            models={network.name: network for network in networks},
             folder=folder,
             providers=_in_order_asked(providers),
             precision=precision,
@@ -113,7 +123,9 @@ class Cutter:
         """
         with self._at_work():
             grey = from_array(np.full((8, 8, 3), 128, np.uint8), MAX_PIXELS)
-            cutting_out.find_subject(grey, self._model, self._sessions, _USUAL.parsed)
+            cutting_out.find_subject(
+                grey, self._model, self._sessions, _USUAL.parsed, other=self._other
+            )
             return self._sessions.open(self._model.name)
 
     def cut(
@@ -195,7 +207,9 @@ class Cutter:
     ) -> Cutout:
         with short_of_memory():
             picture = read_picture(given, channels)
-            cut = cutting_out.find_subject(picture, self._model, self._sessions, mask.parsed)
+            cut = cutting_out.find_subject(
+                picture, self._model, self._sessions, mask.parsed, other=self._other
+            )
             return Cutout(picture, cut, outputs)
 
     def _cut_many(

@@ -53,13 +53,14 @@ class Output:
 
     `format` None: PNG, and JPEG of a flat or comparison. `margin` and `outline` are distances:
     pixels, or a part of the longer side ("7.5%"). `size` is the longer side in pixels (2000) or
-    both ("2000x1500"), `aspect` width to height ("4:5"). `background` is a colour or the path of a
+    both ("2000x1500"); `enlarge` says whether a smaller picture may be enlarged to that ("no",
+    "yes", "2x"). `aspect` is width to height ("4:5"). `background` is a colour or the path of a
     picture. Raises UsageError for what cannot be; of what has no effect it warns (UserWarning).
     """
 
     kind: Kind = "cutout"
     format: Format | None = None
-    quality: int = 90
+    quality: int | Literal["lossless"] = 90
     compression: Literal["fast", "small"] = "fast"
     depth: Literal[8, 16, "same"] = 8
     metadata: Literal["strip", "keep"] = "strip"
@@ -69,6 +70,7 @@ class Output:
     margin: Distance = 0
     aspect: str | None = None
     size: int | str | None = None
+    enlarge: bool | str = "no"
     align: Align = "center"
     shadow: Literal["none", "soft"] = "none"
     outline: Distance = 0

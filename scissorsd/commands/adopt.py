@@ -111,7 +111,8 @@ def _all(
 
 def _why_away(inbox: Inbox) -> str:
     away = mounts.Root(inbox.path, require_mount=inbox.require_mount).why_away()
-    return away or mounts.Root(inbox.outbox).why_away()
+    others = (inbox.outbox, *inbox.folders_elsewhere)
+    return away or next(filter(None, (mounts.Root(folder).why_away() for folder in others)), "")
 
 
 class _Adopter:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from scissorsd.commands.adopt_search import Candidate, Picture, Search
 from scissorsd.core.adopting import assigned, is_same_size, is_uncropped
+from scissorsd.core.file_names import AS_IT_IS
 from scissorsd.core.formats import FORMATS
-from scissorsd.core.rules import AS_IT_IS, REJECTED_FOLDER, REVIEW_FOLDER, Output
+from scissorsd.core.rules import REJECTED_FOLDER, REVIEW_FOLDER, Output
 from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.reason_files import reason_file
 from scissorsd.errors import ScissorsError

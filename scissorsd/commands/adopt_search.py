@@ -1,33 +1,39 @@
 """The pictures that `adopt` looks at, and the outputs in an outbox that may be theirs."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from scissorsd.core.adopting import Names, names_before, variants
+from scissorsd.core.file_names import AS_IT_IS, SHORT_NAME_LIMIT, UNKNOWN, Facts, Naming, name_key
 from scissorsd.core.rules import (
-    AS_IT_IS,
     PROCESSED_FOLDER,
     REJECTED_FOLDER,
     REVIEW_FOLDER,
-    SHORT_NAME_LIMIT,
     Job,
-    Naming,
     Rule,
     choose,
-    name_key,
     plan,
 )
 from scissorsd.core.settling import Sighting
-from scissorsd.folders import publishing
+from scissorsd.errors import ScissorsError
+from scissorsd.folders import publishing, sources
 from scissorsd.folders.listing import Listing
 from scissorsd.folders.scanning import scan
+from scissorsd.pictures import reading
+from scissorsd.pictures.facts import facts_of
 from scissorsd.records.journal import Journal
-from scissorsd.settings import Inbox
+from scissorsd.settings import MAX_PIXELS, Inbox
 
-_GAP, _DATE = "\N{NULL}", r"\d{4}-\d{2}-\d{2}"
+# What only the names in the outbox tell, each with a character in its place, and its form.
+_DATE, _COUNTER = "\ue000", "\ue001"  # for private use, and taken by every file system
+_GAPS = {_DATE: r"\d{4}-\d{2}-\d{2}", _COUNTER: r"\d{4,}"}
+_OPEN = {_DATE: _DATE, _COUNTER: _COUNTER}
+_UNFILLED: Mapping[str, str] = MappingProxyType({})
 _SURE = 4  # so many variants of names are looked for in any case
 _NAMINGS = (
     *(AS_IT_IS, Naming(portable=True)),
@@ -72,6 +78,7 @@ class Search:
     inbox: Inbox
     listing: Listing  # of its outbox
     journal: Journal | None
+    read: dict[str, Facts] = field(default_factory=dict)  # of the picture that was read last
 
     def pictures(self, unseen: Callable[[str, OSError], None]) -> Iterator[Picture]:
         """Yield every picture that is there and that a rule takes, the moved ones first.
@@ -90,8 +97,15 @@ class Search:
             if rule is not None and not rule.skip:
                 yield Picture(inbox.path, source, rule)
 
-    def plan(self, picture: Picture, naming: Naming, date: str) -> Callable[..., Job]:
-        """Return how a picture's job is planned, under names that are not taken."""
+    def plan(
+        self, picture: Picture, naming: Naming, filled: Mapping[str, str] = _UNFILLED
+    ) -> Callable[..., Job]:
+        """Return how a picture's job is planned, under names that are not taken.
+
+        `filled` has what names tell and only the outbox knows.
+        """
+        facts = self._facts(picture) if picture.rule.is_told_by_pictures else UNKNOWN
+        counter = filled.get(_COUNTER, "")
 
         def planned(taken: Callable[[str], bool]) -> Job:
             return plan(
@@ -100,16 +114,18 @@ class Search:
                 picture.source,
                 picture.rule,
                 inbox_name=self.inbox.name,
-                date=date,
+                date=filled.get(_DATE, ""),
                 taken=taken,
                 naming=naming,
+                facts={**facts, "counter": counter},
+                counter=int(counter) if counter.isdecimal() else 0,
             )
 
         return planned
 
     def first(self, picture: Picture) -> Job:
         """Return a picture's job under the names that it has unless they were taken."""
-        return self.plan(picture, AS_IT_IS, "")(lambda _: False)
+        return self.plan(picture, AS_IT_IS)(lambda _: False)
 
     def dropped_as(self, picture: Picture) -> str:
         """Return the path that a moved picture had in its inbox, as far as its place tells.
@@ -118,7 +134,7 @@ class Search:
         """
         for path in names_before(picture.source.path):
             before = replace(picture, source=replace(picture.source, path=path))
-            for job in variants(self.plan(before, AS_IT_IS, "")):
+            for job in variants(self.plan(before, AS_IT_IS)):
                 if job.moved_to == picture.moved_to:
                     return path
                 place = self.inbox.outbox / job.moved_to
@@ -150,9 +166,9 @@ class Search:
     def _jobs(self, picture: Picture) -> Iterator[Job]:
         seen: set[tuple[str, ...]] = set()
         for naming in _NAMINGS:
-            for date in self._dates(picture, naming):
+            for filled in self._filled(picture, naming):
                 missing = 0
-                for number, job in enumerate(variants(self.plan(picture, naming, date))):
+                for number, job in enumerate(variants(self.plan(picture, naming, filled))):
                     if job.names in seen:
                         break  # this naming changes nothing
                     seen.add(job.names)
@@ -161,15 +177,24 @@ class Search:
                     if number >= _SURE - 1 and missing:
                         break
 
-    def _dates(self, picture: Picture, naming: Naming) -> list[str]:
-        """Return the days on which a picture may have been cut, where names tell the day."""
-        job = self.plan(picture, naming, _GAP)(lambda _: False)
-        dated = [planned.path for planned in job.outputs if _GAP in planned.path]
-        if not dated:
-            return [""]
-        paths = [f"{form}/{dated[0]}".lstrip("/") for form in _FORMS]
-        found = {day for path in paths for day in self.listing.fillings(path, _GAP, _DATE)}
-        return sorted(found, reverse=True)
+    def _filled(self, picture: Picture, naming: Naming) -> list[dict[str, str]]:
+        """Return the days on which a picture may have been cut, and its numbers, as names tell."""
+        job = self.plan(picture, naming, _OPEN)(lambda _: False)
+        paths = [planned.path for planned in job.outputs]
+        # the name that tells the most of them tells all: one rule has one day, and one number
+        told = max(paths, key=lambda path: len(_OPEN.keys() & set(path)))
+        if not _OPEN.keys() & set(told):
+            return [{}]
+        filled = [one for form in _FORMS for one in self.listing.fillings(_in(form, told), _GAPS)]
+        return sorted(filled, key=lambda one: one.get(_DATE, ""), reverse=True)
+
+    def _facts(self, picture: Picture) -> Facts:
+        """Return what names tell of a picture itself; it is read for that."""
+        place = str(picture.place)
+        if place not in self.read:
+            self.read.clear()  # each is asked for again and again, and then no more
+            self.read[place] = _read_facts(picture.root, picture.source)
+        return self.read[place]
 
     def _is_anything_there(self, job: Job) -> bool:
         paths = (_in(form, planned.path) for planned in job.outputs for form in _FORMS)
@@ -203,13 +228,20 @@ class Search:
         return all(self.journal.owner(self.inbox.outbox, name) in mine for name in names)
 
 
+def _read_facts(root: Path, source: Sighting) -> Facts:
+    with suppress(ScissorsError):  # to prove it says why
+        data = sources.read_source(root, source, limit=source.size)
+        return facts_of(reading.read(data, max_pixels=MAX_PIXELS), source)
+    return UNKNOWN
+
+
 def names_of(job: Job) -> Names:
     """Return the names of a job's outputs, folded so that twins are one."""
     return frozenset(name_key(planned.path) for planned in job.outputs)
 
 
 def _in(folder: str, path: str) -> str:
-    return f"{folder}/{path}" if folder else path
+    return f"{folder}/{path.lstrip('/')}" if folder else path
 
 
 def _destination(rule: Rule) -> str:

@@ -3,7 +3,7 @@
 import shlex
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ import click
 
 from scissorsd import plain_text
 from scissorsd.api import read_bytes
+from scissorsd.commands import cut_streams
 from scissorsd.commands.cut_places import Places, there_already
-from scissorsd.commands.cut_recipe import Recipe, recipe_of
+from scissorsd.commands.cut_recipe import Recipe, format_by_name, recipe_of
+from scissorsd.commands.cut_streams import STREAM
 from scissorsd.commands.messages import complain, in_words
 from scissorsd.commands.progress import Bars
 from scissorsd.core.rules import action
@@ -33,6 +35,7 @@ from scissorsd.inference.sessions import Sessions
 from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.cutting_out import Cut
 from scissorsd.pictures.picture import Picture
+from scissorsd.streams import ReaderGoneError, output_of_bytes
 
 
 def cut(pictures: Sequence[Path], options: Mapping[str, Any], *, given: Sequence[str]) -> int:
@@ -40,21 +43,31 @@ def cut(pictures: Sequence[Path], options: Mapping[str, Any], *, given: Sequence
 
     `given` names the options that stand on the command line.
     """
-    _refuse_streams(*pictures, options["out"])
+    out = cut_streams.resolved(pictures, options["out"])
+    if options["format"] is None and len(pictures) == 1:
+        options = {**options, "format": format_by_name(out, options["kinds"])}
     recipe = recipe_of(options, given)
-    places = Places(recipe, options["out"], pictures, overwrite=options["overwrite"])
+    cut_streams.refuse_several(pictures, recipe.rule.outputs, out)
     failures = done = 0
     try:
-        with Bars() as bars:
+        with ExitStack() as stack:
+            send = stack.enter_context(output_of_bytes()) if out == STREAM else None
+            places = Places(recipe, out, pictures, overwrite=options["overwrite"], send=send)
+            bars = stack.enter_context(Bars())
             sessions = recipe.sessions(bars.fetching)
             for picture, outcome in cut_all(recipe, places, sessions):
                 bars.clear()  # of the weights, which the first one needs
                 done += 1
                 if isinstance(outcome, ScissorsError):
                     failures += 1
-                    complain(f"{picture}: {in_words(outcome)}")
-                else:
+                    complain(f"{cut_streams.said(picture)}: {in_words(outcome)}")
+                elif send is None:
                     click.echo("\n".join(outcome))
+                else:
+                    for remark in outcome:
+                        complain(f"{cut_streams.said(picture)}: {remark}")
+    except ReaderGoneError:
+        return EXIT_STOPPED + signal.SIGPIPE  # as a shell says it of others that end so
     except KeyboardInterrupt:
         not_cut = f", {failures} not" if failures else ""
         complain(f"stopped: {done - failures} cut{not_cut}, {len(pictures) - done} left")
@@ -62,15 +75,6 @@ def cut(pictures: Sequence[Path], options: Mapping[str, Any], *, given: Sequence
     if not failures:
         return EXIT_OK
     return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED
-
-
-def _refuse_streams(*paths: Path | None) -> None:
-    for path in paths:
-        if path == Path("-") and not path.exists():
-            raise UsageError(
-                "'-' is not taken for standard input or output",
-                "Name files; in Python, scissorsd.cut_out takes the bytes of one.",
-            )
 
 
 def cut_all(
@@ -92,26 +96,37 @@ def cut_all(
 
 
 def _cut_one(picture: Path, recipe: Recipe, places: Places, sessions: Sessions) -> list[str]:
-    """Cut a picture and put out its files; return their paths, with what is to be said."""
+    """Cut a picture and put out its files; return their paths, with what is to be said.
+
+    What goes to standard output has no path: there is only what is to be said.
+    """
     _refuse_folder(picture, places.out)
-    targets = places.of(picture)
-    read = _read(picture, recipe)
+    targets = places.of(picture) if places.send is None else []
+    read = reading.read(
+        _content(picture, recipe), max_pixels=recipe.max_pixels, deep=recipe.is_deep
+    )
     cut, contents = _make(read, recipe, sessions)
-    files = list(zip(targets, contents, strict=True))
-    publishing.publish(files, tag="cut", own=lambda _: places.overwrite)
+    remarks = [cut.judgement.reason] if cut.judgement.verdict != "ok" else []
+    remarks += [*read.metadata.remarks, *cut.remarks]
+    if places.send is not None:
+        places.send(*contents)
+        return remarks
+    publishing.publish(
+        list(zip(targets, contents, strict=True)), tag="cut", own=lambda _: places.overwrite
+    )
     places.note_written(targets)
     lines = [plain_text.escape_undecodable(str(path)) for path in targets]
-    if cut.judgement.verdict != "ok":
-        lines[0] += f"   ({cut.judgement.reason})"
-    lines[0] += "".join(f"   ({remark})" for remark in (*read.metadata.remarks, *cut.remarks))
+    lines[0] += "".join(f"   ({remark})" for remark in remarks)
     return lines
 
 
-def _read(picture: Path, recipe: Recipe) -> Picture:
+def _content(picture: Path, recipe: Recipe) -> bytes:
+    if picture == STREAM:
+        return cut_streams.read_input(recipe.max_bytes)
     if recipe.max_bytes is not None:
         with suppress(OSError, ValueError):  # to read it says why
             refuse_too_large(picture.stat().st_size, recipe.max_bytes)
-    return reading.read(read_bytes(picture), max_pixels=recipe.max_pixels, deep=recipe.is_deep)
+    return read_bytes(picture)
 
 
 def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, list[bytes]]:
@@ -133,7 +148,7 @@ def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, li
 
 
 def _refuse_folder(picture: Path, out: Path | None) -> None:
-    if picture.is_dir():
+    if picture != STREAM and picture.is_dir():
         outbox = shlex.quote(str(out)) if out is not None else "OUTBOX"
         raise UsageError(
             "it is a folder, not a picture",

@@ -1,29 +1,41 @@
 """Where `cut` puts what it makes, and what it never writes over."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from scissorsd.api import read_bytes
 from scissorsd.commands.cut_recipe import Recipe
+from scissorsd.commands.cut_streams import STREAM
+from scissorsd.core.file_names import AS_IT_IS, Facts, Naming, name_key
 from scissorsd.core.formats import FORMATS
-from scissorsd.core.rules import AS_IT_IS, Naming, Output, name_key, plan
+from scissorsd.core.rules import Output, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.naming import stricter
 from scissorsd.errors import NameRefusedError, UsageError
 from scissorsd.folders import publishing
 from scissorsd.folders.scanning import NO_INODE
+from scissorsd.pictures import reading
+from scissorsd.pictures.facts import facts_of
 
 
 class Places:
-    """The places of the files of one command."""
+    """The places of the files of one command; or what sends the only one of them elsewhere."""
 
     def __init__(
-        self, recipe: Recipe, out: Path | None, pictures: Sequence[Path], *, overwrite: bool
+        self,
+        recipe: Recipe,
+        out: Path | None,
+        pictures: Sequence[Path],
+        *,
+        overwrite: bool,
+        send: Callable[[bytes], None] | None = None,
     ) -> None:
         self.out = out
+        self.send = send
         self.pictures = pictures
         self.overwrite = overwrite
         self._recipe = recipe
@@ -86,22 +98,41 @@ class Places:
                 naming = stricter(naming, refusal)
 
     def _named(self, picture: Path, folder: Path, naming: Naming) -> list[Path]:
+        rule = replace(
+            self._recipe.rule, source="keep", outputs=tuple(map(_here, self._recipe.rule.outputs))
+        )
+
         def taken(name: str) -> bool:
             place = folder / name
-            publishing.exists(place)  # raises NameRefusedError
+            is_there = publishing.exists(place)  # raises NameRefusedError
+            if rule.counts and is_there:
+                return True  # one that is counted has the first number that is free
             return _key(place) in self._written or self._is_picture(place)
 
+        source = Sighting(picture.name, size=0, mtime_ns=0, inode=NO_INODE, device=0)
         job = plan(
             folder,
             folder,
-            Sighting(picture.name, size=0, mtime_ns=0, inode=NO_INODE, device=0),
-            replace(self._recipe.rule, source="keep"),
+            source,
+            rule,
             inbox_name=self._recipe.inbox or "",
             date=datetime.now().astimezone().strftime("%Y-%m-%d"),
             taken=taken,
             naming=naming,
+            facts=self._facts(picture, source) if rule.is_told_by_pictures else None,
         )
         return [folder / planned.path for planned in job.outputs]
+
+    def _facts(self, picture: Path, source: Sighting) -> Facts:
+        """Return what names tell of a picture itself; raises what is wrong with it."""
+        read = reading.read(read_bytes(picture), max_pixels=self._recipe.max_pixels)
+        return facts_of(read, replace(source, mtime_ns=picture.stat().st_mtime_ns))
+
+
+def _here(output: Output) -> Output:
+    """Return an output that goes below the folder for the results, wherever its rule's go."""
+    is_elsewhere = output.folder.startswith("/")
+    return replace(output, folder=Path(output.folder).name) if is_elsewhere else output
 
 
 def there_already(place: str) -> UsageError:
@@ -128,7 +159,7 @@ def _refuse_suffix(out: Path, output: Output) -> None:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     with suppress(OSError, ValueError):
-        status = path.stat()
+        status = os.fstat(0) if path == STREAM else path.stat()
         return status.st_dev, status.st_ino
     return None
 

@@ -1,22 +1,26 @@
 """What `cut` makes of pictures: by its own options, or by a rule of a configuration."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from scissorsd.config import load
+from scissorsd.commands.messages import complain
+from scissorsd.config import load, output_of
 from scissorsd.core.catalogue import CATALOGUE, Model
-from scissorsd.core.formats import FORMATS_OF, Kind
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind
 from scissorsd.core.rules import MaskOptions, Output, Rule
-from scissorsd.errors import UsageError
+from scissorsd.errors import ConfigError, UsageError
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
-from scissorsd.pictures.backgrounds import parse_colour
 from scissorsd.settings import DEFAULT_CONFIG, MAX_PIXELS, Config, Inbox
 
-_OF_A_RULE = {"model": "model", "edges": "edges", "kinds": "kind", "background": "background"}
+_OF_AN_OUTPUT = ("format", "quality", "size", "crop", "margin", "background")
+_OF_A_RULE = ("model", "edges", "kinds", *_OF_AN_OUTPUT)
+_USUAL: tuple[Kind, ...] = ("cutout",)
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +71,52 @@ def recipe_of(options: Mapping[str, Any], given: Sequence[str]) -> Recipe:
         if options["config"] is not None:
             raise UsageError("-c goes with --rule", "Say which of its rules: --rule RULE.")
         return _by_options(options)
-    for name, option in _OF_A_RULE.items():
+    for name in _OF_A_RULE:
         if name in given:
-            raise UsageError(f"--{option} does not go with --rule; the rule says it")
+            raise UsageError(
+                f"--{name.removesuffix('s')} does not go with --rule; the rule says it"
+            )
     return _by_rule(options["rule"], options["config"], options["models"])
 
 
 def _by_options(options: Mapping[str, Any]) -> Recipe:
-    model, background = options["model"], options["background"]
+    model = options["model"]
     if model not in CATALOGUE:
         raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
-    if parse_colour(background) is None and not Path(background).is_file():
-        raise UsageError(f"the background {background!r} is neither a colour nor a picture")
-    kinds: Sequence[Kind] = options["kinds"] or ("cutout",)
-    outputs = tuple(
-        Output(kind=kind, format=FORMATS_OF[kind][0], background=background) for kind in kinds
-    )
     mask = MaskOptions(edges=options["edges"])
-    rule = Rule("", model=model, mask=mask, outputs=outputs, when_no_subject="publish")
+    rule = Rule("", model=model, mask=mask, outputs=_outputs(options), when_no_subject="publish")
     return Recipe(rule, None, CATALOGUE, options["models"] or weights.default_folder())
+
+
+def _outputs(options: Mapping[str, Any]) -> tuple[Output, ...]:
+    """Return an output of each kind; say which of the options has no effect on any of them."""
+    words = {word: options[word] for word in _OF_AN_OUTPUT if options[word] is not None}
+    if _NUMBER.fullmatch(words.get("quality", "")):
+        words["quality"] = int(words["quality"])
+    outputs, remarks = list[Output](), list[list[str]]()
+    for kind in dict.fromkeys(options["kinds"] or _USUAL):
+        remarks.append([])
+        try:
+            output = output_of(words | {"kind": kind}, files=True, remark=remarks[-1].append)
+        except ConfigError as error:
+            raise UsageError("\n".join(f"--{problem}" for problem in error.problems)) from error
+        outputs.append(output)
+    for remark in remarks[0]:
+        if all(remark in others for others in remarks):
+            complain(f"--{remark}")
+    return tuple(outputs)
+
+
+def format_by_name(out: Path | None, kinds: Sequence[Kind]) -> Format | None:
+    """Return the format that the ending of the one file's name asks for, if its kind may have it.
+
+    `out` is that file, if it is no folder; `kinds` are those on the command line.
+    """
+    (kind, *others) = kinds or _USUAL
+    if out is None or out.is_dir() or others:
+        return None
+    suffix = out.suffix.lower()
+    return next((name for name in FORMATS_OF[kind] if suffix in FORMATS[name].suffixes), None)
 
 
 def _by_rule(wanted: str, file: Path | None, models: Path | None) -> Recipe:

@@ -80,6 +80,8 @@ def _errands(config: Config) -> Iterator[tuple[str, Path, _Look]]:
         moved = [r.move_to for r in inbox.rules if r.source == "move" and r.move_to.startswith("/")]
         for path in dict.fromkeys(moved):
             yield f"the folder that sources of {inbox.name} move to", Path(path), _outbox
+        for folder in inbox.folders_elsewhere:
+            yield f"the folder of outputs of {inbox.name}", folder, _outbox
 
 
 def _examined(name: str, path: Path, user: User, look: _Look) -> Iterator[Finding]:

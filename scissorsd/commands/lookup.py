@@ -15,6 +15,7 @@ from scissorsd.records.journal_file import FILE
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.reviews import Review
 from scissorsd.records.state_folders import StateFolder
+from scissorsd.records.status_file import InboxStatus
 from scissorsd.settings import Config, Inbox
 
 
@@ -79,8 +80,9 @@ def entries_about(state: StateFolder, journal: Journal, path: Path) -> list[Entr
 
 
 def path_in_outbox(state: StateFolder, path: Path) -> str:
-    """Return the path of an output as the journal has it: below its outbox."""
-    outboxes = [inbox.outbox for inbox in state.config.inboxes]
+    """Return the path of an output as the journal has it: below the folder that it went to."""
+    inboxes = state.config.inboxes
+    outboxes = [folder for i in inboxes for folder in (i.outbox, *i.folders_elsewhere)]
     below = real_paths.below(outboxes, path)
     return str(path if below is None else outboxes[below[0]] / below[1])
 
@@ -89,10 +91,15 @@ def inbox_unavailable_reason(state: StateFolder, inbox: Inbox) -> str:
     """Return why nothing in the inbox can be looked at now, or '' if it can."""
     stands = status_file.read(state.folder) if lock.is_running(state.folder) else None
     live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
-    if live is not None and live.away:
-        return f"The inbox {inbox.name!r} is away: {live.away}. It goes on by itself."
-    if live is not None and live.silent:
-        return f"The inbox {inbox.name!r} does not answer: {live.silent}. It goes on by itself."
+    return unavailable_reason(live) if live is not None else ""
+
+
+def unavailable_reason(live: InboxStatus) -> str:
+    """Return the same by what the daemon says of the inbox."""
+    if live.away:
+        return f"The inbox {live.name!r} is away: {live.away}. It goes on by itself."
+    if live.silent:
+        return f"The inbox {live.name!r} does not answer: {live.silent}. It goes on by itself."
     return ""
 
 

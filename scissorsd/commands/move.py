@@ -121,6 +121,11 @@ def _still_named(origin: Path, old: Path) -> list[str]:
             for rule in inbox.rules
             if Path(rule.move_to).is_absolute()
         }
+        paths |= {
+            f"folder of outputs of {inbox.name}, {rule.name}": Path(folder)
+            for rule in inbox.rules
+            for folder in rule.folders_elsewhere
+        }
     return [name for name, path in paths.items() if path.is_relative_to(old)]
 
 

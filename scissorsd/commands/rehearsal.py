@@ -27,16 +27,20 @@ from scissorsd.commands.why import (
     why_not_wanted,
 )
 from scissorsd.config.description import said_verdicts
-from scissorsd.core.rules import REVIEW_FOLDER, Job, Naming, Rule, choose, name_key, plan
+from scissorsd.core.file_names import Facts, Naming, name_key
+from scissorsd.core.rules import REVIEW_FOLDER, Job, Rule, choose, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.core.wishes import NO_WISH, Wish, wish_of
 from scissorsd.daemon.naming import is_name_taken, stricter
 from scissorsd.errors import NameRefusedError, ScissorsError
-from scissorsd.folders import publishing, real_paths, scanning
+from scissorsd.folders import publishing, real_paths, scanning, sources
+from scissorsd.pictures import reading
+from scissorsd.pictures.facts import facts_of
 from scissorsd.plain_text import for_terminal
+from scissorsd.records import names
 from scissorsd.records.journal import Journal
 from scissorsd.records.state_folders import StateFolder
-from scissorsd.settings import Config, Inbox
+from scissorsd.settings import Config, Inbox, Limits
 
 _JOURNAL_ALONE = "the names are those that the job journal has free; another file may have one"
 
@@ -71,6 +75,7 @@ class _Rehearsal:
         self._journal = journal
         self._hang = set(hang)
         self._planned: dict[str, tuple[Path, str]] = {}  # the key of a name → whose it would be
+        self._counted: dict[tuple[str, str], int] = {}  # inbox and rule → the last number given
 
     def of(self, path: Path) -> Iterator[str]:
         """Say what would become of a picture, in sentences."""
@@ -148,6 +153,10 @@ class _Rehearsal:
         job, doubt = self._plan(inbox, source, rule)
         owner = inbox.path, source.path
         self._planned.update((_key(inbox, name), owner) for name in job.names)
+        if job.counter:
+            self._counted[inbox.name, rule.name] = job.counter
+        if rule.is_told_by_pictures and job.facts is None:
+            yield "What its names tell of the picture itself is known once it can be read."
         if doubt:
             yield f"{doubt}: {_JOURNAL_ALONE}."
         for planned in job.outputs:
@@ -180,7 +189,7 @@ class _Rehearsal:
         def taken(name: str, _: Naming) -> bool:
             return self._is_owned(inbox, source, name)
 
-        return _planned(inbox, source, rule, taken), doubt
+        return self._job(inbox, source, rule, taken), doubt
 
     def _attempt(self, inbox: Inbox, source: Sighting, rule: Rule) -> Job | ScissorsError:
         """Plan by the journal and the outbox, which may hang, or refuse to be looked at."""
@@ -191,9 +200,28 @@ class _Rehearsal:
             return is_name_taken(inbox, source.path, name, self._journal, naming)
 
         try:
-            return _planned(inbox, source, rule, taken)
+            return self._job(inbox, source, rule, taken, may_read=True)
         except ScissorsError as error:
             return error
+
+    def _job(
+        self,
+        inbox: Inbox,
+        source: Sighting,
+        rule: Rule,
+        taken: Callable[[str, Naming], bool],
+        *,
+        may_read: bool = False,
+    ) -> Job:
+        facts, counter = None, 1
+        if self._journal is not None and rule.is_told_by_pictures:
+            facts = names.facts_of(self._journal.file, inbox.path, source)
+        if facts is None and rule.is_told_by_pictures and may_read:
+            facts = _facts(inbox, source, self._state.config.limits)
+        if self._journal is not None and rule.counts:
+            counter = names.counter_of(self._journal.file, inbox.path, source, rule)
+        counter = max(counter, 1 + self._counted.get((inbox.name, rule.name), 0))
+        return _planned(inbox, source, rule, taken, facts, counter)
 
     def _planned_before(self, inbox: Inbox, source: Sighting, rule: Rule) -> Job | None:
         """Return the job of a picture that was begun under this rule: it keeps its names."""
@@ -237,13 +265,26 @@ def _content(path: Path) -> bytes:
     return b""
 
 
+def _facts(inbox: Inbox, source: Sighting, limits: Limits) -> Facts | None:
+    """Read what names tell of a picture itself; None where it cannot be read, or is not there."""
+    with suppress(ScissorsError):
+        data = sources.read_source(inbox.path, source, limit=limits.file)
+        return facts_of(reading.read(data, max_pixels=limits.pixels), source)
+    return None
+
+
 def _coming(relative: str) -> Sighting:
     """Return the sighting of a picture that is not there yet."""
     return Sighting(relative, size=0, mtime_ns=0, inode=scanning.NO_INODE, device=0)
 
 
 def _planned(
-    inbox: Inbox, source: Sighting, rule: Rule, taken: Callable[[str, Naming], bool]
+    inbox: Inbox,
+    source: Sighting,
+    rule: Rule,
+    taken: Callable[[str, Naming], bool],
+    facts: Facts | None,
+    counter: int,
 ) -> Job:
     naming = Naming()
     while True:
@@ -257,6 +298,8 @@ def _planned(
                 date=datetime.now().astimezone().strftime("%Y-%m-%d"),
                 taken=partial(_ask, taken, naming),
                 naming=naming,
+                facts=facts,
+                counter=counter,
             )
         except NameRefusedError as refusal:
             naming = stricter(naming, refusal)

@@ -184,8 +184,9 @@ def _names_before(review: Review, inbox: Inbox, where: str) -> list[str]:
     """Return the names that a judged picture had while it waited."""
     if where == "inbox":
         return [review.entry.path]
-    places = [str(place) for place in review.places if _is_below(str(place), inbox.outbox)]
-    return [in_review(str(Path(place).relative_to(inbox.outbox))) for place in places]
+    outbox = inbox.outbox
+    places = (p.relative_to(outbox) if p.is_relative_to(outbox) else p for p in review.places)
+    return [in_review(str(place)) for place in places]
 
 
 def _is_below(path: str, folder: Path) -> bool:

@@ -154,6 +154,9 @@ def _refuse_among_pictures(target: Path, outbox: Path, states: Sequence[StateFol
     inboxes = [inbox for state in states for inbox in state.config.inboxes]
     roles = {
         **{inbox.outbox: "an outbox" for inbox in inboxes},
+        **{
+            folder: "a folder of outputs" for inbox in inboxes for folder in inbox.folders_elsewhere
+        },
         outbox: "an outbox",
         **{inbox.path: "an inbox" for inbox in inboxes},
     }

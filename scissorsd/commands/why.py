@@ -13,6 +13,7 @@ from scissorsd.commands.lookup import (
     missing_outputs,
     open_journal,
     path_in_outbox,
+    unavailable_reason,
 )
 from scissorsd.commands.messages import moment, removed_by_keep
 from scissorsd.core.ignored_names import is_picture_name, why_ignored
@@ -27,8 +28,11 @@ from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.reviews import Reviews
 from scissorsd.records.state_folders import StateFolder
+from scissorsd.records.status_file import InboxStatus
 from scissorsd.service import accounts
 from scissorsd.settings import Inbox
+
+NO_DAEMON = "It will be taken when a daemon runs; none does now."
 
 
 def answer(path: Path, config: Path | None, state: Path | None) -> Iterator[str]:
@@ -96,7 +100,7 @@ def _why_soon(
         return
     rule = choose(inbox.rules, sighting.path)
     yield in_rule(inbox, rule.name if rule else "?")
-    yield why_waiting(state, inbox, sighting.size)
+    yield why_waiting(state, inbox, sighting)
 
 
 def _why_elsewhere(state: StateFolder, journal: Journal | None, path: Path) -> Iterator[str]:
@@ -165,22 +169,38 @@ def why_not_wanted(inbox: Inbox, relative: str) -> str:
     return ""
 
 
-def why_waiting(state: StateFolder, inbox: Inbox, size: int) -> str:
+def why_waiting(state: StateFolder, inbox: Inbox, sighting: Sighting) -> str:
     """Say what a picture waits for of which nothing is recorded yet."""
     if not lock.is_running(state.folder):
-        return "It will be taken when a daemon runs; none does now."
+        return NO_DAEMON
     stands = status_file.read(state.folder)
     live = next((i for i in stands.inboxes if i.name == inbox.name), None) if stands else None
+    return why_not_yet(live, inbox, sighting)
+
+
+def why_not_yet(live: InboxStatus | None, inbox: Inbox, sighting: Sighting) -> str:
+    """Say the same by what a daemon that runs says of the inbox."""
     if live is not None and live.trouble:
         return f"It waits, because of a trouble: {live.trouble}."
-    if live is not None and live.paused:
-        return f"It waits, because the outbox rests: {one_line(live.paused)}"
-    if size == 0:
-        return "It is empty; it is looked at again until something is in it."
+    if live is not None and (held := why_held(live, sighting)):
+        return held
     return (
         f"It waits until it has not changed for {inbox.settle:g} s, and for its turn; it is seen "
         f"at the latest by the next scan (every {inbox.rescan:g} s)."
     )
+
+
+def why_held(live: InboxStatus, sighting: Sighting) -> str:
+    """Say why a picture is not taken yet that is there and of which nothing is recorded, or ''."""
+    if live.away or live.silent:
+        return unavailable_reason(live)
+    if live.paused:
+        return f"It waits, because the outbox rests: {one_line(live.paused)}"
+    if why := next((held.why for held in live.tries if held.path == sighting.path), ""):
+        return f"It is held and tried again, less and less often: {one_line(why)}"
+    if sighting.size == 0:
+        return "It is empty; it is looked at again until something is in it."
+    return ""
 
 
 def _tell(state: StateFolder, entries: Sequence[Entry], *, look: bool = True) -> Iterator[str]:

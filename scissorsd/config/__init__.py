@@ -16,6 +16,7 @@ from scissorsd.config.check_globs import check_globs
 from scissorsd.config.check_outputs import check_mask, check_output, format_of
 from scissorsd.config.check_page import check_page
 from scissorsd.config.check_rules import check_rules
+from scissorsd.config.check_shared import check_shared
 from scissorsd.config.custom_models import CustomModelSection
 from scissorsd.config.description import describe
 from scissorsd.config.outputs import MaskSection, OutputSection, WordsSection
@@ -165,6 +166,7 @@ def _loaded(document: Document, base: Path, *, folders: bool) -> Loaded:
         *(check_folders(validated) if folders else ()),
         *check_rules(validated),
         *check_globs(validated),
+        *check_shared(validated),
         *check_page(validated),
     ]
     lines = document.lines(problems)
@@ -228,6 +230,7 @@ def _page(section: PageSection) -> Page:
         quick=section.quick,
         keep=section.keep,
         limits=DropLimits(limits.file, limits.waiting, limits.room),
+        removebg=section.removebg.size if section.removebg is not None else None,
         path=section.path,
     )
 
@@ -265,13 +268,16 @@ def _inbox(name: str, section: InboxSection) -> Inbox:
         settle=section.settle,
         rescan=section.rescan,
         ignore=tuple(section.ignore),
-        rules=tuple(_rule(f"rule {number}", r) for number, r in enumerate(section.rules, 1)),
+        rules=tuple(
+            _rule(f"rule {number}", rule, section.outbox)
+            for number, rule in enumerate(section.rules, 1)
+        ),
         keep=Keep(section.keep.processed, section.keep.failed, section.keep.review),
         remove_emptied=section.remove_emptied,
     )
 
 
-def _rule(default_name: str, section: RuleSection) -> Rule:
+def _rule(default_name: str, section: RuleSection, outbox: Path) -> Rule:
     return Rule(
         name=section.name or default_name,
         match=tuple(section.match or ()),
@@ -279,7 +285,7 @@ def _rule(default_name: str, section: RuleSection) -> Rule:
         model=section.model,
         second_opinion=section.second_opinion or "",
         mask=_mask(section.mask),
-        outputs=tuple(_output(output) for output in section.outputs),
+        outputs=tuple(_output(output, outbox) for output in section.outputs),
         when_no_subject=section.when_no_subject,
         when_doubtful=section.when_doubtful.then,
         doubtful_above=section.when_doubtful.above,
@@ -300,6 +306,10 @@ def _mask(section: MaskSection) -> MaskOptions:
     )
 
 
-def _output(section: OutputSection) -> Output:
+def _output(section: OutputSection, outbox: Path | None = None) -> Output:
+    folder = PurePath(section.folder)
+    if outbox is not None and folder.is_relative_to(outbox):  # by its whole path
+        inside = folder.relative_to(outbox).as_posix()
+        section = section.model_copy(update={"folder": "" if inside == "." else inside})
     values: dict[str, Any] = {field.name: getattr(section, field.name) for field in fields(Output)}
     return Output(**values | {"format": format_of(section), "name": section.name or ""})

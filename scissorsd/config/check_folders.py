@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scissorsd.config.outputs import OutputSection
 from scissorsd.config.problems import Problem
-from scissorsd.config.schema import InboxSection, RuleSection
+from scissorsd.config.schema import Configuration, InboxSection, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.ignored_names import why_ignored
-from scissorsd.core.rules import PROCESSED_FOLDER, Rule
+from scissorsd.core.rules import PROCESSED_FOLDER, Output, Rule
 from scissorsd.folders import real_paths
 from scissorsd.folders.real_paths import Location
 from scissorsd.settings import Config, Inbox
@@ -44,6 +45,7 @@ def check_folders(validated: Validated) -> Iterator[Problem]:
         return
     locations = real_paths.locate({configuration.state, *_paths(configuration.inboxes)})
     yield from _entangled(configuration.inboxes, locations)
+    yield from _elsewhere(configuration, locations)
     for name, section in configuration.inboxes.items():
         obstacle = locations[section.outbox].obstacle
         if obstacle is not None:
@@ -74,6 +76,7 @@ def _entangled(sections: Mapping[str, Section], locations: Locations) -> Iterato
         yield from _own_outbox(inbox)
         yield from _overlaps(inbox, inboxes[:index])
         yield from _moves(inbox, inboxes, locations)
+        yield from _outputs(inbox, inboxes, locations)
     yield from _circles(inboxes)
 
 
@@ -109,6 +112,45 @@ def _moves(inbox: _Inbox, inboxes: list[_Inbox], locations: Locations) -> Iterat
             key = "move_to" if inbox.section.rules[index].move_to else "source"
             message = f"pictures moved to {path} would be taken again by inboxes.{taker.name}"
             yield Problem(("inboxes", inbox.name, "rules", index, key), message)
+
+
+def _outputs(inbox: _Inbox, inboxes: list[_Inbox], locations: Locations) -> Iterator[Problem]:
+    for (rule, output), path in _folders_elsewhere(inbox.section):
+        loc = ("inboxes", inbox.name, "rules", rule, "outputs", output, "folder")
+        place = locations[path]
+        taker = next((i for i in inboxes if i.takes_from(place) is not None), None)
+        holder = next((i for i in inboxes if i.path.within(place) is not None), None)
+        if taker:
+            message = f"outputs put into {path} would be cut again by inboxes.{taker.name}"
+            yield Problem(loc, f"{message}; choose another folder")
+        elif holder:
+            message = f"the inbox of inboxes.{holder.name} lies in {path}: outputs could land in it"
+            yield Problem(loc, f"{message}; choose another folder")
+
+
+def _elsewhere(configuration: Configuration, locations: Locations) -> Iterator[Problem]:
+    """Look at the folders of outputs that lie outside of the outbox by themselves."""
+    for name, section in configuration.inboxes.items():
+        for (rule, output), path in _folders_elsewhere(section):
+            loc = ("inboxes", name, "rules", rule, "outputs", output, "folder")
+            place = locations[path]
+            if place.obstacle is not None:
+                message = f"cannot be a folder: {place.obstacle} is a file; choose another"
+                yield Problem(loc, message)
+            elif place.within(locations[configuration.state]) is not None:
+                yield Problem(loc, "lies inside the state folder, which is scissorsd's own")
+
+
+def _folders_elsewhere(section: Section) -> Iterator[tuple[tuple[int, int], Path]]:
+    """Yield each folder of an output that is absolute, and of which rule and output it is."""
+    rules: Sequence[RuleSection | Rule] = section.rules
+    for number, rule in enumerate(rules):
+        outputs: Sequence[OutputSection | Output] = () if rule.skip else rule.outputs
+        for index, output in enumerate(outputs):
+            if output.folder.startswith("/") and not Path(output.folder).is_relative_to(
+                section.outbox
+            ):
+                yield (number, index), Path(output.folder)
 
 
 def _destinations(section: Section) -> Iterator[tuple[int, Path]]:
@@ -155,4 +197,5 @@ def _paths(inboxes: Mapping[str, Section]) -> set[Path]:
     paths: set[Path] = set()
     for section in inboxes.values():
         paths |= {section.path, section.outbox, *(path for _, path in _destinations(section))}
+        paths |= {path for _, path in _folders_elsewhere(section)}
     return paths

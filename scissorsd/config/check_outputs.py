@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.parse_quantities import said_aspect, said_frame, said_length
 from scissorsd.config.problems import Loc, Problem
-from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, listed
+from scissorsd.core.file_names import fields_of
+from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, default_name, listed
 
-_CANVAS = ("crop", "margin", "aspect", "size", "align")
+_CANVAS = ("crop", "margin", "aspect", "size", "enlarge", "align")
 
 
 def check_mask(loc: Loc, mask: MaskSection) -> Iterator[Problem]:
@@ -24,6 +25,9 @@ def check_output(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     if output.depth == "16" and form in formats and not FORMATS[form].has_16_bits:
         choice = listed((name for name in formats if FORMATS[name].has_16_bits), "or")
         yield Problem((*loc, "depth"), f"{form} has no 16 bits; use format: {choice}, or depth: 8")
+    if output.quality == "lossless" and form == "jpeg":
+        choice = listed((name for name in formats if name != form), "or")
+        yield Problem((*loc, "quality"), f"{form} is never lossless; use format: {choice}")
     for option, why in _in_vain(output, form):
         yield Problem((*loc, option), f"has no effect{why}", warning=True)
 
@@ -31,6 +35,15 @@ def check_output(loc: Loc, output: OutputSection) -> Iterator[Problem]:
 def format_of(output: OutputSection) -> Format:
     """Return the output's format, by default the first of its kind."""
     return output.format or FORMATS_OF[output.kind][0]
+
+
+def path_of(output: OutputSection) -> str:
+    """Return the path of an output as the planner builds it, with its fields still open."""
+    name = output.name or default_name(output.kind)
+    suffixes = FORMATS[format_of(output)].suffixes
+    if not name.lower().endswith(suffixes):
+        name += suffixes[0]
+    return f"{output.folder}/{name}".replace("{kind}", output.kind)
 
 
 def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:
@@ -41,7 +54,7 @@ def _names(loc: Loc, output: OutputSection) -> Iterator[Problem]:
     elif suffix := _other_suffix(output.name or "", form):
         message = f"the name ends in {suffix}, but the format is {form}"
         yield Problem((*loc, "name"), message)
-    if output.name and "{stem}" not in output.name:
+    if output.name and not fields_of(output.name) & {"stem", "counter"}:
         message = "has no {stem}, so every picture of a folder wants this one name"
         yield Problem((*loc, "name"), message, warning=True)
 
@@ -101,9 +114,7 @@ def _in_vain(output: OutputSection, form: Format) -> Iterator[tuple[str, str]]:
     if "compression" in given and not FORMATS[form].has_compression:
         others = (name for name, row in FORMATS.items() if row.has_compression)
         yield "compression", f": only {listed(others, 'and')} has it"
-    if output.depth != "8" and kind == "comparison":
-        yield "depth", ": a comparison has 8 bits"
-    elif output.depth == "same" and not FORMATS[form].has_16_bits:
+    if output.depth == "same" and not FORMATS[form].has_16_bits:
         yield "depth", f": {form} has 8 bits"
     if "colour" in given and kind == "mask":
         yield "colour", ": a mask has none"
@@ -121,5 +132,9 @@ def _canvas_in_vain(output: OutputSection) -> Iterator[tuple[str, str]]:
         for option in _CANVAS:
             if option in output.model_fields_set:
                 yield option, ": a comparison shows the whole picture"
-    elif output.align != "center" and not (output.aspect or isinstance(output.size, tuple)):
+        return
+    if "enlarge" in output.model_fields_set and output.size is None:
+        yield "enlarge", " without size"
+    leaves_room = isinstance(output.size, tuple) or (output.size and output.enlarge != "yes")
+    if output.align != "center" and not (output.aspect or leaves_room):
         yield "align", " without aspect, or a size of width and height"

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 
-from scissorsd.config.check_outputs import check_mask, check_output, format_of
-from scissorsd.config.outputs import OutputSection
+from scissorsd.config.check_outputs import check_mask, check_output, path_of
 from scissorsd.config.problems import Loc, Problem, meant, quoted
 from scissorsd.config.schema import Configuration, RuleSection
 from scissorsd.config.validation import Validated
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.formats import FORMATS, default_name
-from scissorsd.core.rules import name_key
+from scissorsd.core.file_names import name_key
 
 _OF_A_SKIP = {"name", "match", "skip"}
 
@@ -90,17 +88,8 @@ def _outputs(loc: Loc, rule: RuleSection, validated: Validated) -> Iterator[Prob
         if not validated.whole(*here):
             continue
         yield from check_output(here, output)
-        path = name_key(_path(output))
+        path = name_key(path_of(output))
         if first.setdefault(path, index) != index:
             other = f"outputs[{first[path] + 1}]"
             message = f"gets the same name as {other}; give one a name or a folder"
             yield Problem(here, message)
-
-
-def _path(output: OutputSection) -> str:
-    """Return the path as the planner will build it, with its fields still open."""
-    name = output.name or default_name(output.kind)
-    suffixes = FORMATS[format_of(output)].suffixes
-    if not name.lower().endswith(suffixes):
-        name += suffixes[0]
-    return f"{output.folder}/{name}".replace("{kind}", output.kind)

@@ -17,15 +17,22 @@ def said_output(output: Output) -> str:
     form = FORMATS[output.format]
     words = f"a {'16-bit ' if output.depth == '16' else ''}{output.kind} {form.title}"
     if output.size:
-        words += f" of {said_frame(output.size)}"
+        words += f" of {said_frame(output.size)}{_enlarged(output)}"
     if output.kind == "flat":
         words += f" on {output.background}"
     words += _bracketed(_of_the_picture(output))
     if output.name:
         words += f" named {output.name}"
     if output.folder:
-        words += f" in {output.folder}/"
+        words += f" in {output.folder.rstrip('/')}/"
     return words + (" with the camera's metadata" if output.metadata == "keep" else "")
+
+
+def _enlarged(output: Output) -> str:
+    if not output.heeds_enlarge or output.enlarge == "no":
+        return ""
+    most = "as far as needed" if output.enlarge == "yes" else f"to {output.enlarge} at most"
+    return f", enlarged {most}"
 
 
 def _of_the_mask(mask: MaskOptions) -> Iterator[str]:
@@ -63,9 +70,16 @@ def _of_the_picture(output: Output) -> Iterator[str]:
         yield f"an outline of {said_length(output.outline)} in {output.outline_colour}"
     if output.colour == "as_is" and output.kind != "mask":
         yield "the old background's colour left in the edges"
-    if output.depth == "same" and FORMATS[output.format].has_16_bits:
+    yield from _of_the_file(output)
+
+
+def _of_the_file(output: Output) -> Iterator[str]:
+    row = FORMATS[output.format]
+    if output.quality == "lossless" and row.can_be_lossless:
+        yield "without loss"
+    if output.depth == "same" and row.has_16_bits:
         yield "as many bits as the picture has"
-    if FORMATS[output.format].has_compression and output.compression == "small":
+    if row.has_compression and output.compression == "small":
         yield "packed small"
 
 

@@ -29,6 +29,10 @@ def said_page(config: Config) -> Iterator[str]:
             f"{said_size(limits.room)}, which keeps pictures and cutouts {kept}; "
             f"{' or '.join(models)}, with edges {', '.join(EDGES_IN_ORDER)}"
         )
+        both = "remove.bg's and rembg's interfaces"
+        spoken = both if page.removebg is not None else "rembg's interface"
+        sizes = "; a call without a size gets all of it" if page.removebg == "full" else ""
+        yield f"  it speaks {spoken}{sizes}"
 
 
 def _auth(page: Page) -> str:

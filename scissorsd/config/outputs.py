@@ -6,15 +6,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Wit
 
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.sections import Section, written
+from scissorsd.core.file_names import NAME_FIELDS
 from scissorsd.core.formats import FORMATS, FORMATS_OF, Format, Kind, listed
-from scissorsd.core.rules import NAME_FIELDS, Align, Edges, Holes, Length
+from scissorsd.core.rules import Align, Edges, Holes, Length
 
 _LENGTH = WithJsonSchema({"type": ["string", "number"]})
 _WITH_QUALITY = listed((name for name, row in FORMATS.items() if not row.is_lossless), "and")
+_CAN_BE_LOSSLESS = listed((name for name, row in FORMATS.items() if row.can_be_lossless), "and")
 _WITH_COMPRESSION = listed((name for name, row in FORMATS.items() if row.has_compression), "and")
 _WITH_16_BITS = listed((name for name, row in FORMATS.items() if row.has_16_bits), "and")
 
-Folder = Annotated[str, AfterValidator(parse_texts.folder_in_outbox)]
+Folder = Annotated[str, AfterValidator(parse_texts.destination)]
 Template = Annotated[str, AfterValidator(parse_texts.template)]
 Background = Annotated[str, AfterValidator(parse_texts.background)]
 Colour = Annotated[str, AfterValidator(parse_texts.colour)]
@@ -23,6 +25,13 @@ Depth = Annotated[
     PlainValidator(parse_texts.depth),
     WithJsonSchema({"enum": [8, 16, "same"]}),
 ]
+Quality = Annotated[
+    int | Literal["lossless"],
+    PlainValidator(parse_texts.quality),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 100}, {"const": "lossless"}]}
+    ),
+]
 Aspect = Annotated[
     tuple[int, int], PlainValidator(parse_quantities.aspect), WithJsonSchema({"type": "string"})
 ]
@@ -30,6 +39,11 @@ Frame = Annotated[
     tuple[int, int] | int,
     PlainValidator(parse_quantities.frame),
     WithJsonSchema({"type": ["string", "integer"]}),
+]
+Enlarge = Annotated[
+    str,
+    PlainValidator(parse_quantities.enlarge),
+    WithJsonSchema({"type": ["string", "boolean"]}),
 ]
 Alignment = Annotated[
     Align,
@@ -115,22 +129,25 @@ class OutputSection(Section):
     )
     folder: Folder = Field(
         default="",
-        description="A folder inside the outbox, above the mirrored sub-folders.",
-        examples=["masks"],
+        description="A folder inside the outbox, above the mirrored sub-folders; or an absolute "
+        "one, on any disk, outside of the outbox and of every inbox.",
+        examples=["masks", "/srv/web"],
     )
     name: Template | None = Field(
         default=None,
         description="The file's name, a template over "
         + " ".join(f"{{{word}}}" for word in NAME_FIELDS)
-        + ". Default: {stem}, for other kinds than the cutout with the kind after it.",
+        + ". {width}, {height}: of the picture, in pixels, as it is seen; {taken}: the day of the "
+        "photograph by EXIF, else of its file; {parent}: the folder in which it lies, at the top "
+        "the inbox's name; {counter}: its number among the pictures of the rule, 0001, 0002, … "
+        "Default: {stem}, for other kinds than the cutout with the kind after it.",
         examples=["{stem}-{kind}"],
     )
-    quality: int = Field(
+    quality: Quality = Field(
         default=90,
-        description=f"From 1 to 100; for {_WITH_QUALITY}.",
-        ge=1,
-        le=100,
-        examples=[92],
+        description=f"From 1 to 100; for {_WITH_QUALITY}. lossless: every pixel as it is; for "
+        f"{_CAN_BE_LOSSLESS}.",
+        examples=[92, "lossless"],
     )
     compression: Literal["fast", "small"] = Field(
         default="fast",
@@ -179,6 +196,13 @@ class OutputSection(Section):
         description="In pixels: the longer side (2000), or width and height (2000x2000), into "
         "which all is fitted. Default: as large as in the picture.",
         examples=[2000, "2000x2000"],
+    )
+    enlarge: Enlarge = Field(
+        default=written("no"),
+        description="Where picture or subject are smaller than size asks for. no: they stay as "
+        "they are, with background around them. yes: they are enlarged. 2x: to twice their size "
+        "at most. What then fills too little of the frame is doubtful.",
+        examples=["2x"],
     )
     align: Alignment = Field(
         default="center",

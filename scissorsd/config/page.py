@@ -2,9 +2,16 @@
 
 import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
 
 from scissorsd.config import parse_texts
 from scissorsd.config.sections import KeptFor, Section, Size, Text, written
@@ -104,6 +111,33 @@ class DropLimitsSection(Section):
     )
 
 
+class RemovebgSection(Section):
+    """How remove.bg's interface is spoken."""
+
+    size: Literal["as_asked", "full"] = Field(
+        default="as_asked",
+        description="What a call without a size gets. as_asked: a preview of 0.25 megapixels, as "
+        "remove.bg's contract has it. full: the picture's own size.",
+    )
+
+
+def _or_off(value: object) -> object:
+    """Take false for not at all, and true for the defaults."""
+    return {False: None, True: {}}[value] if isinstance(value, bool) else value
+
+
+class _OrOff:
+    """Says in the JSON Schema that true or false may stand in the place of the table."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, handler(schema)]}
+
+
+Removebg = Annotated[RemovebgSection | None, BeforeValidator(_or_off), _OrOff()]
+
+
 class PageSection(Section):
     """The page in the browser: where it listens, who may use it, what may be dropped where."""
 
@@ -148,6 +182,11 @@ class PageSection(Section):
     )
     limits: DropLimitsSection = Field(
         default_factory=DropLimitsSection, description="What the page takes at most."
+    )
+    removebg: Removebg = Field(
+        default_factory=RemovebgSection,
+        description="remove.bg's interface, POST /v1.0/removebg, on the quick desk. false: it is "
+        "not spoken.",
     )
     path: Annotated[str, AfterValidator(prefix)] = Field(
         default="",

@@ -34,6 +34,8 @@ _FRAME = re.compile(r"(\d{1,9})\s*(?:[x×*]\s*(\d{1,9})\s*)?(?:px)?", re.IGNOREC
 _ASPECT = re.compile(
     r"(\d{1,5}(?:\.\d{1,3})?)\s*[:/x×]\s*(\d{1,5}(?:\.\d{1,3})?)", re.IGNORECASE | re.ASCII
 )
+_TIMES = re.compile(r"(\d{1,2}(?:\.\d{1,2})?)\s*[x×]", re.IGNORECASE | re.ASCII)
+_MOST_TIMES = 16  # that a picture may be enlarged to, where not all is allowed
 _LEAST_SIDE, _MOST_SIDE = 16, 16384  # pixels; some formats hold less (core.formats)
 _LARGEST = 1e6  # of what a picture's values are divided by
 _NARROWEST = 20  # the longer side to the shorter
@@ -128,6 +130,17 @@ def frame(value: object) -> tuple[int, int] | int:
     if max(sides) > _MOST_SIDE:
         raise ValueError(f"is too much; a side has at most {_MOST_SIDE} pixels")
     return (sides[0], sides[1]) if len(sides) > 1 else sides[0]
+
+
+def enlarge(value: object) -> str:
+    """Parse how much a picture may be enlarged: no, yes (to YAML: false, true), or `2x`."""
+    word = {True: "yes", False: "no"}.get(value) if isinstance(value, bool) else value
+    if isinstance(word, str) and word.strip() in {"no", "yes"}:
+        return word.strip()
+    match = _TIMES.fullmatch(word.strip()) if isinstance(word, str) else None
+    if match is None or not 1 < float(match[1]) <= _MOST_TIMES:
+        raise ValueError(f"is neither no, yes nor a factor such as 2x (above 1, to {_MOST_TIMES})")
+    return f"{float(match[1]):g}x"
 
 
 def aspect(value: object) -> tuple[int, int]:

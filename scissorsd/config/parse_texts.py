@@ -12,11 +12,13 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from scissorsd.config.problems import meant
-from scissorsd.core.rules import NAME_FIELDS
+from scissorsd.core.file_names import NAME_FIELDS
+from scissorsd.core.rules import Quality
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _MOST_WORKERS = 256
 _OPAQUE = 255
+_BEST_QUALITY = 100
 _HEX = re.compile(r"[0-9A-Fa-f]{3}(?:[0-9A-Fa-f]{3})?")
 _MIDDLES = ("center", "centre", "middle")
 _PLACES = ("top", "bottom", "left", "right", *_MIDDLES)
@@ -57,15 +59,8 @@ def _base(info: ValidationInfo) -> Path:
     return base if isinstance(base, Path) else Path.cwd()
 
 
-def folder_in_outbox(text: str) -> str:
-    """Return a folder inside the outbox, without its last slash; empty is the outbox itself."""
-    if text.startswith(("/", "~")):
-        raise ValueError("must be a folder inside the outbox, not an absolute path")
-    return _inside(text)
-
-
 def destination(text: str) -> str:
-    """Return an absolute folder, or one inside the outbox."""
+    """Return an absolute folder, or one inside the outbox, without its last slash; "": that."""
     expanded = os.path.expanduser(text)  # noqa: PTH111 (see place)
     if expanded.startswith("~"):
         raise ValueError(_why_no_home(expanded))
@@ -148,6 +143,20 @@ def depth(value: object) -> str:
     if not isinstance(word, str) or word not in {"8", "16", "same"}:
         raise ValueError("is no depth; use 8, 16 or same")
     return word
+
+
+def quality(value: object) -> Quality:
+    """Return a quality: a number, or the word lossless."""
+    if isinstance(value, str):
+        if value.strip() == "lossless":
+            return "lossless"
+        raise ValueError("is neither a whole number, such as 90, nor lossless")
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PydanticKnownError("int_type")
+    if not 1 <= value <= _BEST_QUALITY:
+        bound = "least 1" if value < 1 else f"most {_BEST_QUALITY}"
+        raise ValueError(f"is out of bounds; at {bound}")
+    return value
 
 
 def alignment(value: object) -> object:

@@ -3,8 +3,9 @@
 The geometry is worked out in numbers first (`frame`), then applied to the pixels (`framed`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import ceil, floor
+from math import ceil, floor, inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ _SHOWS = 8
 _SOFT = 1 / 100
 _ROOM = 0.45  # a margin takes at most this part of a side at each end
 _EXACT = 1e-6  # pixels
+_WORDS = {"no": 1.0, "yes": inf}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Frame:
     target: Box  # of the canvas
     subject: Region  # where the subject's box comes to lie
     scale: float  # canvas pixels to one of the picture
+    filled: float = 1.0  # of the side that it could have, as far as it may be enlarged
 
     def outline(self, output: Output) -> float:
         """Return the width in pixels of the outline that an output asks for."""
@@ -85,14 +88,16 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
     """Work out the canvas for a picture, of which `box` is to be fitted in; none: all of it.
 
     The box with its margin is contained in the canvas whole, undistorted. A size in pixels is met
-    exactly; without one, a picture's pixel stays a pixel. An aspect is met to a pixel. Aligned to
+    exactly, by background around a box that would have to be enlarged more than the output allows;
+    without one, a picture's pixel stays a pixel. An aspect is met to a pixel. Aligned to
     a side at which the picture's own frame cuts it, a box lies there without a margin. A margin
     that would leave no room takes 45 % of a side at each end. Where the picture ends inside the
     canvas, it ends at a whole pixel: it may be stretched by less than one.
     """
     left, top, right, bottom = box or (0, 0, width, height)
     wide, high = right - left, bottom - top
-    (canvas_w, inset_x), (canvas_h, inset_y), scale = _canvas(wide, high, output)
+    (canvas_w, inset_x), (canvas_h, inset_y), to_fill = _canvas(wide, high, output)
+    scale = min(to_fill, _most_enlarged(output))
     at_x, at_y = _places(output.align)
     free_x, free_y = canvas_w - 2 * inset_x, canvas_h - 2 * inset_y
     x = inset_x + (free_x - wide * scale) * at_x
@@ -105,8 +110,23 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
         y = 0
     elif "bottom" in output.align and bottom == height:
         y = canvas_h - high * scale
-    if output.size is None:
+    if scale == 1:
         x, y = round(x), round(y)
+    frame = laid(height, width, (left, top, right, bottom), (canvas_w, canvas_h), (x, y), scale)
+    return replace(frame, filled=scale / to_fill)
+
+
+def laid(
+    height: int,
+    width: int,
+    box: Box,
+    canvas: tuple[int, int],
+    at: tuple[float, float],
+    scale: float,
+) -> Frame:
+    """Lay a picture on a canvas (width, height) so that a box of it comes to begin `at` (x, y)."""
+    left, top, right, bottom = box
+    (canvas_w, canvas_h), (x, y) = canvas, at
     from_x, to_x, target_left, target_right = _seen(left - x / scale, scale, canvas_w, width)
     from_y, to_y, target_top, target_bottom = _seen(top - y / scale, scale, canvas_h, height)
     return Frame(
@@ -114,9 +134,28 @@ def frame(height: int, width: int, box: Box | None, output: Output) -> Frame:
         height=canvas_h,
         region=(from_x, from_y, to_x, to_y),
         target=(target_left, target_top, target_right, target_bottom),
-        subject=(x, y, x + wide * scale, y + high * scale),
+        subject=(x, y, x + (right - left) * scale, y + (bottom - top) * scale),
         scale=scale,
     )
+
+
+def _most_enlarged(output: Output) -> float:
+    """Return to how many times its size a picture may be drawn."""
+    return _WORDS.get(output.enlarge) or float(output.enlarge.removesuffix("x"))
+
+
+def filled(mask: NDArray[np.uint8], outputs: Iterable[Output]) -> float:
+    """Return how much of its part of the frame a picture fills, where it fills the least.
+
+    1 where no output asks for more than it may be enlarged to; else the part of a side.
+    """
+    height, width = mask.shape
+    least = 1.0
+    for output in outputs:
+        if output.heeds_enlarge and output.enlarge != "yes":
+            box = subject_box(mask) if output.crop == "subject" else None
+            least = min(least, frame(height, width, box, output).filled)
+    return least
 
 
 def framed_size(height: int, width: int, output: Output) -> tuple[int, int]:

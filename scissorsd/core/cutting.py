@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scissorsd.core.depth import DEEP, STEP, Sample
+from scissorsd.core.depth import DEEP, STEP, Sample, deepened
 
 _BAND = 32  # rows worked on at a time: they stay in the processor's cache
 _LONGEST_SIDE = 2000
 _GAP = 8
 _SQUARE = 16
 _GREYS = 224, 176
-_BETWEEN = 255
 
 
 def cutout(rgb: NDArray[Sample], mask: NDArray[Sample]) -> NDArray[Sample]:
@@ -74,11 +73,12 @@ def _mixed_deep(
 
 
 def comparison(
-    rgb: NDArray[np.uint8], mask: NDArray[np.uint8], own: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Return the picture and, to its right, the cutout on a checkerboard: uint8 (h, w, 3).
+    rgb: NDArray[Sample], mask: NDArray[np.uint8], own: NDArray[Sample]
+) -> NDArray[Sample]:
+    """Return the picture and, to its right, the cutout on a checkerboard: (height, width, 3).
 
-    `own` is the picture in the colours that the cutout is to have; it may be `rgb` itself.
+    `own` is the picture in the colours that the cutout is to have; it may be `rgb` itself. The mask
+    is of 8 bits always.
 
     The whole is at most 2000 pixels on its longest side; nothing is enlarged.
     """
@@ -87,14 +87,22 @@ def comparison(
     size = max(1, int(width * scale)), max(1, int(height * scale))
     before, small = _resized(rgb, size), _resized(mask, size)
     colours = before if own is rgb else _resized(own, size)
-    after = flat(colours, small, checkerboard(*size, square=_SQUARE, greys=_GREYS))
-    gap = np.full((size[1], _GAP, 3), _BETWEEN, np.uint8)
+    cover = small if rgb.dtype == np.uint8 else deepened(small)
+    after = flat(colours, cover, checkerboard(*size, square=_SQUARE, greys=_GREYS))
+    gap = np.full((size[1], _GAP, 3), np.iinfo(rgb.dtype).max, rgb.dtype)
     return np.concatenate((before, gap, after), axis=1)
 
 
-def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    image = Image.fromarray(pixels)
-    return np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
+def _resized(pixels: NDArray[Sample], size: tuple[int, int]) -> NDArray[Sample]:
+    if pixels.dtype == np.uint8:
+        image = Image.fromarray(pixels)
+        return np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
+    result = np.empty((size[1], size[0], 3), pixels.dtype)
+    for channel in range(3):
+        plane = Image.fromarray(pixels[..., channel].astype(np.float32))
+        plane = plane.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+        result[..., channel] = np.rint(np.clip(np.asarray(plane), 0, DEEP))
+    return result
 
 
 def checkerboard(

@@ -66,6 +66,18 @@ def joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16
     return values
 
 
+def filled(values: Pixels, bits: int) -> NDArray[np.uint16]:
+    """Return values that lie in so many of the highest of 16 bits, 8 or more, at all of them.
+
+    Their highest bits are repeated below: 0 stays 0, and the greatest becomes the greatest.
+    """
+    if values.dtype == np.uint8:
+        return deepened(values.astype(np.uint8))
+    deep = values.astype(np.uint16)
+    deep |= deep >> np.uint16(bits)
+    return deep
+
+
 def grey(image: Image.Image, samples: Samples) -> NDArray[np.uint16]:
     """Scale a grey picture that is no plain `L` (`I;16`, `I`, `F`, signed) to 16: height × width.
 

@@ -5,13 +5,15 @@ import json
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any
 
-from scissorsd.core.rules import Edges, MaskOptions, Rule
+from scissorsd.core.rules import Edges, MaskOptions, Output, Rule
 
 # Defaults that have changed since: what was one is left out for ever, what is one now is not.
 _FORMER_EDGES: Edges = "fine"
+_FORMER_ENLARGE = "yes"
 _FORMER_DEFAULTS: dict[tuple[type, str], object] = {
     (MaskOptions, "edges"): _FORMER_EDGES,
     (Rule, "mask"): MaskOptions(edges=_FORMER_EDGES),
+    (Output, "enlarge"): _FORMER_ENLARGE,
 }
 
 
@@ -40,12 +42,25 @@ def fingerprint_of_look(rule: Rule) -> str:
 
 def with_former_defaults(rule: Rule) -> Rule:
     """Return what a rule was when it left to the defaults what it leaves to them now."""
-    if rule.mask.edges != MaskOptions().edges:
-        return rule
-    return replace(rule, mask=replace(rule.mask, edges=_FORMER_EDGES))
+    mask, now = rule.mask, Output()
+    if mask.edges == MaskOptions().edges:
+        mask = replace(mask, edges=_FORMER_EDGES)
+    outputs = (
+        replace(one, enlarge=_FORMER_ENLARGE) if one.enlarge == now.enlarge else one
+        for one in rule.outputs
+    )
+    return replace(rule, mask=mask, outputs=tuple(outputs))
+
+
+def is_said_by_repr(rule: Rule) -> bool:
+    """Tell whether the oldest plans, which are texts, say all that a rule makes."""
+    enlarged = (one.enlarge for one in rule.outputs if one.heeds_enlarge)
+    return not rule.second_opinion and all(word == _FORMER_ENLARGE for word in enlarged)
 
 
 def _settings(value: object) -> object:
+    if isinstance(value, Output) and not value.heeds_enlarge:
+        value = replace(value, enlarge=_FORMER_ENLARGE)
     if is_dataclass(value):
         values = {field: getattr(value, field.name) for field in fields(value)}
         return {f.name: _settings(v) for f, v in values.items() if v != _left_out(type(value), f)}

@@ -21,6 +21,7 @@ class OutputFormat:
     kinds: tuple[Kind, ...]  # of outputs; a cutout needs alpha
     longest_side: int | None = None  # pixels; None: more than any picture has
     is_lossless: bool  # then it has no quality
+    can_be_lossless: bool = False  # where the quality is `lossless`
     has_16_bits: bool = False  # of a sample
     has_compression: bool = False  # fast or small
     longest_exif: int  # bytes; what is longer is left behind, and XMP likewise
@@ -65,6 +66,7 @@ FORMATS: dict[Format, OutputFormat] = {
         kinds=("cutout", "flat", "comparison"),
         longest_side=16_383,
         is_lossless=False,
+        can_be_lossless=True,
         longest_exif=_NO_LIMIT,
         longest_xmp=_NO_LIMIT,
         has_resolution=False,
@@ -77,6 +79,7 @@ FORMATS: dict[Format, OutputFormat] = {
         kinds=("cutout",),
         longest_side=32_768,
         is_lossless=False,
+        can_be_lossless=True,
         longest_exif=_NO_LIMIT,
         longest_xmp=_NO_LIMIT,
         has_resolution=False,

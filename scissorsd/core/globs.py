@@ -24,6 +24,14 @@ def matches(pattern: str, path: str) -> bool:
     return _compiled(pattern).fullmatch(composed) is not None
 
 
+def literal_start(pattern: str) -> str:
+    """Return how every path begins that falls under the pattern, folded; "" where that is open."""
+    if "/" not in pattern:
+        return ""
+    start = re.split(r"[*?\[{]", pattern, maxsplit=1)[0]
+    return unicodedata.normalize("NFC", start).casefold()
+
+
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
     pattern = unicodedata.normalize("NFC", pattern)

@@ -37,14 +37,9 @@ _BRIGHTEST = 0.9999  # of them; a few sparks may be clipped
 _STEPS = 1 << 16  # of the curve for highlights
 
 
-def to_srgb(
-    pixels: Pixels, points: CodePoints, kind: type[Sample], full: int | None = None
-) -> NDArray[Sample]:
-    """Show a picture (height × width × 3) of PQ or HLG as sRGB, in values of that type.
-
-    `full` is the value of 1.0, where that is not the greatest of the pixels' own type.
-    """
-    light = _light_of(points, np.iinfo(pixels.dtype).max if full is None else full, pixels.dtype)
+def to_srgb(pixels: Pixels, points: CodePoints, kind: type[Sample]) -> NDArray[Sample]:
+    """Show a picture (height × width × 3) of PQ or HLG as sRGB, in values of that type."""
+    light = _light_of(points, pixels.dtype)
     roll_off = _roll_off(light(_sampled(pixels)))
     to_709 = _to_bt709(points)
     shown = np.empty(pixels.shape, kind)
@@ -59,9 +54,10 @@ def to_srgb(
     return shown
 
 
-def _light_of(points: CodePoints, full: int, dtype: np.dtype[np.uint8 | np.uint16]) -> "_Curve":
+def _light_of(points: CodePoints, dtype: np.dtype[np.uint8 | np.uint16]) -> "_Curve":
     """Return what gives the light of rows of pixels; by a table of every value that there is."""
-    values = np.minimum(np.arange(np.iinfo(dtype).max + 1) / full, 1)
+    full = np.iinfo(dtype).max
+    values = np.arange(full + 1) / full
     if points.transfer != HLG:
         table = (_PQ_PEAK / WHITE * pq_light(values)).astype(np.float32)
         return lambda pixels: table[pixels]

@@ -8,7 +8,7 @@ has them in the first track's description.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from scissorsd.core.bitstreams import av1_colour, hevc_colour
@@ -30,7 +30,7 @@ class _Box:
 def code_points(data: bytes) -> CodePoints | None:
     """Return the code points of the picture itself; None where it has a profile or says nothing."""
     try:
-        properties = _properties(data)
+        properties = _properties(data, (b"colr", *_CONFIGURATIONS))
         kinds = [box.content[:4] for box in properties if box.kind == b"colr"]
         if b"prof" in kinds or b"rICC" in kinds:
             return None
@@ -48,7 +48,7 @@ def code_points(data: bytes) -> CodePoints | None:
 def is_deep(data: bytes) -> bool:
     """Tell whether the picture itself has more than 8 bits of a sample."""
     try:
-        return any(_is_deep(box) for box in _properties(data))
+        return any(_is_deep(box) for box in _properties(data, _CONFIGURATIONS))
     except (struct.error, IndexError, KeyError):
         return False
 
@@ -122,15 +122,18 @@ def _content(data: bytes, *kinds: bytes) -> bytes:
     raise KeyError(kinds[-1])
 
 
-def _properties(data: bytes) -> list[_Box]:
-    """Return the properties of the picture itself, in their order."""
+def _properties(data: bytes, wanted: Collection[bytes]) -> list[_Box]:
+    """Return the properties of the picture itself, in their order.
+
+    Where it has none of the kinds that are wanted, those of its first tile follow.
+    """
     try:
         primary = _content(data, b"meta", b"pitm")
     except KeyError:
         return _track_properties(data)
     item = _number(primary, 4, 4 if primary[0] else 2)
     found = _of_item(data, item)
-    if all(box.kind not in (b"colr", *_CONFIGURATIONS) for box in found):
+    if all(box.kind not in wanted for box in found):
         found += _of_item(data, _first_tile(data, item))
     return found
 

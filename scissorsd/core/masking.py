@@ -27,6 +27,10 @@ AGREED = 0.8  # overlap (intersection over union) from which on two raw maps are
 # are whole, or meant so), but it is worth saying: one in five or so is badly cut.
 FILLING = 0.25
 
+# A picture that fills less than this part of a side of the frame that an output asks for, and may
+# not be enlarged further, is too small for it.
+TOO_SMALL = 0.9
+
 FLAT = 1e-6  # a raw map whose values span less than this says nothing
 # Shrinking 12 megapixels to 320 pixels may take a cheap reduction to three times that size first.
 _REDUCING_GAP = 3.0
@@ -46,6 +50,7 @@ class Judgement:
     flaw: str = ""  # of the picture itself, in half a sentence
     above: float = DOUBTFUL  # the doubt that makes it doubtful
     agreement: float | None = None  # with a second opinion, by overlap; None: there is none
+    filled: float = 1.0  # of a side of the frame that an output asks for; see canvas.filled
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -59,6 +64,8 @@ class Judgement:
         }
         if self.agreement is not None:
             numbers["agreement"] = self.agreement
+        if self.filled < 1:
+            numbers["filled"] = self.filled
         return {name: round(value, _DIGITS) for name, value in numbers.items()}
 
     @property
@@ -96,7 +103,7 @@ class Judgement:
             doubts.append(f"{said_doubt(self.doubt)}, more than {said_percent(self.above)}")
         if self.agreement is not None and self.agreement < AGREED:
             doubts.append(said_agreement(self.agreement))
-        return [*doubts, *self._filling()]
+        return [*doubts, *filter(None, [said_filled(self.filled)]), *self._filling()]
 
     def _filling(self) -> list[str]:
         return list(filter(None, [said_border(self.border_share)]))
@@ -115,6 +122,7 @@ def said_numbers(numbers: Mapping[str, float]) -> str:
     agreement = numbers.get("agreement", 1.0)
     more = (
         said_agreement(agreement) if agreement < AGREED else "",
+        said_filled(numbers.get("filled", 1.0)),
         said_border(numbers.get("border", 0.0)),
     )
     return "; ".join(["T" + words[1:], *filter(None, more)]) + "."
@@ -123,6 +131,13 @@ def said_numbers(numbers: Mapping[str, float]) -> str:
 def said_agreement(agreement: float) -> str:
     """Say in half a sentence how far two networks that disagree are of one opinion."""
     return f"two networks disagree: only {agreement:.0%} of what they take for subject is the same"
+
+
+def said_filled(filled: float) -> str:
+    """Say in half a sentence that a picture is too small for its frame; "" where it is not."""
+    if filled >= TOO_SMALL:
+        return ""
+    return f"the picture is too small: it fills {filled:.0%} of what it could of the frame"
 
 
 def said_percent(share: float) -> str:
@@ -205,6 +220,14 @@ def flawed(judgement: Judgement, flaw: str) -> Judgement:
     """Judge a picture that has a flaw of its own (none: nothing): it is doubtful at best."""
     verdict: Verdict = "doubtful" if flaw and judgement.verdict == "ok" else judgement.verdict
     return replace(judgement, verdict=verdict, flaw=flaw)
+
+
+def measured(judgement: Judgement, filled: float) -> Judgement:
+    """Judge a mask by how much of a frame it fills: too little of it is doubtful at best."""
+    is_doubtful = filled < TOO_SMALL and judgement.verdict == "ok"
+    return replace(
+        judgement, verdict="doubtful" if is_doubtful else judgement.verdict, filled=filled
+    )
 
 
 def normalised(raw: NDArray[np.float32]) -> NDArray[np.float32]:

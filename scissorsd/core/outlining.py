@@ -7,28 +7,35 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from scissorsd.core import cutting
+from scissorsd.core.depth import Sample, deepened, shallow
 from scissorsd.core.shaping import grown, in_tiles, solid_components
 
 _SOLID = 90  # where less of a subject is left than this, the rim does not go around it
 _SMOOTHING = 1 / 6  # of the width: what the corners of the rim are rounded by
 _SOFTEST, _LEAST_SOFT = 12.0, 0.8  # pixels
+_ROWS = 256  # worked on at a time
 _EDGE = 1.4  # pixels over which the rim's edge goes from all to nothing
 
 
-def outlined(
-    rgba: NDArray[np.uint8], width: float, colour: tuple[int, int, int]
-) -> NDArray[np.uint8]:
+def outlined(rgba: NDArray[Sample], width: float, colour: tuple[int, int, int]) -> NDArray[Sample]:
     """Draw a rim of `width` pixels around a cutout (height × width × 4, straight alpha).
 
     It is opaque, smooth and round, closes gaps narrower than itself, shows through soft edges, and
     is clipped by the frame. What is outside of it, haze and specks, goes. Without a width, or a
     subject, the cutout itself comes back.
     """
-    rim = _rim(rgba[..., 3], width) if width > 0 else None
+    rim = _rim(shallow(rgba[..., 3]), width) if width > 0 else None
     if rim is None:
         return rgba
-    colours, alpha = np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
-    return cutting.cutout(cutting.flat(colours, alpha, colour), rim)
+    result = np.empty_like(rgba)
+    for top in range(0, len(rgba), _ROWS):
+        rows = slice(top, top + _ROWS)
+        colours, alpha = (
+            np.ascontiguousarray(part) for part in (rgba[rows, :, :3], rgba[rows, :, 3])
+        )
+        cover = rim[rows] if rgba.dtype == np.uint8 else deepened(rim[rows])
+        result[rows] = cutting.cutout(cutting.flat(colours, alpha, colour), cover)
+    return result
 
 
 def _rim(alpha: NDArray[np.uint8], width: float) -> NDArray[np.uint8] | None:

@@ -38,8 +38,9 @@ class Look:
 
 
 # `auto` looks where it was seen to harm nothing, `best` wherever there is something new to be seen.
+# benchmarks/second_look.py chooses the limits, and tries them; docs/masks.md has the figures.
 LOOKS: Mapping[Edges, Look] = {
-    "auto": Look(largest=0.5, agreement=0.85, doubt=0.024, surer=0.85),
+    "auto": Look(largest=0.3, agreement=0.95, doubt=0.024, surer=0.7),
     "best": Look(largest=0.85, agreement=0.75),
 }
 

@@ -44,13 +44,13 @@ def _resized_bytes(
     # Premultiplied bytes would not do: where the filter overshoots they are cut off at 255, alpha
     # before colour, and a bright rim lines every hard edge.
     reach = ceil(SUPPORT * max(1.0, (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]))
-    filled = Image.fromarray(_filled(rgb, mask, reach))
-    colours = filled.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
+    whole = Image.fromarray(filled(rgb, mask, reach))
+    colours = whole.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
     cover = Image.fromarray(mask).resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
     return np.asarray(colours), np.asarray(cover.point(_TIDIED))
 
 
-def _filled(rgb: NDArray[np.uint8], mask: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
+def filled(rgb: NDArray[np.uint8], mask: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
     """Put the subject's colours in the place of what is cut away, so far as a filter reaches.
 
     They are the mean of those nearby, each counting by the mask (normalised convolution, Knutsson

@@ -1,14 +1,25 @@
 """Rules: which one a picture falls under, and the job that follows from it."""
 
-import hashlib
-import re
-import unicodedata
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count, islice
 from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
+from scissorsd.core.file_names import (
+    AS_IT_IS,
+    OF_THE_PICTURE,
+    UNKNOWN,
+    Facts,
+    Naming,
+    counted,
+    fields_of,
+    filled,
+    folder_of,
+    harmless,
+    joined,
+    name_key,
+)
 from scissorsd.core.formats import FORMATS, Format, Kind, default_name
 from scissorsd.core.globs import matches
 from scissorsd.core.settling import Sighting
@@ -18,6 +29,7 @@ OnVerdict = Literal["publish", "review", "fail"]
 SourceAction = Literal["keep", "move", "delete"]
 Holes = Literal["keep", "fill", "open"]
 Edges = Literal["auto", "soft", "fine", "best"]
+Quality = int | Literal["lossless"]  # 1 to 100
 Align = Literal[
     "center",
     "top",
@@ -32,47 +44,13 @@ Align = Literal[
 # Of pictures whose doubt is greater most are badly cut (docs/masks.md; masking.doubt).
 DOUBTFUL = 0.1
 ASKED_ABOVE = 0.06  # the doubt above which a second network is asked, where a rule names one
-NAME_FIELDS = ("stem", "ext", "rule", "inbox", "kind", "date")
+_BEST = 100  # the highest quality, at which WebP has always been lossless
 
 REVIEW_FOLDER = "review"
 REJECTED_FOLDER = "rejected"
 FAILED_FOLDER = "failed"
 PROCESSED_FOLDER = "processed"
 _VARIANTS_TRIED = 100  # of names, in search of those that a picture had before
-NAME_LIMIT = 255  # bytes in one file name, on nearly every file system
-SHORT_NAME_LIMIT = 143  # ... but where names are encrypted (eCryptfs, as on Synology's NAS)
-# What FAT, exFAT, NTFS and so SMB forbid in a name (Microsoft, "Naming Files, Paths, and
-# Namespaces"); some file systems forbid bytes that are not UTF-8, too.
-_FORBIDDEN = re.compile(r"""[<>:"|?*\\\x00-\x1f\x7f\ud800-\udfff]""")
-
-
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """What the file system of an outbox takes of a name."""
-
-    limit: int = NAME_LIMIT  # bytes
-    portable: bool = False  # no characters that some file system forbids
-
-    def name(self, body: str, suffix: str) -> str:
-        """Return a name that it takes."""
-        if self.portable:
-            body = _FORBIDDEN.sub("-", body)
-            suffix = _FORBIDDEN.sub("-", suffix)
-            if not suffix and body != body.rstrip(". "):  # which Windows cuts off
-                body = body.rstrip(". ") + "_"
-        return fit(body, suffix, self.limit)
-
-    def path(self, path: str) -> str:
-        """Return a relative path of which it takes every part."""
-        return "/".join(self.name(*_split(part)) for part in path.split("/")) if path else ""
-
-
-AS_IT_IS = Naming()
-
-
-def _split(name: str) -> tuple[str, str]:
-    stem, dot, suffix = name.rpartition(".")
-    return (stem, dot + suffix) if stem else (name, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +74,9 @@ class Output:
 
     kind: Kind = "cutout"
     format: Format = "png"
-    folder: str = ""  # inside the outbox, above the mirrored sub-folders
-    name: str = ""  # a template over NAME_FIELDS; empty: the kind's own
-    quality: int = 90  # 1 to 100; JPEG, WebP and AVIF
+    folder: str = ""  # above the mirrored sub-folders; in the outbox, or absolute and outside of it
+    name: str = ""  # a template over file_names.NAME_FIELDS; empty: the kind's own
+    quality: Quality = 90  # JPEG, WebP and AVIF; JPEG is never lossless
     compression: Literal["fast", "small"] = "fast"  # PNG
     background: str = "white"  # flat: a colour (name or hex) or the path of a picture
     metadata: Literal["strip", "keep"] = "strip"
@@ -112,6 +90,24 @@ class Output:
     shadow: Literal["none", "soft"] = "none"  # flat
     outline: Length = NOTHING  # around a cutout's subject; percent of the longer side
     outline_colour: str = "white"
+    # To reach `size`: no, yes, or so many times at most ("2x"). Old plans are without it.
+    enlarge: str = field(default="no", repr=False)
+
+    @property
+    def template(self) -> str:
+        """The template of its name."""
+        return self.name or default_name(self.kind)
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether its file holds every pixel as it was made."""
+        is_best = self.quality == "lossless" or (self.format == "webp" and self.quality == _BEST)
+        return FORMATS[self.format].is_lossless or is_best
+
+    @property
+    def heeds_enlarge(self) -> bool:
+        """Whether `enlarge` can make a difference."""
+        return self.size is not None and self.kind != "comparison"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +140,22 @@ class Rule:
     source: SourceAction = "keep"
     move_to: str = ""  # absolute, or relative to the outbox; empty: processed/
 
+    @property
+    def is_told_by_pictures(self) -> bool:
+        """Whether a picture must be read before its outputs can be named."""
+        return any(fields_of(one.template).intersection(OF_THE_PICTURE) for one in self.outputs)
+
+    @property
+    def folders_elsewhere(self) -> tuple[str, ...]:
+        """The folders outside of the outbox, absolute, to which some of its outputs go."""
+        elsewhere = (one.folder for one in self.outputs if one.folder.startswith("/"))
+        return () if self.skip else tuple(dict.fromkeys(elsewhere))
+
+    @property
+    def counts(self) -> bool:
+        """Whether its pictures are counted in the names of their outputs."""
+        return any("counter" in fields_of(one.template) for one in self.outputs)
+
 
 def action(rule: Rule, verdict: Verdict) -> OnVerdict:
     """Return what a rule says of a picture with this verdict."""
@@ -162,7 +174,7 @@ def choose(rules: Sequence[Rule], path: str) -> Rule | None:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOutput:
-    """An output and the path it will have, relative to the outbox."""
+    """An output and the path it will have: relative to the outbox, or absolute elsewhere."""
 
     output: Output
     path: str
@@ -180,18 +192,23 @@ class Job:
     moved_to: str = ""  # where the source goes, relative to the outbox or absolute; empty: nowhere
     id: int = 0  # its row in the job journal, once begun
     lies_at: str = ""  # cut again where its source was moved to, absolute; empty: in the inbox
+    counter: int = 0  # its number among those of its rule, where names tell it
+    facts: Facts | None = None  # what names tell of the picture itself, once that is known
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every path that this job may write, whatever its verdict turns out to be."""
-        paths = [planned.path for planned in self.outputs]
-        claimed = [*paths, *(in_review(path) for path in paths)]
-        return (*claimed, self.moved_to) if self.moved_to else tuple(claimed)
+        claimed = _claimed([planned.path for planned in self.outputs])
+        return (*claimed, self.moved_to) if self.moved_to else claimed
+
+
+def _claimed(paths: Sequence[str]) -> tuple[str, ...]:
+    return (*paths, *map(in_review, paths))
 
 
 def in_review(path: str) -> str:
-    """Return the path that an output has when a person should look at it first."""
-    return f"{REVIEW_FOLDER}/{path}"
+    """Return the path in the outbox that an output has when a person should look at it first."""
+    return f"{REVIEW_FOLDER}/{path.lstrip('/')}"
 
 
 def plan(
@@ -205,14 +222,24 @@ def plan(
     taken: Callable[[str], bool],
     naming: Naming = AS_IT_IS,
     before: Collection[str] = (),
+    facts: Facts | None = None,
+    counter: int = 1,
 ) -> Job:
     """Plan the job: the first set of names, in a fixed order, of which none is taken.
 
     `a.jpg` becomes `a.png`; where that is taken, `a-jpg.png`, then `a-2.png`, `a-3.png`, and so on
-    for all of its outputs alike. `taken` answers for a path relative to the outbox. `inbox_name`
-    and `date` are for the templates of the outputs' names. Of a picture that is cut again, `before`
-    are the paths of its outputs: a set with one of these comes first.
+    for all of its outputs alike. Those that are counted have the first number, from `counter` on,
+    of which nothing is taken. `taken` answers for a path relative to the outbox. `inbox_name`,
+    `date` and `facts` (none: not known yet) are for the templates of the outputs' names; a text for
+    `counter` among them stands as it is. Of a picture that is cut again, `before` are the paths of
+    its outputs: a set with one of these comes first.
     """
+    told = UNKNOWN if facts is None else facts
+    words = {"inbox": inbox_name, "date": date, **told}
+    parts = _Parts(source.path, rule, words, naming)
+    numbers = [counter] if "counter" in told else count(counter)
+    free = (n for n in numbers if not any(map(taken, _claimed(parts.counted(n)))))
+    number = next(free, counter)
 
     def planned(variant: str) -> Job:
         return Job(
@@ -220,20 +247,18 @@ def plan(
             outbox=outbox,
             source=source,
             rule=rule,
-            outputs=tuple(
-                PlannedOutput(
-                    output,
-                    _output_path(output, source.path, variant, rule, inbox_name, date, naming),
-                )
-                for output in rule.outputs
-            ),
+            outputs=tuple(map(PlannedOutput, rule.outputs, parts.paths(variant, number))),
             moved_to=_destination(rule, source.path, variant, naming),
+            counter=number if rule.counts else 0,
+            facts={name: told[name] for name in OF_THE_PICTURE} if is_told else None,
         )
 
+    is_told = facts is not None and rule.is_told_by_pictures
+    settled = set(_claimed(parts.counted(number)))
     first = map(planned, islice(_variants(source.path), _VARIANTS_TRIED if before else 0))
     as_before = (job for job in first if not set(before).isdisjoint(p.path for p in job.outputs))
     for job in chain(as_before, map(planned, _variants(source.path))):
-        if not any(taken(name) for name in job.names):
+        if not any(taken(name) for name in job.names if name not in settled):
             return job
     raise AssertionError("the variants never end")
 
@@ -249,35 +274,55 @@ def _variants(path: str) -> Iterator[str]:
     yield from (f"-{number}" for number in count(2))
 
 
-def _output_path(
-    output: Output,
-    source: str,
-    variant: str,
-    rule: Rule,
-    inbox_name: str,
-    date: str,
-    naming: Naming,
-) -> str:
-    picture = PurePosixPath(source)
-    template = output.name or default_name(output.kind)
-    if "{stem}" not in template:
-        template += variant
-        variant = ""
-    values = {
-        "stem": picture.stem + variant,
-        "ext": picture.suffix[1:],
-        "rule": rule.name,
-        "inbox": inbox_name,
-        "kind": output.kind,
-        "date": date,
-    }
-    name = template.format(**{key: _harmless(value) for key, value in values.items()})
-    suffixes = FORMATS[output.format].suffixes
-    suffix = next((s for s in suffixes if name.lower().endswith(s)), "")
-    *folders, body = (name[: -len(suffix)] if suffix else name).split("/")
-    inner = (naming.name(_harmless(folder), "") for folder in folders)
-    parent = naming.path(_parent(source))
-    return _joined(output.folder, parent, *inner, naming.name(body, suffix or suffixes[0]))
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the paths of a picture's outputs are made of."""
+
+    source: str
+    rule: Rule
+    words: Mapping[str, str]  # by their fields, those that all of its outputs share
+    naming: Naming
+
+    def paths(self, variant: str, number: int) -> list[str]:
+        """Return the path of each output; of those that would have one path, each has its own."""
+        paths: list[str] = []
+        for output in self.rule.outputs:
+            tails = chain([""], (f"-{twin}" for twin in count(2)))
+            its = (self._path(output, variant, number, tail) for tail in tails)
+            keys = set(map(name_key, paths))
+            paths.append(next(path for path in its if name_key(path) not in keys))
+        return paths
+
+    def counted(self, number: int) -> list[str]:
+        """Return the paths of those outputs that are counted."""
+        if not self.rule.counts:
+            return []
+        every = zip(self.rule.outputs, self.paths("", number), strict=True)
+        return [path for output, path in every if "counter" in fields_of(output.template)]
+
+    def _path(self, output: Output, variant: str, number: int, tail: str) -> str:
+        picture, parent = PurePosixPath(self.source), folder_of(self.source)
+        template, in_stem = output.template, variant
+        if "counter" in fields_of(template):  # which tells it from all others
+            in_stem = ""
+        elif "stem" not in fields_of(template):
+            template, in_stem = template + variant, ""
+        values = {
+            "stem": picture.stem + in_stem,
+            "ext": picture.suffix[1:],
+            "rule": self.rule.name,
+            "kind": output.kind,
+            "parent": parent.rpartition("/")[2] or self.words["inbox"],
+            "counter": counted(number),
+            **self.words,
+        }
+        name = filled(template, values)
+        suffixes = FORMATS[output.format].suffixes
+        suffix = next((s for s in suffixes if name.lower().endswith(s)), "")
+        *folders, body = (name[: -len(suffix)] if suffix else name).split("/")
+        inner = (self.naming.name(harmless(folder), "") for folder in folders)
+        file = self.naming.name(body + tail, suffix or suffixes[0])
+        return joined(output.folder, self.naming.path(parent), *inner, file)
 
 
 def _destination(rule: Rule, source: str, variant: str, naming: Naming) -> str:
@@ -286,47 +331,4 @@ def _destination(rule: Rule, source: str, variant: str, naming: Naming) -> str:
     picture = PurePosixPath(source)
     folder = rule.move_to or PROCESSED_FOLDER
     name = naming.name(picture.stem + variant, picture.suffix)
-    return _joined(folder, naming.path(_parent(source)), name)
-
-
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
-def _joined(*parts: str) -> str:
-    """Join without letting pathlib fold a name that is only dots."""
-    first, *rest = (part for part in parts if part)
-    return "/".join([first.rstrip("/"), *(part.strip("/") for part in rest)])
-
-
-def _harmless(value: str) -> str:
-    """Make a value that a template may use as a whole folder name without leaving the outbox."""
-    return value.replace("/", "-") if value.strip(".") else value.replace(".", "_")
-
-
-def fit(body: str, suffix: str, limit: int = NAME_LIMIT) -> str:
-    """Join a name so that it fits in so many bytes; a body cut short ends in its hash."""
-    if len(_encoded(body + suffix)) <= limit:
-        return body + suffix
-    if len(_encoded(suffix)) > limit // 2:  # an extension in name only
-        body, suffix = body + suffix, ""
-    end = "~" + hashlib.sha256(_encoded(body)).hexdigest()[:8] + suffix
-    while len(_encoded(body + end)) > limit:
-        body = body[:-1]
-    return body + end
-
-
-def name_key(path: str) -> str:
-    """Return what two paths share when some file system would take them for one name.
-
-    Unicode's canonical caseless match (The Unicode Standard, 3.13, definition D145).
-    """
-    return _decomposed(_decomposed(path).casefold())
-
-
-def _decomposed(text: str) -> str:
-    return unicodedata.normalize("NFD", text)
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return joined(folder, naming.path(folder_of(source)), name)

@@ -27,9 +27,16 @@ _DOCTOR = "`scissorsd doctor` shows what each provider comes to and what to do"
 
 
 def _ready(event: Event) -> str:
+    if event.get("once"):  # what is there now is cut, and no other
+        return ""
     if event.get("folders"):
         return "ready: drop pictures into {folders}[; cutouts appear in {outboxes}]"
     return "ready: drop pictures on the page" if event.get("inboxes") else "ready"
+
+
+def _stopped(event: Event) -> str:
+    # `once` sums up by itself
+    return "" if event.get("once") else "stopped: {done} cut[, {failed} failed]"
 
 
 def _fetching(event: Event) -> str:
@@ -96,7 +103,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         # the daemon
         "daemon.ready": Told(_ready),
         "daemon.stopping": Told("stopping[; in hand: {in_hand}]"),
-        "daemon.stopped": Told("stopped: {done} cut[, {failed} failed]"),
+        "daemon.stopped": Told(_stopped),
         "daemon.crashed": Told("{what}"),
         "daemon.out_of_memory": Told("{what}|{advice}"),
         "daemon.stood_still": Told("{what}"),

@@ -168,7 +168,7 @@ class Daemon:
         )
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
-        about = {"version": __version__, "inboxes": list(self.inboxes.states)}
+        about = {"version": __version__, "inboxes": list(self.inboxes.states), "once": self.once}
         log.info("daemon.ready", **about, **starting.places(config), workers=self._workers.count)
 
     def _fetch_unless_stopping(self, done: int, total: int | None, source: str, /) -> None:
@@ -196,7 +196,7 @@ class Daemon:
             log.warning("job.left", inbox=task.inbox.name, source=task.source.path, why=why)
         self._note_recovery()
         self.page.wait()
-        log.info("daemon.stopped", done=self.totals.done, failed=self.totals.failed)
+        log.info("daemon.stopped", done=self.totals.done, failed=self.totals.failed, once=self.once)
 
     # --- the loop ----------------------------------------------------------------------------
 

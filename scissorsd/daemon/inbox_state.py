@@ -14,6 +14,7 @@ from scissorsd.core.settling import Settler, Sighting
 from scissorsd.core.wishes import wish_of
 from scissorsd.daemon.elsewhere import task_elsewhere
 from scissorsd.daemon.holds import FIRST_PAUSE, Holds
+from scissorsd.daemon.outbox import Outbox
 from scissorsd.daemon.outcomes import Changed, Held, LeftAlone, Outcome, Task
 from scissorsd.errors import JournalError
 from scissorsd.folders.messages import Away, Scanned, Watched
@@ -43,7 +44,7 @@ class InboxState:
     inbox: Inbox
     journal: Journal
     inbox_root: Root
-    outbox_root: Root
+    outbox_root: Outbox
     settler: Settler
     max_reads: int  # a truncated picture is read this often before it counts as failed
     ready: dict[str, tuple[float, Sighting]] = field(default_factory=dict)  # and since when
@@ -81,7 +82,7 @@ class InboxState:
             inbox,
             journal,
             _root_of(inbox),
-            Root(inbox.outbox),
+            Outbox(inbox),
             Settler(inbox.settle),
             max_reads,
             unfinished=left,
@@ -91,8 +92,7 @@ class InboxState:
 
     def change(self, inbox: Inbox) -> None:
         """Take over the inbox's new options; tasks in hand finish under the old ones."""
-        if inbox.outbox != self.inbox.outbox:
-            self.outbox_root = Root(inbox.outbox)
+        self.outbox_root = self.outbox_root.following(inbox)
         if inbox.require_mount != self.inbox.require_mount:
             self.inbox_root = _root_of(inbox)
         self.inbox = inbox
@@ -261,6 +261,7 @@ class InboxState:
             inbox=self.inbox,
             inbox_root=self.inbox_root,
             outbox_root=self.outbox_root,
+            roots_elsewhere=self.outbox_root.elsewhere(rule),
             source=sighting,
             rule=rule,
             settled_at=settled_at,

@@ -92,8 +92,8 @@ class Inboxes:
             if task.inbox.path == inbox.path:
                 state.adopt(task)
         # An outbox that is a mount now is one ever after; one that hangs must not block the loop.
-        outbox = state.outbox_root
-        run_with_limit(outbox.why_away, f"look at {outbox.path}", OUTBOX_LIMIT)
+        for root in state.outbox_root.roots:
+            run_with_limit(root.why_away, f"look at {root.path}", OUTBOX_LIMIT)
         self.watchers.start(inbox, state.inbox_root)
 
     def reconfigure(self, inboxes: Iterable[Inbox], in_hand: Collection[Task]) -> None:

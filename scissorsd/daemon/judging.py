@@ -62,6 +62,8 @@ def complete(journal: Journal, judgement: Judgement) -> None:
     """
     if not any(path.parent.is_dir() for path in judgement.origins):
         raise HoldError(f"{judgement.origins[0].parent} is not there")  # gone is not empty
+    folders = (path.parent for path in (*judgement.origins, *judgement.targets))
+    publishing.remove_temporaries(folders, tag=_tag(journal, judgement))
     try:
         stamps = _stamps(journal, judgement, begun=True)
     except HoldError:
@@ -81,7 +83,8 @@ def _note(review: Review) -> Path | None:
 def _place_among_rejected(journal: Journal, review: Review, origin: Path, avoid: set[Path]) -> Path:
     """Return a free place for a file that is rejected: its path below review/, else numbered."""
     outbox = Path(review.entry.outbox)
-    below = origin.relative_to(outbox / REVIEW_FOLDER if review.entry.in_review else outbox)
+    above = outbox / REVIEW_FOLDER if review.entry.in_review else outbox
+    below = origin.relative_to(above if origin.is_relative_to(above) else "/")
     wanted, others = outbox / REJECTED_FOLDER / below, set(avoid)
     while True:
         place = publishing.free_name(wanted.parent, wanted.name, others)
@@ -194,17 +197,28 @@ def _move(journal: Journal, judgement: Judgement, origin: Path, target: Path) ->
     with hold_on_error(f"move {origin} to {target}"):
         try:
             no_replace.rename(origin, target, tag=_tag(journal, judgement))
-        except FileExistsError as error:
-            here = publishing.stamp_file(origin)
-            if here is None or _is_taken(journal, judgement, origin, here, target):
-                raise PlaceTakenError(str(target)) from error
-            origin.replace(target)
         except OSError as error:
-            if error.errno != errno.EXDEV:
+            if error.errno not in {errno.EEXIST, errno.EXDEV}:
                 raise
-            sources.put_back(origin, target)
+            _move_over(journal, judgement, origin, target)
     failpoints.at("judge.moved")
     return True
+
+
+def _move_over(journal: Journal, judgement: Judgement, origin: Path, target: Path) -> None:
+    """Move a file onto another disk, or in the stead of an earlier one of ours, or both."""
+    here = publishing.stamp_file(origin)
+    if here is None or _is_taken(journal, judgement, origin, here, target):
+        raise PlaceTakenError(str(target))
+    own = [str(target)] if publishing.exists(target) else []
+    try:
+        if own:
+            origin.replace(target)
+            return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    sources.put_back(origin, target, tag=_tag(journal, judgement), own=own)
 
 
 def _put_note_away(judgement: Judgement, note: Path, target: Path | None) -> None:

@@ -148,6 +148,8 @@ def bytes_to_cut(header: Header, rule: Rule, networks: Iterable[Model] = ()) -> 
         output.depth == "16" or (output.depth == "same" and header.bits > _SHALLOW)
         for output in rule.outputs
     )
+    # a HEIC that may be HDR, and then is read with all of its bits whatever comes out
+    deep = deep or (header.format == "HEIF" and header.bits > _SHALLOW)
     most = pixels * (_BYTES_PER_PIXEL_DEEP if deep else _BYTES_PER_PIXEL)
     for output in rule.outputs:
         encoding = FORMATS[output.format].bytes_per_pixel

@@ -7,16 +7,11 @@ own (`is_own`). Where the file system refuses a name, `stricter` naming makes an
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from scissorsd.core.rules import (
-    AS_IT_IS,
-    SHORT_NAME_LIMIT,
-    Job,
-    Naming,
-    destinations,
-    plan,
-)
+from scissorsd.core.file_names import AS_IT_IS, SHORT_NAME_LIMIT, Naming
+from scissorsd.core.rules import Job, destinations, plan
 from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.outcomes import (
     Bench,
@@ -27,6 +22,9 @@ from scissorsd.errors import (
     PlaceTakenError,
 )
 from scissorsd.folders import publishing, sources
+from scissorsd.pictures.facts import facts_of
+from scissorsd.pictures.picture import Picture
+from scissorsd.records import names
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
 
@@ -43,7 +41,9 @@ def plan_job(
 
     A picture that is cut again has the names that it had, and their date, as far as may be.
     """
-    before = bench.journal.recuts.before(task.inbox.path, task.source)
+    file, inbox, source = bench.journal.file, task.inbox.path, task.source
+    before = bench.journal.recuts.before(inbox, source)
+    told = task.rule.is_told_by_pictures
     began = bench.now() if before is None else datetime.fromtimestamp(before.begun_at, tz=UTC)
     job = plan(
         task.inbox.path,
@@ -55,6 +55,8 @@ def plan_job(
         taken=taken,
         naming=naming,
         before=() if before is None else before.outputs,
+        facts=task.facts or (names.facts_of(file, inbox, source) if told else None),
+        counter=names.counter_of(file, inbox, source, task.rule) if task.rule.counts else 1,
     )
     return replace(job, id=task.job_id, lies_at=task.lies_at)
 
@@ -85,6 +87,26 @@ def plan_and_record(
         recorded = record(job)
         if recorded is not None:
             return recorded, naming
+
+
+def name_by_facts(task: Task, job: Job, picture: Picture, bench: Bench) -> tuple[Task, Job]:
+    """Give a job names that tell of its picture, which is known by now, where they do.
+
+    One that was cut short after that has them already.
+    """
+    if not job.rule.is_told_by_pictures:
+        return task, job
+    task = replace(task, facts=facts_of(picture, task.source))
+    if names.facts_of(bench.journal.file, task.inbox.path, task.source) is None:
+        job, _ = plan_and_record(task, bench, partial(renamed, job, bench))
+        take_back(job, task, bench)
+    return task, job
+
+
+def renamed(job: Job, bench: Bench, anew: Job) -> Job | None:
+    """Record that a job has the names of another plan; None where one was just taken."""
+    anew = replace(anew, id=job.id)
+    return anew if bench.journal.replan(anew) else None
 
 
 def is_taken(task: Task, name: str, bench: Bench, naming: Naming) -> bool:

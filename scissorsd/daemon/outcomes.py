@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scissorsd.core.catalogue import Model
+from scissorsd.core.file_names import Facts
 from scissorsd.core.rules import (
     Rule,
     Verdict,
@@ -54,6 +55,13 @@ class Task:
     done: Known | None = None  # it was cut as it is, but may have been dropped again since
     lies_at: str = ""  # asked for again where it was moved to, absolute; empty: in the inbox
     job_id: int = 0  # of such a one
+    roots_elsewhere: tuple[mounts.Root, ...] = ()  # of outputs that go to other folders
+    facts: Facts | None = None  # what names tell of the picture itself, once it is read
+
+    def prepare(self) -> None:
+        """Raise HoldError unless all of its outputs can be put where they belong."""
+        for root in (self.outbox_root, *self.roots_elsewhere):
+            root.prepare()
 
     @property
     def path(self) -> Path:

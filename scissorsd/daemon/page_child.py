@@ -29,7 +29,7 @@ from scissorsd.settings import Config
 
 log = structlog.get_logger("scissorsd")
 
-NEEDED = ("starlette", "uvicorn", "sse_starlette", "prometheus_client")
+NEEDED = ("starlette", "uvicorn", "sse_starlette", "prometheus_client", "python_multipart")
 MISSING = "pip install 'scissorsd[page]'"  # what to do where one of them is not installed
 STOP_LIMIT = 5.0  # seconds after SIGTERM before it is killed
 STEADY = 60.0  # seconds of listening after which its next death is the first again

@@ -12,14 +12,17 @@ from functools import partial
 from pathlib import Path
 
 from scissorsd import failpoints
-from scissorsd.core.rules import AS_IT_IS, Job, Naming, action, in_review
+from scissorsd.core.file_names import AS_IT_IS, Naming
+from scissorsd.core.rules import Job, action, in_review
 from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.memory import LARGE, Lease, bytes_to_cut, least_bytes_to_cut
 from scissorsd.daemon.naming import (
     is_own,
     move_source,
+    name_by_facts,
     plan_and_record,
     redirect,
+    renamed,
     stricter,
     tag_of,
     take_back,
@@ -46,7 +49,13 @@ from scissorsd.errors import (
 from scissorsd.folders import publishing, sources
 from scissorsd.machine import give_back_memory
 from scissorsd.pictures import reading
-from scissorsd.pictures.cutting_out import Cut, find_subject, refuse_impossible, render_all
+from scissorsd.pictures.cutting_out import (
+    Cut,
+    find_subject,
+    measured,
+    refuse_impossible,
+    render_all,
+)
 from scissorsd.pictures.picture import Picture
 
 
@@ -67,6 +76,7 @@ def process(task: Task, bench: Bench) -> Outcome:
                 data, content = _read(task, bench)
                 picture = _decode(data, task, bench, lease)
                 del data
+                task, job = name_by_facts(task, job, picture, bench)
                 cut = find_subject(
                     picture,
                     bench.catalogue[job.rule.model],
@@ -75,6 +85,7 @@ def process(task: Task, bench: Bench) -> Outcome:
                     other=bench.catalogue.get(job.rule.second_opinion),
                     doubtful_above=job.rule.doubtful_above,
                 )
+                cut = measured(cut, job.rule.outputs)
                 rendered = _render(picture, cut, task, bench)
                 del picture, cut
                 _shrink(lease, rendered, bench)
@@ -165,7 +176,7 @@ def _publish(
     Return the job as it came out, and the stamps of its files.
     """
     sources.check_unchanged(*origin_of(task))
-    task.outbox_root.prepare()
+    task.prepare()
     naming, avoid = AS_IT_IS, set[str]()
     while True:
         try:
@@ -177,14 +188,9 @@ def _publish(
                 raise
             naming = stricter(naming, refusal)
         job, naming = plan_and_record(
-            task, bench, partial(_renamed, job, bench), naming=naming, avoid=avoid
+            task, bench, partial(renamed, job, bench), naming=naming, avoid=avoid
         )
         take_back(job, task, bench)
-
-
-def _renamed(job: Job, bench: Bench, anew: Job) -> Job | None:
-    anew = replace(anew, id=job.id)
-    return anew if bench.journal.replan(anew) else None
 
 
 def _publish_under(

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from scissorsd.core.rules import Naming
+from scissorsd.core.file_names import Naming
 from scissorsd.folders import publishing
 from scissorsd.records.journal_rows import storable
 

@@ -74,7 +74,7 @@ def known_by_content(task: Task, bench: Bench) -> Task:
     if before is None:
         return task
     entry = before.entry
-    task.outbox_root.prepare()
+    task.prepare()
     rule = wish_of(entry.wish).over(task.rule)
     is_out = (
         entry.state == "done"
@@ -111,7 +111,7 @@ def recover(task: Task, bench: Bench) -> Job | None:
     earlier = bench.journal.planned(inbox, task.inbox.outbox, task.source, task.rule)
     if earlier is not None and not earlier.outputs:
         return earlier
-    task.outbox_root.prepare()  # before names are planned: away, all of them would seem free
+    task.prepare()  # before names are planned: away, all of them would seem free
     if _state(task, bench) in {"failed", "again"}:
         return None
     if task.journal_lost and (done := _found_done(task, bench)) is not None:

@@ -5,12 +5,8 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
-from scissorsd.core.rules import (
-    AS_IT_IS,
-    FAILED_FOLDER,
-    Job,
-    Naming,
-)
+from scissorsd.core.file_names import AS_IT_IS, Naming
+from scissorsd.core.rules import FAILED_FOLDER, Job
 from scissorsd.daemon.naming import (
     move_source,
     stricter,

@@ -1,13 +1,20 @@
 """What the daemon writes to its status file: where it, its models and its inboxes stand."""
 
 from collections.abc import Collection
+from math import isinf
 
 from scissorsd import failpoints
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.outcomes import Task
 from scissorsd.folders.watching import InboxWatcher
 from scissorsd.inference.sessions import Sessions
-from scissorsd.records.status_file import InboxStatus, ProviderStatus, kinds_of_held
+from scissorsd.records.status_file import (
+    InboxStatus,
+    ProviderStatus,
+    Try,
+    kinds_of_held,
+    next_tries,
+)
 
 # Seconds: in one step before a watcher counts as stalled, in hand before a picture does.
 STALLED = failpoints.seconds("STALLED", 30.0)
@@ -51,6 +58,11 @@ def inbox_status(
         paused=outbox.reason if outbox is not None else "",
         unseen=state.unseen,
         held_kinds=kinds_of_held((path, h.reason, h.kind) for path, h in pictures.items()),
+        paused_until=outbox.until if outbox is not None else 0.0,
+        tries=next_tries(
+            Try(path, hold.reason, 0.0 if isinf(hold.until) else hold.until)
+            for path, hold in pictures.items()
+        ),
     )
 
 

@@ -22,6 +22,7 @@ class WorkerPool:
         self.count = count  # of pictures in hand at once, but for those that are stuck
         self._tell = tell
         self._pace = pace
+        self._last = ""  # the inbox whose picture was begun last
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by the task's id; since when
 
     def in_hand(self) -> list[tuple[Task, float]]:
@@ -31,6 +32,9 @@ class WorkerPool:
     def hand_out(self, states: Iterable[InboxState], bench: Bench, now: float) -> None:
         """Start a worker for each settled picture while there may be more, the inboxes in turn.
 
+        The turn goes on from one call to the next: mostly there is one free worker, and an inbox
+        with a backlog would else have every one of them.
+
         A job that takes very long (a share that hangs) no longer counts as a worker, and its inbox
         gets no further job until it has ended.
         """
@@ -39,7 +43,7 @@ class WorkerPool:
             return  # a crash suspect works alone
         stuck = {task.inbox.name for task, since in self._in_hand.values() if now - since > STUCK}
         busy = len(at_work)
-        waiting = [state for state in states if state.name not in stuck]
+        waiting = self._in_turn([state for state in states if state.name not in stuck])
         while waiting and busy < self.count:
             for state in list(waiting):
                 task = state.next_task(now, alone=not busy)
@@ -47,9 +51,16 @@ class WorkerPool:
                     waiting.remove(state)
                     continue
                 self._start(task, bench, now)
+                self._last = state.name
                 busy += 1
                 if task.attempts or busy >= self.count:
                     return
+
+    def _in_turn(self, states: list[InboxState]) -> list[InboxState]:
+        """Sort inboxes so that the one behind the last comes first."""
+        names = [state.name for state in states]
+        after = names.index(self._last) + 1 if self._last in names else 0
+        return states[after:] + states[:after]
 
     def ended(self, task: Task) -> None:
         """Note that a task is no longer in hand."""

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scissorsd.core.settling import Sighting
@@ -22,29 +22,37 @@ class Listing:
         folder, _, name = path.rpartition("/")
         return self._listed(folder).get(name)
 
-    def fillings(self, path: str, gap: str, form: str) -> set[str]:
-        """Return what stands in the gap of a path in the paths that are there; `form` is a regex.
+    def fillings(self, path: str, gaps: Mapping[str, str]) -> list[dict[str, str]]:
+        """Return what stands in the gaps of a path in the paths that are there.
 
-        In all gaps of one path there is the same.
+        A gap is a character, with a regex of what may fill it; the same one is filled alike.
         """
-        found: set[tuple[str, str]] = {("", "")}  # how the path begins, what fills its gaps
-        for part in path.split("/"):
-            found = {
-                (f"{begin}/{name}" if begin else name, filled or filling)
-                for begin, filling in found
-                for name, filled in self._filled(begin, part, gap, re.escape(filling) or form)
-            }
-        return {filling for _, filling in found}
+        begins = "/" if path.startswith("/") else ""
+        found: list[tuple[str, dict[str, str]]] = [(begins, {})]  # how it begins, and its gaps
+        for part in path.strip("/").split("/"):
+            found = [
+                (f"{begin.rstrip('/')}/{name}" if begin else name, filled | more)
+                for begin, filled in found
+                for name, more in self._filled(begin, part, gaps, filled)
+            ]
+        return [filled for _, filled in found]
 
-    def _filled(self, folder: str, part: str, gap: str, form: str) -> Iterator[tuple[str, str]]:
-        if gap not in part:
-            yield part, ""
+    def _filled(
+        self, folder: str, part: str, gaps: Mapping[str, str], filled: Mapping[str, str]
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        there = [gap for gap in gaps if gap in part]
+        if not there:
+            yield part, {}
             return
-        first, *others = (re.escape(text) for text in part.split(gap))
-        wanted = re.compile(f"{first}({form})" + r"\1".join(others))
+        wanted = re.escape(part)
+        for number, gap in enumerate(there):
+            form = re.escape(filled[gap]) if gap in filled else gaps[gap]
+            first, *others = wanted.split(re.escape(gap))
+            wanted = f"{first}(?P<g{number}>{form})" + f"(?P=g{number})".join(others)
+        pattern = re.compile(wanted)
         for name in self._listed(folder):
-            if match := wanted.fullmatch(name):
-                yield name, match[1]
+            if match := pattern.fullmatch(name):
+                yield name, {gap: match[f"g{number}"] for number, gap in enumerate(there)}
 
     def _listed(self, folder: str) -> dict[str, Sighting | None]:
         if folder not in self._folders:

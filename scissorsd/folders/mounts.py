@@ -155,10 +155,15 @@ class Changes:
 
 
 class Root:
-    """An inbox or outbox folder, which may be a mount that goes away and comes back."""
+    """An inbox or outbox folder, which may be a mount that goes away and comes back.
 
-    def __init__(self, path: Path, *, require_mount: bool = False) -> None:
+    One that is not `for_all` takes outputs of some rules: it holds their pictures alone.
+    """
+
+    def __init__(self, path: Path, *, require_mount: bool = False, for_all: bool = True) -> None:
         self.path = path
+        self._for_all = for_all
+        self._called = "the outbox" if for_all else "the folder of an output"
         self._mounted = require_mount
         self._prepared = False
 
@@ -183,10 +188,10 @@ class Root:
         away = self.why_away()
         if away:
             raise HoldError(
-                f"the outbox is away: {away}",
+                f"{self._called} is away: {away}",
                 "Bring it back.",
-                outbox_wide=True,
-                kind="the outbox is away",
+                outbox_wide=self._for_all,
+                kind=f"{self._called} is away",
             )
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise self._unwritable()
@@ -197,17 +202,17 @@ class Root:
             with hold_on_error(f"make the folder {self.path}"):
                 self.path.mkdir(parents=True, exist_ok=True)
         except (InTheWayError, NameRefusedError) as error:  # it concerns every picture
-            raise HoldError(error.what, error.advice, outbox_wide=True) from error
+            raise HoldError(error.what, error.advice, outbox_wide=self._for_all) from error
 
     def _unwritable(self) -> HoldError:
         """Return the error that holds every picture, before any is cut in vain."""
         read_only = os.statvfs(self.path).f_flag & os.ST_RDONLY
         number = errno.EROFS if read_only else errno.EACCES
         return HoldError(
-            f"cannot write to the outbox {self.path}: {os.strerror(number)}",
+            f"cannot write to {self._called} {self.path}: {os.strerror(number)}",
             ADVICE[number],
-            outbox_wide=True,
-            kind="the outbox cannot be written to",
+            outbox_wide=self._for_all,
+            kind=f"{self._called} cannot be written to",
         )
 
     def must_be_there(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scissorsd import atomic, failpoints
-from scissorsd.core.rules import NAME_LIMIT, SHORT_NAME_LIMIT, fit
+from scissorsd.core.file_names import NAME_LIMIT, SHORT_NAME_LIMIT, fit
 from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
 from scissorsd.errors import NameRefusedError, PlaceTakenError

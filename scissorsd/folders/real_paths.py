@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from scissorsd.core.rules import name_key
+from scissorsd.core.file_names import name_key
 from scissorsd.folders import mounts
 from scissorsd.folders.mounts import Mount
 

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -139,21 +139,23 @@ def _copy_over(
     origin.unlink()
 
 
-def put_back(origin: Path, target: Path) -> None:
+def put_back(origin: Path, target: Path, *, tag: str = "back", own: Collection[str] = ()) -> None:
     """Move a file that was set aside back to its old path.
 
-    Raises PlaceTakenError where something is there.
+    Onto another file system it is copied, under a temporary name with this `tag`, and what lies
+    there and is in `own` is replaced. Raises PlaceTakenError where something is there else.
     """
     with hold_on_error(f"move {origin} to {target}"):
         try:
             no_replace.rename(origin, target)
-        except FileExistsError as error:
-            raise PlaceTakenError(str(target)) from error
         except OSError as error:
-            if error.errno != errno.EXDEV:
+            if error.errno == errno.EEXIST and str(target) not in own:
+                raise PlaceTakenError(str(target)) from error
+            if error.errno not in {errno.EEXIST, errno.EXDEV}:
                 raise
-            with _copy_verified(origin, target, tag="back") as copy:
-                give_name(copy, (), "back")
+            with _copy_verified(origin, target, tag=tag) as copy:
+                give_name(copy, own, tag)
+            failpoints.at("back.copied")
             origin.unlink()
 
 

@@ -4,9 +4,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from scissorsd.page import health, metrics, static_files
-from scissorsd.page.answers import ON_ERRORS
+from scissorsd.page.answers import on_errors
+from scissorsd.page.described import openapi
 from scissorsd.page.desk import Desk
 from scissorsd.page.drops import receiving as drops
+from scissorsd.page.foreign import rembg, removebg
+from scissorsd.page.foreign.shapes import shaped
 from scissorsd.page.gates import door
 from scissorsd.page.gates.access import Access
 from scissorsd.page.gates.door import Door
@@ -19,7 +22,7 @@ from scissorsd.page.view import actions, choices, events, listing, one_picture, 
 # path is of any length.
 _PARTS = (
     *(door, health, metrics, static_files, status, choices, setup, events, zips, drops),
-    *(backdrops, files, finishing, actions, listing, one_picture),
+    *(backdrops, files, finishing, actions, listing, one_picture, removebg, rembg, openapi),
 )
 
 
@@ -28,8 +31,8 @@ def make_app(desk: Desk, access: Access) -> Starlette:
     its_door = Door(access, Keys(desk.state))
     app = Starlette(
         routes=[route for part in _PARTS for route in part.ROUTES],
-        middleware=[Middleware(Guard, its_door)],
-        exception_handlers=dict(ON_ERRORS),
+        middleware=[Middleware(Guard, its_door, shaped)],
+        exception_handlers=dict(on_errors(shaped)),
     )
     app.router.redirect_slashes = False  # such a redirect would name a host and begin with /
     app.state.desk = desk

@@ -1,7 +1,8 @@
 """How an address names a picture, by its inbox and path; and how both are shown.
 
 The bytes of a name are percent-encoded in the address, whatever they are: one that is not UTF-8 is
-named as well. As text such bytes are shown escaped, and are no way to name the picture.
+named as well. As text such bytes are shown escaped, and are no way to name the picture. A slash of
+the path may be encoded, too, as clients do that are generated from openapi.json.
 """
 
 import os
@@ -29,8 +30,9 @@ def named(request: Request, *, behind: int = 0) -> tuple[str, str]:
     """Return the inbox and path that an address names, before so many parts `behind` them."""
     raw = request.scope.get("raw_path") or quote(request.url.path).encode()
     parts = bytes(raw).partition(f"{PICTURES}/".encode())[2].split(b"/")
-    inbox, *path = [unquote_to_bytes(part) for part in parts[: len(parts) - behind]] or [b""]
-    if not path or any(part in {b"", b".", b".."} or {0, ord("/")} & set(part) for part in path):
+    first, *rest = parts[: len(parts) - behind] or [b""]
+    inbox, path = unquote_to_bytes(first), unquote_to_bytes(b"/".join(rest)).split(b"/")
+    if any(part in {b"", b".", b".."} or 0 in part for part in path):
         raise Refusal(404, "no_such_picture", "the address names no picture")
     return os.fsdecode(inbox), os.fsdecode(b"/".join(path))
 

@@ -11,6 +11,7 @@ from scissorsd.records import lock
 from scissorsd.records.journal import Journal
 from scissorsd.records.pictures_view import PicturesView
 from scissorsd.records.state_folders import StateFolder
+from scissorsd.records.status_file import DaemonStatus, InboxStatus
 from scissorsd.settings import Inbox
 
 
@@ -46,6 +47,16 @@ class Standpoint:
     def names(self) -> dict[str, str]:
         """The name of each inbox by its path in the journal."""
         return {str(inbox.path): inbox.name for inbox in self.inboxes}
+
+    @cached_property
+    def stands(self) -> DaemonStatus | None:
+        """What the daemon says of itself; None while none runs."""
+        return self.desk.standing() if self.runs else None
+
+    def live(self, name: str) -> InboxStatus | None:
+        """Return what the daemon says of an inbox, if one runs."""
+        inboxes = self.stands.inboxes if self.stands is not None else ()
+        return next((inbox for inbox in inboxes if inbox.name == name), None)
 
     def path_of(self, name: str) -> str:
         """Return the path of an inbox in the journal, or ""."""

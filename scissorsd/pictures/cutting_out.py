@@ -1,7 +1,7 @@
 """One picture in memory: its passes through the network, its mask, the bytes of its outputs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Protocol, assert_never
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scissorsd.core import cutting, masking, passes
 from scissorsd.core.boxes import Box
-from scissorsd.core.canvas import asks_nothing, framed, framed_size
+from scissorsd.core.canvas import asks_nothing, filled, framed, framed_size
 from scissorsd.core.catalogue import Model
 from scissorsd.core.depth import Pixels, Sample, deep_mask, deepened, shallow
 from scissorsd.core.foreground_colour import cleaned
@@ -100,6 +100,12 @@ def find_subject(
     )
 
 
+def measured(cut: Cut, outputs: Sequence[Output]) -> Cut:
+    """Judge a cut also by whether it is large enough for what is to be made of it."""
+    judgement = masking.measured(cut.judgement, filled(cut.mask, outputs))
+    return replace(cut, judgement=judgement)
+
+
 def _flaw(picture: Picture) -> str:
     if picture.alpha is not None and not picture.alpha.any():
         return "the picture is transparent throughout"
@@ -171,9 +177,7 @@ def render_all(
 
 def _colours(picture: Picture, cut: Cut, output: Output, *, deep: bool) -> Pixels:
     """Return the picture in the colours that an output is made of."""
-    rgb: Pixels = picture.rgb
-    if deep:
-        rgb = deepened(picture.rgb) if picture.deep is None else picture.deep
+    rgb = _as_it_is(picture, deep=deep)
     if output.colour != "clean":
         return rgb
     if deep or picture.deep is None:
@@ -181,6 +185,12 @@ def _colours(picture: Picture, cut: Cut, output: Output, *, deep: bool) -> Pixel
     # Rounded last: so an output of 8 bits is the same, made now or later of a cutout of 16.
     edges = shallow(own_colours(picture, picture.deep, cut.mask))
     return np.where(cut.mask[..., None] == _OPAQUE, rgb, edges)
+
+
+def _as_it_is(picture: Picture, *, deep: bool) -> Pixels:
+    if not deep:
+        return picture.rgb
+    return deepened(picture.rgb) if picture.deep is None else picture.deep
 
 
 def own_colours(picture: Picture, rgb: NDArray[Sample], mask: NDArray[np.uint8]) -> NDArray[Sample]:
@@ -198,7 +208,8 @@ def _output(
 ) -> bytes:
     """Make one output: framed, and laid on what it asks for."""
     if output.kind == "comparison":
-        both = cutting.comparison(picture.rgb, cut.mask, shallow(colours))
+        before = _as_it_is(picture, deep=wants_16_bits(output, picture))
+        both = cutting.comparison(before, cut.mask, colours)
         return encode(both, output, picture.metadata)
     _refuse_over(output, cut.mask.shape, max_pixels)
     rgb, shallow_mask = framed(colours, cut.mask, output)
@@ -222,7 +233,7 @@ def _output(
             pixels = cutting.cutout(rgb, mask)
             if output.outline != NOTHING:
                 rim = parse_colour(output.outline_colour) or (255, 255, 255)
-                pixels = outlined(shallow(pixels), output.outline.of(max(mask.shape)), rim)
+                pixels = outlined(pixels, output.outline.of(max(mask.shape)), rim)
         case _:
             assert_never(output.kind)
     return encode(pixels, output, picture.metadata)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -167,25 +165,6 @@ def _opener(name: PictureFormat) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
     return cast("Callable[[io.BytesIO], ImageFile.ImageFile]", pillow_heif.HeifImageFile)
 
 
-def heif_samples(data: bytes) -> tuple[NDArray[np.uint8 | np.uint16], int] | None:
-    """Decode a HEIC with all of its bits: height × width × 1, 3 or 4, and the value of white.
-
-    With straight alpha; None where the file's is multiplied into the colours.
-    """
-    import pillow_heif  # noqa: PLC0415 - as above
-
-    heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-    if heif.premultiplied_alpha:
-        return None
-    samples: NDArray[np.uint8 | np.uint16] = np.asarray(heif)
-    width, height = heif.size
-    samples = samples.reshape(*samples.shape[:2], -1)[:height, :width]
-    if samples.dtype == np.uint8:
-        return samples, 255
-    bits = heif.info["bit_depth"]
-    return samples, ((1 << bits) - 1) << (16 - bits)
-
-
 def _avif(file: io.BytesIO) -> ImageFile.ImageFile:
     """Open an AVIF, if need be without its EXIF: its decoder gives up where that is broken."""
     try:
@@ -234,6 +213,8 @@ def samples(image: ImageFile.ImageFile, data: bytes) -> Samples:
     """Tell what the file says of its samples."""
     if isinstance(image, PngImagePlugin.PngImageFile):
         return Samples(data[24])
+    if image.format == "HEIF":
+        return Samples(16 if isobmff.is_deep(data) else 8)
     return declared_samples(image)
 
 

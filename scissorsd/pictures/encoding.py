@@ -11,13 +11,14 @@ from scissorsd.core.depth import Pixels
 from scissorsd.core.formats import FORMATS, Format
 from scissorsd.core.rules import Output
 from scissorsd.errors import OverLimitsError, PictureError
+from scissorsd.pictures.lossless_avif import encode_lossless_avif
 from scissorsd.pictures.metadata import Carried, Metadata, carried
 from scissorsd.pictures.picture import Picture
 from scissorsd.pictures.png import encode_png
 from scissorsd.pictures.tiff import encode_tiff
 
 _FINE = 90  # from this quality on colour is kept at full resolution: edges of a cutout show it
-_LOSSLESS = 100
+_BEST = 100
 _GREY = 2  # dimensions
 
 
@@ -76,20 +77,22 @@ def _png(pixels: Pixels, output: Output, beside: Carried) -> bytes:
 
 
 def _jpeg(pixels: Pixels, output: Output, beside: Carried) -> bytes:
-    options = {"quality": output.quality, "subsampling": _subsampling(output)}
-    return _by_pillow(pixels, output, _options(beside), **options)
+    return _by_pillow(pixels, output, _options(beside), **_as_good_as(output))
 
 
 def _webp(pixels: Pixels, output: Output, beside: Carried) -> bytes:
     options = {"quality": output.quality, "method": 3}  # a higher method buys a few percent
-    if output.quality == _LOSSLESS:
-        options = {"lossless": True, "quality": 20, "method": 1}  # quality is effort here
+    if output.is_lossless:  # quality is effort here; exact: also where nothing is to be seen
+        options = {"lossless": True, "exact": True, "quality": 20, "method": 1}
     return _by_pillow(pixels, output, _options(beside), **options)
 
 
 def _avif(pixels: Pixels, output: Output, beside: Carried) -> bytes:
-    options = {"quality": output.quality, "subsampling": _subsampling(output), "speed": 8}
-    return _by_pillow(pixels, output, _options(beside), **options)
+    if output.is_lossless:
+        exif = beside.exif.tobytes() if len(beside.exif) else b""
+        shallow = np.asarray(pixels, np.uint8)
+        return encode_lossless_avif(shallow, icc=beside.icc, exif=exif, xmp=beside.xmp)
+    return _by_pillow(pixels, output, _options(beside), speed=8, **_as_good_as(output))
 
 
 def _tiff(pixels: Pixels, _: Output, beside: Carried) -> bytes:
@@ -107,8 +110,9 @@ ENCODERS: dict[Format, Callable[[Pixels, Output, Carried], bytes]] = {
 }
 
 
-def _subsampling(output: Output) -> str:
-    return "4:4:4" if output.quality >= _FINE else "4:2:0"
+def _as_good_as(output: Output) -> dict[str, Any]:
+    quality = _BEST if output.quality == "lossless" else output.quality
+    return {"quality": quality, "subsampling": "4:4:4" if quality >= _FINE else "4:2:0"}
 
 
 def _options(beside: Carried) -> dict[str, Any]:

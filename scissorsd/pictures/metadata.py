@@ -5,6 +5,7 @@ Whatever is broken in it is left behind, and never costs the picture.
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -48,6 +49,7 @@ _UNTRUE_TAGS = frozenset(
 _XMP_ORIENTATION = re.compile(
     rb"""tiff:Orientation\s?=\s?["'][0-9]["']|<tiff:Orientation>[0-9]</tiff:Orientation>"""
 )
+_DAY = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)\b")
 _INCH = 2  # as EXIF numbers its units; 3 is the centimetre
 _UNITS = {_INCH: 1.0, 3: 2.54}
 _JPEGS = ("JPEG", "MPO")
@@ -100,6 +102,20 @@ def read_metadata(
         dpi = dpi[::-1]
     remarks = _remarks(image, data, named_icc)
     return Metadata(icc, dpi, _kept_exif(exif), _kept_xmp(image, data), remarks)
+
+
+def taken_on(metadata: Metadata) -> str:
+    """Return the day on which a picture was taken, as `2024-05-17`; "" where EXIF tells none."""
+    exif = Image.Exif()
+    try:
+        exif.load(metadata.exif or b"")
+        told = str(exif.get_ifd(ExifTags.IFD.Exif).get(_Base.DateTimeOriginal, ""))
+        day = _DAY.match(told)
+        return date(*map(int, day.groups())).isoformat() if day else ""
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - the parser raises anything, and no day is like 0000:00:00
+        return ""
 
 
 def _resolution(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 
 from scissorsd.core import png_chunks
-from scissorsd.core.code_points import CodePoints, Named
+from scissorsd.core.code_points import CodePoints
 from scissorsd.core.colours import Colours, from_grey, in_srgb, to_rgb
 from scissorsd.core.depth import DEEP, shallow
 from scissorsd.core.hdr import to_srgb
@@ -19,7 +19,7 @@ from scissorsd.core.profiles import LARGEST_PROFILE, slim
 from scissorsd.core.repairs import is_apples, mended
 from scissorsd.core.signatures import PictureFormat, is_hollow
 from scissorsd.errors import TruncatedPictureError
-from scissorsd.pictures.decoders import decoding, heif_samples, is_filling, opened, samples
+from scissorsd.pictures.decoders import decoding, is_filling, opened, samples
 from scissorsd.pictures.jpeg_warnings import lower_part_is_missing, with_its_end
 from scissorsd.pictures.metadata import colour as colour_named
 from scissorsd.pictures.metadata import parse_exif, read_metadata
@@ -31,9 +31,15 @@ from scissorsd.pictures.orientation import (
     upright,
 )
 from scissorsd.pictures.picture import SMALL, Picture, as_picture
-from scissorsd.pictures.sixteen_bit import Bands, Planes, bands_of, is_colour, load, with_16_bits
+from scissorsd.pictures.sixteen_bit import (
+    Bands,
+    Planes,
+    bands_of_colours,
+    bands_of_planes,
+    load,
+    with_16_bits,
+)
 
-_BRIGHTEST = 255
 _MISSING = "the lower part of the picture is missing: its file was damaged or cut short on its way"
 
 
@@ -44,7 +50,7 @@ class Header:
     format: str
     width: int
     height: int
-    bits: int = 8  # of a sample, in PNG and TIFF; else 8, which is all that is read of the others
+    bits: int = 8  # of a sample, in PNG and TIFF; 16 in a HEIC of more than 8; else 8: all is read
 
 
 def read_header(data: bytes, *, max_pixels: int) -> Header:
@@ -60,9 +66,9 @@ def read_header(data: bytes, *, max_pixels: int) -> Header:
 def read(data: bytes, *, max_pixels: int, deep: bool = False, side: int = 0) -> Picture:
     """Decode a picture: the first of several, upright, 8 bits, alpha apart.
 
-    With `deep` the 16 bits of a PNG or TIFF that has them are read too: grey, RGB, and either with
-    alpha. What cannot be read so (CMYK) is read at 8 bits. With `side` a JPEG may come out smaller,
-    which takes a fraction of the time: its longer side is no shorter than that.
+    With `deep` the bits beyond 8 of a PNG, TIFF or HEIC that has them are read too: grey, RGB, and
+    either with alpha. What cannot be read so (CMYK, AVIF) is read at 8 bits. With `side` a JPEG may
+    come out smaller, which takes a fraction of the time: its longer side is no shorter than that.
 
     Raises UnsupportedPictureError, OverLimitsError, TruncatedPictureError or CorruptPictureError.
     """
@@ -102,14 +108,13 @@ class _Decoded:
 def _decoded(data: bytes, name: PictureFormat, max_pixels: int, side: int) -> _Decoded:
     again = partial(opened, data, name, max_pixels)
     with again() as image:
-        if side:
+        bands = bands_of_colours(image, data, again)
+        if side and bands is None:
             scale = side / max(image.size)
             image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
         # pixels
         turned = turned_by_decoder(image)
-        has_low_bytes = is_colour(image)
-        hdr_colours = _hdr_colours(image, data)
-        planes = None if hdr_colours else load(image, data)
+        planes = load(image, data)
         key = image.info.get("transparency")
         # orientation
         exif = parse_exif(image)
@@ -117,12 +122,12 @@ def _decoded(data: bytes, name: PictureFormat, max_pixels: int, side: int) -> _D
         if turned is None:
             turned = orientation = orientation_of(exif.get(ExifTags.Base.Orientation))
         # colours
-        named = Named() if hdr_colours else colour_named(image, exif, data)
-        colours = hdr_colours or _colours(image, data, planes, slim(named.profile))
+        named = colour_named(image, exif, data)
+        colours = _colours(image, data, planes, slim(named.profile))
         if colours.profile and len(colours.profile) > LARGEST_PROFILE:
-            colours, planes, has_low_bytes = in_srgb(colours), None, False
+            colours, planes, bands = in_srgb(colours), None, None
         if colours.alpha and is_filling(image, colours.alpha):
-            colours, planes, has_low_bytes = replace(colours, alpha=None), None, False
+            colours, planes, bands = replace(colours, alpha=None), None, None
         if colours.grey is not None:
             planes = ("LA", (colours.grey, *(planes[1][1:] if planes else ())))
         flaw = _MISSING if lower_part_is_missing(image, data) or _lacks_rows(image, data) else ""
@@ -139,27 +144,10 @@ def _decoded(data: bytes, name: PictureFormat, max_pixels: int, side: int) -> _D
     return _Decoded(
         as_picture(upright(colours.rgb, orientation), alpha, metadata, flaw),
         orientation,
-        bands_of(planes, again if has_low_bytes else None),
-        key if has_low_bytes and isinstance(key, tuple) else None,
+        bands_of_planes(planes) if planes else bands,
+        key if bands and isinstance(key, tuple) else None,
         named.hdr,
     )
-
-
-def _hdr_colours(image: ImageFile.ImageFile, data: bytes) -> Colours | None:
-    """Read a HEIC that is PQ or HLG as sRGB, from all of its 10 or 12 bits; None for any other."""
-    if image.format != "HEIF":
-        return None
-    points = colour_named(image, Image.Exif(), data).hdr
-    decoded = None if points is None else heif_samples(data)
-    if points is None or decoded is None:
-        return None
-    values, white = decoded
-    is_grey, has_alpha = values.shape[2] in {1, 2}, values.shape[2] in {2, 4}
-    rgb = np.repeat(values[..., :1], 3, axis=2) if is_grey else values[..., :3]
-    shown = Image.fromarray(to_srgb(rgb, points, np.uint8, white))
-    alpha = Image.fromarray(shallow(values[..., -1])) if has_alpha else None
-    is_opaque = alpha is None or alpha.getextrema()[0] == _BRIGHTEST
-    return Colours(shown, None if is_opaque else alpha, None)
 
 
 def _colours(

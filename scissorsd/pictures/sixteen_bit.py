@@ -1,8 +1,9 @@
-"""Samples of 16 bits out of PNG and TIFF files, of whose colours Pillow keeps only 8.
+"""Samples of 16 bits out of PNG, TIFF and HEIC files, of whose colours Pillow keeps only 8.
 
 Of the two bytes of a sample Pillow's decoders take the one that their raw mode names. So the same
 file is decoded a second time, under the raw mode that names the other. That goes through
-everything the decoders know: interlacing, strips, tiles, compression and predictors.
+everything the decoders know: interlacing, strips, tiles, compression and predictors. The decoder of
+HEIC is asked a second time, too, for all of the bits that there are.
 """
 
 import io
@@ -17,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
-from scissorsd.core.depth import DEEP, deepened, joined, shallow, straightened
+from scissorsd.core import isobmff
+from scissorsd.core.depth import DEEP, deepened, filled, joined, shallow, straightened
 from scissorsd.core.tiff_directory import LONG, byte_order, directory
 from scissorsd.pictures.orientation import as_stored
 from scissorsd.pictures.picture import Picture
@@ -46,20 +48,28 @@ def load(image: ImageFile.ImageFile, data: bytes) -> Planes | None:
     if _is_in_planes(image):
         return _planes(image, data)
     image.load()
+    if image.format == "HEIF" and image.mode == "I;16":
+        grey = filled(np.asarray(image), image.info["bit_depth"])
+        return "LA", (grey, np.full_like(grey, DEEP))
     return None
 
 
-def bands_of(
-    planes: Planes | None, again: Callable[[], ImageFile.ImageFile] | None
-) -> Bands | None:
-    """Return what makes whole samples; None where no more than 8 bits can be had.
-
-    `again` opens the file of a picture that `is_colour`, once more.
-    """
-    if planes is None:
-        return again and partial(_colours, again=again)
+def bands_of_planes(planes: Planes) -> Bands | None:
+    """Return what makes whole samples of planes; None where no more than 8 bits can be had."""
     mode, each = planes
     return None if mode == "CMYK" else lambda _, __: _joined_planes(mode, each)
+
+
+def bands_of_colours(
+    image: ImageFile.ImageFile, data: bytes, again: Callable[[], ImageFile.ImageFile]
+) -> Bands | None:
+    """Return what makes whole samples of a picture, not loaded yet, whose colours lie together.
+
+    `again` opens its file once more. None where no more than 8 bits can be had, or it has planes.
+    """
+    if image.format == "HEIF":
+        return (lambda _, __: _of_heif(data)) if isobmff.is_deep(data) else None
+    return partial(_colours, again=again) if _raw_mode(image)[:-1] in _COLOURS else None
 
 
 def with_16_bits(
@@ -128,11 +138,6 @@ def _grey_with_alpha(image: ImageFile.ImageFile) -> tuple[NDArray[np.uint16], ND
 # Colours, pixel by pixel
 
 
-def is_colour(image: ImageFile.ImageFile) -> bool:
-    """Tell whether this picture, not loaded yet, has colours of 16 bits, pixel by pixel."""
-    return _raw_mode(image)[:-1] in _COLOURS
-
-
 def _colours(
     high: NDArray[np.uint8],
     high_alpha: NDArray[np.uint8] | None,
@@ -184,6 +189,23 @@ def _bands(image: Image.Image) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
     for top in range(0, image.height, _ROWS):
         bottom = min(top + _ROWS, image.height)
         yield slice(top, bottom), np.asarray(image.crop((0, top, image.width, bottom)))
+
+
+# Colours in a HEIC
+
+
+def _of_heif(data: bytes) -> Iterator[Band]:
+    """Yield the colours of a HEIC of more than 8 bits, upright as its decoder gives them."""
+    import pillow_heif  # noqa: PLC0415 - slow to import, and few pictures need it
+
+    heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    samples: NDArray[np.uint8 | np.uint16] = np.asarray(heif)
+    width, height = heif.size
+    samples = samples.reshape(*samples.shape[:2], -1)[:height, :width]
+    for top in range(0, height, _ROWS):
+        rows = slice(top, top + _ROWS)
+        band = filled(samples[rows], heif.info["bit_depth"])
+        yield rows, straightened(band) if heif.premultiplied_alpha else band
 
 
 # Colours, plane by plane

@@ -114,6 +114,8 @@ def _add(db: sqlite3.Connection, adoption: Adoption, turn: int) -> None:
         "inode": job.source.inode,
         "ctime_ns": job.source.ctime_ns,
         "content": adoption.content,
+        "counter": job.counter,
+        "facts": json.dumps(dict(job.facts)) if job.facts is not None else "",
         "judged": adoption.judged,
     }
     new = ", ".join(f"{name} = excluded.{name}" for name in values)

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+from scissorsd.core.file_names import name_key
 from scissorsd.core.fingerprints import (
     fingerprint,
     fingerprint_of_look,
+    is_said_by_repr,
     with_former_defaults,
 )
 from scissorsd.core.keeping import Kept
-from scissorsd.core.rules import FAILED_FOLDER, Job, Rule, in_review, name_key
+from scissorsd.core.rules import FAILED_FOLDER, Job, Rule, in_review
 from scissorsd.core.stamps import Stamp
 
 State = Literal["begun", "published", "done", "failed", "held", "again"]
@@ -197,14 +199,17 @@ def is_plan_of(plan: str, rule: Rule) -> bool:
         return bool(json.loads(plan)["rule"] == fingerprint(rule))
     # what was begun keeps its names, also where a default has changed: it has no stamps to tell
     # which of the files there are its own
-    return plan == repr(with_former_defaults(rule)) and not rule.second_opinion
+    former = with_former_defaults(rule)
+    return plan == repr(former) and is_said_by_repr(former)
 
 
 def is_look_of(plan: str, rule: Rule) -> bool:
     """Whether a job was planned under a rule that makes the same of a picture as this one."""
     if _is_json(plan) and "look" in (planned := json.loads(plan)):
         return bool(planned["look"] == fingerprint_of_look(rule))
-    return is_plan_of(plan, rule) and (_is_json(plan) or plan == repr(rule))
+    if _is_json(plan):
+        return is_plan_of(plan, rule)
+    return plan == repr(rule) and is_said_by_repr(rule)
 
 
 def _kinds(row: sqlite3.Row) -> tuple[str, ...]:

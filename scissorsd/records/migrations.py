@@ -97,12 +97,18 @@ _NUMBERS = """
 ALTER TABLE jobs ADD COLUMN numbers TEXT NOT NULL DEFAULT '';  -- JSON: what its verdict goes by
 ALTER TABLE jobs ADD COLUMN model TEXT NOT NULL DEFAULT '';    -- the network whose mask it is
 """
+_NAMES = """
+ALTER TABLE jobs ADD COLUMN counter INTEGER NOT NULL DEFAULT 0;  -- of its rule, where names tell it
+ALTER TABLE jobs ADD COLUMN facts TEXT NOT NULL DEFAULT '';      -- JSON: what names tell of it else
+CREATE INDEX jobs_by_counter ON jobs (inbox, rule, counter) WHERE counter > 0;
+"""
 
 _STEPS = {
     1: _BEGINNING + _STAMPS,
     2: _SECOND_THOUGHTS,
     3: _JUDGEMENTS,
     4: _NUMBERS,
+    5: _NAMES,
 }  # by the version that they lead to
 LATEST = max(_STEPS)
 _PATIENCE_MS = 120_000  # while another process copies a long journal

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd.core.rules import name_key
+from scissorsd.core.file_names import name_key
 from scissorsd.errors import UsageError
 from scissorsd.records import respelling, stamps
 from scissorsd.records.journal_file import JournalFile
 
 _AT_ONCE = 1000  # rows
-_LISTS = ("published", "set_aside", "superseded")  # columns: JSON, of absolute paths
+# Columns: JSON, of absolute paths; among those of `outputs` are such as lie outside of the outbox.
+_LISTS = ("outputs", "published", "set_aside", "superseded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,12 @@ def _folders(
 
 
 def _archived(db: sqlite3.Connection, folder: Path) -> bool:
-    """Whether a source was, or is to be, moved into a folder that a rule names by itself."""
+    """Whether a source or an output went, or is to go, into a folder that a rule names."""
     begins = os.fsencode(f"{folder}/")
+    output = json.dumps(f"{folder}/")[:-1]  # within JSON a path begins after a quotation mark
     row = db.execute(
-        "SELECT 1 FROM jobs WHERE substr(moved_to, 1, ?) = ? LIMIT 1", (len(begins), begins)
+        "SELECT 1 FROM jobs WHERE substr(moved_to, 1, ?) = ? OR instr(outputs, ?) LIMIT 1",
+        (len(begins), begins, output),
     ).fetchone()
     return row is not None
 
@@ -133,21 +136,24 @@ def _refuse_known(file: JournalFile, db: sqlite3.Connection, renaming: Renaming)
 def _move_names(db: sqlite3.Connection, renaming: Renaming) -> None:
     before, after = (name_key(f"{path}/") for path in (renaming.old, renaming.new))
     rows = db.execute(
-        "SELECT key, job, outbox, moved_to FROM names JOIN jobs ON job = jobs.id"
+        "SELECT key, job, outbox, moved_to, outputs FROM names JOIN jobs ON job = jobs.id"
     ).fetchall()
     moved = [
         (row["key"], row["job"])
         for row in rows
-        if os.fsdecode(row["key"]).startswith(before)
-        and any(
-            renaming.covers(Path(os.fsdecode(row[column]))) for column in ("outbox", "moved_to")
-        )
+        if os.fsdecode(row["key"]).startswith(before) and any(map(renaming.covers, _places(row)))
     ]
     db.executemany("DELETE FROM names WHERE key = ?", [(key,) for key, _ in moved])
     db.executemany(
         "INSERT OR IGNORE INTO names (key, job) VALUES (?, ?)",
         [(os.fsencode(after + os.fsdecode(key).removeprefix(before)), job) for key, job in moved],
     )
+
+
+def _places(row: sqlite3.Row) -> Iterator[Path]:
+    """Yield what a job's names may lie below: the outbox, and what lies outside of it."""
+    yield from (Path(os.fsdecode(row[column])) for column in ("outbox", "moved_to"))
+    yield from map(Path, json.loads(row["outputs"]))
 
 
 def _move_jobs(db: sqlite3.Connection, renaming: Renaming) -> int:
@@ -164,7 +170,7 @@ def _move_jobs(db: sqlite3.Connection, renaming: Renaming) -> int:
             folders = (Path(os.fsdecode(row[column])) for column in ("inbox", "outbox"))
             pictures += (*paths, *lists) != before or any(map(renaming.covers, folders))
         db.executemany(
-            "UPDATE jobs SET moved_to = ?, lies_at = ?, published = ?, set_aside = ?,"
+            "UPDATE jobs SET moved_to = ?, lies_at = ?, outputs = ?, published = ?, set_aside = ?,"
             " superseded = ? WHERE id = ?",
             changed,
         )
@@ -174,8 +180,8 @@ def _move_jobs(db: sqlite3.Connection, renaming: Renaming) -> int:
 def _batches(db: sqlite3.Connection) -> Iterator[list[sqlite3.Row]]:
     last = 0
     while rows := db.execute(
-        "SELECT id, inbox, outbox, moved_to, lies_at, published, set_aside, superseded FROM jobs"
-        " WHERE id > ? ORDER BY id LIMIT ?",
+        "SELECT id, inbox, outbox, moved_to, lies_at, outputs, published, set_aside, superseded"
+        " FROM jobs WHERE id > ? ORDER BY id LIMIT ?",
         (last, _AT_ONCE),
     ).fetchall():
         yield rows

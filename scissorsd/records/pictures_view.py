@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scissorsd.core.rules import REVIEW_FOLDER, name_key
+from scissorsd.core.file_names import name_key
+from scissorsd.core.rules import REVIEW_FOLDER
 from scissorsd.core.settling import Sighting
 from scissorsd.records.journal_file import JournalFile
 from scissorsd.records.journal_rows import Entry, Value, entry_of, is_removed, key, late
@@ -32,6 +33,7 @@ _IS_LATEST = (
     "NOT EXISTS (SELECT 1 FROM jobs AS later WHERE later.inbox = jobs.inbox"
     " AND later.path = jobs.path AND later.turn > jobs.turn)"
 )
+_ENDED_OF_BATCHES = "inbox = ? AND state IN ('done', 'failed') AND instr(path, ?)"
 _IN_REVIEW = f"instr(published, '/{REVIEW_FOLDER}/')"  # as the index has it
 
 
@@ -75,6 +77,11 @@ class PicturesView:
                 yield
             finally:
                 db.execute("ROLLBACK")
+
+    def ended_of_batches(self, inbox: Path, prefix: str) -> list[Entry]:
+        """Return the jobs that are done or failed in batches whose names begin so."""
+        mine = os.fsencode(inbox), os.fsencode(f"/{prefix}")
+        return [entry_of(row) for row in self._file.rows(_ENDED_OF_BATCHES, *mine)]
 
     def last_turn(self) -> int:
         """Return the turn of the job that was begun last."""

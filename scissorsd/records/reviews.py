@@ -208,11 +208,16 @@ class Reviews:
 def _relative(judgement: Judgement) -> tuple[str, str]:
     """Return the moves and the note's as JSON, by the outbox: its path may be another later."""
     outbox = judgement.entry.outbox
-    moves = [[str(path.relative_to(outbox)) for path in move] for move in judgement.moves]
+    moves = [[_from(outbox, path) for path in move] for move in judgement.moves]
     if judgement.note is None:
         return json.dumps(moves), "null"
-    note = [str(path.relative_to(outbox)) if path is not None else "" for path in judgement.note]
+    note = [_from(outbox, path) if path is not None else "" for path in judgement.note]
     return json.dumps(moves), json.dumps(note)
+
+
+def _from(outbox: str, path: Path) -> str:
+    """Return a path relative to the outbox, if it lies in there."""
+    return str(path.relative_to(outbox) if path.is_relative_to(outbox) else path)
 
 
 def _judgement(verdict: Verdict, entry: Entry, moves: str, note: str) -> Judgement:

@@ -261,16 +261,22 @@ def _paths(states: Iterable[StateFolder]) -> set[Path]:
     return {p for s in states for inbox in s.config.inboxes for p in (inbox.path, inbox.outbox)}
 
 
+def _places(states: Iterable[StateFolder]) -> set[Path]:
+    """Return their folders, with those elsewhere to which outputs go."""
+    elsewhere = {f for s in states for i in s.config.inboxes for f in i.folders_elsewhere}
+    return _paths(states) | elsewhere
+
+
 def _holding(path: Path, states: list[StateFolder]) -> list[StateFolder]:
     if ".." not in path.parts:  # first without a look at the folders: one may hang
-        by_name = [s for s in states if any(path.is_relative_to(f) for f in _paths([s]))]
+        by_name = [s for s in states if any(path.is_relative_to(f) for f in _places([s]))]
         if by_name:
             return by_name
     share = mounts.may_hang(path)
-    folders = {folder for folder in _paths(states) if share or not mounts.may_hang(folder)}
+    folders = {folder for folder in _places(states) if share or not mounts.may_hang(folder)}
     real = real_paths.locate({path.parent, *folders})
     holding = {f for f in folders if real[path.parent].within(real[f]) is not None}
-    return [s for s in states if not holding.isdisjoint(_paths([s]))]
+    return [s for s in states if not holding.isdisjoint(_places([s]))]
 
 
 def even_with_mistakes(config: Path | None, state: Path | None) -> StateFolder:

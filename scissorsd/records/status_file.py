@@ -22,6 +22,7 @@ FILE = "status.json"
 CRASH = "crash.txt"
 _NAMED = 5  # so many held pictures of a kind are named
 _KINDS = 10
+_TRIES = 100  # of so many held pictures it is told when each is tried again: the next ones
 FRESH = 20.0  # seconds after which a silent control loop counts as hung
 
 
@@ -32,6 +33,20 @@ class HeldKind:
     why: str  # the reason of the first of them
     count: int
     first: tuple[str, ...]  # of their paths from the inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Why one picture is held, and when it is tried again."""
+
+    path: str  # from the inbox
+    why: str
+    at: float  # monotonic; 0: it is its turn
+
+
+def next_tries(tries: Iterable[Try]) -> tuple[Try, ...]:
+    """Choose of all that is held what is tried next."""
+    return tuple(nsmallest(_TRIES, tries, key=lambda one: one.at))
 
 
 def kinds_of_held(held: Iterable[tuple[str, str, str]]) -> tuple[HeldKind, ...]:
@@ -71,6 +86,8 @@ class InboxStatus:
     paused: str  # why the whole outbox rests
     unseen: str  # what of the inbox could not be looked at
     held_kinds: tuple[HeldKind, ...] = ()  # of what is held, the most frequent
+    paused_until: float = 0.0  # monotonic: when the outbox is tried again
+    tries: tuple[Try, ...] = ()  # of what is held, what is tried next
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +189,8 @@ def _inbox(values: Mapping[str, Any]) -> InboxStatus:
         HeldKind(kind["why"], kind["count"], tuple(kind["first"]))
         for kind in values.get("held_kinds", ())
     )
-    return _known(InboxStatus, {**values, "held_kinds": kinds})
+    tries = tuple(Try(one["path"], one["why"], one["at"]) for one in values.get("tries", ()))
+    return _known(InboxStatus, {**values, "held_kinds": kinds, "tries": tries})
 
 
 _Part = TypeVar("_Part", DaemonStatus, InboxStatus, ProviderStatus, PageStatus)

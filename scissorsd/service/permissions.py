@@ -26,6 +26,7 @@ def wanted_folders(config: Config) -> Iterator[tuple[Path, bool]]:
         for rule in inbox.rules:
             if rule.source == "move" and not rule.skip and rule.move_to.startswith("/"):
                 yield Path(rule.move_to), False
+        yield from ((folder, False) for folder in inbox.folders_elsewhere)
 
 
 def warnings(

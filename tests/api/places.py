@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from end_to_end.networks import write_darkness
+from end_to_end.networks import write_darkness, write_slope
 from PIL import Image, ImageDraw
 
 from scissorsd import CustomModel, Cutter
@@ -17,6 +17,12 @@ LIMIT = 120.0  # seconds to wait for what must come; then it is a fault
 def darkness(folder: Path) -> CustomModel:
     """Write the network that holds what is dark for the subject."""
     described = write_darkness(folder / "darkness.onnx", sure=True)
+    return CustomModel(file=described["file"], sha256=described["sha256"])
+
+
+def unsure(folder: Path) -> CustomModel:
+    """Write a network that does so, too, but is never sure."""
+    described = write_slope(folder / "unsure.onnx", alpha=-0.2, beta=0.55)
     return CustomModel(file=described["file"], sha256=described["sha256"])
 
 

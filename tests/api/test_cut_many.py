@@ -246,7 +246,7 @@ def test_two_at_once(cutter: Cutter) -> None:
 def test_an_unforeseen_fault_is_raised(cutter: Cutter, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of the program is no picture's: it is raised, and leaves no thread."""
 
-    def fault(*_: object) -> None:
+    def fault(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("scissorsd.api.cutter.cutting_out.find_subject", fault)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from places import LIMIT, Gate, ball, dark_cutter, encoded
+from places import LIMIT, Gate, ball, dark_cutter, darkness, encoded, unsure
 
 import scissorsd
 from scissorsd import (
@@ -68,6 +68,26 @@ def test_several_at_once(cutter: Cutter, models_folder: Path) -> None:
         assert (theirs.provider, theirs.precision) == ("cpu", "full")
     assert not (theirs.mask == ours.mask).all()
     assert same(cutter.cut(ball()), ours)
+
+
+def test_a_second_opinion(tmp_path: Path) -> None:
+    """Another network is asked where the first is unsure; the cutout tells whose mask it is.
+
+    One that is not there costs its opinion, not the picture.
+    """
+    first, other = unsure(tmp_path), darkness(tmp_path)
+    with Cutter(first, second_opinion=other, providers="cpu", threads=1) as cutter:
+        cutout = cutter.cut(ball())
+    assert (cutout.model, cutout.verdict, cutout.remarks) == ("darkness", "ok", ())
+    assert cutout.numbers["agreement"] > 0.9
+    Path(other.file).unlink()
+    with Cutter(first, second_opinion=other, providers="cpu", threads=1) as cutter:
+        cutter.warm_up()
+        cutout = cutter.cut(ball())
+    assert cutout.model == "unsure"
+    assert "darkness could give no second opinion" in cutout.remarks[0]
+    with pytest.raises(UsageError, match="both called 'unsure'"):
+        Cutter(first, second_opinion=first)
 
 
 @pytest.mark.full

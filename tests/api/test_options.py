@@ -60,6 +60,7 @@ def test_they_mean_what_a_rule_means(tmp_path: Path) -> None:
         "margin": "7.5%",
         "aspect": "8:10",
         "size": "400x500",
+        "enlarge": "2.50x",
         "shadow": "soft",
         "metadata": "keep",
     }
@@ -84,6 +85,7 @@ def test_they_mean_what_a_rule_means(tmp_path: Path) -> None:
     ("make", "said"),
     [
         (lambda: Output(quality=0), "Output: quality: 0 is out of bounds; at least 1"),
+        (lambda: Output(quality="best"), "is neither a whole number, such as 90, nor lossless"),  # type: ignore[arg-type]
         (lambda: Output(margin="60%"), "Output: margin: 60% is too much; at most 45% or 4096px"),
         (lambda: Output(format="jpeg"), "a cutout cannot be jpeg; use png, webp, avif or tiff"),
         (lambda: Output(kind="flat", background="#12"), "neither a colour nor a picture"),

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from scissorsd.commands.cut_recipe import Recipe, recipe_of
+from scissorsd.commands.cut_recipe import Recipe, format_by_name, recipe_of
+from scissorsd.commands.cut_streams import STREAM, refuse_several
+from scissorsd.core.rules import Output
 from scissorsd.errors import UsageError
 
 RULES = (
@@ -57,3 +59,74 @@ def test_words(tmp_path: Path, rule: str | None, given: Sequence[str], words: st
     with pytest.raises(UsageError) as refused:
         asked(config(tmp_path), rule, given)
     assert words in str(refused.value)
+
+
+NONE = dict.fromkeys(("format", "quality", "size", "crop", "margin", "background", "out"))
+
+
+def by_options(kinds: Sequence[str] = (), **options: str) -> tuple[Output, ...]:
+    """Return the outputs that options ask for."""
+    usual = {"model": "u2netp", "edges": "auto", "models": None, "config": None, "rule": None}
+    return recipe_of({**usual, **NONE, "kinds": kinds, **options}, tuple(options)).rule.outputs
+
+
+@pytest.mark.parametrize(
+    ("kinds", "options", "words"),
+    [
+        ((), {"format": "jpeg"}, "--format: a cutout cannot be jpeg; use png, "),
+        ((), {"format": "gif"}, "--format: 'gif' is not known here"),
+        (("cutout", "mask"), {"format": "webp"}, "--format: a mask cannot be webp; use png"),
+        ((), {"format": "webp", "quality": "101"}, "--quality: 101 is out of bounds; at most 100"),
+        ((), {"format": "webp", "quality": "fine"}, "--quality: 'fine' is neither a whole number"),
+        ((), {"size": "7"}, "--size: '7' is too little; a side has at least 16 pixels"),
+        ((), {"crop": "face"}, "--crop: 'face' is not known here"),
+        ((), {"margin": "a bit"}, "--margin: 'a bit' is not a length"),
+        ((), {"size": "100", "margin": "60px"}, "--margin: leaves no room"),
+        (("flat",), {"background": "teel"}, "is neither a colour nor a picture that exists"),
+    ],
+)
+def test_options_that_cannot_be(kinds: Sequence[str], options: dict[str, str], words: str) -> None:
+    """An option of an output is refused in the words of the configuration."""
+    with pytest.raises(UsageError) as refused:
+        by_options(kinds, **options)
+    assert words in str(refused.value)
+
+
+def test_options_without_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    """What no kind heeds is told once; what one of them does is asked for in earnest."""
+    by_options(("cutout", "mask"), background="teal", quality="80")
+    assert capsys.readouterr().err.splitlines() == [
+        "scissorsd: --background has no effect: only a flat has one",
+        "scissorsd: --quality has no effect: png is lossless",
+    ]
+    _, flat = by_options(("cutout", "flat"), background="teal", quality="80")
+    assert (flat.format, flat.background, flat.quality) == ("jpeg", "teal", 80)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_format_by_its_name(tmp_path: Path) -> None:
+    """The ending of the one file says its format, if its kind may have that."""
+    assert format_by_name(Path("a.WEBP"), ()) == "webp"
+    assert format_by_name(Path("a.jpeg"), ("flat",)) == "jpeg"
+    assert format_by_name(None, ()) is None
+    assert format_by_name(STREAM, ()) is None
+    assert format_by_name(Path("a.jpg"), ()) is None
+    assert format_by_name(Path("a.webp"), ("mask",)) is None
+    assert format_by_name(Path("a.webp"), ("cutout", "flat")) is None
+    (tmp_path / "a.webp").mkdir()
+    assert format_by_name(tmp_path / "a.webp", ()) is None
+
+
+@pytest.mark.parametrize(
+    ("pictures", "outputs", "out"),
+    [
+        (("a.jpg", "b.jpg"), 1, STREAM),
+        (("a.jpg",), 2, STREAM),
+        (("-",), 1, Path("folder")),
+        (("-",), 2, Path("a.png")),
+    ],
+)
+def test_more_than_a_stream_takes(pictures: Sequence[str], outputs: int, out: Path) -> None:
+    """Several results, and those without a name, go through no stream."""
+    with pytest.raises(UsageError):
+        refuse_several([Path(name) for name in pictures], (Output(),) * outputs, out)

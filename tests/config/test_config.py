@@ -195,7 +195,7 @@ def test_every_option_of_a_mask_and_of_an_output_reaches_the_rule() -> None:
             "mask: {edges: best, threshold: 0.5, feather: 1.5%, shrink: 2 px, keep: largest, "
             "holes: fill},\n"
             "outputs: [{colour: as_is, depth: 16, crop: subject, margin: 7.5%, aspect: 4:5, "
-            "size: 2000, align: bottom left, outline: 12, outline_colour: gold},\n"
+            "size: 2000, enlarge: 1.5x, align: bottom left, outline: 12, outline_colour: gold},\n"
             "{kind: flat, shadow: soft, size: 800 × 600}]}]}}\n"
         )
         .config.inboxes[0]
@@ -217,6 +217,7 @@ def test_every_option_of_a_mask_and_of_an_output_reaches_the_rule() -> None:
             margin=Length(7.5, "%"),
             aspect=(4, 5),
             size=2000,
+            enlarge="1.5x",
             align="bottom left",
             outline=Length(12),
             outline_colour="gold",
@@ -273,6 +274,14 @@ def test_a_place_may_be_said_in_other_words(written: str, meant: str) -> None:
                 "a 16-bit cutout PNG of 90 × 160 (at the top, the old background's colour left in "
                 "the edges) named x{stem}"
             ),
+        ),
+        (
+            {"format": "avif", "quality": "lossless"},
+            "a cutout AVIF (without loss)",
+        ),
+        (
+            {"size": 900, "enlarge": True},
+            "a cutout PNG of 900 pixels on the longer side, enlarged as far as needed",
         ),
         (
             {"depth": "same", "compression": "small", "folder": "f"},

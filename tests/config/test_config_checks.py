@@ -103,6 +103,71 @@ def test_the_state_folder_must_not_lie_in_an_inbox() -> None:
     assert "state: lies inside the inbox of inboxes.a" in found_in(values)
 
 
+@pytest.mark.parametrize(
+    ("folder", "answer"),
+    [
+        ("/web", ""),
+        ("/out/masks", ""),
+        ("/a", "outputs put into /a would be cut again by inboxes.a"),
+        ("/a/x", "outputs put into /a/x would be cut again by inboxes.a"),
+        ("/b/x", "outputs put into /b/x would be cut again by inboxes.b"),
+        ("/b/done/x", ""),
+        ("/", "the inbox of inboxes.a lies in /: outputs could land in it"),
+        ("/state/x", "lies inside the state folder"),
+        ("/dev/null", "cannot be a folder: /dev/null is a file"),
+    ],
+)
+def test_a_folder_of_outputs_lies_apart(folder: str, answer: str) -> None:
+    """Outside of the outbox it is looked at as an outbox is; inside, it is one of its folders."""
+    rule = {"outputs": [{"folder": folder}]}
+    inboxes = {
+        "a": {"path": "/a", "outbox": "/out", "rules": [rule]},
+        "b": {"path": "/b", "outbox": "/other", "ignore": "done/"},
+    }
+    said = found_in({"state": "/state", "inboxes": inboxes})
+    assert (answer in said) if answer else not said
+    assert not answer or "inboxes.a.rules[1].outputs[1].folder: " in said
+
+
+def test_a_folder_by_its_whole_path_is_one_of_the_outbox() -> None:
+    """So the journal knows its files by one path only."""
+    rules = [{"outputs": [{"folder": "/out"}, {"kind": "mask", "folder": "/out/masks/"}]}]
+    values = {"inboxes": {"a": {"path": "/a", "outbox": "/out", "rules": rules}}}
+    inbox = from_values(values, base=Path("/base")).config.inboxes[0]
+    assert [output.folder for output in inbox.rules[0].outputs] == ["", "masks"]
+    assert inbox.folders_elsewhere == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "mix"),
+    [
+        ({}, {}, True),
+        ({}, {"outbox": "/other"}, False),
+        ({}, {"rules": [{"outputs": [{"name": "{inbox}-{stem}"}]}]}, False),
+        ({}, {"rules": [{"outputs": [{"folder": "b"}]}]}, False),
+        ({}, {"rules": [{"outputs": [{"format": "webp"}]}]}, False),
+        ({}, {"rules": [{"outputs": [{"kind": "mask"}, {"name": "{stem}.png"}]}]}, True),
+        ({"rules": [{"match": "x/**"}]}, {"rules": [{"match": "y/**"}]}, False),
+        ({"rules": [{"match": "x/**"}]}, {"rules": [{"match": ["y/**", "X/z/*.jpg"]}]}, True),
+        ({"rules": [{"match": "x/**"}]}, {"rules": [{"match": "*.jpg"}]}, True),
+        (
+            {"rules": [{"outputs": [{"folder": "/web"}]}]},
+            {"outbox": "/other", "rules": [{"outputs": [{"folder": "/web"}]}]},
+            True,
+        ),
+    ],
+)
+def test_two_inboxes_that_mix_their_names(
+    first: Mapping[str, object], second: Mapping[str, object], *, mix: bool
+) -> None:
+    """Where equal names of both want one place, that is a warning."""
+    said = found(
+        a={"path": "/a", "outbox": "/out", **first}, b={"path": "/b", "outbox": "/out", **second}
+    )
+    expected = "warning: inboxes.b.outbox: outputs go where those of inboxes.a go"
+    assert (expected in said) if mix else not said
+
+
 def test_rules_of_one_inbox_have_different_names() -> None:
     """The second rule of a name is an error that counts from the first."""
     answer = found_for({"name": "x", "match": "a/**"}, {"name": "x"})
@@ -124,11 +189,17 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ([{"name": "cover"}], "warning: inboxes.a.rules[1].outputs[1].name: has no {stem}"),
         ([{"quality": 5}], "quality: has no effect: png is lossless"),
         ([{"kind": "flat", "compression": "small"}], "compression: has no effect: only png has it"),
+        ([{"format": "avif", "quality": "lossless"}], ""),
+        ([{"quality": "lossless"}], "quality: has no effect: png is lossless"),
+        (
+            [{"kind": "flat", "quality": "lossless"}],
+            "quality: jpeg is never lossless; use format: png or webp",
+        ),
         ([{"background": "red"}], "background: has no effect: only a flat has one"),
         ([{"kind": "flat", "depth": 16}], "jpeg has no 16 bits; use format: png, or depth: 8"),
         ([{"format": "avif", "depth": 16}], "use format: png or tiff, or depth: 8"),
         ([{"format": "webp", "depth": "same"}], "depth: has no effect: webp has 8 bits"),
-        ([{"kind": "comparison", "format": "png", "depth": 16}], "a comparison has 8 bits"),
+        ([{"kind": "comparison", "depth": "same"}], "depth: has no effect: jpeg has 8 bits"),
         ([{"kind": "mask", "colour": "clean"}], "colour: has no effect: a mask has none"),
         (
             [{"shadow": "soft"}],
@@ -139,7 +210,7 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ([{"kind": "comparison", "crop": "subject"}], "a comparison shows the whole picture"),
         ([{"kind": "comparison", "size": 500}], "size: has no effect: a comparison shows"),
         (
-            [{"align": "top", "size": 500}],
+            [{"align": "top", "size": 500, "enlarge": True}],
             "align: has no effect without aspect, or a size of width",
         ),
         (
@@ -154,12 +225,18 @@ def test_rules_of_one_inbox_have_different_names() -> None:
         ),
         ([{"format": "webp", "size": 16384}], "too much for webp; a side has at most 16383 pixels"),
         ([{"format": "webp", "size": 16383}], ""),
+        ([{"align": "top", "size": 500}], ""),
+        ([{"enlarge": "2x"}], "enlarge: has no effect without size"),
+        ([{"size": 50, "enlarge": "1x"}], "'1x' is neither no, yes nor a factor such as 2x"),
         ([{"aspect": "2:3", "size": "1333x2000", "margin": "40px", "align": "top"}], ""),
         ([{"kind": "mask", "depth": 16, "crop": "subject", "margin": "4000px"}], ""),
         ([{"kind": "flat", "depth": 8, "shadow": "soft", "margin": "45%"}], ""),
         ([{"format": "tiff", "depth": "same", "outline": 2, "outline_colour": "red"}], ""),
         ([{}, {"folder": "x"}, {"format": "webp"}], ""),
         ([{"name": "{stem}.PNG"}, {"name": "{date}/{stem}"}], ""),
+        ([{"name": "{taken}/{parent}-{counter}-{width}x{height}"}], ""),
+        ([{"name": "{taken}"}], "has no {stem}, so every picture of a folder wants this one name"),
+        ([{"name": "{count}"}], "unknown field {count} (did you mean 'counter'?)"),
     ],
 )
 def test_outputs_of_a_rule_fit_together(outputs: list[object], answer: str) -> None:

@@ -35,19 +35,36 @@ class Drawing:
     background: Pixels
 
 
-def drawings(size: tuple[int, int] = SIZE) -> list[Drawing]:
+def drawings(size: tuple[int, int] = SIZE, *, seed: int = 0, part: float = 1.0) -> list[Drawing]:
     """Draw every subject before every ground."""
-    return [draw(subject, ground, size) for subject in SUBJECTS for ground in GROUNDS]
+    return [
+        draw(subject, ground, size, seed=seed, part=part)
+        for subject in SUBJECTS
+        for ground in GROUNDS
+    ]
 
 
-def draw(subject: str, ground: str, size: tuple[int, int] = SIZE) -> Drawing:
-    """Draw one of SUBJECTS before one of GROUNDS, the same each time; `size`: width, height."""
-    rng = np.random.default_rng([*SUBJECTS].index(subject) * 100 + [*GROUNDS].index(ground))
-    alpha = SUBJECTS[subject](rng, size)
+def draw(
+    subject: str,
+    ground: str,
+    size: tuple[int, int] = SIZE,
+    *,
+    seed: int = 0,
+    part: float = 1.0,
+) -> Drawing:
+    """Draw one of SUBJECTS before one of GROUNDS, the same each time; `size`: width, height.
+
+    Another seed draws others of the kind. The subject has `part` of either side of the frame.
+    """
+    rng = np.random.default_rng(
+        10_000 * seed + [*SUBJECTS].index(subject) * 100 + [*GROUNDS].index(ground)
+    )
+    inner = round(part * size[0]), round(part * size[1])
+    alpha = _centred(SUBJECTS[subject](rng, inner), size)
     foreground = _material(rng, size)
     background = GROUNDS[ground](rng, size)
     if subject == "shadow":
-        background *= 1 - _cast(size)[..., None]
+        background *= 1 - _centred(_cast(inner), size)[..., None]
     cover = alpha[..., None]
     mixed = cover * foreground + (1 - cover) * background
     mixed += rng.standard_normal(mixed.shape, np.float32) * np.float32(NOISE)
@@ -231,6 +248,15 @@ def _cloud(rng: Generator, size: tuple[int, int], patches: int) -> Values:
     across = (patches + 1, max(2, patches * size[1] // size[0] + 1))
     knots = rng.standard_normal((across[1], across[0])).astype(np.float32)
     return _resized(knots, size, Image.Resampling.BICUBIC)
+
+
+def _centred(values: Values, size: tuple[int, int]) -> Values:
+    """Put values into the middle of a frame (width, height) of zeros."""
+    height, width = values.shape
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    result = np.zeros((size[1], size[0]), np.float32)
+    result[top : top + height, left : left + width] = values
+    return result
 
 
 def _colour(*planes: Values) -> Values:

@@ -42,6 +42,7 @@ outputs = st.builds(
     margin=lengths,
     aspect=st.none() | aspects,
     size=st.none() | sizes,
+    enlarge=st.sampled_from(["no", "2x", "yes"]),
     align=aligns,
     outline=st.builds(Length, st.floats(0, 10), st.sampled_from(["px", "%"])),
 )
@@ -79,7 +80,10 @@ def test_every_frame_keeps_its_promises(where: tuple[int, int, Box], output: Out
         assert (frame.width, frame.height) == output.size
     elif output.size is not None:
         assert max(frame.width, frame.height) == output.size
-    else:
+    most = {"no": 1, "2x": 2}.get(output.enlarge, frame.scale)
+    assert frame.scale <= most
+    assert frame.filled == pytest.approx(1) or frame.scale == most
+    if output.size is None:
         assert frame.scale == 1
         assert (t1 - t0, u1 - u0) == (x1 - x0, y1 - y0)
 
@@ -136,6 +140,35 @@ def test_the_size_is_known_before(where: tuple[int, int, Box], output: Output) -
     largest = canvas.framed_size(height, width, output)
     assert frame.height <= largest[0]
     assert frame.width <= largest[1]
+
+
+@pytest.mark.parametrize(
+    ("enlarge", "subject", "filled"),
+    [
+        ("no", (850, 925, 1150, 1075), 300 / 1700),
+        ("2x", (700, 850, 1300, 1150), 600 / 1700),
+        ("yes", (150, 575, 1850, 1425), 1),
+    ],
+)
+def test_a_small_subject_is_enlarged_as_far_as_it_may(
+    enlarge: str, subject: tuple[int, ...], filled: float
+) -> None:
+    """The frame stays; a subject smaller than it asks for lies in its middle, at its own size."""
+    asked = replace(CROP, margin=Length(7.5, "%"), size=(2000, 2000), enlarge=enlarge)
+    frame = canvas.frame(800, 800, (100, 200, 400, 350), asked)
+    assert (frame.width, frame.height) == (2000, 2000)
+    assert frame.subject == pytest.approx(subject)
+    assert frame.filled == pytest.approx(filled)
+
+
+def test_how_much_of_a_frame_is_filled() -> None:
+    """Of several outputs the one counts that is filled the least, if it asks for a size at all."""
+    _, mask = picture(80, 100, (10, 10, 60, 50))
+    asked = [Output(), Output("comparison", "jpeg", size=900), Output(size=900, enlarge="yes")]
+    assert canvas.filled(mask, asked) == 1
+    assert canvas.filled(mask, [*asked, Output(size=125)]) == pytest.approx(0.8)
+    cropped = replace(CROP, size=(200, 200), enlarge="2x")
+    assert canvas.filled(mask, [*asked, Output(size=125), cropped]) == pytest.approx(0.5, abs=0.03)
 
 
 def test_seven_and_a_half_percent_fill_eighty_five() -> None:
@@ -272,6 +305,19 @@ def test_a_crop_keeps_every_pixel() -> None:
     assert cover.sum() == 255 * 900
 
 
+def test_what_is_not_enlarged_keeps_every_pixel() -> None:
+    """A picture that is smaller than its frame lies in it as it is, at whole pixels."""
+    rgb, mask = picture(41, 60, (0, 0, 60, 41))
+    rgb[:] = np.random.default_rng(1).integers(0, 256, rgb.shape)
+    shown, cover = canvas.framed(rgb, mask, Output(size=(100, 100), align="bottom right"))
+    assert (shown[59:, 40:] == rgb).all()
+    assert (cover[59:, 40:] == 255).all()
+    shown, cover = canvas.framed(rgb, mask, Output(size=(101, 100)))
+    assert cover.sum() == 255 * 60 * 41
+    top, left = np.argwhere(cover)[0]
+    assert (shown[top : top + 41, left : left + 60] == rgb).all()
+
+
 def test_beyond_the_picture_there_is_nothing() -> None:
     """A margin that reaches beyond the picture is transparent and without colour."""
     rgb, mask = picture(40, 40, (0, 0, 40, 40))
@@ -287,7 +333,7 @@ def test_sizes_are_exact(size: int | tuple[int, int]) -> None:
     """Enlarged or reduced, what comes out has the size that was asked for."""
     rgb, mask = picture(50, 70, (10, 10, 40, 40))
     for crop in (CROP, Output()):
-        shown, cover = canvas.framed(rgb, mask, replace(crop, size=size))
+        shown, cover = canvas.framed(rgb, mask, replace(crop, size=size, enlarge="yes"))
         assert shown.shape[:2] == cover.shape
         if isinstance(size, int):
             assert max(cover.shape) == size
@@ -303,7 +349,7 @@ def test_no_background_comes_in(size: int, *, deep: bool) -> None:
     mask[50:150, 190:193] = (190, 120, 60)
     rgb[50:150, 190:193] = (200, 100, 50)
     pixels = rgb.astype(np.uint16) * np.uint16(257) if deep else rgb
-    shown, cover = canvas.framed(pixels, mask, replace(CROP, size=size))
+    shown, cover = canvas.framed(pixels, mask, replace(CROP, size=size, enlarge="yes"))
     seen = cover > 24
     values = shown[seen] / (257 if deep else 1)
     assert shown.dtype == pixels.dtype
@@ -340,7 +386,7 @@ def test_the_whole_picture_keeps_its_frame() -> None:
     """Resized as a whole, what fills the frame still fills it to the last pixel."""
     rgb, mask = picture(301, 417, (0, 0, 417, 301))
     for size in (200, 613):
-        shown, cover = canvas.framed(rgb, mask, Output(size=size))
+        shown, cover = canvas.framed(rgb, mask, Output(size=size, enlarge="yes"))
         assert (cover == 255).all()
         assert (shown == (200, 100, 50)).all()
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scissorsd.core import cutting
+from scissorsd.core.depth import shallow
 
 Pixels = NDArray[np.uint8]
 
@@ -111,6 +112,22 @@ def test_comparisons_show_a_grey_checkerboard() -> None:
     assert (board[..., 0] == board[..., 2]).all()
     assert (board[:16, :16] == board[16:32, 16:32]).all()
     assert board[0, 0, 0] != board[0, 16, 0]
+
+
+@pytest.mark.parametrize("width", [900, 3000])
+def test_deep_comparisons(width: int) -> None:
+    """At 16 bits a comparison is what it is at 8, with all levels of the picture in both halves."""
+    along = np.rint(np.linspace(0, 65535, width)).astype(np.uint16)
+    rgb = along[None, :, None].repeat(40, 0).repeat(3, 2)
+    mask = mask_of(40, width, 255)
+    mask[:20] = 0
+    result = cutting.comparison(rgb, mask, rgb)
+    plainly = cutting.comparison(shallow(rgb), mask, shallow(rgb))
+    assert result.dtype == np.uint16
+    assert np.abs(shallow(result).astype(int) - plainly).max() <= 2
+    half = result[-2, : result.shape[1] // 2 - 4]
+    assert len(np.unique(half)) > 800
+    assert (result[-2, -len(half) :] == half).all()
 
 
 def test_shadows_lie_on_the_background_only() -> None:

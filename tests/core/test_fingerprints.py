@@ -23,6 +23,21 @@ def test_a_default_that_has_changed() -> None:
     assert fingerprint(wide) == "6a3238f0d5a53f7adb7ec3576ce47943"
 
 
+def test_pictures_were_enlarged() -> None:
+    """Who asks for a size, and not for that, has a new rule; who asks for none, the old one."""
+    large = Rule("all", mask=FINE, outputs=(Output(size=10, enlarge="yes"),))
+    assert fingerprint(large) == "0a8f1705c7b33e94f4a18e20df3d34b3"
+    for enlarge in ("no", "2x"):
+        other = replace(large, outputs=(Output(size=10, enlarge=enlarge),))
+        assert fingerprint(other) != fingerprint(large)
+        assert fingerprint_of_look(other) != fingerprint_of_look(large)
+    for output in (Output("mask"), Output("comparison", "jpeg", size=10)):
+        before, after = (
+            Rule("all", outputs=(replace(output, enlarge=word),)) for word in ("yes", "no")
+        )
+        assert fingerprint(before) == fingerprint(after)
+
+
 def test_defaults_do_not_count() -> None:
     """A setting at its default is as good as none: an older version may not have known it."""
     spelled_out = Rule(

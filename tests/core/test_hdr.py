@@ -91,14 +91,6 @@ def test_a_few_sparks_do_not_darken_the_rest() -> None:
     assert (hdr.to_srgb(in_pq(nits), PQ, np.uint8)[1:] >= 254).all()
 
 
-def test_ten_bits_have_a_white_of_their_own() -> None:
-    """Values of 10 bits that lie in the upper part of 16 are taken at their own full scale."""
-    ten = (np.arange(1024) << 6).astype(np.uint16)[None, :, None].repeat(3, axis=2)
-    exact = np.rint(np.arange(1024) / 1023 * 65535).astype(np.uint16)[None, :, None].repeat(3, 2)
-    ours = hdr.to_srgb(ten, PQ, np.uint8, 1023 << 6).astype(int)
-    assert np.abs(ours - hdr.to_srgb(exact, PQ, np.uint8)).max() <= 1
-
-
 @pytest.mark.parametrize("primaries", [1, 2, 9, 12])
 def test_greys_are_grey_in_any_primaries(primaries: int) -> None:
     """Equal red, green and blue come out equal, whichever colours they are mixed of."""

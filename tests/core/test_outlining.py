@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from scissorsd.core.depth import deepened, shallow
 from scissorsd.core.outlining import outlined
 
 Pixels = NDArray[np.uint8]
@@ -17,6 +18,17 @@ def disc(side: int, radius: float, soft: float = 1) -> Pixels:
     rgba[..., :3] = np.where(alpha[..., None] > 0, RED, 0)
     rgba[..., 3] = alpha
     return rgba
+
+
+def test_rims_at_16_bits() -> None:
+    """A rim is drawn around 16 bits as around 8, and the subject keeps all of its own."""
+    rgba = disc(300, 80, 6)
+    deep = deepened(rgba)
+    deep[..., 0] += np.arange(300, dtype=np.uint16)
+    sticker = outlined(deep, 12, WHITE)
+    assert sticker.dtype == np.uint16
+    assert np.abs(shallow(sticker).astype(int) - outlined(rgba, 12, WHITE)).max() <= 2
+    assert (sticker[150, 80:220] == deep[150, 80:220]).all()
 
 
 @pytest.mark.parametrize("width", [1.5, 4, 12, 40])

@@ -78,7 +78,7 @@ def test_small_pictures_have_no_second_look(shape: tuple[int, int]) -> None:
 
 
 def test_auto_looks_closer_at_less() -> None:
-    """A box of more than half the frame is worth a second look to `best` alone."""
+    """A box of more than three tenths of the frame is worth a second look to `best` alone."""
     first = saw((900, 600, 2900, 2300))
     assert passes.second_box(first) is not None
     assert passes.second_box(first, passes.LOOKS["auto"]) is None

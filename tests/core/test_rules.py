@@ -6,19 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scissorsd.core.file_names import NAME_FIELDS, NAME_LIMIT, fit, name_key
 from scissorsd.core.formats import Kind
-from scissorsd.core.rules import (
-    NAME_FIELDS,
-    NAME_LIMIT,
-    Job,
-    Output,
-    Rule,
-    choose,
-    fit,
-    in_review,
-    name_key,
-    plan,
-)
+from scissorsd.core.rules import Job, Output, Rule, choose, in_review, plan
 from scissorsd.core.settling import Sighting
 
 INBOX, OUTBOX = PurePosixPath("/srv/shop/inbox"), PurePosixPath("/srv/shop/outbox")
@@ -158,6 +148,61 @@ def test_a_template_without_the_stem() -> None:
     rule = Rule("r", outputs=(Output(name="{date}/latest"),))
     taken = {"2024-05-17/latest.png", "2024-05-17/latest-jpg.png"}
     assert output_paths(planned("a.jpg", rule, taken.__contains__)) == ["2024-05-17/latest-2.png"]
+
+
+def test_pictures_are_counted() -> None:
+    """All counted outputs of a picture have the first number that is free; the others their own."""
+    names = (Output(name="{counter}-{stem}"), Output("mask", name="m/{counter}"), Output("mask"))
+    rule = Rule("r", outputs=names, source="move")
+    taken = {"review/m/0001.png", "0002-a.png", "a-mask.png"}
+    job = plan(
+        *(INBOX, OUTBOX, picture("a.jpg"), rule),
+        inbox_name="shop",
+        date="",
+        taken=taken.__contains__,
+    )
+    assert output_paths(job) == ["0003-a.png", "m/0003.png", "a-jpg-mask.png"]
+    assert (job.counter, job.moved_to) == (3, "processed/a-jpg.jpg")
+    assert planned("a.jpg").counter == 0
+
+
+def test_names_that_tell_of_the_picture() -> None:
+    """What only its file tells stays open until that is read; the folder is known before."""
+    rule = Rule("r", outputs=(Output(name="{taken}/{parent}-{width}x{height}"),))
+
+    def told(path: str, facts: dict[str, str] | None) -> tuple[list[str], object]:
+        job = plan(
+            *(INBOX, OUTBOX, picture(path), rule),
+            inbox_name="shop",
+            date="",
+            taken=nothing_taken,
+            facts=facts,
+        )
+        return output_paths(job), job.facts
+
+    assert told("a.jpg", None) == (["{taken}/shop-{width}x{height}.png"], None)
+    facts = {"taken": "2024-05-17", "width": "400", "height": "300"}
+    assert told("x/y/a.jpg", facts) == (["x/y/2024-05-17/y-400x300.png"], facts)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("{width}", "{height}"), ["7.png", "7-2.png"]),
+        (("{stem}", "{inbox}", "{rule}"), ["shop.png", "shop-2.png", "SHOP-3.png"]),
+    ],
+)
+def test_two_outputs_of_one_name(names: tuple[str, ...], expected: list[str]) -> None:
+    """Where different templates come to one name, each output still has a name of its own."""
+    rule = Rule("SHOP", outputs=tuple(Output(name=name) for name in names))
+    job = plan(
+        *(INBOX, OUTBOX, picture("shop.jpg"), rule),
+        inbox_name="shop",
+        date="",
+        taken=nothing_taken,
+        facts={"taken": "", "width": "7", "height": "7"},
+    )
+    assert output_paths(job) == expected
 
 
 # --- properties ------------------------------------------------------------------------------

@@ -215,3 +215,10 @@ def test_the_words_name_keys_that_there_are() -> None:
             continue
         wanted = set(re.findall(r"\{(\w+)", entry.words))
         assert wanted <= set().union(*given, BOUND), name
+
+
+def test_once_is_neither_ready_nor_stopped() -> None:
+    """`once` takes no more pictures, and sums up by itself; a daemon says both."""
+    for once in (False, True):
+        assert bool(told("daemon.ready", once=once, folders=["/in"], outboxes=["/out"])) is not once
+        assert bool(told("daemon.stopped", once=once, done=3)) is not once

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 
 from scissorsd import failpoints
 from scissorsd.config import from_values
@@ -213,6 +213,59 @@ def test_every_kind_of_output(shop: Shop) -> None:
         red, green, blue = flat.convert("RGB").getpixel((3, 3))  # type: ignore[misc]
         assert green > 200
         assert max(red, blue) < 60
+
+
+def test_names_tell_of_the_picture(shop: Shop) -> None:
+    """Its size as it is seen, its day by EXIF or by its file, its folder and its number."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2024:05:17 14:03:22"
+    buffer = io.BytesIO()
+    subject().save(buffer, "JPEG", exif=exif)
+    shop.put("shoes/a.jpg", buffer.getvalue())
+    os.utime(shop.put("b.jpg"), (1_600_000_000, 1_600_000_000))
+    named = "{taken}/{parent}-{counter}-{width}x{height}"
+    outputs = [{"kind": "cutout", "name": named}, {"kind": "mask"}]
+    expected = [
+        "2020-09-13/shop-0002-96x72.png",
+        "b-mask.png",
+        "shoes/2024-05-17/shoes-0001-72x96.png",
+        "shoes/a-mask.png",
+    ]
+    for name in ("shoes/a.jpg", "b.jpg"):
+        assert isinstance(shop.cut(name, outputs=outputs), Done)
+    assert shop.out() == expected
+    # again, by a rule that has changed: in place; and by one that names other things
+    for name in ("b.jpg", "shoes/a.jpg"):
+        shop.journal.ask_again(shop.entry(name).id)
+        cropped = [{**outputs[0], "crop": "subject"}, outputs[1]]
+        assert isinstance(shop.cut(name, outputs=cropped), Done)
+    assert shop.out() == expected
+    shop.journal.ask_again(shop.entry("b.jpg").id)
+    narrow = [{"kind": "cutout", "name": "{stem}-{height}"}, outputs[1]]
+    assert isinstance(shop.cut("b.jpg", outputs=narrow), Done)
+    assert shop.out() == ["b-72.png", *expected[1:]]
+
+
+def test_a_folder_elsewhere_that_is_away(shop: Shop) -> None:
+    """Its pictures are held, and nobody else's; what was made of them before stays theirs."""
+    web = shop.folder / "web"
+    rule = {"outputs": [{"kind": "cutout"}, {"kind": "mask", "folder": str(web)}]}
+    root = mounts.Root(web, for_all=False)
+    shop.put("a.jpg")
+    task = replace(shop.task("a.jpg", rule=rule), roots_elsewhere=(root,))
+    done = pipeline.process(task, shop.bench)
+    assert isinstance(done, Done)
+    assert done.outputs == (str(shop.outbox / "a.png"), str(web / "a-mask.png"))
+    shutil.move(web, shop.folder / "gone")
+    shop.put("b.jpg")
+    task = replace(shop.task("b.jpg", rule=rule), roots_elsewhere=(root,))
+    held = pipeline.process(task, shop.bench)
+    assert isinstance(held, Held)
+    assert not held.outbox_wide
+    assert held.reason.startswith(f"the folder of an output is away: {web}")
+    assert not web.exists()
+    assert isinstance(shop.cut("b.jpg"), Done)  # by a rule that does not need it
 
 
 def test_two_pictures_that_want_one_name(shop: Shop) -> None:

@@ -239,6 +239,20 @@ class Workplace:
             check=False,
         )
 
+    def pipe(
+        self, *arguments: str | Path, sent: bytes = b""
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Run a command to its end with these bytes as its standard input."""
+        return subprocess.run(
+            self._command(arguments),
+            input=sent,
+            capture_output=True,
+            env=self._environment,
+            cwd=self.folder,
+            timeout=DEADLINE,
+            check=False,
+        )
+
     def ask(self, *arguments: str | Path) -> str:
         """Run a command on the configuration that must succeed; give what it says."""
         answer = self.run(*arguments, "-c", self.config)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from .driver import SIZE, Workplace, picture
+from .scenes import Gate
 
 
 def test_dropped_before_and_during_a_run(place: Workplace) -> None:
@@ -291,3 +292,35 @@ def test_models_are_not_ours_to_change(place: Workplace, models_folder: Path) ->
     daemon = place.start()
     daemon.stop()
     assert sorted(path.name for path in models_folder.iterdir()) == before
+
+
+def test_inboxes_take_turns(place: Workplace) -> None:
+    """Where two have a backlog and there is one worker, it goes from one to the other."""
+    gate = Gate(place)
+    phone = place.folder / "phone"
+    phone.mkdir()
+    rule = {"name": "all", "model": "darkness"}
+    options = {"settle": "100ms"}
+    place.write_config(
+        {"workers": 1},
+        shop={
+            "path": "inbox",
+            "outbox": "outbox",
+            **options,
+            "rules": [{**rule, "outputs": [gate.flat]}],
+        },
+        phone={"path": "phone", "outbox": "phone-out", "rules": [rule], **options},
+    )
+    daemon = place.start()
+    gate.shut()
+    place.put("first.jpg")
+    gate.wait()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        place.put(name)
+        (phone / name).write_bytes(picture(name))
+    daemon.wait("picture.settled", times=7)
+    gate.open()
+    daemon.wait("job.finished", times=7)
+    turns = [line["inbox"] for line in daemon.told("job.finished")[1:]]
+    assert turns == ["phone", "shop"] * 3
+    daemon.stop()

@@ -236,16 +236,6 @@ def test_cut_to_a_file(place: Workplace) -> None:
     assert "u2netp" in unknown.stderr
 
 
-@pytest.mark.full
-def test_cut_takes_no_stream(place: Workplace) -> None:
-    """`-` is told to be no stream, and nothing is made under that name."""
-    for arguments in (("-",), (place.put("a.jpg"), "-o", "-")):
-        answer = place.run("cut", *arguments, *U2NETP)
-        assert answer.returncode == 2
-        assert "'-' is not taken for standard input or output" in answer.stderr
-    assert not (place.folder / "-").exists()
-
-
 # --- models ----------------------------------------------------------------------------------
 
 

@@ -3,8 +3,12 @@
 import io
 from pathlib import Path
 
+import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
+
+from scissorsd.pictures import reading
 
 from .driver import Workplace, picture
 
@@ -126,3 +130,31 @@ def test_a_picture_is_never_written_over(place: Workplace) -> None:
     assert answer.returncode == 1
     assert "is a picture that is to be cut" in answer.stderr
     assert path.read_bytes() == picture("a.png")
+
+
+@pytest.mark.full
+def test_a_heic_of_ten_bits(place: Workplace) -> None:
+    """All that is made at 16 bits of a gradient in 10 has more levels than 8 bits hold."""
+    outputs = (
+        {"depth": "same"},
+        {"depth": "same", "format": "tiff"},
+        {"depth": 16, "outline": "2%", "name": "{stem}-sticker"},
+        {"depth": 16, "kind": "flat", "format": "png"},
+        {"depth": 16, "kind": "comparison", "format": "png"},
+    )
+    place.configure({"name": "all", "model": "darkness", "outputs": list(outputs)})
+    along = np.rint(np.linspace(0, 40_000, 900)).astype("<u2")
+    pixels = np.full((300, 900, 3), 65535, "<u2")
+    pixels[40:-40] = along[:, None]
+    with (place.folder / "dusk.heic").open("wb") as file:
+        size, content = (900, 300), pixels.tobytes()
+        pillow_heif.encode("RGB;16", size, content, file, quality=-1, chroma=444)
+    answer = place.run("cut", "-c", place.config, "--rule", "all", "dusk.heic", "-o", "here")
+    assert answer.returncode == 0, answer.stderr
+    made = place.files(place.folder / "here")
+    assert len(made) == len(outputs)
+    for name in made:
+        content = (place.folder / "here" / name).read_bytes()
+        deep = reading.read(content, max_pixels=10_000_000, deep=True).deep
+        assert deep is not None, name
+        assert len(np.unique(deep[..., 0])) > 400, name

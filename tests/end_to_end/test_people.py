@@ -70,6 +70,31 @@ def test_the_bar_below(place: Workplace) -> None:
     assert all(AT.match(line) for line in lines if line[:1].strip())
 
 
+@pytest.mark.full
+def test_once_tells_of_each(place: Workplace) -> None:
+    """`once` tells of each picture in a line, above the bar, and sums them up at the end."""
+    for number in range(5):
+        place.put(f"{number}.jpg", picture(number=number))
+    with on_terminal(place, "once", "-c", str(place.config)) as seen:
+        assert seen.ended() == 0
+    lines = seen.lines()
+    assert sum("✓" in line for line in lines) == 5
+    assert lines[-1] == "5 cut, 0 not"
+    assert "ready" not in seen.text
+    assert "stopped" not in seen.text
+
+
+@pytest.mark.full
+def test_the_page_alone_says_its_address_once(place: Workplace) -> None:
+    """On a terminal that is the log's line; into a file it is said on standard output, as ever."""
+    command = ("page", "--listen", "127.0.0.1:0", "--state", "alone")
+    with on_terminal(place, *command) as seen:
+        seen.wait("http://127.0.0.1:")
+        seen.wait("ready: drop pictures on the page")
+        assert seen.stop() == 0
+    assert seen.text.count("http://127.0.0.1:") == 1
+
+
 @pytest.mark.parametrize(
     ("variables", "coloured", "fine"),
     [

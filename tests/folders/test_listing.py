@@ -25,7 +25,15 @@ def test_what_fills_a_gap(tmp_path: Path) -> None:
         (tmp_path / path).touch()
     form = r"\d{4}-\d\d-\d\d"
     listing = Listing(tmp_path)
-    assert listing.fillings("@/a-@.png", "@", form) == {"2026-01-02"}
-    assert listing.fillings("2026-01-03/a-@.png", "@", form) == {"2026-01-04"}
-    assert listing.fillings("@/c.png", "@", form) == {"2026-01-02", "2026-01-03", "2026-01-05"}
-    assert listing.fillings("a-@.png", "@", form) == set()
+
+    def filled(path: str) -> list[str]:
+        return sorted(found["@"] for found in listing.fillings(path, {"@": form}))
+
+    assert filled("@/a-@.png") == ["2026-01-02"]
+    assert filled("2026-01-03/a-@.png") == ["2026-01-04"]
+    assert filled("@/c.png") == ["2026-01-02", "2026-01-03", "2026-01-05"]
+    assert filled("a-@.png") == []
+    (tmp_path / "2026-01-05/0007-b-0007.png").touch()
+    gaps = {"@": form, "#": r"\d{4,}"}
+    assert listing.fillings("@/#-b-#.png", gaps) == []  # the folder was listed before
+    assert Listing(tmp_path).fillings("@/#-b-#.png", gaps) == [{"@": "2026-01-05", "#": "0007"}]

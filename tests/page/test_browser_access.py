@@ -67,6 +67,8 @@ def test_the_key_in_the_address_opens_the_page_and_leaves_the_address_bar(
     page.get_by_label("Key").fill(key[::-1])
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_role("alert")).to_contain_text("not the key of this page")
+    expect(page.locator("code")).to_have_text(["scissorsd page key"] * 2)  # and no backtick
+    expect(page.locator("main")).not_to_contain_text("`scissorsd")
     assert not tabs.context.cookies()
     page.close()
     page = tabs.open(f"{at.address}#key={key}")

@@ -44,7 +44,10 @@ WATCH = """(() => {
 def test_the_counts_add_up_at_every_moment(
     place: Workplace, tabs: Tabs, record_property: Callable[[str, Any], None]
 ) -> None:
-    """Never are more than three on their way, and never is one counted twice, or not at all."""
+    """Never are more than three on their way, and never is one counted twice, or not at all.
+
+    In the end all are in the list, of which only what is on the screen exists.
+    """
     daemon, at = with_page(place, quick=False)
     for number in range(COUNT):
         source(place, f"{number}.jpg", number=number)
@@ -52,6 +55,11 @@ def test_the_counts_add_up_at_every_moment(
     page = tabs.open(at.address)
     drop(page, place.folder / "pictures")
     expect(page.locator("#summary")).to_have_text(f"{COUNT} done")
+    page.locator(".card .open").first.focus()
+    for number in (200, COUNT):  # the list is read on as one comes to its end
+        expect(page.locator(".card").first).to_have_attribute("aria-setsize", str(number))
+        page.keyboard.press("End")
+        expect(page.locator(".card:focus-within")).to_have_attribute("aria-posinset", str(number))
     seen = page.evaluate("seen")
     record_property("longest_task_ms", seen["longest"])  # benchmarks/page_costs.py measures it
     assert sorted(set(seen["odd"])) == []

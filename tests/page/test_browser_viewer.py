@@ -166,7 +166,7 @@ def test_a_finished_download_is_what_the_rule_with_the_same_words_makes(
     drop(page, saved(place, "a.png", drawn(300, 200, (0.3, 0.2, 0.6, 0.7))))
     opened(page, "a.png")
     page.get_by_role("button", name="white background").click()
-    page.get_by_label("Crop to the subject").check()
+    page.get_by_label("Crop").select_option("subject")
     page.get_by_label("Margin").select_option("10%")
     page.get_by_label("Size in pixels").fill("1000 × 1000")
     page.get_by_label("Size in pixels").press("Enter")

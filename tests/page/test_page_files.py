@@ -153,7 +153,6 @@ def test_links_are_not_followed(place: Workplace, page: Served, tmp_path: Path) 
         "nosuch/a.jpg/before",
         "shop/../shop/a.jpg/before",
         "shop/..%2f..%2fscissorsd.yaml/before",
-        "shop/one%2fb.jpg/before",
         "shop//before",
         "shop/%00/before",
         "shop/%2fetc%2fpasswd/before",

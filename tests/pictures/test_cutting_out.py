@@ -118,9 +118,9 @@ def test_a_subject_that_is_found_surely_is_looked_at_twice_by_best_alone(
 def test_a_subject_that_is_not_small_is_looked_at_twice_by_best_alone(
     edges: Edges, times: int
 ) -> None:
-    """Of a subject whose box is more than half of the frame `auto` takes no second look."""
+    """Of a subject whose box is more than three tenths of the frame `auto` takes no second look."""
     network = Network()
-    cut(picture((2000, 1500), (500, 350, 1500, 1150)), edges, network)
+    cut(picture((2000, 1500), (600, 450, 1400, 1050)), edges, network)
     assert network.asked == times
 
 
@@ -498,6 +498,24 @@ def test_a_flaw_makes_a_picture_doubtful() -> None:
     judgement = cut(shown).judgement
     assert judgement.verdict == "doubtful"
     assert judgement.reason.startswith("its half is missing (doubt ")
+
+
+@pytest.mark.parametrize(
+    ("output", "verdict"),
+    [
+        (Output(size=440), "ok"),
+        (Output(size=450), "doubtful"),
+        (Output(size=900, enlarge="yes"), "ok"),
+        (Output(size=900, enlarge="2x"), "doubtful"),
+    ],
+)
+def test_a_picture_may_be_too_small(output: Output, verdict: str) -> None:
+    """What fills too little of the frame that its rule asks for is doubtful, and says so."""
+    found = cut(picture((400, 300), (100, 50, 300, 250)))
+    judgement = cutting_out.measured(found, [Output(), output]).judgement
+    assert judgement.verdict == verdict
+    assert ("the picture is too small: it fills 89%" in judgement.reason) == (verdict != "ok")
+    assert ("filled" in judgement.numbers) == (output.enlarge != "yes")
 
 
 def test_a_transparent_picture_has_no_subject() -> None:

@@ -19,9 +19,11 @@ from PIL import ExifTags, Image
 
 from scissorsd.core import depth
 from scissorsd.core.formats import Format
-from scissorsd.core.rules import Output
+from scissorsd.core.masking import Judgement
+from scissorsd.core.rules import Length, Output
 from scissorsd.errors import PictureError, TruncatedPictureError
 from scissorsd.pictures import reading
+from scissorsd.pictures.cutting_out import Cut, render
 from scissorsd.pictures.encoding import encode, wants_16_bits
 from scissorsd.pictures.metadata import Metadata
 from scissorsd.pictures.picture import Picture
@@ -526,3 +528,28 @@ def test_copies_of_a_deep_picture(samples: int, shallow: float, deep: float) -> 
     ]
     assert taken[0] < shallow, taken
     assert taken[1] < deep, taken
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        Output(depth="16", outline=Length(8)),
+        Output(kind="comparison", depth="16", colour="as_is"),
+        Output(kind="comparison", depth="16"),
+    ],
+)
+def test_what_is_made_of_deep_colours(output: Output) -> None:
+    """An outline and a comparison of 16 bits have the levels of the picture, and take no more."""
+    side = 1500
+    ramp = np.arange(side * side, dtype=np.uint32).reshape(side, side, 1) // 35
+    data = encode(ramp.astype(np.uint16).repeat(3, axis=-1), Output(), Metadata())
+    picture = reading.read(data, max_pixels=LIMIT, deep=True)
+    mask = np.zeros((side, side), np.uint8)
+    mask[200:-200, 200:-200] = 255
+    cut = Cut(mask, Judgement("ok", 1.0, 0.5, 0.0), "cpu", "full", 0.0)
+    make = partial(render, picture, cut, output, max_pixels=LIMIT)
+    made = reading.read(make(), max_pixels=LIMIT, deep=True)
+    assert made.deep is not None
+    assert len(np.unique(made.deep)) > 20_000
+    held = 3 + 6 + 1  # the picture itself, at 8 and at 16 bits, and its mask
+    assert most_memory(make, side * side) + held < 36

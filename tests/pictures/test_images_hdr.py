@@ -133,13 +133,20 @@ def test_pq_is_shown_as_the_screen_shows_it(data: bytes, mean: float, most: int)
     assert far(data)[1] <= most
 
 
-def test_sixteen_bits_of_pq_become_sixteen_of_srgb() -> None:
+@pytest.mark.parametrize(
+    ("data", "mean", "most"),
+    [
+        pytest.param(png(in_pq(), cicp(9, 16)), 60, 257, id="PNG"),
+        pytest.param(heic(in_pq(), 9, 16), 257, 12 * 257, id="HEIC, 10 bits"),
+    ],
+)
+def test_sixteen_bits_of_pq_become_sixteen_of_srgb(data: bytes, mean: int, most: int) -> None:
     """A deep output of a deep HDR picture has all its bits, and the small copy is shown too."""
-    picture = reading.read(png(in_pq(), cicp(9, 16)), max_pixels=1_000_000, deep=True)
+    picture = reading.read(data, max_pixels=1_000_000, deep=True)
     assert picture.deep is not None
     off = picture.deep.astype(int) - drawn().astype(int) * 257
-    assert np.abs(off).max() <= 257
-    assert len(np.unique(picture.deep)) > 256 or np.abs(off).mean() < 60
+    assert np.abs(off).max() <= most
+    assert len(np.unique(picture.deep)) > 256 or np.abs(off).mean() < mean
     assert abs(picture.small.mean() - drawn().mean()) < 2
 
 

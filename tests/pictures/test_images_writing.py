@@ -121,6 +121,33 @@ def test_what_a_png_cannot_carry(compression: Literal["fast", "small"]) -> None:
         encode(pixels(4), Output(compression=compression), nowhere)
 
 
+@pytest.mark.parametrize("name", ["webp", "avif"])
+@pytest.mark.parametrize("shape", [(1, 1, 4), (33, 7, 4), (65, 301, 3)])
+def test_lossless_is_lossless(name: Format, shape: tuple[int, ...]) -> None:
+    """Every value comes back to anyone who decodes it, also a colour under an alpha of 0."""
+    noise = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
+    noise[..., -1] *= noise[..., -1] > 90
+    data = encode(noise, Output(format=name, quality="lossless"), BARE)
+    assert np.array_equal(np.asarray(opened(data)), noise)
+    if shape[2] == 4:
+        read = reading.read(data, max_pixels=LIMIT)
+        assert read.alpha is not None
+        assert np.array_equal(np.dstack((read.rgb, read.alpha)), noise)
+
+
+@pytest.mark.parametrize("name", ["webp", "avif"])
+def test_what_goes_with_lossless_pixels(name: Format) -> None:
+    """Profile, EXIF and XMP go with them as with others."""
+    picture = phone_picture()
+    output = Output(format=name, metadata="keep", quality="lossless")
+    image = opened(encode(picture.rgb, output, picture.metadata))
+    assert np.array_equal(np.asarray(image), picture.rgb)
+    assert image.info["icc_profile"] == srgb()
+    assert image.getexif()[ExifTags.Base.Make] == "Phone"
+    assert ExifTags.Base.Orientation not in image.getexif()
+    assert b"xmpmeta" in image.info["xmp"]
+
+
 def test_webp_of_full_quality_is_lossless() -> None:
     """Quality 100 is taken at its word where the format can."""
     data = encode(pixels(4), Output(format="webp", quality=100), BARE)

@@ -17,6 +17,7 @@ from scissorsd.records.journal_file import FILE
 RECORDED = Path(__file__).parent.parent / "end_to_end" / "recorded"
 WITHOUT_STAMPS, WITH_STAMPS = "5774e5b", "422c0a2"
 WITHOUT_NUMBERS = "fa68075"  # of version 3
+WITHOUT_COUNTERS = "6fd76a1"  # of version 4
 BOTH = pytest.mark.parametrize("journal", [WITHOUT_STAMPS, WITH_STAMPS], indirect=True)
 OPEN = """
 import pathlib, sys
@@ -48,7 +49,7 @@ def rows_of(path: Path) -> Rows:
         for table in {"jobs", "names", "stamps"}.intersection(tables):
             names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
             late = {"content", "wish", "lies_at", "superseded", "judged", "judged_at"}
-            late |= {"swept", "disposed_at", "numbers", "model"}
+            late |= {"swept", "disposed_at", "numbers", "model", "counter", "facts"}
             kept = ", ".join(name for name in names if name not in late)
             found[table] = db.execute(f"SELECT {kept} FROM {table} ORDER BY 1, 2").fetchall()  # noqa: S608 - names of tables
         return found
@@ -167,23 +168,24 @@ def jobs_of(path: Path) -> list[dict[str, object]]:
         return [dict(row) for row in db.execute("SELECT * FROM jobs ORDER BY id")]
 
 
-@pytest.mark.parametrize("journal", [WITHOUT_NUMBERS], indirect=True)
-@pytest.mark.parametrize("place", ["copy.written", "migrate.4", "migrate.4.uncommitted"])
-def test_killed_on_the_way_to_numbers(journal: Path, place: str) -> None:
-    """A journal of version 3 keeps all it knew, and knows no numbers of what was cut before."""
+@pytest.mark.parametrize(
+    ("journal", "version"), [(WITHOUT_NUMBERS, 3), (WITHOUT_COUNTERS, 4)], indirect=["journal"]
+)
+@pytest.mark.parametrize("place", ["copy.written", "migrate.{}", "migrate.{}.uncommitted"])
+def test_killed_on_the_way_from_one_version(journal: Path, version: int, place: str) -> None:
+    """A journal keeps all it knew; of what was cut before, what is new in its next is unknown."""
     before, jobs = rows_of(journal), jobs_of(journal)
     assert len(jobs) == 13
-    assert run_and_open(journal, f"{place}=kill").returncode == -signal.SIGKILL
-    assert (version_of(journal), jobs_of(journal)) == (3, jobs)
+    fault = f"{place.format(version + 1)}=kill"
+    assert run_and_open(journal, fault).returncode == -signal.SIGKILL
+    assert (version_of(journal), jobs_of(journal)) == (version, jobs)
     again = run_and_open(journal)
     assert again.returncode == 0, again.stderr
     brought_up_to_date(journal, before)
-    assert jobs_of(journal) == [{**job, "numbers": "", "model": ""} for job in jobs]
-    copy = migrations.copy_of(journal, 3)
-    assert (version_of(copy), jobs_of(copy)) == (3, jobs)
-    reader = Journal(journal.parent, read_only=True)
-    assert {entry.doubt for entry in reader.entries.latest(20)} == {None}
-    reader.close()
+    unknown = {"numbers": "", "model": "", "counter": 0, "facts": ""}
+    assert jobs_of(journal) == [unknown | job for job in jobs]
+    copy = migrations.copy_of(journal, version)
+    assert (version_of(copy), jobs_of(copy)) == (version, jobs)
 
 
 @pytest.mark.parametrize("journal", [WITH_STAMPS], indirect=True)

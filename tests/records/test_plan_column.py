@@ -14,7 +14,7 @@ PICTURE = Sighting("a.jpg", size=100, mtime_ns=1, inode=1, device=1)
 RULE = Rule(
     "all",
     mask=MaskOptions(edges="fine"),
-    outputs=(Output("mask"), Output(size=(10, 20), margin=Length(5, "%"))),
+    outputs=(Output("mask"), Output(size=(10, 20), margin=Length(5, "%"), enlarge="yes")),
 )
 # What the column held of this rule before it held JSON.
 REPR = (
@@ -66,6 +66,10 @@ def test_a_job_of_an_older_version(journal: Journal, state: str) -> None:
     write_column(journal, REPR)
     assert journal.planned(INBOX, OUTBOX, PICTURE, RULE) == job
     assert journal.planned(INBOX, OUTBOX, PICTURE, replace(RULE, model="u2netp")) is None
+    for word, is_its in (("no", True), ("2x", False)):
+        outputs = tuple(replace(one, enlarge=word) for one in RULE.outputs)
+        other = journal.planned(INBOX, OUTBOX, PICTURE, replace(RULE, outputs=outputs))
+        assert (other is not None) == is_its  # what was begun keeps its names
     assert journal.begin(job) == job
     assert journal.planned(INBOX, OUTBOX, PICTURE, RULE) == job
 
@@ -87,6 +91,12 @@ def test_what_an_older_default_has_cut_is_stale(journal: Journal) -> None:
     journal.finish(job)
     assert journal.recuts.stale(INBOX, [RULE]) == set()
     assert journal.recuts.stale(INBOX, [replace(RULE, mask=MaskOptions())]) == {job.id}
+    unsaid = replace(RULE, outputs=tuple(replace(one, enlarge="no") for one in RULE.outputs))
+    for text in ("", REPR):
+        if text:
+            write_column(journal, text)
+        assert journal.recuts.stale(INBOX, [RULE]) == set()
+        assert journal.recuts.stale(INBOX, [unsaid]) == {job.id}
 
 
 @pytest.mark.parametrize(

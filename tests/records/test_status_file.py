@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from scissorsd.records import status_file
-from scissorsd.records.status_file import DaemonStatus, HeldKind, InboxStatus, ProviderStatus
+from scissorsd.records.status_file import DaemonStatus, HeldKind, InboxStatus, ProviderStatus, Try
 
 SHOP = InboxStatus(
     name="shop",
@@ -24,6 +24,8 @@ SHOP = InboxStatus(
     paused="",
     unseen="",
     held_kinds=(HeldKind("no", 4, ("a.jpg", "b.jpg")),),
+    paused_until=7.5,
+    tries=(Try("a.jpg", "no", 7.5),),
 )
 PROVIDER = ProviderStatus("u2net", "cpu", "full", ("cpu",), {})
 STANDING = DaemonStatus(
@@ -50,7 +52,8 @@ def test_there_and_back(tmp_path: Path) -> None:
 def test_of_other_versions(tmp_path: Path) -> None:
     """What an older daemon does not tell has a default; what a newer one adds is passed over."""
     values = json.loads(json.dumps(asdict(STANDING)))
-    del values["inboxes"][0]["held_kinds"]
+    for later in ("held_kinds", "paused_until", "tries"):
+        del values["inboxes"][0][later]
     for part in (values, values["inboxes"][0], values["providers"][0]):
         part["of_tomorrow"] = {"any": "thing"}
     (tmp_path / status_file.FILE).write_text(json.dumps(values))

@@ -22,7 +22,13 @@ def configured(folder: Path, **inbox: object) -> Config:
     shop = {
         "path": str(folder / "srv" / "in"),
         "outbox": str(folder / "srv" / "out"),
-        "rules": [{"source": "move", "move_to": str(folder / "gone")}],
+        "rules": [
+            {
+                "source": "move",
+                "move_to": str(folder / "gone"),
+                "outputs": [{"folder": str(folder / "web")}],
+            }
+        ],
         **inbox,
     }
     values = {"state": str(folder / "state"), "inboxes": {"shop": shop}}
@@ -33,12 +39,12 @@ def test_made_once(tmp_path: Path) -> None:
     """Inbox, outbox and destination are made and told of; a second time there is nothing to do."""
     config = configured(tmp_path)
     shown = list(make_folders.shown(config, ME))
-    names = ("srv/in", "srv/out", "gone")
+    names = ("srv/in", "srv/out", "gone", "web")
     assert shown == [f"would make {tmp_path / name} for {ME}" for name in names]
     assert not list(tmp_path.iterdir())
     said = [line for line in make_folders.make(config, ME) if not line.startswith(" ")]
     modes = [(tmp_path / name).stat().st_mode & 0o7777 for name in names]
-    assert modes == [0o775, 0o755, 0o755]
+    assert modes == [0o775, 0o755, 0o755, 0o755]
     assert [line.split(" (")[0] for line in said] == [f"made {tmp_path / name}" for name in names]
     assert list(make_folders.make(config, ME)) == []
 
@@ -69,7 +75,7 @@ def test_where_others_have_a_hand(tmp_path: Path, how: str) -> None:
         else:
             os.chown(srv, ELSE.pw_uid, 0)
     said = list(make_folders.make(configured(tmp_path), "nobody"))
-    assert len(said) == 3
+    assert len(said) == 4
     for line, name in zip(said, ("in", "out"), strict=False):
         assert line.startswith(f"WARNING: {srv / name} was not made: ")
     assert not list(elsewhere.iterdir())

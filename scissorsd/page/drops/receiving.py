@@ -12,6 +12,7 @@ import shutil
 import threading
 import time
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -50,8 +51,6 @@ _PIECE = 1 << 20  # bytes that are written at once
 _HEAD = 4096  # bytes, of which the first tell what a file is
 _MEASURED_FOR = 30.0  # seconds that the room of the quick desk is remembered
 _BATCH = re.compile(r"[a-z0-9-]{1,40}")
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_IN_THE_WAY = {errno.ELOOP, errno.ENOTDIR}
 
 
 @dataclass(slots=True)
@@ -87,22 +86,10 @@ async def drop(request: Request) -> Response:
     desk: Desk = request.app.state.desk
     shared: Intake = request.app.state.intake
     declared = int(request.headers.get("content-length", "0"))
-    place = await run_in_threadpool(
-        _allowed,
-        desk,
-        shared,
-        request.path_params["inbox"],
-        request.path_params["path"],
-        request.query_params.get("batch", ""),
-        declared,
-    )
-    async with shared.gate:
-        try:
-            sighting = await _receive(request, desk, shared, place)
-        except GoneError as error:
-            raise Refusal(503, "away", *_away(place.inbox, str(error))) from error
-        except OSError as error:
-            raise _unwritable(place, error) from error
+    inbox, path = request.path_params["inbox"], request.path_params["path"]
+    batch = request.query_params.get("batch", "")
+    place = await run_in_threadpool(_allowed, desk, shared, inbox, path, batch, declared)
+    sighting = await _taken(request.stream(), outlook_of(request), shared, place)
     return JSONResponse(
         {
             "inbox": place.inbox.name,
@@ -113,6 +100,26 @@ async def drop(request: Request) -> Response:
         },
         201,
     )
+
+
+async def take(
+    pieces: AsyncIterator[bytes], outlook: Outlook, shared: Intake, at: tuple[str, str, str]
+) -> Sighting:
+    """Put what comes in pieces into an inbox, as a drop at (inbox, path, batch); or refuse."""
+    place = await run_in_threadpool(_allowed, outlook.desk, shared, *at, 0)
+    return await _taken(pieces, outlook, shared, place)
+
+
+async def _taken(
+    pieces: AsyncIterator[bytes], outlook: Outlook, shared: Intake, place: _Place
+) -> Sighting:
+    async with shared.gate:
+        try:
+            return await _receive(pieces, outlook, shared, place)
+        except GoneError as error:
+            raise Refusal(503, "away", *_away(place.inbox, str(error))) from error
+        except OSError as error:
+            raise _unwritable(place, error) from error
 
 
 ROUTES: list[BaseRoute] = [Route("/api/v1/drops/{inbox}/{path:path}", drop, methods=["PUT"])]
@@ -256,15 +263,17 @@ def _too_large(most: int, desk: Desk) -> Refusal:
 # --- the body --------------------------------------------------------------------------------
 
 
-async def _receive(request: Request, desk: Desk, shared: Intake, place: _Place) -> Sighting:
+async def _receive(
+    pieces: AsyncIterator[bytes], outlook: Outlook, shared: Intake, place: _Place
+) -> Sighting:
     """Write the body beside its place as it comes, and give it its name."""
-    inbox = place.inbox
+    desk, inbox = outlook.desk, place.inbox
     most = min(desk.page.limits.file, desk.config.limits.file)
     arrival = await run_in_threadpool(Arrival, _notes(desk), inbox.path, place.path)
     try:
         waiting = bytearray()
         known = False
-        async for data in request.stream():
+        async for data in pieces:
             waiting += data
             if arrival.size + len(waiting) > most:
                 raise _too_large(most, desk)
@@ -283,7 +292,7 @@ async def _receive(request: Request, desk: Desk, shared: Intake, place: _Place) 
     finally:
         # Also where this is cancelled: nothing of it may stay.
         await asyncio.shield(run_in_threadpool(arrival.discard))
-    await run_in_threadpool(_note_waiting, outlook_of(request), place, sighting)
+    await run_in_threadpool(_note_waiting, outlook, place, sighting)
     await run_in_threadpool(_note_taken, desk, shared, inbox, sighting)
     return sighting
 
@@ -325,10 +334,10 @@ def _note_taken(desk: Desk, shared: Intake, inbox: Inbox, sighting: Sighting) ->
 def _unwritable(place: _Place, error: OSError) -> Refusal:
     why = error.strerror or str(error)
     name = place.inbox.name
-    if error.errno in _FULL:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         what = f"there is no room in the inbox {name!r}: {why}"
         return Refusal(507, "disk_full", what, "Make room on its disk, then send it again.")
-    if error.errno in _IN_THE_WAY:
+    if error.errno in {errno.ELOOP, errno.ENOTDIR}:
         what = f"a file or a link is in the way of the folder of {place.path}"
         return Refusal(409, "in_the_way", what, "Choose another folder.")
     if error.errno == errno.ENAMETOOLONG:

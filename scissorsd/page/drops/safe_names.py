@@ -6,7 +6,7 @@ Pure: text in, text out. What is shown is always shown as text; so `<` and `"` m
 import re
 import unicodedata
 
-from scissorsd.core.rules import fit
+from scissorsd.core.file_names import fit
 
 LONGEST = 200  # bytes of a name
 DEEPEST = 16  # folders

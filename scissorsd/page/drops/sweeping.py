@@ -32,6 +32,8 @@ from scissorsd.settings import Inbox
 log = structlog.get_logger("scissorsd")
 
 EVERY = failpoints.seconds("PAGE_SWEEP", 3600.0)
+CALL = "call-"  # begins the name of a batch that is a call's, which removes it itself
+_CALL_KEPT = 3600.0  # seconds, where the page was killed before it had
 _ENDED = {"done", "failed"}
 _ABOVE = ("", REVIEW_FOLDER, REJECTED_FOLDER, FAILED_FOLDER)  # in the outbox
 
@@ -60,12 +62,13 @@ def keep_sweeping(desk: Desk, until: threading.Event) -> None:
 
 def sweep(desk: Desk, now: float) -> int:
     """Remove the batches that have been kept for long enough; return how many."""
-    keep, swept = desk.page.keep, 0
+    swept = 0
     journal = desk.journal()
-    for inbox in desk.config.inboxes if keep is not None and journal is not None else ():
+    for inbox in desk.config.inboxes if journal is not None else ():
         if not inbox.quick:
             continue
         for name, batch in _batches(inbox).items():
+            keep = _CALL_KEPT if name.partition("/")[2].startswith(CALL) else desk.page.keep
             last = _last(batch, journal, inbox) if journal is not None else None
             if last is None or keep is None or now - last < keep:
                 continue
@@ -73,6 +76,12 @@ def sweep(desk: Desk, now: float) -> int:
             swept += 1
             log.info("page.swept", batch=name, files=len(batch.files))
     return swept
+
+
+def remove_batch(inbox: Inbox, name: str) -> None:
+    """Remove what lies of a batch, by MODEL-EDGES/ID. Raises OSError."""
+    folders = [inbox.path / name, *(inbox.outbox / above / name for above in _ABOVE)]
+    _remove(inbox, _Batch(files=[path for folder in folders for path, _ in _files(folder)]))
 
 
 def _batches(inbox: Inbox) -> dict[str, _Batch]:

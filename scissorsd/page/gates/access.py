@@ -176,8 +176,8 @@ def check_host(access: Access, request: Asked) -> None:
                 421,
                 "unknown_host",
                 f"this page was asked for as {name}, which is not a name that it knows",
-                f"If {name} is this machine, add this to the configuration, in `page:`: "
-                f"hosts: [{name}]",
+                f"If {name} is this machine, add `hosts: [{name}]` to `page:` "
+                "in the configuration.",
             )
 
 
@@ -238,7 +238,7 @@ def _of_another_origin(access: Access, request: Asked, origin: str, called: str)
         proxy = request.peer or "the proxy"
         return what, (
             f"{proxy} seems to be a proxy. If it is yours, let it hand the name on "
-            f"(X-Forwarded-Host), and add this to the configuration, in `page:`: proxies: [{proxy}]"
+            f"(X-Forwarded-Host), and add `proxies: [{proxy}]` to `page:` in the configuration."
         )
     if access.proxies or access.on_socket:
         return what, (

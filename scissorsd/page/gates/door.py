@@ -76,8 +76,7 @@ class Door:
                 403,
                 "not_by_the_proxy",
                 f"this page is asked by way of its proxy only, and {peer} is not that",
-                f"If {peer} is the proxy, add this to the configuration, in `page:`: "
-                f"proxies: [{peer}]",
+                f"If {peer} is the proxy, add `proxies: [{peer}]` to `page:` in the configuration.",
             )
         return Refusal(
             403,

@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scissorsd.page.answers import HEADERS, UNFORESEEN, Refusal
+from scissorsd.page.answers import HEADERS, UNFORESEEN, Refusal, Shaped
 from scissorsd.page.gates import access as gates
 from scissorsd.page.gates import words
 from scissorsd.page.gates.access import Asked
@@ -26,9 +26,10 @@ _KEYLESS = frozenset({"/login"})
 class Guard:
     """An ASGI application around another one; `request.state.asked` tells the others who asks."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, door: Door, shaped: Shaped) -> None:
         self._app = app
         self._door = door
+        self._shaped = shaped
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through."""
@@ -52,14 +53,17 @@ class Guard:
         except ClientDisconnect:
             return
         except Refusal as refusal:
-            answer = words.answer(Request(scope), refusal)
+            answer = self._refused(scope, refusal)
         except Exception:
             log.exception("page.failed", method=scope["method"], path=scope["path"])
             if started:  # the connection is closed, so that nobody takes a part for the whole
                 return
-            answer = words.answer(Request(scope), UNFORESEEN)
+            answer = self._refused(scope, UNFORESEEN)
         if answer is not None:
             await answer(scope, receive, send_safely)
+
+    def _refused(self, scope: Scope, refusal: Refusal) -> Response:
+        return self._shaped(scope["path"], refusal) or words.answer(Request(scope), refusal)
 
     def _gate(self, scope: Scope) -> Response | None:
         """Let a request through (None), or answer it; Refusal where it is not let through."""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from html import escape
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ _STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 38rem; margin: 12vh auto; padding: 0 1rem; }
 h1 { font-size: 1.25rem; }
 p { overflow-wrap: anywhere; }
+code { padding: .125rem .25rem; border-radius: .25rem; background: #8883; }
 input, button { font: inherit; padding: .5rem .75rem; min-height: 2.75rem; box-sizing: border-box; }
 input { width: 100%; margin: .25rem 0 .75rem; }
 """
@@ -31,7 +33,9 @@ async function enter(key) {
   if (answer?.ok) return location.reload();
   const error = answer && (await answer.json().catch(() => null))?.error;
   const words = error ? `${error.what} ${error.advice}` : "The page does not answer.";
-  said.textContent = words[0].toUpperCase() + words.slice(1);
+  const parts = (words[0].toUpperCase() + words.slice(1)).split("`");
+  const code = (text) => Object.assign(document.createElement("code"), { textContent: text });
+  said.replaceChildren(...parts.map((text, at) => (at % 2 ? code(text) : text)));
 }
 function look() {
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
@@ -69,6 +73,9 @@ _PAGE = """<!doctype html>
 """
 
 
+_CODE = re.compile("`([^`]*)`")  # so what is typed as it stands is marked in a text
+
+
 def _mark(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
@@ -89,7 +96,8 @@ def answer(request: Request, refusal: Refusal) -> Response:
         return said
     title = {401: "This page asks for its key"}.get(refusal.status, "This page may not be opened")
     what = sentence(refusal.what)
-    body = f"<p>{escape(what[:1].upper() + what[1:])}</p>\n<p>{escape(refusal.advice)}</p>"
+    advice = _CODE.sub(r"<code>\1</code>", escape(refusal.advice))
+    body = f"<p>{escape(what[:1].upper() + what[1:])}</p>\n<p>{advice}</p>"
     if refusal.code == "key_wanted":
         up = "../" * (request.scope.get("raw_path", b"/").count(b"/") - 1)
         body += _FORM.format(up=up, script=_SCRIPT)

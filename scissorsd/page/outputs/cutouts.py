@@ -21,7 +21,6 @@ from scissorsd.pictures.reading import read_header
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry, is_look_of
 
-_LOSSLESS_WEBP = 100  # its quality
 _LOSSLESS_SUFFIXES = tuple(
     suffix for row in FORMATS.values() if row.is_lossless for suffix in row.suffixes
 )
@@ -86,10 +85,7 @@ def _rule(journal: Journal, rules: Iterable[Rule], entry: Entry) -> Rule | None:
 
 
 def _is_whole(output: Output) -> bool:
-    is_lossless = FORMATS[output.format].is_lossless or (
-        output.format == "webp" and output.quality == _LOSSLESS_WEBP
-    )
-    return is_lossless and asks_nothing(output) and output.outline == NOTHING
+    return output.is_lossless and asks_nothing(output) and output.outline == NOTHING
 
 
 def _likeness(output: Output) -> tuple[bool, bool]:

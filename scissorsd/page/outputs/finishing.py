@@ -12,6 +12,7 @@ A lossy format may make more of either.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -38,12 +39,13 @@ from scissorsd.pictures.cutting_out import Cut, render
 from scissorsd.pictures.reading import read, read_header
 
 WORDS = (
-    *("background", "crop", "margin", "aspect", "size", "align", "shadow", "outline"),
-    *("outline_colour", "format", "quality"),
+    *("background", "crop", "margin", "aspect", "size", "enlarge", "align", "shadow"),
+    *("outline", "outline_colour", "format", "quality"),
 )
 _BESIDE = ("download", "v")  # of an address
 _NUMBERS = ("quality",)  # in YAML; all else may be text
 _NOTHING = ("", "none", "transparent")  # as a background: a cutout
+_TIMES = re.compile(r"\s*[×x*]\s*", re.IGNORECASE)
 _OPAQUE = 255
 _METRE_STEP = 0.0127 + 1e-6  # dots per inch: half of one per metre
 _JUDGED = Judgement("ok", 1.0, 0.0, 0.0)  # by the job; it makes no difference here
@@ -89,6 +91,8 @@ def wanted(words: Mapping[str, str]) -> Output:
         for word, value in words.items()
         if word in WORDS and value != ""
     }
+    if "size" in given:  # as people write it
+        given["size"] = _TIMES.sub("x", words["size"].strip())
     if given.get("background") in _NOTHING:
         del given["background"]
     is_flat = "background" in given or given.get("shadow", "none") != "none"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from scissorsd.core.rules import name_key
+from scissorsd.core.file_names import name_key
 from scissorsd.folders.scanning import open_no_follow
 from scissorsd.plain_text import escape_undecodable
 

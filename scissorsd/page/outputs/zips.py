@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -146,7 +146,7 @@ def _of(found: Found, outputs: str, *, several: bool) -> Iterator[Item]:
     """Yield the outputs of a picture, named as they lie in the outbox, or would without review/."""
     paths = [path for _, path in found.outputs]
     for path in paths if outputs == "all" else paths[:1]:
-        name = _below(path, Path(found.entry.outbox))
+        name = _below(path, Path(found.entry.outbox), found.inbox.folders_elsewhere)
         parts = name.split("/")
         if found.entry.in_review and parts[0] == REVIEW_FOLDER:
             parts = parts[1:]
@@ -157,8 +157,11 @@ def _of(found: Found, outputs: str, *, several: bool) -> Iterator[Item]:
         yield Item(path, "/".join(parts))
 
 
-def _below(path: Path, outbox: Path) -> str:
-    return os.path.relpath(path, outbox) if path.is_relative_to(outbox) else path.name
+def _below(path: Path, outbox: Path, elsewhere: Iterable[Path]) -> str:
+    if path.is_relative_to(outbox):
+        return os.path.relpath(path, outbox)
+    folder = next((folder for folder in elsewhere if path.is_relative_to(folder)), path.parent)
+    return os.path.relpath(path, folder.parent) if folder != path.parent else path.name
 
 
 ROUTES: list[BaseRoute] = [

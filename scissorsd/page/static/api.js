@@ -1,27 +1,25 @@
-// The server's addresses. All are relative, so that the page may lie under any path.
+// The server's addresses: all relative, so that the page may lie under any path.
+
+import { h, tell } from "./dom.js";
 
 export const parts = (path) => path.split("/").map(encodeURIComponent).join("/");
 
 export const keyOf = (card) => `${card.inbox}/${card.path}`;
 
-export const addressOf = (card) => `api/v1/pictures/${card.address ?? parts(keyOf(card))}`;
+export const addressOf = (card) => `api/v1/pictures/${card.address}`;
+
+export const best = (card) => card.outputs[card.best];
 
 /** A picture's own bytes, or with a width its preview; `v` lets a redo show at once. */
-export const fileOf = (card, what, width) => `${addressOf(card)}/${what}?v=${encodeURIComponent(card.version)}${width ? `&width=${width}` : ""}`;
+export const fileOf = (card, what, width) => `${addressOf(card)}/${what}?v=${card.version}${width ? `&width=${width}` : ""}`;
 
 /** What a refusal says of itself; what is no JSON (a proxy's page) is told by its status. */
 export function refusal(status, text, wait) {
-  let said = {};
-  try {
-    said = JSON.parse(text).error ?? {};
-  } catch {
-    if (!status) said.what = "The page’s server does not answer.";
-  }
-  if (status === 401) dispatchEvent(new Event("key-wanted"));
-  const { what = `The server answered ${status}.`, advice = "" } = said;
-  const isName = /^\S*[./]/.test(what); // which is spelt as it is
-  const sentence = (isName ? what[0] : what[0].toUpperCase()) + what.slice(1) + (/[.!?]$/.test(what) ? "" : ".");
-  return Object.assign(new Error(sentence), { status, wait, advice });
+  const unsaid = { what: status ? `The server answered ${status}.` : "The page’s server does not answer.", advice: "" };
+  const { what, advice } = text?.startsWith('{"error":{') ? JSON.parse(text).error : unsaid;
+  if (status === 401) tell("key-wanted");
+  const sentence = what.replace(/^[a-z](?!\S*[./])/, (first) => first.toUpperCase()); // a file's name stays as it is
+  return Object.assign(new Error(`${sentence} ${advice}`), { status, wait });
 }
 
 let isSilent = false;
@@ -30,10 +28,10 @@ export async function call(address, given, more) {
   const posted = given && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) };
   const answer = await fetch(address, { cache: "no-cache", ...posted, ...more }).catch(() => null);
   const text = await answer?.text().catch(() => "");
-  if (answer && isSilent) dispatchEvent(new Event("heard-again"));
+  if (answer && isSilent) tell("heard-again");
   isSilent = !answer;
-  if (!answer?.ok) throw refusal(answer?.status ?? 0, text);
-  return text ? JSON.parse(text) : {};
+  if (!answer?.ok) throw refusal(answer?.status, text);
+  return JSON.parse(text || "{}");
 }
 
 export const act = (card, verb, given = {}, more) => call(`${addressOf(card)}/${verb}`, given, more);
@@ -41,7 +39,10 @@ export const act = (card, verb, given = {}, more) => call(`${addressOf(card)}/${
 export async function downloadZip(cards) {
   const pictures = cards.map(({ inbox, path }) => ({ inbox, path }));
   const { id, count } = await call("api/v1/zips", { pictures, outputs: "all" });
-  const link = Object.assign(document.createElement("a"), { href: `api/v1/zips/${encodeURIComponent(id)}`, download: "" });
-  link.click();
+  h("a", { href: `api/v1/zips/${id}`, download: "" }).click();
   return count;
 }
+
+/** What may be dropped where, and how it may be cut; read once. */
+export let choices = null;
+export const readChoices = async () => (choices ??= await call("api/v1/choices"));

@@ -2,7 +2,7 @@
 // again until the server has answered. It names the version that was seen: another is not judged.
 
 import { act, keyOf } from "./api.js";
-import { NOTED_FOR, sayFault } from "./dom.js";
+import { NOTED_FOR, sayFault, tell } from "./dom.js";
 import { FINAL } from "./uploads.js";
 
 const decided = new Set(); // keys of what is out of the list already
@@ -13,13 +13,11 @@ export const isDecided = (card) => decided.has(keyOf(card));
 
 export const countUnsent = () => unsent.length;
 
-const changed = () => dispatchEvent(new Event("decided"));
-
 export function decide(card, verb, given) {
   send();
   pending = { card, verb, given: { ...given, version: card.version }, timer: setTimeout(send, NOTED_FOR) };
   decided.add(keyOf(card));
-  changed();
+  tell("show");
 }
 
 /** Take the last one back; return its picture, if that could be. */
@@ -29,7 +27,7 @@ export function undo() {
   clearTimeout(pending.timer);
   pending = null;
   decided.delete(keyOf(back));
-  changed();
+  tell("show");
   return back;
 }
 
@@ -41,7 +39,6 @@ function send(more) {
   resend(more);
 }
 
-/** Send what has not been answered yet. */
 export async function resend(more) {
   const [sent] = [unsent, (unsent = [])];
   await Promise.all(sent.map(async (one) => {
@@ -52,12 +49,11 @@ export async function resend(more) {
     } catch (fault) {
       if (!FINAL.includes(fault.status)) return unsent.push(one);
       decided.delete(key);
-      sayFault({ ...fault, message: `${one.card.name} was not changed. ${fault.message}` });
+      sayFault({ message: `${one.card.name} was not changed. ${fault.message}` });
     }
-    dispatchEvent(new Event("look-again"));
+    tell("look");
   }));
-  changed();
+  tell("show");
 }
 
-addEventListener("visibilitychange", () => document.hidden && send({ keepalive: true }));
-addEventListener("pagehide", () => send({ keepalive: true }));
+for (const left of ["visibilitychange", "pagehide"]) addEventListener(left, () => document.hidden && send({ keepalive: true }));

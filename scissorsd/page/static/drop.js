@@ -1,51 +1,49 @@
 // Drops, pastes and choices of files and folders, and where they go to.
 
-import { $, choice, fill, h, icon, many, say, setText } from "./dom.js";
-import { uploads } from "./uploads.js";
+import { choices } from "./api.js";
+import { $, field, fill, h, icon, many, say, setText, tell } from "./dom.js";
+import * as uploads from "./uploads.js";
 
 const LITTER = /^(\.|~\$|thumbs\.db$|desktop\.ini$)/i;
 
-let choices = null;
-let targets = []; // {value, inbox, folder, title, words, closed}
-let chosen = "";
+let where = {}; // the select of them
+const target = () => choices?.targets.find(({ value }) => value === where.value);
 
-const target = () => targets.find(({ value }) => value === chosen) ?? targets.find(({ closed }) => !closed);
+export function prepare() {
+  const { quick, targets } = choices;
+  $("files").accept = ["image/*", ...choices.accept].join();
+  const desk = quick?.fields.map((one) => field(one, show)) ?? []; // model and edges
+  if (quick) {
+    targets.unshift({
+      value: "quick",
+      inbox: "quick",
+      title: "Quick desk",
+      isQuick: true,
+      get folder() {
+        return desk.map(({ value }) => value).join("-");
+      },
+      get words() {
+        return quick.words[this.folder];
+      },
+    });
+  }
+  const { value } = targets.find(({ closed }) => !closed) ?? {};
+  where = field({ label: "Where drops go", options: targets.map((one) => [one.value, one.title]), value }, show);
+  targets.forEach(({ closed }, index) => (where.options[index].disabled = closed));
+  const words = h("p", { className: "words" });
+  fill($("into"), h("span", {}, "into"), where, ...desk, words);
+  show();
 
-export function setChoices(got) {
-  choices = got;
-  uploads.limit = got.limits.file;
-  $("files").accept = ["image/*", ...got.accept].join();
-  showTarget();
-}
-
-function showTarget() {
-  const { quick, models, edges } = choices;
-  const folder = quick && `${quick.model}-${quick.edges}`;
-  const desk = quick && { value: "quick", inbox: "quick", folder, title: "Quick desk", words: quick.words[folder], isQuick: true };
-  targets = [desk, ...choices.targets].filter(Boolean);
-  const at = target();
-  if (!at) return setText($("into"), "No inbox takes drops: see drop_into in the configuration.");
-  const pick = choice("Where drops go", targets.map(({ value, title }) => [value, title]), at.value, (value) => {
-    chosen = value;
-    showTarget();
-  });
-  targets.forEach(({ closed }, index) => (pick.options[index].disabled = closed));
-  const redesk = (name) => (value) => {
-    quick[name] = value;
-    showTarget();
-  };
-  const here = models.filter((model) => model.here).map(({ name }) => name);
-  const focused = document.activeElement.ariaLabel;
-  fill($("into"), h("span", {}, "into"), pick,
-    at.isQuick && choice("Model", here, quick.model, redesk("model")),
-    at.isQuick && choice("Edges", edges.map((name) => [name, `${name} edges`]), quick.edges, redesk("edges")),
-    h("p", { className: "words" }, at.words));
-  [...$("into").children].find(({ ariaLabel }) => ariaLabel && ariaLabel === focused)?.focus();
-  setText($("makes"), `${at.title}: ${at.words}`);
+  function show() {
+    const at = target();
+    where.hidden = !at;
+    for (const one of desk) one.hidden = !at?.isQuick;
+    setText(words, at?.words ?? "No inbox takes drops: see drop_into in the configuration.");
+  }
 }
 
 async function take(gathered, at = target()) {
-  if (!at || at.closed) return say(`Nothing was sent. ${at?.words ?? "No inbox takes drops here."}`, { isTrouble: true });
+  if (!at || at.closed) return say(`Nothing was sent. ${at?.words ?? "No inbox takes drops here."}`, true);
   const [files, others] = [[], []];
   try {
     for await (const file of gathered) {
@@ -53,17 +51,17 @@ async function take(gathered, at = target()) {
       if (!LITTER.test(file.name) && !/(^|\/)\./.test(file.folder)) (isPicture ? files : others).push(file);
     }
   } catch (fault) {
-    say(`A folder could not be read to its end: ${fault.message}`, { isTrouble: true });
+    say(`A folder could not be read to its end: ${fault.message}`, true);
   }
   // What comes in one gesture has a name in common; crypto.randomUUID is not there on plain http.
-  const batch = at.isQuick ? `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}` : "";
+  const batch = at.isQuick ? crypto.getRandomValues(new BigUint64Array(1))[0].toString(36) : "";
   const { compare } = new Intl.Collator("en", { numeric: true });
-  files.sort((one, other) => compare(`${one.folder}/${one.name}`, `${other.folder}/${other.name}`));
+  files.sort((one, other) => compare(one.folder, other.folder) || compare(one.name, other.name));
   uploads.add(files, at, batch);
-  if (files.length) dispatchEvent(new CustomEvent("dropped", { detail: batch }));
+  if (files.length) tell("dropped", batch);
   const named = others.slice(0, 3).map(({ name }) => name).join(", ");
-  if (others.length) say(`${many(others.length, "file was", "files were")} left out, not being pictures: ${named}${others[3] ? " …" : ""}`, { isTrouble: true });
-  else if (!files.length) say("There was no picture in it.", { isTrouble: true });
+  if (others.length) say(`${many(others.length, "file was", "files were")} left out, not being pictures: ${named}${others[3] ? " …" : ""}`, true);
+  else if (!files.length) say("There was no picture in it.", true);
 }
 
 const listed = (files) => [...files].map((file) => ({
@@ -84,53 +82,48 @@ async function* filesIn(entries, folder = "") {
   }
 }
 
-// --- the veil
-
-let leave = 0;
-
 function showVeil(count) {
   setText($("veil-count"), many(count, "file or folder", "files or folders"));
-  const now = target();
-  fill($("tiles"), ...targets.filter(({ closed }) => !closed).map((each) =>
-    h("div", { className: each === now ? "tile now" : "tile", "data-value": each.value }, icon("down"), h("strong", {}, each.title), h("p", {}, each.words))));
+  fill($("tiles"), ...choices.targets.filter(({ closed }) => !closed).map((goal) =>
+    h("div", { className: "tile", goal }, icon("down"), h("strong", {}, goal.title), h("p", { className: "words" }, goal.words))));
   $("veil").hidden = false;
 }
 
-const isOfFiles = (event) => choices && event.dataTransfer.types.includes("Files");
+const isOfFiles = (event) => {
+  const isIt = choices && event.dataTransfer.types.includes("Files");
+  if (isIt) event.preventDefault();
+  return isIt;
+};
 
-export function listen() {
-  window.ondragenter = window.ondragover = (event) => {
-    if (!isOfFiles(event)) return;
-    event.preventDefault();
-    event.dataTransfer.dropEffect = "copy";
-    clearTimeout(leave);
-    if ($("veil").hidden) showVeil(event.dataTransfer.items.length);
-    for (const tile of $("tiles").children) tile.classList.toggle("over", tile === event.target);
+let leave = 0;
+window.ondragenter = window.ondragover = (event) => {
+  if (!isOfFiles(event)) return;
+  event.dataTransfer.dropEffect = "copy";
+  clearTimeout(leave);
+  if ($("veil").hidden) showVeil(event.dataTransfer.items.length);
+  for (const tile of $("tiles").children) tile.classList.toggle("over", tile === event.target);
+};
+window.ondragleave = () => {
+  // It comes for every element that is left; the window is left when no dragover follows.
+  clearTimeout(leave);
+  leave = setTimeout(() => ($("veil").hidden = true), 400);
+};
+window.ondrop = (event) => {
+  if (!isOfFiles(event)) return;
+  $("veil").hidden = true;
+  // What was dropped must be asked for before the first await: afterwards it is gone.
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  take(entries.length ? filesIn(entries) : listed(event.dataTransfer.files), event.target.goal);
+};
+addEventListener("paste", ({ clipboardData: { files } }) => {
+  // Browsers call every pasted picture image.png.
+  const stamp = new Date().toISOString().slice(0, 19).replace(/\D/g, "");
+  if (files.length && choices) take(listed(files).map((file) => ({ ...file, name: file.name.replace(/^image\./, `pasted-${stamp}.`) })));
+});
+for (const name of ["files", "folders"]) {
+  $(`add-${name}`).onclick = () => $(name).click();
+  $(name).onchange = () => {
+    take(listed($(name).files));
+    $(name).value = "";
   };
-  window.ondragleave = () => {
-    // It comes for every element that is left; the window is left when no dragover follows.
-    clearTimeout(leave);
-    leave = setTimeout(() => ($("veil").hidden = true), 400);
-  };
-  window.ondrop = (event) => {
-    if (!isOfFiles(event)) return;
-    event.preventDefault();
-    $("veil").hidden = true;
-    // What was dropped must be asked for before the first await: afterwards it is gone.
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-    const files = entries.length ? filesIn(entries) : listed(event.dataTransfer.files);
-    take(files, targets.find(({ value }) => value === event.target.dataset?.value));
-  };
-  addEventListener("paste", ({ clipboardData: { files } }) => {
-    // Browsers call every pasted picture image.png.
-    const stamp = new Date().toISOString().slice(0, 19).replace(/\D/g, "");
-    if (files.length && choices) take(listed(files).map((file) => ({ ...file, name: file.name.replace(/^image\./, `pasted-${stamp}.`) })));
-  });
-  for (const name of ["files", "folders"]) {
-    $(`add-${name}`).onclick = () => $(name).click();
-    $(name).onchange = () => {
-      take(listed($(name).files));
-      $(name).value = "";
-    };
-  }
 }

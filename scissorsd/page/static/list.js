@@ -1,89 +1,121 @@
-// A grid of cards of which only those on the screen exist.
+// The grid of cards, of which only those on the screen exist. A card is a picture, or a file on its way.
+
+import { best, fileOf } from "./api.js";
+import { $, button, fill, h, icon, setText, tell } from "./dom.js";
+import * as pictures from "./pictures.js";
+import * as uploads from "./uploads.js";
+import * as viewer from "./viewer.js";
 
 const AROUND = 2; // rows above and below the screen
+const ICONS = {
+  queued: "up", sending: "up", sent: "clock", refused: "bad", waiting: "clock", cutting: "scissors",
+  done: "ok", review: "eye", failed: "bad", held: "pause", accepted: "ok", rejected: "bad", seen: "eye",
+};
+const NOT_DONE = ["failed", "held", "seen"];
 
-export class Grid {
-  #items = [];
-  #nodes = new Map(); // key → node
-  #asked = 0;
-  first = 0;
-  last = 0;
+const root = $("list");
+const nodes = new Map(); // key → card
+let items = [];
+let columns = 1;
+let step = 0; // pixels from row to row
 
-  /** `make()` gives a card with `show(item)`; `reached()` is called near the end. */
-  constructor(root, make, reached) {
-    Object.assign(this, { root, make, reached });
-    addEventListener("scroll", () => this.draw(), { passive: true });
-    new ResizeObserver(() => this.draw()).observe(root.parentElement);
-    root.onkeydown = (event) => this.#move(event);
-  }
+export const picked = new Set(); // keys
+export let last = 0; // so many are on the screen, or above
 
-  set(items) {
-    this.#items = items;
-    this.draw();
-  }
+function makeCard() {
+  let item = null;
+  const image = h("img", { alt: "", decoding: "async", draggable: false });
+  const [reason, name, mark, words] = ["reason", "name", "mark", ""].map((className) => h("span", { className }));
+  name.dir = "auto";
+  const opener = h("button", { type: "button", className: "open", onclick: () => viewer.open(item) },
+    h("span", { className: "thumb" }, image, reason), name, h("span", { className: "state" }, mark, words));
+  const box = h("input", { type: "checkbox", className: "pick" });
+  box.onchange = () => {
+    picked[box.checked ? "add" : "delete"](item.key);
+    tell("show");
+  };
+  const again = button("again", "Retry", () => (item.upload ? uploads.again(item) : viewer.send("retry", {}, item)));
+  const away = button("", "×", () => uploads.drop(item), { ariaLabel: "Do not send" });
+  const node = h("div", { role: "listitem", className: "card", source: "" }, opener, box, h("span", { className: "acts" }, again, away));
+  node.show = (now) => {
+    item = now;
+    const { look, upload } = item;
+    if (node.dataset.state !== look) fill(mark, icon(ICONS[look]));
+    node.dataset.state = look;
+    setText(name, item.name);
+    setText(words, item.words);
+    setText(reason, upload || NOT_DONE.includes(look) ? item.reason : "");
+    opener.title = item.name;
+    opener.disabled = box.hidden = Boolean(upload);
+    box.checked = picked.has(item.key);
+    box.ariaLabel = `Select ${item.name}`;
+    again.hidden = upload ? !(item.mayPass && look === "refused") : !NOT_DONE.includes(look);
+    away.hidden = !upload || look === "sent";
+    const source = upload ? "" : fileOf(item, best(item) ? `outputs/${item.best}` : "before", 320);
+    if (source !== node.source) image.src = node.source = source;
+  };
+  return node;
+}
 
-  draw() {
-    this.#asked ||= requestAnimationFrame(() => {
-      this.#asked = 0;
-      this.#draw();
-    });
-  }
+export function show(those) {
+  items = those;
+  drawSoon();
+}
 
-  #draw() {
-    const { root } = this;
-    const { length } = this.#items;
-    const wide = root.clientWidth;
-    if (!wide) return;
-    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    this.columns = Math.floor((wide + rem) / (14 * rem));
-    const isNarrow = this.columns < 3; // then a card is a row
-    if (isNarrow) this.columns = 1;
-    root.classList.toggle("narrow", isNarrow);
-    const across = (wide + rem) / this.columns;
-    this.step = isNarrow ? 7.5 * rem : across * 0.75 + 4.5 * rem;
-    root.style.height = `${Math.ceil(length / this.columns) * this.step}px`;
-    const above = -root.getBoundingClientRect().top / this.step;
-    this.first = Math.max(0, Math.floor(above) - AROUND) * this.columns;
-    this.last = Math.min(length, Math.ceil(above + innerHeight / this.step + AROUND) * this.columns);
-    const shown = this.#items.slice(this.first, Math.max(this.first, this.last));
-    this.#letGo(new Set(shown.map(({ key }) => key)));
-    let next = root.firstElementChild;
-    shown.forEach((item, offset) => {
-      const index = this.first + offset;
-      const node = this.#nodes.get(item.key) ?? this.make();
-      this.#nodes.set(item.key, node);
-      node.show(item);
-      Object.assign(node, { index, ariaSetSize: length, ariaPosInSet: index + 1 });
-      const transform = `translate(${(index % this.columns) * across}px, ${Math.floor(index / this.columns) * this.step}px)`;
-      Object.assign(node.style, { transform, width: `${across - rem}px`, height: `${this.step - (isNarrow ? 0.5 : 1) * rem}px` });
-      if (node === next) next = next.nextElementSibling;
-      else root.insertBefore(node, next);
-    });
-    if (this.last > length - 4 * this.columns) this.reached();
-  }
+let asked = 0;
+function drawSoon() {
+  asked ||= requestAnimationFrame(draw);
+}
 
-  #letGo(keys) {
-    for (const [key, node] of this.#nodes) {
-      const isFocused = () => node.contains(document.activeElement) && this.#items.some((item) => item.key === key);
-      if (keys.has(key) || isFocused()) continue;
-      node.remove();
-      this.#nodes.delete(key);
-    }
-  }
+function draw() {
+  asked = 0;
+  if (!root.clientWidth) return;
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  columns = matchMedia("(width <= 48rem)").matches ? 1 : Math.floor((root.clientWidth + rem) / (14 * rem));
+  root.style.setProperty("--columns", columns);
+  const { gridAutoRows, rowGap } = getComputedStyle(root);
+  step = parseFloat(gridAutoRows) + parseFloat(rowGap);
+  root.style.height = `${Math.ceil(items.length / columns) * step}px`;
+  const above = -root.getBoundingClientRect().top / step;
+  const first = Math.max(0, Math.floor(above) - AROUND) * columns;
+  last = Math.min(items.length, Math.ceil(above + innerHeight / step + AROUND) * columns);
+  const shown = items.slice(first, Math.max(first, last));
+  letGo(new Set(shown.map(({ key }) => key)));
+  let next = root.firstChild;
+  shown.forEach((item, offset) => {
+    const index = first + offset;
+    const node = nodes.get(item.key) ?? makeCard();
+    nodes.set(item.key, node);
+    node.show(item);
+    Object.assign(node, { index, ariaSetSize: items.length, ariaPosInSet: index + 1 });
+    node.style.gridArea = `${Math.floor(index / columns) + 1} / ${(index % columns) + 1}`;
+    if (node === next) next = next.nextSibling;
+    else root.insertBefore(node, next);
+  });
+  if (last > items.length - 4 * columns && pictures.isRead && !pictures.isWhole) tell("look");
+}
 
-  /** The arrows, Home and End go from card to card. */
-  #move(event) {
-    const { columns } = this;
-    const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -Infinity, End: Infinity }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    this.focus(Math.min(this.#items.length - 1, Math.max(0, event.target.closest(".card").index + by)));
-  }
-
-  focus(index) {
-    const top = this.root.getBoundingClientRect().top + Math.floor(index / this.columns) * this.step;
-    if (top < 100 || top > innerHeight - this.step) scrollBy(0, top - 100);
-    this.#draw();
-    this.#nodes.get(this.#items[index]?.key)?.querySelector(".open").focus({ preventScroll: true });
+/** Remove cards that are not shown, but for the one with the focus. */
+function letGo(keys) {
+  for (const [key, node] of nodes) {
+    if (keys.has(key) || (node.contains(document.activeElement) && items.some((item) => item.key === key))) continue;
+    node.remove();
+    nodes.delete(key);
   }
 }
+
+export function focus(index) {
+  const top = root.getBoundingClientRect().top + Math.floor(index / columns) * step;
+  if (top < 100 || top > innerHeight - step) scrollBy(0, top - 100);
+  draw();
+  nodes.get(items[index]?.key)?.querySelector(".open").focus({ preventScroll: true });
+}
+
+root.onkeydown = (event) => {
+  const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -Infinity, End: Infinity }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  focus(Math.min(items.length - 1, Math.max(0, event.target.closest(".card").index + by)));
+};
+addEventListener("scroll", drawSoon, { passive: true });
+new ResizeObserver(drawSoon).observe(root.parentElement);

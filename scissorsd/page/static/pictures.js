@@ -1,92 +1,53 @@
-// What the server last said of the pictures: one list, read in parts. Each card has a cursor, behind
-// which the next part begins.
+// What the server last said of the pictures: the first of them, as many as are looked at.
 
 import { call, keyOf } from "./api.js";
+import { tell } from "./dom.js";
 
-const LIMIT = 200;
+const LIMIT = 200; // of one answer
 
-export class Pictures extends EventTarget {
-  list = [];
-  at = new Map(); // key → index
-  counts = null;
-  timeLeft = "";
-  filter = null;
-  isRead = false;
-  isWhole = false; // to the last
-  readFrom = 0; // when the latest reading was begun
-  #turn = Promise.resolve();
+export let list = [];
+export let at = new Map(); // key → index
+export let said = {}; // with them: the counts
+export let isRead = false;
+export let isWhole = false; // to the last
+export let readFrom = 0; // when the latest reading was begun
+let filter = null; // the address's query
 
-  /** Show others; `filter` is the address's query. */
-  show(filter) {
-    if (filter === this.filter) return;
-    Object.assign(this, { filter, isRead: false, isWhole: false });
-    this.#set([]);
-    this.refresh().catch(() => {});
-  }
+export const get = (key) => list[at.get(key)];
 
-  get(key) {
-    return this.list[this.at.get(key)];
-  }
+export function show(others) {
+  if (others === filter) return;
+  [filter, isRead] = [others, false];
+  set([]);
+  read(1).catch(() => {});
+}
 
-  /** Read anew the first part, for what has come, and what is on the screen. */
-  refresh(first = 0, last = 0) {
-    return this.#inTurn(async (read) => {
-      const begun = performance.now();
-      const seen = last > LIMIT && this.list[first];
-      const { counts, time_left: timeLeft } = await read();
-      Object.assign(this, { counts, timeLeft, readFrom: begun, isRead: true });
-      if (seen) await read(this.list[this.at.get(keyOf(seen)) - 1]);
-    });
-  }
+export async function read(count) {
+  const [asked, begun] = [filter, performance.now()];
+  const { cards, first, next } = await ask(count);
+  if (asked !== filter || begun < readFrom) return;
+  [said, isRead, isWhole, readFrom] = [first, true, !next, begun];
+  set(cards);
+}
 
-  /** Read on, if there is more. */
-  more() {
-    return this.#inTurn(async (read) => !this.isWhole && read(this.list.at(-1)));
-  }
+export const all = async () => (await ask(Infinity)).cards;
 
-  /** Read all of them anew, so that what changed places between two readings is not left out. */
-  async all() {
-    const { filter } = this;
-    await this.#inTurn(async (read) => {
-      for (let got = await read(); got.next; ) got = await read(got.pictures.at(-1));
-    });
-    if (filter !== this.filter) throw new Error("The filter was changed meanwhile: try again.");
-    return this.list;
-  }
+/** Ask part by part. */
+async function ask(count) {
+  const asked = filter;
+  const cards = [];
+  let [first, next] = [null, ""];
+  do {
+    const got = await call(`api/v1/pictures?limit=${LIMIT}${asked}&before=${encodeURIComponent(next)}`);
+    first ??= got;
+    next = got.next;
+    cards.push(...got.pictures);
+  } while (next && cards.length < count);
+  return { cards, first, next };
+}
 
-  // One reading at a time; what is read for a filter that has changed is dropped.
-  #inTurn(work) {
-    const { filter } = this;
-    const gone = new Error("another filter");
-    const read = async (after) => {
-      const got = await call(`api/v1/pictures?limit=${LIMIT}${filter}${after ? `&before=${encodeURIComponent(after.cursor)}` : ""}`);
-      if (filter !== this.filter) throw gone;
-      this.#lay(after ? this.at.get(keyOf(after)) + 1 : 0, got);
-      return got;
-    };
-    this.#turn = this.#turn.catch(() => {}).then(async () => {
-      if (filter !== this.filter) return;
-      await work(read).catch((fault) => {
-        if (fault !== gone) throw fault;
-      });
-      this.dispatchEvent(new Event("change"));
-    });
-    return this.#turn;
-  }
-
-  // Lay a part over what was known from its beginning on. What followed its last picture, if that
-  // was known, still follows; what was between and is not there now has gone.
-  #lay(begin, { pictures, next }) {
-    const fresh = new Set(pictures.map(keyOf));
-    const others = (card) => !fresh.has(keyOf(card));
-    const last = next ? this.at.get(keyOf(pictures.at(-1))) : -1;
-    const rest = last >= 0 ? this.list.slice(last + 1).filter(others) : [];
-    this.isWhole = !next || (this.isWhole && rest.length > 0);
-    this.#set([...this.list.slice(0, begin).filter(others), ...pictures, ...rest]);
-  }
-
-  #set(list) {
-    this.list = list;
-    this.at = new Map(list.map((card, index) => [keyOf(card), index]));
-  }
+function set(cards) {
+  list = [...new Map(cards.map((card) => [(card.key = keyOf(card)), card])).values()];
+  at = new Map(list.map(({ key }, index) => [key, index]));
+  tell("show");
 }

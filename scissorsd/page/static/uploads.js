@@ -1,129 +1,111 @@
 // What is on its way to the server: three at a time, each with its progress.
 
-import { keyOf, parts, refusal } from "./api.js";
+import { choices, keyOf, parts, refusal } from "./api.js";
+import { tell } from "./dom.js";
+import * as pictures from "./pictures.js";
 
 const AT_ONCE = 3;
 const SHOWN_FOR = 10_000; // ms that a sent one is shown, unless the server's list has it before
 export const FINAL = [400, 404, 409, 413]; // to try again would change nothing
-const FRESH = { look: "queued", words: "queued", part: 0, reason: "" };
+const FRESH = { look: "queued", words: "queued", reason: "" };
 
-class Uploads extends EventTarget {
-  all = new Map(); // key → upload, in the order they were dropped
-  limit = Infinity; // bytes of a file
-  isThere = () => false; // whether the server's list has a key
-  #queue = [];
-  #flying = 0;
-  #rests = false;
-  #number = 0;
+const all = new Map(); // key → upload, in the order they were dropped
+let queue = [];
+let flying = 0;
+let rests = false;
+let number = 0;
 
-  /** Take files: each has `name`, `folder` (of the drop's own tree) and `read`, a way to its bytes. */
-  add(files, { inbox, folder }, batch) {
-    for (const { name, folder: own, read } of files) {
-      const address = `api/v1/drops/${parts([inbox, folder, own, name].filter(Boolean).join("/"))}${batch && `?batch=${batch}`}`;
-      const upload = { key: `upload/${++this.#number}`, upload: true, name, read, address };
-      const goal = [inbox, folder, batch, own, name].filter(Boolean).join("/").normalize();
-      if (!this.isThere(goal)) upload.goal = goal; // its key, unless the server calls it otherwise
-      this.all.set(upload.key, upload);
-      this.again(upload);
-    }
-  }
+const of = (...looks) => [...all.values()].filter(({ look }) => looks.includes(look));
 
-  again(upload) {
-    Object.assign(upload, FRESH);
-    this.#queue.push(upload);
-    this.#pump();
-  }
+export const refused = () => of("refused");
 
-  drop(upload) {
-    upload.request?.abort();
-    this.#queue = this.#queue.filter((other) => other !== upload);
-    this.all.delete(upload.key);
-    this.#changed();
-  }
+export const isBusy = () => queue.length + flying > 0;
 
-  /** Those that are shown beside the server's list; what it has by now is let go of. */
-  beside(pictures) {
-    for (const { key, card, sentAt } of this.#in("sent")) {
-      const isOld = performance.now() - sentAt > SHOWN_FOR && pictures.readFrom > sentAt;
-      if (isOld || pictures.at.has(keyOf(card))) this.all.delete(key);
-    }
-    return [...this.all.values()];
-  }
-
-  /** How many the server's counts, read from `readFrom` on with its list, do not hold yet. */
-  uncounted(readFrom) {
-    const isNew = ({ card, goal }) => !this.isThere(card ? keyOf(card) : goal);
-    const isLate = ({ sentAt = Infinity }) => sentAt > readFrom;
-    return this.#in("queued").length + this.#in("sending", "sent").filter(isLate).filter(isNew).length;
-  }
-
-  get refused() {
-    return this.#in("refused");
-  }
-
-  get isBusy() {
-    return this.#queue.length + this.#flying > 0;
-  }
-
-  #in(...looks) {
-    return [...this.all.values()].filter(({ look }) => looks.includes(look));
-  }
-
-  #changed() {
-    this.dispatchEvent(new Event("change"));
-  }
-
-  #pump() {
-    while (!this.#rests && this.#flying < AT_ONCE && this.#queue.length) this.#send(this.#queue.shift());
-    this.#changed();
-  }
-
-  async #send(upload) {
-    this.#flying++;
-    Object.assign(upload, { look: "sending", words: "sending" });
-    try {
-      upload.file ??= await upload.read();
-      if (upload.file.size > this.limit) throw Object.assign(new Error(`It is larger than ${Number((this.limit / 2 ** 20).toFixed(1))} MiB, the most the page takes.`), { status: 413 });
-      upload.card = await this.#put(upload);
-      Object.assign(upload, { look: "sent", words: "waiting", sentAt: performance.now(), file: null });
-    } catch (fault) {
-      this.#refuse(upload, fault);
-    }
-    this.#flying--;
-    this.#pump();
-  }
-
-  #refuse(upload, { status, wait, message, advice = "" }) {
-    if (status === 429) {
-      // Too many wait on the server: ours wait here.
-      Object.assign(upload, FRESH);
-      this.#queue.unshift(upload);
-      this.#rests = true;
-      setTimeout(() => {
-        this.#rests = false;
-        this.#pump();
-      }, 1000 * Math.min(30, wait || 5));
-    } else Object.assign(upload, { look: "refused", words: "not sent", reason: `${message} ${advice}`, mayPass: !FINAL.includes(status) });
-  }
-
-  #put(upload) {
-    return new Promise((done, refuse) => {
-      const request = (upload.request = new XMLHttpRequest());
-      request.open("PUT", upload.address);
-      request.upload.onprogress = ({ loaded, total }) => {
-        upload.part = loaded / total || 0;
-        upload.words = `sending ${Math.floor(upload.part * 100)} %`;
-        this.#changed();
-      };
-      request.onloadend = () => {
-        const { status, responseText } = request;
-        if (status === 201) done(JSON.parse(responseText));
-        else if (status) refuse(refusal(status, responseText, request.getResponseHeader("Retry-After")));
-        else refuse(new Error("The connection broke off; nothing of it was kept."));
-      };
-      request.send(upload.file);
-    });
+/** Take files: each has `name`, `folder` (of the drop's own tree) and `read`, a way to its bytes. */
+export function add(files, { inbox, folder }, batch) {
+  for (const { name, folder: own, read } of files) {
+    const path = (...places) => places.filter(Boolean).join("/");
+    const address = `api/v1/drops/${parts(path(inbox, folder, own, name))}${batch && `?batch=${batch}`}`;
+    const goal = path(inbox, folder, batch, own, name).normalize(); // its key, unless the server calls it otherwise
+    const upload = { key: `upload/${++number}`, upload: true, name, read, address, goal: !pictures.get(goal) && goal };
+    all.set(upload.key, upload);
+    again(upload);
   }
 }
 
-export const uploads = new Uploads();
+export function again(upload) {
+  queue.push(Object.assign(upload, FRESH));
+  pump();
+}
+
+export function drop(upload) {
+  upload.request?.abort();
+  queue = queue.filter((other) => other !== upload);
+  all.delete(upload.key);
+  tell("uploads");
+}
+
+/** Those that are shown beside the server's list. */
+export function beside() {
+  for (const { key, card, sentAt } of of("sent")) {
+    const isOld = performance.now() - sentAt > SHOWN_FOR && pictures.readFrom > sentAt;
+    if (isOld || pictures.get(keyOf(card))) all.delete(key);
+  }
+  return [...all.values()];
+}
+
+/** How many the server's counts, which were read with its list, do not hold yet. */
+export function countUncounted() {
+  const isNew = ({ card, goal, sentAt = Infinity }) => sentAt > pictures.readFrom && !pictures.get(card ? keyOf(card) : goal);
+  return of("queued").length + of("sending", "sent").filter(isNew).length;
+}
+
+function pump() {
+  while (!rests && flying < AT_ONCE && queue.length) send(queue.shift());
+  tell("uploads");
+}
+
+async function send(upload) {
+  const { file: limit } = choices.limits;
+  flying++;
+  Object.assign(upload, { look: "sending", words: "sending" });
+  try {
+    upload.file ??= await upload.read();
+    if (upload.file.size > limit) throw Object.assign(new Error(`It is larger than ${Number((limit / 2 ** 20).toFixed(1))} MiB, the most the page takes.`), { status: 413 });
+    upload.card = await put(upload);
+    Object.assign(upload, { look: "sent", words: "waiting", sentAt: performance.now(), file: null });
+  } catch (fault) {
+    if (fault.status === 429) rest(upload, fault.wait);
+    else Object.assign(upload, { look: "refused", words: "not sent", reason: fault.message, mayPass: !FINAL.includes(fault.status) });
+  }
+  flying--;
+  pump();
+}
+
+/** Too many wait on the server. */
+function rest(upload, wait) {
+  queue.unshift(Object.assign(upload, FRESH));
+  rests = true;
+  setTimeout(() => {
+    rests = false;
+    pump();
+  }, 1000 * Math.min(30, wait || 5));
+}
+
+function put(upload) {
+  return new Promise((done, refuse) => {
+    const request = (upload.request = new XMLHttpRequest());
+    request.open("PUT", upload.address);
+    request.upload.onprogress = ({ loaded, total }) => {
+      upload.words = `sending ${Math.floor((100 * loaded) / total || 0)} %`;
+      tell("uploads");
+    };
+    request.onloadend = () => {
+      const { status, responseText } = request;
+      if (status === 201) done(JSON.parse(responseText));
+      else if (status) refuse(refusal(status, responseText, request.getResponseHeader("Retry-After")));
+      else refuse(new Error("The connection broke off; nothing of it was kept."));
+    };
+    request.send(upload.file);
+  });
+}

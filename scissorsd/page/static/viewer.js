@@ -1,53 +1,54 @@
 // One picture, large: compare, judge, download, have it cut again.
 
-import { act, addressOf, call, downloadZip, fileOf, keyOf } from "./api.js";
-import { best, outputsOf } from "./card.js";
+import { act, addressOf, best, call, choices, downloadZip, fileOf, keyOf } from "./api.js";
 import * as decisions from "./decisions.js";
-import { $, button, choice, fill, h, icon, say, sayFault, setSource, setText } from "./dom.js";
-import * as finish from "./finish.js";
-import { Stage } from "./stage.js";
+import { $, button, field, fill, h, icon, say, sayFault, setText, tell } from "./dom.js";
+import * as pictures from "./pictures.js";
+import * as stage from "./stage.js";
 
-const KEYS = {
-  "← →": "the picture before, the next", Z: "100 %, or all of it", "+ −": "zoom", S: "slider, side by side, blink", B: "hold: before",
-  M: "what the mask takes away", D: "download", A: "accept; or all outputs", X: "reject", R: "redo", U: "undo", Esc: "close",
-};
+const SWATCHES = { "": "transparent", "#ffffff": "white", "#000000": "black" };
+const CUTOUTS = ["avif", "tiff"]; // are never laid on a background
 const SAID = { accept: "accepted", reject: "rejected", redo: "cut again" };
-
-let pictures; // the list that ← and → go along
-let choices;
-let card = null;
-let index = 0;
-let isMasked = false;
-const dialog = $("viewer");
-const stage = new Stage($("stage"), (words) => setText($("v-zoom"), words));
-const modes = [...dialog.querySelectorAll("button[data-mode]")];
-const [masker, left, right] = ["m", "arrowleft", "arrowright"].map((key) => dialog.querySelector(`[data-key=${key}]`));
-
-const DOES = {
-  arrowleft: () => step(-1), arrowright: () => step(1), escape: () => dialog.close(),
-  z: () => stage.toggleZoom(), "+": () => stage.zoomBy(1.25), "-": () => stage.zoomBy(0.8),
-  s: () => setMode(modes[(modes.findIndex(({ ariaPressed }) => ariaPressed === "true") + 1) % 3]), b: () => stage.blink(true), m: mask,
-  d: () => best(card) && $("v-links").firstChild.click(), a: () => (card.review ? decide("accept") : zip()), x: () => card.review && decide("reject"),
-  u: undo, "?": () => $("v-keys").toggleAttribute("open"),
-  r: () => {
-    $("v-redo").open = true;
-    $("v-redo").querySelector("select").focus();
-  },
+const DOES = { // by key: what it does, and the line that tells of it
+  arrowleft: [() => step(-1), "← →", "the picture before, the next"],
+  arrowright: [() => step(1)],
+  z: [() => stage.toggleZoom(), "Z", "100 %, or all of it"],
+  "+": [() => stage.zoomBy(1.25), "+ −", "zoom"],
+  "-": [() => stage.zoomBy(0.8)],
+  s: [() => setMode(modes[(modes.findIndex(({ ariaPressed }) => ariaPressed === "true") + 1) % 3]), "S", "slider, side by side, blink"],
+  b: [() => stage.blink(true), "B", "hold: before"],
+  m: [mask, "M", "what the mask takes away"],
+  d: [() => best(card) && $("v-links").firstChild.click(), "D", "download"],
+  a: [() => (card.review ? decide("accept") : zip()), "A", "accept; or all outputs"],
+  x: [() => card.review && decide("reject"), "X", "reject"],
+  r: [redo, "R", "redo"],
+  u: [undo, "U", "undo"],
+  escape: [() => dialog.close(), "Esc", "close"],
+  "?": [() => $("v-keys").toggleAttribute("open")],
 };
 
-export function prepare(list, got) {
-  [pictures, choices] = [list, got];
-  for (const each of dialog.querySelectorAll("[data-key]")) each.onclick = () => DOES[each.dataset.key]();
-  for (const each of modes) each.onclick = () => setMode(each);
+const dialog = $("viewer");
+const wish = $("redo");
+const modes = [...dialog.querySelectorAll("button[data-mode]")];
+const keyed = Object.fromEntries([...dialog.querySelectorAll("[data-key]")].map((one) => [one.dataset.key, one]));
+let card = null;
+export let index = 0; // of it, in the list
+let isMasked = false;
+
+export function prepare() {
+  for (const [key, one] of Object.entries(keyed)) one.onclick = () => DOES[key][0]();
+  for (const one of modes) one.onclick = () => setMode(one);
   setMode(modes[0]);
-  fill($("v-keys").lastChild, ...Object.entries(KEYS).flatMap(([key, words]) => [h("dt", {}, key), h("dd", {}, words)]));
-  finish.listen(showFiles);
+  fill($("v-keys").lastChild, ...Object.values(DOES).flatMap(([, key, words]) => key && [h("dt", {}, key), h("dd", {}, words)]));
+  fill(wish, ...choices.redo.map((one) => field(one)), button("again", "Redo", () => ask("redo", Object.fromEntries(new FormData(wish)))));
+  prepareFinish();
 }
 
 export async function open(shown) {
   if (card?.key !== shown.key) {
     stage.fit();
     $("v-redo").open = false;
+    wish.reset();
     $("v-side").scrollTop = 0;
   }
   card = shown;
@@ -56,8 +57,8 @@ export async function open(shown) {
   showActs();
   showFiles();
   // The neighbours' previews, so that the next step shows at once.
-  for (const other of [next(1), next(-1)].filter(Boolean)) for (const { preview } of Object.values(filesOf(other))) setSource(new Image(), preview);
-  if (pictures.list.length - index < 9) pictures.more().catch(() => {});
+  for (const other of [next(1), next(-1)].filter(Boolean)) for (const { preview } of Object.values(filesOf(other))) new Image().src = preview;
+  if (pictures.list.length - index < 9 && !pictures.isWhole) tell("look");
   const { why = [] } = await call(addressOf(card)).catch(() => ({}));
   if (card === shown) fill($("v-why"), ...why.map((line) => h("p", {}, line)));
 }
@@ -66,7 +67,7 @@ export async function open(shown) {
 export function reread() {
   const now = card && pictures.get(keyOf(card));
   if (now && (now.version !== card.version || now.look !== card.look)) open(now);
-  else if (card) showWords();
+  else if (card) showWords((card = now ?? card));
 }
 
 function filesOf(one) {
@@ -80,72 +81,57 @@ function next(by) {
   return pictures.list[at];
 }
 
-function step(by) {
-  if (next(by)) open(next(by));
-}
+const step = (by) => next(by) && open(next(by));
 
 function showWords() {
-  const { name, reason, inbox, rule, provider, doubt, look, words } = card;
-  const unsure = doubt === null ? "" : `doubt ${(100 * doubt).toFixed(1)} %`;
+  const { name, reason, about, look, words } = card;
   index = pictures.at.get(keyOf(card)) ?? Math.max(0, Math.min(index, pictures.list.length - 1));
   setText($("v-place"), `${index + 1} of ${pictures.list.length}${pictures.isWhole ? "" : "+"}`);
-  left.disabled = !next(-1);
-  right.disabled = !next(1);
+  keyed.arrowleft.disabled = !next(-1);
+  keyed.arrowright.disabled = !next(1);
   setText($("v-name"), name);
   $("v-state").dataset.state = look;
-  fill($("v-state"), h("strong", { className: "state" }, words), reason && h("p", {}, reason), h("p", { className: "words" }, [inbox, rule, provider, unsure].filter(Boolean).join(" · ")));
+  fill($("v-state"), h("strong", { className: "state" }, words), reason && h("p", {}, reason), h("p", { className: "words" }, about));
 }
 
 function showActs() {
-  const { state, review, inbox, seen } = card;
-  const isQuick = choices.inboxes.some(({ name, quick }) => quick && name === inbox);
-  const strong = { className: "strong" };
-  fill($("v-acts"),
-    review && button("check", "Accept", () => decide("accept"), strong),
-    review && button("x", "Reject", () => decide("reject")),
-    (state === "failed" || state === "held") && button("again", "Retry", () => send("retry"), strong),
-    isQuick && button("x", "Remove", () => send("discard")),
-    !isQuick && state === "failed" && !seen && button("eye", "Mark as seen", () => send("discard")));
-  $("v-redo").hidden = state !== "done";
-  if ($("v-redo").open) return;
-  const model = choice("Model", [["", "same model"], ...choices.models.filter(({ here }) => here).map(({ name }) => name)], "");
-  const edges = choice("Edges", [["", "same edges"], ...choices.edges.map((name) => [name, `${name} edges`])], "");
-  const keep = h("input", { type: "checkbox" });
-  const redo = () => {
-    const wish = { model: model.value, edges: edges.value, keep: keep.checked ? "largest" : "" };
-    if (review) decide("redo", wish);
-    else send("redo", wish);
-  };
-  fill($("v-redo").lastChild, model, edges, h("label", {}, keep, "Largest part only"), button("again", "Redo", redo));
+  fill($("v-acts"), ...card.acts.map(({ verb, label, icon: drawn, ...more }) => button(drawn, label, () => ask(verb), more)));
+  $("v-redo").hidden = card.state !== "done";
+}
+
+function redo() {
+  $("v-redo").open = true;
+  wish.elements[0].focus();
 }
 
 function showFiles() {
   if (!card) return;
   const output = best(card);
   const { before, after } = filesOf(card);
-  const full = output && finish.address(card);
-  const isFinished = full?.includes("/finish?");
-  const count = outputsOf(card).length;
+  const asked = wanted();
+  const isFinished = card.finishable && asked.size;
+  const full = isFinished ? `${addressOf(card)}/finish?${asked}&v=${card.version}` : fileOf(card, `outputs/${card.best}`);
+  const isReframed = isFinished && (!isPlain() || [...asked.keys()].some((word) => !["background", "format"].includes(word)));
+  const count = card.outputs.filter(({ there }) => there).length;
   $("finish").hidden = !output || !card.finishable;
   fill($("v-links"),
     output && h("a", { className: "button strong", href: `${full}&download=1`, download: "" }, icon("down"), isFinished ? "Download as chosen" : `Download ${output.name}`),
     count > 1 && button("zip", `All ${count} outputs`, zip),
-    card.finishable && navigator.clipboard && button("copy", "Copy", copy));
-  stage.after.image.style.background = finish.colour();
-  stage.show({ name: card.name, before, after: isFinished && finish.isReframed() ? { preview: full, full } : after, mask: fileOf(card, "mask", 2048) });
-  masker.hidden = !output;
-  stage.mask(isMasked && output);
+    card.finishable && navigator.clipboard && button("", "Copy", copy));
+  stage.show({ name: card.name, before, after: isReframed ? { preview: full, full } : after, mask: fileOf(card, "mask", 2048), colour: isPlain() ? background : "" });
+  keyed.m.hidden = !output;
+  stage.showMask(isMasked && Boolean(output));
 }
 
 function setMode(chosen) {
   stage.setMode(chosen.dataset.mode);
-  for (const each of modes) each.ariaPressed = each === chosen;
+  for (const one of modes) one.ariaPressed = one === chosen;
 }
 
 function mask() {
   isMasked = !isMasked;
-  masker.ariaPressed = isMasked;
-  stage.mask(isMasked);
+  keyed.m.ariaPressed = isMasked;
+  stage.showMask(isMasked);
 }
 
 const zip = () => downloadZip([card]).catch(sayFault);
@@ -155,7 +141,10 @@ function copy() {
   navigator.clipboard.write([new ClipboardItem({ "image/png": png })]).then(() => say("The cutout was copied."), sayFault);
 }
 
-const send = (verb, given) => act(card, verb, given).then(({ said }) => say(said.join(" ")), sayFault).then(() => dispatchEvent(new Event("look-again")));
+const ask = (verb, given) => (card.review && SAID[verb] ? decide : send)(verb, given);
+
+/** Have something done with a picture, and say what the server says. */
+export const send = (verb, given, one = card) => act(one, verb, given).then(({ said }) => say(said.join(" ")), sayFault).then(() => tell("look"));
 
 function decide(verb, given) {
   const { name } = card;
@@ -163,7 +152,7 @@ function decide(verb, given) {
   const to = next(1) ?? next(-1);
   if (to) open(to);
   else dialog.close();
-  say(`${name}: ${SAID[verb]}.`, { act: button("undo", "Undo", undo) });
+  say(`${name}: ${SAID[verb]}.`, false, button("", "Undo", undo));
 }
 
 function undo() {
@@ -175,15 +164,49 @@ function undo() {
 
 dialog.onclose = () => {
   document.body.append($("note"));
-  dispatchEvent(new CustomEvent("viewed", { detail: keyOf(card) }));
-  card = null;
+  tell("viewed", keyOf(card));
+  [card, index] = [null, 0];
 };
 
 addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   const isTaken = event.target.matches("select, [type=text], [type=search]") || (event.target.type === "range" && key.startsWith("arrow"));
-  if (event.ctrlKey || event.metaKey || event.altKey || isTaken || !DOES[key] || !(card || key === "u")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTaken || !DOES[key] || !(dialog.open || key === "u")) return;
   event.preventDefault();
-  if (!event.repeat || !"axdu".includes(key)) DOES[key]();
+  if (!event.repeat || !"axdu".includes(key)) DOES[key][0]();
 });
 addEventListener("keyup", ({ key }) => key.toLowerCase() === "b" && stage.blink(false));
+
+// --- how a download is to look: made by the server from the full-size cutout
+
+const form = $("finish");
+let background = "";
+const isPlain = () => !background || background.startsWith("#");
+
+/** What is asked for, in the words of the configuration. */
+const wanted = () => new URLSearchParams([["background", background], ...new FormData(form)].filter(([, value]) => value));
+
+function prepareFinish() {
+  const swatches = Object.entries(SWATCHES).map(([value, name]) => button("", "", () => paint(value), { className: "swatch", title: `${name} background`, value }));
+  for (const swatch of swatches) swatch.style.background = swatch.value;
+  const other = h("input", { type: "color", value: "#2f6fde", ariaLabel: "Another background", oninput: () => paint(other.value) });
+  const lay = () => call("api/v1/backgrounds", null, { method: "POST", body: file.files[0] }).then((said) => paint(said.background), sayFault);
+  const file = h("input", { type: "file", accept: "image/*", hidden: true, onchange: lay });
+  const picture = button("", "Picture", () => file.click(), { title: "A picture as background" });
+  fill(form, h("div", { className: "row", role: "group", ariaLabel: "Background" }, ...swatches, other, picture, file), ...choices.finish.map((one) => field(one)));
+  form.onsubmit = (event) => event.preventDefault();
+  form.onchange = () => paint(background);
+  paint("");
+
+  function paint(value) {
+    background = value;
+    for (const swatch of swatches) swatch.ariaPressed = swatch.value === value;
+    other.classList.toggle("now", isPlain() && !(value in SWATCHES));
+    picture.ariaPressed = !isPlain();
+    const { format, shadow } = form.elements;
+    shadow.hidden = shadow.disabled = !value;
+    for (const option of format.options) option.disabled = value && CUTOUTS.includes(option.value);
+    if (format.selectedOptions[0].disabled) format.value = "";
+    showFiles();
+  }
+}

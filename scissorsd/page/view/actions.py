@@ -18,6 +18,7 @@ from scissorsd.commands.judge import judge_in
 from scissorsd.commands.recut import Choice, in_words, recut_in
 from scissorsd.commands.retry import retry_in
 from scissorsd.commands.reviewed import open_shop
+from scissorsd.commands.why import why_held
 from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.rules import Edges, Holes
 from scissorsd.core.wishes import Wish, wish_of
@@ -42,11 +43,27 @@ _KEEP = ("all", "largest")
 
 def retry(request: Request) -> JSONResponse:
     """Have a failed picture taken again; one that is held is tried at once, with all others."""
-    at, entry = _journalled(request)
+    outlook, at, inbox, path = _asked(request)
+    found = found_as(outlook, at, inbox, path)
+    if isinstance(found, Waiting):
+        return _hurry(at, found)
+    entry = found
     if entry.state in {"held", "published"} and at.runs:
         hurry.ask(at.desk.state)
         return _said([f"{entry.source} is tried at once, and whatever else is held."])
     return _said(retry_in(_state(at), [Path(entry.source)]))
+
+
+def _hurry(at: Standpoint, waiting: Waiting) -> JSONResponse:
+    """Have what is held tried at once, of which nothing is journalled yet."""
+    live = at.live(waiting.inbox)
+    held = why_held(live, waiting.sighting) if live is not None else ""
+    if live is None or not held:
+        raise _waits(waiting)
+    if live.away or live.silent or not waiting.sighting.size:
+        raise Refusal(409, "waits", f"{shown(waiting.sighting.path)} is not there to be cut", held)
+    hurry.ask(at.desk.state)
+    return _said([f"{shown(waiting.sighting.path)} is tried at once, and whatever else is held."])
 
 
 async def accept(request: Request) -> JSONResponse:
@@ -168,9 +185,13 @@ def _journalled(request: Request) -> tuple[Standpoint, Entry]:
     outlook, at, inbox, path = _asked(request)
     found = found_as(outlook, at, inbox, path)
     if isinstance(found, Waiting):
-        what = f"{shown(path)} waits to be cut: nothing has come of it yet"
-        raise Refusal(409, "waits", what, "Ask again when it is out.")
+        raise _waits(found)
     return at, found
+
+
+def _waits(waiting: Waiting) -> Refusal:
+    what = f"{shown(waiting.sighting.path)} waits to be cut: nothing has come of it yet"
+    return Refusal(409, "waits", what, "Ask again when it is out.")
 
 
 def _state(at: Standpoint) -> StateFolder:

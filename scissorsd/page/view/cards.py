@@ -4,18 +4,22 @@
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from scissorsd.commands.why import NO_DAEMON, why_held, why_not_yet
+from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.masking import said_numbers
-from scissorsd.core.settling import Sighting
 from scissorsd.page.lookup import outputs_of
 from scissorsd.page.naming import address_of, shown
 from scissorsd.page.outputs.cutouts import is_finishable
 from scissorsd.page.standpoint import Standpoint, batch_of
+from scissorsd.page.view import holding
 from scissorsd.page.view.presence import Presence
-from scissorsd.plain_text import one_line
+from scissorsd.page.view.waiting import Waiting
+from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records.journal_rows import Entry
+from scissorsd.records.status_file import InboxStatus
 
 State = Literal["waiting", "cutting", "done", "failed", "held"]
 Card = dict[str, Any]
@@ -90,7 +94,9 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
     ]
     in_review = at.view is not None and at.view.waits_in_review(entry)
     seen = state_told(at, entry) == "seen"
-    look, words = _standing(entry, state, in_review=in_review, seen=seen)
+    held = holding.words(at, inbox, entry.path)
+    unsure = "" if entry.doubt is None else f"doubt {entry.doubt:.1%}".replace("%", " %")
+    look, words = _standing(entry, state, held, in_review=in_review, seen=seen)
     return {
         **_head(inbox, entry.path, state),
         "look": look,
@@ -100,6 +106,9 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
         "judged": entry.judged,
         "verdict": entry.verdict,
         "doubt": entry.doubt,
+        "about": " · ".join(
+            filter(None, [shown(inbox), shown(entry.rule), entry.provider, unsure])
+        ),
         "reason": _reason(entry, state, outputs, in_review=in_review),
         "rule": entry.rule,
         "provider": entry.provider,
@@ -108,11 +117,25 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
         "version": version_of(entry),
         "begun_at": entry.begun_at,
         "ended_at": entry.ended_at,
+        "acts": [*_acts(inbox, look, state, in_review=in_review)],
         "outputs": outputs,
         "best": _best(outputs),
         "finishable": _is_finishable(at, entry, outputs),
         "place": None,
     }
+
+
+def _acts(inbox: str, look: str, state: State, *, in_review: bool) -> Iterator[dict[str, str]]:
+    """Yield what a person may do with a picture: the word of the address, on what button, how."""
+    if in_review:
+        yield {"verb": "accept", "label": "Accept", "icon": "ok", "className": "strong"}
+        yield {"verb": "reject", "label": "Reject", "icon": "bad"}
+    if state == "failed" or look == "held":
+        yield {"verb": "retry", "label": "Retry", "icon": "again", "className": "strong"}
+    if inbox == QUICK:
+        yield {"verb": "discard", "label": "Remove", "icon": "bad"}
+    elif look == "failed":
+        yield {"verb": "discard", "label": "Mark as seen", "icon": "eye"}
 
 
 def version_of(entry: Entry) -> str:
@@ -123,11 +146,15 @@ def version_of(entry: Entry) -> str:
     )
 
 
-def _standing(entry: Entry, state: State, *, in_review: bool, seen: bool) -> tuple[str, str]:
-    """Return how a picture is to look, and what became of it."""
+def _standing(
+    entry: Entry, state: State, held: str, *, in_review: bool, seen: bool
+) -> tuple[str, str]:
+    """Return how a picture is to look, and what became of it; `held` in words, if it is."""
     doubt = _DOUBTS.get(entry.verdict, "")
     if seen:
         return "seen", "failed, seen"
+    if state == "held":
+        return state, held
     if state != "done":
         return state, state
     if in_review:
@@ -152,30 +179,44 @@ def _is_finishable(at: Standpoint, entry: Entry, outputs: Sequence[Mapping[str, 
     return is_there and is_finishable(at.journal, inbox.rules, entry)
 
 
-def waiting_card(inbox: str, sighting: Sighting, rule: str, reason: str, place: int) -> Card:
+def waiting_card(at: Standpoint, waiting: Waiting, place: int) -> Card:
     """Return the card of a picture that lies in its inbox, and that no job has yet."""
+    inbox, sighting = waiting.inbox, waiting.sighting
+    live = at.live(inbox)
+    held = why_held(live, sighting) if live is not None else ""
+    look = "held" if held else "waiting"
+    told = f"waiting, {_ordinal(place)}" if place else "waiting"
     return {
         **_head(inbox, sighting.path, "waiting"),
-        "look": "waiting",
-        "words": f"waiting, {_ordinal(place)}" if place else "waiting",
+        "look": look,
+        "words": holding.words(at, inbox, sighting.path) if held else told,
         "seen": False,
         "review": False,
         "judged": "",
         "verdict": "",
         "doubt": None,
-        "reason": reason,
-        "rule": rule,
+        "about": f"{shown(inbox)} · {shown(waiting.rule)}",
+        "reason": for_terminal(held or _why_waiting(at, waiting, live)),
+        "rule": shown(waiting.rule),
         "provider": "",
         "model": "",
         "size": sighting.size,
         "version": _version(*sighting.version),
         "begun_at": 0,
         "ended_at": 0,
+        "acts": [*_acts(inbox, look, "waiting", in_review=False)],
         "outputs": [],
         "best": None,
         "finishable": False,
         "place": place,
     }
+
+
+def _why_waiting(at: Standpoint, waiting: Waiting, live: InboxStatus | None) -> str:
+    inbox = at.inbox(waiting.inbox)
+    if not at.runs or inbox is None:
+        return NO_DAEMON
+    return why_not_yet(live, inbox, waiting.sighting)
 
 
 def _ordinal(number: int) -> str:

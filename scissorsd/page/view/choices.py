@@ -23,6 +23,7 @@ from scissorsd.inference import weights
 from scissorsd.page.desk import Desk
 from scissorsd.page.naming import shown
 from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.page.view import fields
 from scissorsd.page.view.outlook import outlook_of
 from scissorsd.settings import Config, Inbox
 
@@ -47,6 +48,8 @@ def choices(request: Request) -> JSONResponse:
             "models": [{"name": shown(name), "here": is_it} for name, is_it in here.items()],
             "edges": list(EDGES_IN_ORDER),
             "quick": _quick(desk, here),
+            "redo": fields.of_redo(name for name, is_it in here.items() if is_it),
+            "finish": fields.FINISH,
             "limits": {"file": min(page.file, limits.file), "waiting": page.waiting},
             "accept": sorted(PICTURE_SUFFIXES),
         }
@@ -158,12 +161,22 @@ def _quick(desk: Desk, here: dict[str, bool]) -> dict[str, Any] | None:
     inbox = desk.inbox(QUICK)
     if inbox is None:
         return None
-    rules = [rule for rule in inbox.rules if not rule.skip]
-    ready = [rule for rule in rules if here.get(rule.model)] or rules
+    usual = usual_rule(inbox, here)
+    words = {rule.name: ", ".join([*said_rule(rule)][:2]) for rule in inbox.rules}
+    chosen = {"model": usual.model, "edges": usual.mask.edges}
+    models = (name for name, is_it in here.items() if is_it)
+    return {**chosen, "words": words, "fields": fields.of_desk(models, **chosen)}
+
+
+def usual_rule(inbox: Inbox, here: Mapping[str, bool]) -> Rule:
+    """Return the rule of the quick desk that is meant where nothing is chosen.
+
+    A network whose file is here comes before the usual one.
+    """
+    ready = [rule for rule in inbox.rules if here.get(rule.model)] or inbox.rules
     usual = [rule for rule in ready if rule.mask.edges == _USUAL.mask.edges] or ready
     best = [rule for rule in usual if rule.model == _USUAL.model] or usual or [_USUAL]
-    words = {rule.name: ", ".join([*said_rule(rule)][:2]) for rule in rules}
-    return {"model": best[0].model, "edges": best[0].mask.edges, "words": words}
+    return best[0]
 
 
 ROUTES: list[BaseRoute] = [Route("/api/v1/choices", choices)]

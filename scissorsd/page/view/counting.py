@@ -18,6 +18,7 @@ from scissorsd.records.pictures_view import PicturesView, Scope
 Counts = dict[str, int]
 
 
+_SAID = {"done": "done", "review": "to review", "failed": "failed", "held": "held"}
 _REMEMBERED = 100  # scopes
 _TRUST = 60.0  # seconds: a number that was struck out may be given anew
 
@@ -33,6 +34,12 @@ class _Total:
 
 
 _totals: WeakKeyDictionary[Journal, dict[Scope, _Total]] = WeakKeyDictionary()
+
+
+def said_counts(told: Counts) -> str:
+    """Say how many are done, and how many are not and wait for no worker."""
+    numbers = {words: told[state] for state, words in _SAID.items()}
+    return " · ".join(f"{n:,} {words}" for words, n in numbers.items() if n or words == "done")
 
 
 def _total(journal: Journal | None, view: PicturesView, scope: Scope) -> int:

@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd.errors import ScissorsError
 from scissorsd.page.standpoint import stand_at
+from scissorsd.page.view import holding
 from scissorsd.page.view.outlook import Outlook, outlook_of
 from scissorsd.page.view.status import head
 from scissorsd.plain_text import one_line
@@ -149,7 +150,8 @@ def _glance(outlook: Outlook) -> object:
     outlook.inboxes.found(at, patience=0)
     changes = at.journal.changed_elsewhere() if at.journal is not None else 0
     seen = len(outlook.desk.seen.jobs())
-    return at.runs, id(at.journal), changes, outlook.inboxes.generation, seen
+    held = holding.steady(at)
+    return at.runs, id(at.journal), changes, outlook.inboxes.generation, seen, held
 
 
 async def events(request: Request) -> EventSourceResponse:

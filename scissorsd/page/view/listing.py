@@ -17,17 +17,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from scissorsd.commands.why import why_waiting
 from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.eta import in_words
 from scissorsd.page.answers import Refusal
-from scissorsd.page.naming import PICTURES, no_such_inbox, shown
+from scissorsd.page.naming import PICTURES, no_such_inbox
 from scissorsd.page.standpoint import Standpoint, stand_at
 from scissorsd.page.view.cards import JOURNALLED, Card, cards, state_told, waiting_card
-from scissorsd.page.view.counting import Counts, counts
+from scissorsd.page.view.counting import Counts, counts, said_counts
 from scissorsd.page.view.outlook import Outlook, outlook_of
 from scissorsd.page.view.waiting import Waiting
-from scissorsd.plain_text import for_terminal
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.pictures_view import EVERY_STATE, Scope
 
@@ -65,21 +63,20 @@ def pictures(request: Request) -> JSONResponse:
     outlook = outlook_of(request)
     at = stand_at(outlook.desk)
     asked = _asked(request, at)
-    place = _begin(
-        at, asked
-    )  # before it is seen what waits: what is begun from now on is behind it
+    # Before it is seen what waits: what is begun from now on is behind it.
+    place = _begin(at, asked)
     waiting, told = counted(outlook, at, asked.scope)
     if asked.states == {"review"}:
         page, cursor = _in_review(at, outlook, asked)
     else:
         page, cursor = _newest_first(at, outlook, asked, place, waiting)
-    stands = at.desk.standing() if at.runs else None
-    left = stands.seconds_left if stands is not None else None
+    left = at.stands.seconds_left if at.stands is not None else None
     return JSONResponse(
         {
             "pictures": page,
             "next": cursor,
             "counts": told,
+            "told": said_counts(told),
             "seconds_left": left,
             "time_left": in_words(left) if left else "",
         }
@@ -211,14 +208,8 @@ def _cards_of_waiting(
     queues: dict[str, int] = {}
     for one in reversed(outlook.inboxes.found(at, patience=0)):
         queues[one.inbox] = places[one.inbox, one.sighting.path] = queues.get(one.inbox, 0) + 1
-    reasons: dict[tuple[str, bool], str] = {}
     for one in waiting:
-        case = one.inbox, not one.sighting.size
-        inbox = at.inbox(one.inbox)
-        if case not in reasons and inbox is not None:
-            reasons[case] = for_terminal(why_waiting(at.state, inbox, one.sighting.size))
-        place = places.get((one.inbox, one.sighting.path), 0)
-        yield waiting_card(one.inbox, one.sighting, shown(one.rule), reasons.get(case, ""), place)
+        yield waiting_card(at, one, places.get((one.inbox, one.sighting.path), 0))
 
 
 # --- cursors -------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.why import why_in
-from scissorsd.page.naming import PICTURES, UnknownPictureError, named, shown
+from scissorsd.page.naming import PICTURES, UnknownPictureError, named
 from scissorsd.page.standpoint import Standpoint, stand_at
 from scissorsd.page.view.cards import Card, cards, waiting_card
 from scissorsd.page.view.outlook import Outlook, outlook_of
@@ -30,7 +30,7 @@ def _card(outlook: Outlook, at: Standpoint, inbox: str, path: str) -> Card:
     if isinstance(found, Waiting):
         queue = [w for w in reversed(outlook.inboxes.found(at, patience=0)) if w.inbox == inbox]
         place = queue.index(found) + 1 if found in queue else 1
-        return waiting_card(inbox, found.sighting, shown(found.rule), "", place)
+        return waiting_card(at, found, place)
     (card,) = cards(at, [found], outlook.presence)
     return card
 

@@ -14,6 +14,7 @@ from scissorsd.page.naming import shown
 from scissorsd.page.standpoint import stand_at
 from scissorsd.page.view.choices import folders, is_here, takes_drops
 from scissorsd.page.view.outlook import outlook_of
+from scissorsd.page.view.status import banner
 from scissorsd.settings import Inbox
 
 
@@ -25,12 +26,12 @@ def settings(request: Request) -> JSONResponse:
     here = {model: is_here(model, desk.config) for model in desk.config.catalogue.values()}
     models = [m.name if is_it else f"{m.name}: not on this machine" for m, is_it in here.items()]
     sections = {
-        "This machine": list(_machine(overview_of(at.state, at.journal))),
+        "This machine": [*_machine(overview_of(at.state, at.journal)), banner(at)],
         "Inboxes": [line for i in inboxes for line in _rules(i, takes_drops(desk, i.name))],
         "Models": models,
     }
     told = [
-        {"title": shown(title), "lines": [{"text": shown(line)} for line in lines]}
+        {"title": shown(title), "lines": [{"text": shown(line)} for line in lines if line]}
         for title, lines in sections.items()
     ]
     key = "-H 'X-Api-Key: KEY' " if request.app.state.door.access.auth == "key" else ""
@@ -46,7 +47,6 @@ def settings(request: Request) -> JSONResponse:
 
 def _machine(overview: Overview) -> Iterator[str]:
     yield f"scissorsd {__version__} {'runs' if overview.running else 'does not run'}"
-    yield from overview.troubles
     for one in overview.providers:
         refused = "".join(f"; not on {name}: {why}" for name, why in one.refused.items())
         where = f"on {one.provider}, {one.precision}" if one.provider else "cannot run"

@@ -1,6 +1,5 @@
 """`GET api/v1/status`: what `scissorsd status --json` tells, where the page is, and how many."""
 
-from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -13,6 +12,7 @@ from scissorsd.commands.status import overview_of, values_of
 from scissorsd.core.eta import in_words
 from scissorsd.page.naming import shown
 from scissorsd.page.standpoint import Standpoint, stand_at
+from scissorsd.page.view import holding
 from scissorsd.page.view.counting import Counts
 from scissorsd.page.view.listing import counted
 from scissorsd.page.view.outlook import Outlook, outlook_of
@@ -35,36 +35,38 @@ def status(request: Request) -> JSONResponse:
     values = values_of(overview)
     told = {key: values[key] for key in _TOLD}
     page = {"address": str(request.base_url), "auth": request.app.state.door.access.auth}
-    banner = _banner(at, overview.silent_s, overview.troubles)
     counts = of_all(outlook, at)
-    return JSONResponse(_clean({**told, "banner": banner, "page": page, "counts": counts}))
+    return JSONResponse(_clean({**told, "banner": banner(at), "page": page, "counts": counts}))
 
 
 def head(outlook: Outlook) -> dict[str, Any]:
     """Return what the events tell of how it stands."""
     at = stand_at(outlook.desk)
-    stands = at.desk.standing() if at.runs else None
-    silent_s = round(monotonic() - stands.beat, 1) if stands is not None else None
     troubles = status_file.troubles(at.desk.state)
     return {
         "running": at.runs,
         "healthy": not troubles,
-        "banner": _banner(at, silent_s, troubles),
-        "silent_s": silent_s,
-        "seconds_left": stands.seconds_left if stands is not None else None,
+        "banner": banner(at),
+        "silent_s": _silent_s(at),
+        "seconds_left": at.stands.seconds_left if at.stands is not None else None,
         "version": __version__,
-        "troubles": status_file.troubles(at.desk.state),
+        "troubles": troubles,
         "counts": of_all(outlook, at),
     }
 
 
-def _banner(at: Standpoint, silent_s: float | None, troubles: Sequence[str]) -> str:
+def banner(at: Standpoint) -> str:
     """Say what a person who looks at the page must know of the daemon, or ""."""
     if not at.runs:
         return f"scissorsd does not run. {_KEPT}"
+    silent_s = _silent_s(at)
     if silent_s is not None and silent_s > _SILENT:
         return f"scissorsd has been silent for {in_words(silent_s)}. {_KEPT}"
-    return shown(" · ".join(troubles))
+    return shown(" ".join(holding.whole(at)) or " · ".join(status_file.troubles(at.desk.state)))
+
+
+def _silent_s(at: Standpoint) -> float | None:
+    return round(monotonic() - at.stands.beat, 1) if at.stands is not None else None
 
 
 def of_all(outlook: Outlook, at: Standpoint) -> Counts:
