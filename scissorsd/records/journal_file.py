@@ -157,6 +157,8 @@ def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
         migrations.bring_up_to_date(db, path)
     elif not migrations.version_of(db):
         raise sqlite3.OperationalError("nothing was ever written to it")
+    else:
+        migrations.show_as_latest(db)
 
 
 def set_aside(folder: Path) -> Path:

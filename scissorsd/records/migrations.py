@@ -8,8 +8,9 @@ To change the schema, add a step: never change one that was released.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from scissorsd import failpoints
 from scissorsd.errors import JournalError
@@ -132,6 +133,27 @@ def bring_up_to_date(db: sqlite3.Connection, path: Path) -> None:
 def version_of(db: sqlite3.Connection) -> int:
     """Return the version of a journal; 0 where nothing was ever written to it."""
     return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def show_as_latest(db: sqlite3.Connection) -> None:
+    """Let an older journal that is only read answer as if each step had been taken to its jobs.
+
+    A view of this connection stands before the table: a column that came later has its default.
+    """
+    if version_of(db) >= LATEST:
+        return
+    with closing(sqlite3.connect(":memory:")) as new:
+        for step in _STEPS.values():
+            new.executescript(step)
+        wanted = {name: default for _, name, _, _, default, _ in _columns(new)}
+    for _, name, *_ in _columns(db):
+        del wanted[name]
+    missing = "".join(f", {default or 'NULL'} AS {name}" for name, default in wanted.items())
+    db.execute(f"CREATE TEMP VIEW jobs AS SELECT *{missing} FROM main.jobs")  # noqa: S608 - our own
+
+
+def _columns(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in db.execute("PRAGMA main.table_info(jobs)")]
 
 
 def _take(db: sqlite3.Connection, step: int) -> None:

@@ -82,6 +82,8 @@ def test_asked_before_it_goes_on(place: Workplace) -> None:
     assert {job["path"]: job["state"] for job in told["jobs"]}.items() <= EXPECTED.items()
     said = place.ask("status")
     assert "move/caf" in said
+    counted = place.ask("check", "-c", place.folder / "scissorsd.yaml")  # as docs/upgrade.md has it
+    assert "3 pictures are left to be cut" in counted
     answers = {path: place.ask("why", place.inbox / path) for path in EXPECTED}
     assert "(it looks like text)" in answers["keep/failed.jpg"]
     assert "(it looks like text)" in answers[f"move/{NOT_UTF_8}"]

@@ -27,8 +27,8 @@ SHARE = Path("/srv/scissorsd")
 INBOX, OUTBOX = SHARE / "inbox", SHARE / "outbox"
 SHOP = Path("/srv/shop")
 FEW = [f"few-{number:02}.jpg" for number in range(10)]
-MANY = [f"many-{number:03}.jpg" for number in range(300)]
-DONE_BEFORE = 60
+MANY = [f"many-{number:03}.jpg" for number in range(100)]
+DONE_BEFORE = 20
 
 
 def main() -> None:

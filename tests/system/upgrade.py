@@ -2,7 +2,7 @@
 
     python upgrade.py OLD.whl NEW.whl|NEW.deb u2netp.onnx [killed]
 
-The old version is installed in /opt/scissorsd as docs/service.md says, and its service given 300
+The old version is installed in /opt/scissorsd as docs/service.md says, and its service given 120
 pictures of two rules, one of which moves its sources; while it works, and while nothing runs, and
 while the new one works, more are dropped. A third of the way it is stopped (or killed), and the
 new version put in its place as docs/upgrade.md (or docs/debian.md) says. In the end every picture
@@ -28,10 +28,10 @@ from system.units import Service, run, until
 FOLDER = Path("/srv/scissorsd-upgrade")
 HOME = Path("/opt/scissorsd")
 PROGRAM = HOME / "bin" / "scissorsd"
-BACKLOG = 300
-DONE_BEFORE = 100
-AFTER = 40  # pictures that must still be dropped once the new one works
-EVERY = 0.25  # seconds between drops
+BACKLOG = 120
+DONE_BEFORE = 40
+AFTER = 15  # pictures that must still be dropped once the new one works
+EVERY = 1.0  # seconds between drops
 SUB_FOLDERS = ("kept", "moved")
 
 
