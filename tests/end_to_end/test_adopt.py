@@ -357,9 +357,20 @@ def test_a_trial_on_an_old_journal(place: Workplace) -> None:
     repaired(place)
     with closing(sqlite3.connect(place.state / "jobs.sqlite")) as db:
         db.execute("DROP TABLE judging")
-        for name in ("jobs_lying_elsewhere", "jobs_by_content", "jobs_in_review"):
+        indexes = ("jobs_lying_elsewhere", "jobs_by_content", "jobs_in_review", "jobs_by_counter")
+        for name in indexes:
             db.execute(f"DROP INDEX {name}")
-        late = ("content", "wish", "lies_at", "superseded", "judged", "numbers", "model")
+        late = (
+            "counter",
+            "facts",
+            "content",
+            "wish",
+            "lies_at",
+            "superseded",
+            "judged",
+            "numbers",
+            "model",
+        )
         for name in (*late, "swept", "disposed_at", "judged_at"):
             db.execute(f"ALTER TABLE jobs DROP COLUMN {name}")
         db.execute("PRAGMA user_version = 1")

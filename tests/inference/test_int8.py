@@ -365,7 +365,8 @@ def test_single_pictures_use_what_daemons_proved(
 def single_pictures(picture: Path) -> set[str]:
     """Cut a picture out both ways; return the precisions that it was computed in."""
     options = {"rule": None, "config": None, "models": None, "model": "u2netp", "edges": "fine"}
-    recipe = recipe_of({**options, "kinds": (), "background": "white"}, ())
+    unsaid = dict.fromkeys(("format", "quality", "size", "crop", "margin", "background", "out"))
+    recipe = recipe_of({**unsaid, **options, "kinds": ()}, ())
     places = Places(recipe, picture.with_name("out.png"), [picture], overwrite=True)
     with capture_logs() as logs:
         ((_, outcome),) = cut.cut_all(recipe, places, recipe.sessions(lambda *_: None))

@@ -178,7 +178,7 @@ def test_what_is_told_of_the_file(place: Workplace, page: Served) -> None:
         ({"format": "svg"}, "format: 'svg' is not known here"),
         ({"format": "jpg"}, "did you mean 'jpeg'"),
         ({"quality": "101", "format": "jpeg"}, "quality: 101 is out of bounds"),
-        ({"quality": "much", "format": "jpeg"}, "quality: expected a whole number"),
+        ({"quality": "much", "format": "jpeg"}, "quality: 'much' is neither a whole number"),
         ({"background": "/etc/passwd"}, "background: '/etc/passwd' is no colour"),
         ({"background": "whit"}, "did you mean 'white'"),
         ({"background": "white", "format": "tiff"}, "a flat cannot be tiff"),
