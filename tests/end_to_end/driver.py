@@ -279,9 +279,9 @@ class Workplace:
         return temporary.rename(path)
 
     def files(self, folder: Path | None = None) -> list[str]:
-        """Return every file below a folder (the outbox), temporaries too."""
+        """Return every file below a folder (the outbox), temporaries too; any may go meanwhile."""
         folder = folder or self.outbox
-        files = (path for path in folder.rglob("*") if not path.is_dir())
+        files = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
         return sorted(str(path.relative_to(folder)) for path in files)
 
     def entries(self) -> list[Entry]:

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from scissorsd.page.foreign.removebg_words import Asked, asked_in
+
+from . import page_server
 
 SIZE = 800, 600
 THING = 300, 150, 499, 449  # where the subject lies: left, top, right, bottom, all inclusive
@@ -60,13 +61,8 @@ def asked(**words: str) -> Asked:
     return asked_in(words, has_backdrop=False, full=True)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]  # by small letters
-    body: bytes
+class Answer(page_server.Answer):
+    """What came back of a call."""
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - what JSON holds
@@ -177,8 +173,3 @@ def serving(
     daemon, at = with_page(place, variables=variables, **page)
     yield Server(place, daemon, at)
     daemon.stop()
-
-
-def at_rest(folder: Path) -> bool:
-    """Whether nothing lies below a folder."""
-    return not any(path.is_file() for path in folder.rglob("*"))

@@ -25,7 +25,6 @@ from .calling import (
     File,
     Server,
     as_json,
-    at_rest,
     blank,
     multipart,
     photograph,
@@ -130,8 +129,7 @@ def test_nothing_of_a_call_stays(here: Server) -> None:
     assert here.call(image_file=(name, photograph())).status == 200
     wait_for(lambda: not here.on_the_desk())
     wait_for(lambda: here.ask("GET", "/api/v1/pictures").json["pictures"] == [])
-    folder = here.place.state / "page"
-    assert at_rest(folder / "drops")
+    assert here.place.files(here.place.state / "page" / "drops") == []
 
 
 def test_a_key_is_asked_for(place: Workplace) -> None:

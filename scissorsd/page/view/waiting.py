@@ -156,10 +156,8 @@ class Inboxes:
             turn = at.view.last_turn() if at.view is not None else 0
             since = monotonic()  # what is added from now on was begun after that turn, if at all
             found = tuple(_waiting(at, inbox, folder, look.passed))
-        except OSError:
-            return  # it went away, or may not be listed: the daemon tells why
-        except JournalError:
-            return  # the next answer asks it too and tells why, if this was not the last one
+        except (OSError, JournalError):
+            return  # the daemon tells of an inbox that went away, the next answer of a journal
         finally:
             look.ended = monotonic()
         look.seen, look.took = look.ended, look.ended - began
