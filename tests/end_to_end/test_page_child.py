@@ -131,7 +131,7 @@ def test_watch_has_the_page_on(place: Workplace, *, before: bool) -> None:
     status, said = page.put("inbox/a.jpg", picture())
     assert (status, said["path"]) == (201, "a.jpg")
     daemon.finished("a.jpg")
-    assert page.address in place.run("status").stdout
+    wait_for(lambda: page.address in place.run("status").stdout)  # written once a second
     daemon.stop()
 
 

@@ -35,7 +35,7 @@ def test_a_second_page_at_the_same_address_says_so(place: Workplace) -> None:
     where = at.address.removeprefix("http://").rstrip("/")
     assert f"cannot listen at {where}: another program, or another page, does" in told.stderr
     assert "`scissorsd status` tells where the page of a daemon is" in told.stderr
-    assert at.address in place.ask("status")
+    wait_for(lambda: at.address in place.ask("status"))
     assert not at.is_gone()
     daemon.stop()
 
