@@ -539,6 +539,7 @@ class TestAFewLives(Lives.TestCase):  # type: ignore[misc,valid-type]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)  # two minutes of processor time: on a busy machine that is long
 class TestManyLives(Lives.TestCase):  # type: ignore[misc,valid-type]
     """Many, for when there is time: others each time."""
 
