@@ -69,6 +69,8 @@ def test_whose_mask_it_is_is_told_and_journalled(two: Workplace) -> None:
     assert (entry.model, entry.numbers["agreement"]) == ("darkness", round(line["agreement"], 4))
     assert "under the rule 'all' by darkness, verdict ok" in two.ask("why", two.inbox / "a.jpg")
     assert "cut with unsure, or with darkness where that is the surer" in two.ask("check")
+    at_once = two.run("cut", two.inbox / "a.jpg", "-c", two.config, "--rule", "all", "-o", "here")
+    assert "darkness's mask: it is surer than unsure" in at_once.stdout
 
 
 def test_networks_that_disagree_wait_for_a_person(place: Workplace) -> None:
