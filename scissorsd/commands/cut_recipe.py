@@ -86,9 +86,7 @@ def _by_options(options: Mapping[str, Any]) -> Recipe:
         if name not in CATALOGUE:
             raise UsageError(f"there is no model {name!r}; known are: {', '.join(CATALOGUE)}")
     if other == model:
-        raise UsageError(
-            f"--second-opinion {other}: that is the network itself", "Name another one."
-        )
+        raise UsageError(f"--second-opinion {other}: that is the network itself; name another")
     rule = Rule(
         "",
         model=model,
