@@ -182,7 +182,7 @@ def read(path: Path) -> Picture:
 
 def render(picture: Picture, cut: cutting_out.Cut, output: Output) -> None:
     """Make a cutout, but encode nothing."""
-    with mock.patch.object(reading, "encode", return_value=b""):
+    with mock.patch.object(cutting_out, "encode", return_value=b""):
         cutting_out.render(picture, cut, output, max_pixels=MAX_PIXELS)
 
 

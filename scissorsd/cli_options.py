@@ -117,6 +117,12 @@ _FOR_CUT: list[Callable[[Command], Command]] = [
     ),
     config,
     model,
+    click.option(
+        "--second-opinion",
+        metavar="MODEL",
+        default="",
+        help="Another network, to be asked where the first is unsure.",
+    ),
     edges,
     click.option(
         "--kind",

@@ -21,6 +21,12 @@ from scissorsd.errors import EXIT_FAILURE, EXIT_OK, EXIT_SOME_FAILED
 @click.option("--all", "everything", is_flag=True, help="Every picture that was cut.")
 @click.option("--model", default="", help="With this network, whatever the rule says.")
 @click.option(
+    "--second-opinion",
+    metavar="MODEL",
+    default="",
+    help="Ask this one, too, where the first is unsure.",
+)
+@click.option(
     "--edges", type=click.Choice(["auto", "soft", "fine", "best"]), help="With these edges."
 )
 @click.option("--keep", type=click.Choice(["all", "largest"]), help="All parts, or the largest.")

@@ -107,6 +107,8 @@ def _cut_one(picture: Path, recipe: Recipe, places: Places, sessions: Sessions) 
     )
     cut, contents = _make(read, recipe, sessions)
     remarks = [cut.judgement.reason] if cut.judgement.verdict != "ok" else []
+    if cut.model != recipe.model.name:
+        remarks.append(f"{cut.model}'s mask: it is surer than {recipe.model.name}")
     remarks += [*read.metadata.remarks, *cut.remarks]
     if places.send is not None:
         places.send(*contents)

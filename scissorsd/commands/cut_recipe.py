@@ -18,7 +18,8 @@ from scissorsd.inference.timings import Speeds
 from scissorsd.settings import DEFAULT_CONFIG, MAX_PIXELS, Config, Inbox
 
 _OF_AN_OUTPUT = ("format", "quality", "size", "crop", "margin", "background")
-_OF_A_RULE = ("model", "edges", "kinds", *_OF_AN_OUTPUT)
+_OF_A_RULE = ("model", "second_opinion", "edges", "kinds", *_OF_AN_OUTPUT)
+_OPTIONS = {"kinds": "kind", "second_opinion": "second-opinion"}  # that have another name
 _USUAL: tuple[Kind, ...] = ("cutout",)
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -74,17 +75,26 @@ def recipe_of(options: Mapping[str, Any], given: Sequence[str]) -> Recipe:
     for name in _OF_A_RULE:
         if name in given:
             raise UsageError(
-                f"--{name.removesuffix('s')} does not go with --rule; the rule says it"
+                f"--{_OPTIONS.get(name, name)} does not go with --rule; the rule says it"
             )
     return _by_rule(options["rule"], options["config"], options["models"])
 
 
 def _by_options(options: Mapping[str, Any]) -> Recipe:
-    model = options["model"]
-    if model not in CATALOGUE:
-        raise UsageError(f"there is no model {model!r}; known are: {', '.join(CATALOGUE)}")
-    mask = MaskOptions(edges=options["edges"])
-    rule = Rule("", model=model, mask=mask, outputs=_outputs(options), when_no_subject="publish")
+    model, other = options["model"], options["second_opinion"]
+    for name in filter(None, (model, other)):
+        if name not in CATALOGUE:
+            raise UsageError(f"there is no model {name!r}; known are: {', '.join(CATALOGUE)}")
+    if other == model:
+        raise UsageError(f"--second-opinion {other}: that is the network itself; name another")
+    rule = Rule(
+        "",
+        model=model,
+        second_opinion=other,
+        mask=MaskOptions(edges=options["edges"]),
+        outputs=_outputs(options),
+        when_no_subject="publish",
+    )
     return Recipe(rule, None, CATALOGUE, options["models"] or weights.default_folder())
 
 

@@ -84,9 +84,10 @@ def recut_in(chosen: StateFolder, choice: Choice, wish: Wish, *, as_ruled: bool)
     """Do the same with the pictures of one state folder."""
     if not (chosen.folder / FILE).exists():
         raise UsageError(f"nothing was ever cut on the state folder {chosen.folder}")
-    if wish.model and wish.model not in chosen.config.catalogue:
-        known = ", ".join(chosen.config.catalogue)
-        raise UsageError(f"there is no model {wish.model!r}", f"There are: {known}.")
+    for model in filter(None, (wish.model, wish.second_opinion)):
+        if model not in chosen.config.catalogue:
+            known = ", ".join(chosen.config.catalogue)
+            raise UsageError(f"there is no model {model!r}", f"There are: {known}.")
     journal = Journal(chosen.folder)
     try:
         chosen = as_journalled(chosen, journal)

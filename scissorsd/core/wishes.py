@@ -16,15 +16,20 @@ class Wish:
     keep: Literal["all", "largest"] | None = None  # these three as in MaskOptions
     holes: Holes | None = None
     threshold: float | None = None
+    second_opinion: str = ""
 
     def over(self, rule: Rule) -> Rule:
         """Return a rule with this wish laid over it.
 
-        The network that a person names cuts the picture: no other one is asked.
+        The network that a person names cuts the picture: no other one is asked, unless he names
+        that, too.
         """
         asked = _asked(self)
+        other = asked.pop("second_opinion", "")
         if model := asked.pop("model", ""):
             rule = replace(rule, model=model, second_opinion="")
+        if other:
+            rule = replace(rule, second_opinion=other)
         return replace(rule, mask=replace(rule.mask, **asked))
 
     def and_then(self, later: "Wish") -> "Wish":
@@ -33,7 +38,8 @@ class Wish:
 
     def in_words(self) -> str:
         """Return what is asked: "model u2netp, edges best"; "" for nothing."""
-        return ", ".join(f"{name} {value}" for name, value in _asked(self).items())
+        asked = _asked(self).items()
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asked)
 
     def to_json(self) -> str:
         """Return it as the job journal keeps it; "" for nothing."""

@@ -31,6 +31,7 @@ def config(folder: Path) -> Path:
 def asked(file: Path | None, rule: str | None, given: Sequence[str] = ()) -> Recipe:
     """Return the recipe for a rule of a configuration."""
     options: dict[str, Any] = {"model": "u2net", "edges": "auto", "kinds": (), "models": None}
+    options |= {"second_opinion": ""}
     return recipe_of({**options, "background": "white", "config": file, "rule": rule}, given)
 
 
@@ -51,6 +52,7 @@ def test_a_rule_by_name(tmp_path: Path) -> None:
         ("all", (), "2 inboxes have a rule 'all'\nSay which: --rule 'a/all' or --rule 'b/all'."),
         ("drafts", (), "the rule 'drafts' makes nothing: it says 'skip: true'"),
         ("a/all", ("kinds",), "--kind does not go with --rule; the rule says it"),
+        ("a/all", ("second_opinion",), "--second-opinion does not go with --rule"),
         (None, (), "-c goes with --rule"),
     ],
 )
@@ -67,6 +69,7 @@ NONE = dict.fromkeys(("format", "quality", "size", "crop", "margin", "background
 def by_options(kinds: Sequence[str] = (), **options: str) -> tuple[Output, ...]:
     """Return the outputs that options ask for."""
     usual = {"model": "u2netp", "edges": "auto", "models": None, "config": None, "rule": None}
+    usual |= {"second_opinion": ""}
     return recipe_of({**usual, **NONE, "kinds": kinds, **options}, tuple(options)).rule.outputs
 
 
@@ -83,6 +86,8 @@ def by_options(kinds: Sequence[str] = (), **options: str) -> tuple[Output, ...]:
         ((), {"margin": "a bit"}, "--margin: 'a bit' is not a length"),
         ((), {"size": "100", "margin": "60px"}, "--margin: leaves no room"),
         (("flat",), {"background": "teel"}, "is neither a colour nor a picture that exists"),
+        ((), {"second_opinion": "u3net"}, "there is no model 'u3net'; known are: u2net, "),
+        ((), {"second_opinion": "u2netp"}, "--second-opinion u2netp: that is the network itself"),
     ],
 )
 def test_options_that_cannot_be(kinds: Sequence[str], options: dict[str, str], words: str) -> None:

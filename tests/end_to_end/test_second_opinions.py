@@ -69,6 +69,8 @@ def test_whose_mask_it_is_is_told_and_journalled(two: Workplace) -> None:
     assert (entry.model, entry.numbers["agreement"]) == ("darkness", round(line["agreement"], 4))
     assert "under the rule 'all' by darkness, verdict ok" in two.ask("why", two.inbox / "a.jpg")
     assert "cut with unsure, or with darkness where that is the surer" in two.ask("check")
+    at_once = two.run("cut", two.inbox / "a.jpg", "-c", two.config, "--rule", "all", "-o", "here")
+    assert "darkness's mask: it is surer than unsure" in at_once.stdout
 
 
 def test_networks_that_disagree_wait_for_a_person(place: Workplace) -> None:
@@ -152,7 +154,7 @@ def test_the_same_network_twice(place: Workplace) -> None:
 def test_a_wish_and_a_reload(place: Workplace) -> None:
     """The network that a person names cuts alone; a reload that adds a second makes pictures stale.
 
-    What a person has wished is not made stale by it.
+    What a person has wished is not made stale by it; he may name both.
     """
     configure(place, {"name": "all", "model": "unsure", "when_no_subject": "publish"})
     daemon = place.start()
@@ -170,9 +172,15 @@ def test_a_wish_and_a_reload(place: Workplace) -> None:
     line = daemon.wait("job.finished", times=2, source="b.jpg")
     assert (line["model"], line["asked"]) == ("darkness", "darkness")
     assert "Nothing is cut again" in place.ask("recut", "--stale")
+    both = ("--model", "unsure", "--second-opinion", "darkness")
+    place.ask("recut", "--wait", place.inbox / "a.jpg", *both)
+    line = daemon.wait("job.finished", times=3, source="a.jpg")
+    assert (line["model"], line["asked"]) == ("darkness", "darkness")
     daemon.stop()
+    asked = "model unsure, second opinion darkness"
+    assert asked in place.ask("why", place.inbox / "a.jpg").replace("\n", " ")
     assert {entry.path: entry.model for entry in place.entries()} == {
-        "a.jpg": "unsure",
+        "a.jpg": "darkness",
         "b.jpg": "darkness",
     }
 
