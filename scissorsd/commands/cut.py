@@ -1,9 +1,11 @@
 """`cut`: pictures cut at once, without a daemon."""
 
+import os
 import shlex
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from scissorsd.errors import (
     EXIT_OK,
     EXIT_SOME_FAILED,
     EXIT_STOPPED,
+    InTheWayError,
     PictureError,
     PlaceTakenError,
     ScissorsError,
@@ -86,6 +89,8 @@ def cut_all(
             yield picture, _cut_one(picture, recipe, places, sessions)
         except PlaceTakenError as error:  # meanwhile, by another process
             yield picture, there_already(error.place)
+        except InTheWayError as error:
+            yield picture, UsageError(error.what, "Rename that file, or give another -o.")
         except ScissorsError as error:
             yield picture, error
         except MemoryError:
@@ -101,13 +106,16 @@ def _cut_one(picture: Path, recipe: Recipe, places: Places, sessions: Sessions) 
     What goes to standard output has no path: there is only what is to be said.
     """
     _refuse_folder(picture, places.out)
-    targets = places.of(picture) if places.send is None else []
-    read = reading.read(
-        _content(picture, recipe), max_pixels=recipe.max_pixels, deep=recipe.is_deep
-    )
-    cut, contents = _make(read, recipe, sessions)
+
+    @cache
+    def read() -> Picture:  # by the names that tell of it, or once they are free
+        content = _content(picture, recipe)
+        return reading.read(content, max_pixels=recipe.max_pixels, deep=recipe.is_deep)
+
+    targets = places.of(picture, read) if places.send is None else []
+    cut, contents = _make(read(), recipe, sessions)
     remarks = [cut.judgement.reason] if cut.judgement.verdict != "ok" else []
-    remarks += [*read.metadata.remarks, *cut.remarks]
+    remarks += [*read().metadata.remarks, *cut.remarks]
     if places.send is not None:
         places.send(*contents)
         return remarks
@@ -126,7 +134,7 @@ def _content(picture: Path, recipe: Recipe) -> bytes:
     if recipe.max_bytes is not None:
         with suppress(OSError, ValueError):  # to read it says why
             refuse_too_large(picture.stat().st_size, recipe.max_bytes)
-    return read_bytes(picture)
+    return read_bytes(picture, "it")
 
 
 def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, list[bytes]]:
@@ -148,7 +156,7 @@ def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, li
 
 
 def _refuse_folder(picture: Path, out: Path | None) -> None:
-    if picture != STREAM and picture.is_dir():
+    if picture != STREAM and os.path.isdir(picture):  # noqa: PTH112 (Path's raises where it may not look)
         outbox = shlex.quote(str(out)) if out is not None else "OUTBOX"
         raise UsageError(
             "it is a folder, not a picture",

@@ -32,8 +32,10 @@ def show_bar(bar: bars.Bar) -> None:
 
 def in_words(error: ScissorsError) -> str:
     """Say an error as a command does that ends with it: nobody tries again by himself."""
-    passing = isinstance(error, HoldError)
-    return f"{error}\nRun it again once that has passed." if passing else str(error)
+    if not isinstance(error, HoldError):
+        return str(error)
+    again = "Then run it again." if error.advice else "Run it again once that has passed."
+    return f"{error}\n{again}"
 
 
 def removed_by_keep(entry: Entry, kind: Kept) -> str:
