@@ -1,6 +1,7 @@
 """An upgrade with a live backlog, by root where systemd runs, on a machine that can be thrown away.
 
-    python upgrade.py OLD.whl NEW.whl|NEW.deb u2netp.onnx [killed]
+    cd tests
+    python -m system.upgrade OLD.whl NEW.whl|NEW.deb u2netp.onnx [killed]
 
 The old version is installed in /opt/scissorsd as docs/service.md says, and its service given 120
 pictures of two rules, one of which moves its sources; while it works, and while nothing runs, and
@@ -8,8 +9,7 @@ while the new one works, more are dropped. A third of the way it is stopped (or 
 new version put in its place as docs/upgrade.md (or docs/debian.md) says. In the end every picture
 must have come out once, whole, with its original where its rule leaves it.
 
-This interpreter's environment has scissorsd, pytest, pillow and pyyaml. tests/ must be the current
-folder or on PYTHONPATH.
+This interpreter's environment has scissorsd, pytest, pillow and pyyaml.
 """
 
 import hashlib
