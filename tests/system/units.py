@@ -33,9 +33,9 @@ Line = dict[str, Any]
 Answer = TypeVar("Answer")
 
 
-def until(wanted: Callable[[], Answer], what: str) -> Answer:
+def until(wanted: Callable[[], Answer], what: str, seconds: float = DEADLINE) -> Answer:
     """Ask until the answer is something; fail at the deadline, with the service's last words."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + seconds
     while not (answer := wanted()):
         if time.monotonic() > deadline:
             last = run("journalctl", "-u", UNIT, "-n", "30", "-o", "cat", check=False)

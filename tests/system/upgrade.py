@@ -23,7 +23,7 @@ from pathlib import Path
 
 from end_to_end.driver import picture
 
-from system.units import Service, run, until
+from system.units import UNIT, Service, run, until
 
 FOLDER = Path("/srv/scissorsd-upgrade")
 HOME = Path("/opt/scissorsd")
@@ -73,6 +73,7 @@ def main() -> None:
     if len(words) not in {3, 4} or words[3:] not in ([], ["killed"]):
         sys.exit(__doc__)
     old, new, weights = map(Path, words[:3])
+    run("systemctl", "stop", UNIT, check=False)  # of a run that failed
     fresh_environment(old)
     shutil.rmtree(FOLDER, ignore_errors=True)
     service = Service(FOLDER, PROGRAM)
@@ -100,7 +101,7 @@ def main() -> None:
     until(lambda: len(feeder.dropped) >= dropped + AFTER, "drops")
     feeder.end()
     told["dropped in all"] = len(feeder.dropped)
-    until(lambda: all_out(service, feeder.dropped), "every cutout")
+    until(lambda: all_out(service, feeder.dropped), "every cutout", seconds=900)
     until(lambda: not [e for e in service.entries() if e.state != "done"], "nothing left to do")
     told["outputs of the old one that were made again"] = sum(
         path.stat().st_ino != inode for path, inode in before.items()
