@@ -101,7 +101,7 @@ def main() -> None:
     until(lambda: len(feeder.dropped) >= dropped + AFTER, "drops")
     feeder.end()
     told["dropped in all"] = len(feeder.dropped)
-    until(lambda: all_out(service, feeder.dropped), "every cutout", seconds=900)
+    until(lambda: all_out(service, feeder.dropped), "every cutout")
     until(lambda: not [e for e in service.entries() if e.state != "done"], "nothing left to do")
     told["outputs of the old one that were made again"] = sum(
         path.stat().st_ino != inode for path, inode in before.items()
