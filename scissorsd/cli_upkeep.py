@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from scissorsd import cli_options
-from scissorsd.commands.messages import show_bar, tell
+from scissorsd.commands.messages import say, show_bar
 from scissorsd.errors import EXIT_FAILURE, EXIT_OK
 
 
@@ -22,7 +22,7 @@ def backup(file: Path, config: Path | None, state: Path | None, *, overwrite: bo
     from scissorsd.commands.backup import back_up
 
     for sentence in back_up(file.absolute(), config, state, overwrite=overwrite):
-        tell(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -39,7 +39,7 @@ def restore(file: Path, config: Path | None, state: Path | None) -> int:
     from scissorsd.commands.backup import restore as put_back
 
     for sentence in put_back(file.absolute(), config, state):
-        tell(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -57,7 +57,7 @@ def move(old: Path, new: Path, config: Path | None, state: Path | None) -> int:
     from scissorsd.commands.move import move as rename
 
     for sentence in rename(old, new, config, state):
-        tell(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -88,5 +88,5 @@ def adopt(config: Path | None, state: Path | None, *, dry_run: bool) -> int:
     finally:
         terminal.show(None)
     for sentence in in_words(adopted, dry_run=dry_run):
-        tell(sentence)
+        say(sentence)
     return EXIT_FAILURE if any(report.away for report in adopted.reports) else EXIT_OK

@@ -18,7 +18,7 @@ from scissorsd.commands import cut_streams
 from scissorsd.commands.cut_places import Places, there_already
 from scissorsd.commands.cut_recipe import Recipe, format_by_name, recipe_of
 from scissorsd.commands.cut_streams import STREAM
-from scissorsd.commands.messages import complain, in_words, tell
+from scissorsd.commands.messages import complain, in_words, say
 from scissorsd.commands.progress import Bars
 from scissorsd.core.rules import action
 from scissorsd.daemon.off_the_line import RefusedByRuleError
@@ -95,7 +95,7 @@ def _tell_of(picture: Path, made: Made) -> None:
     elif os.isatty(1):
         click.echo(places[0])
         for remark in made.remarks:
-            tell(f"  ({remark})", under=1)
+            say(f"  ({remark})", under=1)
         click.echo("".join(f"{place}\n" for place in places[1:]), nl=False)
     else:
         places[0] += "".join(f"   ({remark})" for remark in made.remarks)

@@ -1,4 +1,4 @@
-"""What a command says on standard error: an error is a line or two for a person."""
+"""What a command says: sentences, and on standard error a line or two for a person."""
 
 import os
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ def write_lines(lines: Iterable[str]) -> None:
             click.echo(streams.marked_as_error(line), err=True)
 
 
-def tell(sentence: str, *, err: bool = False, under: int = 2) -> None:
+def say(sentence: str, *, err: bool = False, under: int = 2) -> None:
     """Write a sentence; on a terminal it is broken between words, and paths stay whole."""
     click.echo("\n".join(hanging(sentence, _room(err=err), under=under)), err=err)
 
