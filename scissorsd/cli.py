@@ -19,7 +19,7 @@ from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
 from scissorsd.cli_upkeep import adopt, backup, move, restore
-from scissorsd.commands.messages import complain
+from scissorsd.commands.messages import complain, say
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
@@ -198,13 +198,13 @@ def check(pictures: tuple[Path, ...], config: Path | None) -> int:
 
     loaded = load(config or DEFAULT_CONFIG)
     for warning in loaded.warnings:
-        click.echo(warning)
+        say(warning)
     if not pictures:
         click.echo("ok\n")
-        click.echo(f"{describe(loaded.config)}\n")
+        say(f"{describe(loaded.config)}\n")
     said = rehearsal.rehearse(loaded.config, [picture.absolute() for picture in pictures])
     for sentence in said if pictures else census.count(loaded.config):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -240,7 +240,7 @@ def why(path: Path, config: Path | None, state: Path | None) -> int:
     from scissorsd.commands.why import answer
 
     for sentence in answer(path.absolute(), config, state):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -261,10 +261,10 @@ def retry(
         raise UsageError("name the pictures to take again, or give --failed or --held")
     if held:
         for sentence in hurry_held(config, state):
-            click.echo(sentence)
+            say(sentence)
     if failed or paths:
         for sentence in take_again([path.absolute() for path in paths], config, state):
-            click.echo(sentence)
+            say(sentence)
     return EXIT_OK
 
 
@@ -280,7 +280,7 @@ def health(config: Path | None, state: Path | None) -> int:
 
     healthy, sentences = examine(config, state)
     for sentence in sentences:
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK if healthy else EXIT_FAILURE
 
 
@@ -321,7 +321,7 @@ def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any)
     given = [word for option, path in named.items() if path for word in (option, path.absolute())]
     states = state_folders.everyone(config, state)
     for sentence in write(outbox, states, given=[str(word) for word in given], **options):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 

@@ -1,7 +1,11 @@
 """What is said of the error that ends a command, and the exit code."""
 
+import errno
+import os
+
 from scissorsd.commands.messages import complain, in_words, write_lines
 from scissorsd.errors import EXIT_FAILURE, ConfigError, ScissorsError
+from scissorsd.folders.holding import ADVICE
 
 
 def explain(error: Exception) -> int:
@@ -12,7 +16,7 @@ def explain(error: Exception) -> int:
     if isinstance(error, ScissorsError):
         complain(in_words(error))
         return error.exit_code
-    if limit := _limit_reached(error):
+    if limit := _limit_reached(error) or _refused(error):
         complain(limit)
         return EXIT_FAILURE
     complain(f"something unforeseen went wrong: {type(error).__name__}: {error}")
@@ -29,6 +33,21 @@ def _limit_reached(error: Exception) -> str:
         from scissorsd.machine import TOO_FEW_THREADS
 
         return f"no thread can be started: {TOO_FEW_THREADS}"
+    return ""
+
+
+def _refused(error: Exception) -> str:
+    """Say which path the system does not let us look at; '' where the error is another one.
+
+    A path that somebody names is looked at in many places, and a `Path` raises where it may not.
+    """
+    if not isinstance(error, OSError) or error.filename is None:
+        return ""
+    path, reason = os.fsdecode(error.filename), f"{error.strerror}"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{path}: {reason}"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"{path}: {reason}\n{ADVICE[error.errno]}"
     return ""
 
 

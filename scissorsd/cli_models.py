@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scissorsd import cli_options
+from scissorsd.commands.messages import say
 from scissorsd.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def fetch_models(known: "KnownModels", /, names: tuple[str, ...]) -> int:
     from scissorsd.commands.models import fetch
 
     for sentence in fetch(known, names):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 

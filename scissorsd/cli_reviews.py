@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scissorsd import cli_options
-from scissorsd.commands.messages import complain
+from scissorsd.commands.messages import complain, say
 from scissorsd.errors import EXIT_FAILURE, EXIT_OK
 
 if TYPE_CHECKING:
@@ -56,5 +56,5 @@ def _judge(
             complain(sentence.text)
             code = EXIT_FAILURE
         else:
-            click.echo(sentence.text)
+            say(sentence.text)
     return code

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from scissorsd import cli_options
+from scissorsd.commands.messages import say
 from scissorsd.errors import EXIT_FAILURE, EXIT_OK, EXIT_SOME_FAILED
 
 
@@ -69,11 +70,11 @@ def recut(
     choice = Choice([path.absolute() for path in paths], all=everything, **chosen)
     asked = ask(choice, Wish(**options), config, state, as_ruled=as_ruled)
     for sentence in in_words(asked, choice):
-        click.echo(sentence)
+        say(sentence)
     failed = 0
     if asked.jobs and asked.is_running and (sys.stderr.isatty() if wait is None else wait):
         states = waiting.wait(asked.state, asked.jobs)
-        click.echo(waiting.in_words(states))
+        say(waiting.in_words(states))
         failed = states["failed"]
     if asked.refused and paths:
         return EXIT_FAILURE

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from scissorsd import cli_options
+from scissorsd.commands.messages import say
 from scissorsd.errors import EXIT_OK
 
 _personal = click.option("--user", is_flag=True, help="For yourself alone, without root.")
@@ -42,10 +43,10 @@ def install_service(
     if dry_run:
         click.echo(unit_for_config.unit_text(target, config), nl=False)
         for sentence in unit_for_config.folders_to_make(target, config) if make_folders else ():
-            click.echo(sentence, err=True)  # standard output is the unit
+            say(sentence, err=True)  # standard output is the unit
         return EXIT_OK
     for sentence in install(target, config, make_folders=make_folders):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -58,7 +59,7 @@ def uninstall_service(root: Path, *, user: bool) -> int:
     from scissorsd.service.target import Target
 
     for sentence in uninstall(Target(personal=user, root=root.absolute())):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 

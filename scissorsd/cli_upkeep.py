@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from scissorsd import cli_options
+from scissorsd.commands.messages import say, show_bar
 from scissorsd.errors import EXIT_FAILURE, EXIT_OK
 
 
@@ -21,7 +22,7 @@ def backup(file: Path, config: Path | None, state: Path | None, *, overwrite: bo
     from scissorsd.commands.backup import back_up
 
     for sentence in back_up(file.absolute(), config, state, overwrite=overwrite):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -38,7 +39,7 @@ def restore(file: Path, config: Path | None, state: Path | None) -> int:
     from scissorsd.commands.backup import restore as put_back
 
     for sentence in put_back(file.absolute(), config, state):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -56,7 +57,7 @@ def move(old: Path, new: Path, config: Path | None, state: Path | None) -> int:
     from scissorsd.commands.move import move as rename
 
     for sentence in rename(old, new, config, state):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_OK
 
 
@@ -74,7 +75,6 @@ def adopt(config: Path | None, state: Path | None, *, dry_run: bool) -> int:
     from scissorsd import terminal
     from scissorsd.commands.adopt import adopt as take_over
     from scissorsd.commands.adopt_report import in_words
-    from scissorsd.commands.messages import show_bar
     from scissorsd.core.bars import Bar
     from scissorsd.pictures import decoders
     from scissorsd.plain_text import for_terminal
@@ -88,5 +88,5 @@ def adopt(config: Path | None, state: Path | None, *, dry_run: bool) -> int:
     finally:
         terminal.show(None)
     for sentence in in_words(adopted, dry_run=dry_run):
-        click.echo(sentence)
+        say(sentence)
     return EXIT_FAILURE if any(report.away for report in adopted.reports) else EXIT_OK

@@ -54,9 +54,12 @@ def check_channels(channels: Channels) -> None:
         raise UsageError(f"there is no channels={channels!r}; known are: {known}")
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a picture's file; raises PictureError where it cannot be read."""
-    with _read_errors(str(path)):
+def read_bytes(path: Path, said: str = "") -> bytes:
+    """Return the bytes of a picture's file; raises PictureError where it cannot be read.
+
+    `said` is what the error calls it, where whoever tells of it has named the path.
+    """
+    with _read_errors(said or str(path)):
         return path.read_bytes()
 
 

@@ -1,9 +1,12 @@
 """`cut`: pictures cut at once, without a daemon."""
 
+import os
 import shlex
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from scissorsd.commands import cut_streams
 from scissorsd.commands.cut_places import Places, there_already
 from scissorsd.commands.cut_recipe import Recipe, format_by_name, recipe_of
 from scissorsd.commands.cut_streams import STREAM
-from scissorsd.commands.messages import complain, in_words
+from scissorsd.commands.messages import complain, in_words, say
 from scissorsd.commands.progress import Bars
 from scissorsd.core.rules import action
 from scissorsd.daemon.off_the_line import RefusedByRuleError
@@ -24,6 +27,7 @@ from scissorsd.errors import (
     EXIT_OK,
     EXIT_SOME_FAILED,
     EXIT_STOPPED,
+    InTheWayError,
     PictureError,
     PlaceTakenError,
     ScissorsError,
@@ -36,6 +40,14 @@ from scissorsd.pictures import cutting_out, reading
 from scissorsd.pictures.cutting_out import Cut
 from scissorsd.pictures.picture import Picture
 from scissorsd.streams import ReaderGoneError, output_of_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a picture: where its files are, and what is to be said of it."""
+
+    places: list[Path]  # none where it went to standard output
+    remarks: list[str]
 
 
 def cut(pictures: Sequence[Path], options: Mapping[str, Any], *, given: Sequence[str]) -> int:
@@ -61,11 +73,8 @@ def cut(pictures: Sequence[Path], options: Mapping[str, Any], *, given: Sequence
                 if isinstance(outcome, ScissorsError):
                     failures += 1
                     complain(f"{cut_streams.said(picture)}: {in_words(outcome)}")
-                elif send is None:
-                    click.echo("\n".join(outcome))
                 else:
-                    for remark in outcome:
-                        complain(f"{cut_streams.said(picture)}: {remark}")
+                    _tell_of(picture, outcome)
     except ReaderGoneError:
         return EXIT_STOPPED + signal.SIGPIPE  # as a shell says it of others that end so
     except KeyboardInterrupt:
@@ -77,15 +86,33 @@ def cut(pictures: Sequence[Path], options: Mapping[str, Any], *, given: Sequence
     return EXIT_FAILURE if len(pictures) == 1 else EXIT_SOME_FAILED
 
 
+def _tell_of(picture: Path, made: Made) -> None:
+    """Name the files, a line for each, with the remarks after the first or, to people, below it."""
+    places = [plain_text.escape_undecodable(str(path)) for path in made.places]
+    if not places:
+        for remark in made.remarks:
+            complain(f"{cut_streams.said(picture)}: {remark}")
+    elif os.isatty(1):
+        click.echo(places[0])
+        for remark in made.remarks:
+            say(f"  ({remark})", under=1)
+        click.echo("".join(f"{place}\n" for place in places[1:]), nl=False)
+    else:
+        places[0] += "".join(f"   ({remark})" for remark in made.remarks)
+        click.echo("\n".join(places))
+
+
 def cut_all(
     recipe: Recipe, places: Places, sessions: Sessions
-) -> Iterator[tuple[Path, list[str] | ScissorsError]]:
-    """Cut each picture; yield it with the lines to say of it, or with what went wrong."""
+) -> Iterator[tuple[Path, Made | ScissorsError]]:
+    """Cut each picture; yield it with what was made of it, or with what went wrong."""
     for picture in places.pictures:
         try:
             yield picture, _cut_one(picture, recipe, places, sessions)
         except PlaceTakenError as error:  # meanwhile, by another process
             yield picture, there_already(error.place)
+        except InTheWayError as error:
+            yield picture, UsageError(error.what, "Rename that file, or give another -o.")
         except ScissorsError as error:
             yield picture, error
         except MemoryError:
@@ -95,31 +122,29 @@ def cut_all(
             yield picture, too_large
 
 
-def _cut_one(picture: Path, recipe: Recipe, places: Places, sessions: Sessions) -> list[str]:
-    """Cut a picture and put out its files; return their paths, with what is to be said.
-
-    What goes to standard output has no path: there is only what is to be said.
-    """
+def _cut_one(picture: Path, recipe: Recipe, places: Places, sessions: Sessions) -> Made:
+    """Cut a picture and put out its files."""
     _refuse_folder(picture, places.out)
-    targets = places.of(picture) if places.send is None else []
-    read = reading.read(
-        _content(picture, recipe), max_pixels=recipe.max_pixels, deep=recipe.is_deep
-    )
-    cut, contents = _make(read, recipe, sessions)
+
+    @cache
+    def read() -> Picture:  # by the names that tell of it, or once they are free
+        content = _content(picture, recipe)
+        return reading.read(content, max_pixels=recipe.max_pixels, deep=recipe.is_deep)
+
+    targets = places.of(picture, read) if places.send is None else []
+    cut, contents = _make(read(), recipe, sessions)
     remarks = [cut.judgement.reason] if cut.judgement.verdict != "ok" else []
     if cut.model != recipe.model.name:
         remarks.append(f"{cut.model}'s mask: it is surer than {recipe.model.name}")
-    remarks += [*read.metadata.remarks, *cut.remarks]
+    remarks += [*read().metadata.remarks, *cut.remarks]
     if places.send is not None:
         places.send(*contents)
-        return remarks
+        return Made([], remarks)
     publishing.publish(
         list(zip(targets, contents, strict=True)), tag="cut", own=lambda _: places.overwrite
     )
     places.note_written(targets)
-    lines = [plain_text.escape_undecodable(str(path)) for path in targets]
-    lines[0] += "".join(f"   ({remark})" for remark in remarks)
-    return lines
+    return Made(targets, remarks)
 
 
 def _content(picture: Path, recipe: Recipe) -> bytes:
@@ -128,7 +153,7 @@ def _content(picture: Path, recipe: Recipe) -> bytes:
     if recipe.max_bytes is not None:
         with suppress(OSError, ValueError):  # to read it says why
             refuse_too_large(picture.stat().st_size, recipe.max_bytes)
-    return read_bytes(picture)
+    return read_bytes(picture, "it")
 
 
 def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, list[bytes]]:
@@ -150,7 +175,7 @@ def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, li
 
 
 def _refuse_folder(picture: Path, out: Path | None) -> None:
-    if picture != STREAM and picture.is_dir():
+    if picture != STREAM and os.path.isdir(picture):  # noqa: PTH112 (Path's raises where it may not look)
         outbox = shlex.quote(str(out)) if out is not None else "OUTBOX"
         raise UsageError(
             "it is a folder, not a picture",

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from scissorsd.api import read_bytes
 from scissorsd.commands.cut_recipe import Recipe
 from scissorsd.commands.cut_streams import STREAM
 from scissorsd.core.file_names import AS_IT_IS, Facts, Naming, name_key
@@ -15,11 +14,11 @@ from scissorsd.core.formats import FORMATS
 from scissorsd.core.rules import Output, plan
 from scissorsd.core.settling import Sighting
 from scissorsd.daemon.naming import stricter
-from scissorsd.errors import NameRefusedError, UsageError
+from scissorsd.errors import NameRefusedError, PictureError, UsageError
 from scissorsd.folders import publishing
 from scissorsd.folders.scanning import NO_INODE
-from scissorsd.pictures import reading
 from scissorsd.pictures.facts import facts_of
+from scissorsd.pictures.picture import Picture
 
 
 class Places:
@@ -43,17 +42,18 @@ class Places:
         self._keys = set(map(_key, pictures))
         self._files = set(filter(None, map(_identity, pictures)))
 
-    def of(self, picture: Path) -> list[Path]:
+    def of(self, picture: Path, read: Callable[[], Picture]) -> list[Path]:
         """Return the places of a picture's files, in the order of its outputs.
 
-        Raises UsageError where a file is there that is not to be written over.
+        `read` gives its pixels, for names that tell of it. Raises UsageError where a file is there
+        that is not to be written over.
         """
         outputs = self._recipe.rule.outputs
         if self.out is not None and self._is_a_file(self.out):
             _refuse_suffix(self.out, outputs[0])
             places = [self.out]
         elif self._recipe.inbox is not None:
-            places = self._by_the_rule(picture)
+            places = self._by_the_rule(picture, read)
         else:
             places = [_beside(picture, output, self.out) for output in outputs]
         for place in places:
@@ -81,7 +81,7 @@ class Places:
         """Whether a place is that of a picture which is to be cut, by whatever path."""
         return _key(place) in self._keys or _identity(place) in self._files
 
-    def _by_the_rule(self, picture: Path) -> list[Path]:
+    def _by_the_rule(self, picture: Path, read: Callable[[], Picture]) -> list[Path]:
         """Return the places that the rule names, below the folder for the results.
 
         `a.png`, which has its own name's place, and `a.jpg` after it come out as a daemon would
@@ -91,13 +91,15 @@ class Places:
         naming = AS_IT_IS
         while True:
             try:
-                return self._named(picture, folder, naming)
+                return self._named(picture, read, folder, naming)
             except NameRefusedError as refusal:
                 if stricter(naming, refusal) == naming:
                     raise
                 naming = stricter(naming, refusal)
 
-    def _named(self, picture: Path, folder: Path, naming: Naming) -> list[Path]:
+    def _named(
+        self, picture: Path, read: Callable[[], Picture], folder: Path, naming: Naming
+    ) -> list[Path]:
         rule = replace(
             self._recipe.rule, source="keep", outputs=tuple(map(_here, self._recipe.rule.outputs))
         )
@@ -119,14 +121,18 @@ class Places:
             date=datetime.now().astimezone().strftime("%Y-%m-%d"),
             taken=taken,
             naming=naming,
-            facts=self._facts(picture, source) if rule.is_told_by_pictures else None,
+            facts=_facts(picture, read(), source) if rule.is_told_by_pictures else None,
         )
         return [folder / planned.path for planned in job.outputs]
 
-    def _facts(self, picture: Path, source: Sighting) -> Facts:
-        """Return what names tell of a picture itself; raises what is wrong with it."""
-        read = reading.read(read_bytes(picture), max_pixels=self._recipe.max_pixels)
-        return facts_of(read, replace(source, mtime_ns=picture.stat().st_mtime_ns))
+
+def _facts(picture: Path, read: Picture, source: Sighting) -> Facts:
+    """Return what names tell of a picture itself."""
+    try:
+        modified = picture.stat().st_mtime_ns
+    except OSError as error:  # it went meanwhile
+        raise PictureError(f"it cannot be looked at: {error.strerror}") from error
+    return facts_of(read, replace(source, mtime_ns=modified))
 
 
 def _here(output: Output) -> Output:

@@ -61,6 +61,8 @@ def read_input(limit: int | None) -> bytes:
         content += piece
         if limit is not None and len(content) > limit:
             raise OverLimitsError(f"it has more than {limit:,} bytes, the limit (limits: file)")
+    if not content:
+        raise PictureError("nothing came", "See that what goes before it in the pipe succeeds.")
     return bytes(content)
 
 

@@ -10,7 +10,7 @@ from scissorsd.core.catalogue import Model
 from scissorsd.inference.demands import Demands
 from scissorsd.inference.finding_out import FindingOut
 from scissorsd.inference.knowledge import Knowledge, Questions
-from scissorsd.inference.provider_order import asked_order
+from scissorsd.inference.provider_order import SWITCH_MARGIN, asked_order
 from scissorsd.inference.providers import GPU_PROVIDERS
 from scissorsd.inference.timings import Speeds
 from scissorsd.machine import usable_cpus
@@ -46,8 +46,10 @@ def _told(model: Model, knowledge: Knowledge, seconds: dict[str, float], why_not
         found = f" (so far: {took})" if took else ""
         return Finding("note", f"{model.name} could not be timed: {why_not}{found}", _ADVICE)
     best = next(name for name in knowledge.order(model, in_int8=False) if name in seconds)
+    is_near = min(seconds.values()) < seconds[best]
+    why = f" (another must be {SWITCH_MARGIN:g} times as fast)" if is_near else ""
     return Finding(
         "ok",
-        f"{model.name} on the CPU: {took}; {best} is the one to use",
+        f"{model.name} on the CPU: {took}; {best} is the one to use{why}",
         "A daemon that runs learns of it when it starts again.",
     )

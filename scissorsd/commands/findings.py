@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scissorsd.commands.console import new_console, print_sentence
-from scissorsd.plain_text import for_terminal
 
 _COLOURS = {"ok": "", "note": "yellow", "bad": "red"}
 
@@ -28,6 +27,6 @@ def show_findings(findings: Iterable[Finding]) -> bool:
             console, f"{finding.grade:4}  {finding.message}", _COLOURS[finding.grade], under=6
         )
         if finding.advice:
-            console.print(f"      {for_terminal(finding.advice)}", markup=False)
+            print_sentence(console, f"      {finding.advice}", under=0)
         good = good and finding.grade != "bad"
     return good

@@ -1,5 +1,6 @@
-"""What a command says on standard error: an error is a line or two for a person."""
+"""What a command says: sentences, and on standard error a line or two for a person."""
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ import click
 
 from scissorsd import streams, terminal
 from scissorsd.core import bars
+from scissorsd.core.columns import hanging
 from scissorsd.core.keeping import Kept
 from scissorsd.errors import HoldError, ScissorsError
 from scissorsd.records.journal_rows import Entry
@@ -20,8 +22,24 @@ def complain(text: str) -> None:
 
 def write_lines(lines: Iterable[str]) -> None:
     """Write lines to standard error, marked as errors where systemd's journal reads them."""
-    for line in lines:
-        click.echo(streams.marked_as_error(line), err=True)
+    for text in lines:
+        for line in hanging(text, _room(err=True)):
+            click.echo(streams.marked_as_error(line), err=True)
+
+
+def say(sentence: str, *, err: bool = False, under: int = 2) -> None:
+    """Write a sentence; on a terminal it is broken between words, and paths stay whole."""
+    click.echo("\n".join(hanging(sentence, _room(err=err), under=under)), err=err)
+
+
+def _room(*, err: bool) -> int:
+    """Return the columns of the terminal that standard output or error is; else no end of them."""
+    if err:
+        return terminal.width() if terminal.is_terminal() else terminal.ENDLESS
+    try:
+        return os.get_terminal_size(1).columns or terminal.ENDLESS
+    except OSError:  # a pipe, or closed
+        return terminal.ENDLESS
 
 
 def show_bar(bar: bars.Bar) -> None:
@@ -32,8 +50,10 @@ def show_bar(bar: bars.Bar) -> None:
 
 def in_words(error: ScissorsError) -> str:
     """Say an error as a command does that ends with it: nobody tries again by himself."""
-    passing = isinstance(error, HoldError)
-    return f"{error}\nRun it again once that has passed." if passing else str(error)
+    if not isinstance(error, HoldError):
+        return str(error)
+    again = "Then run it again." if error.advice else "Run it again once that has passed."
+    return f"{error}\n{again}"
 
 
 def removed_by_keep(entry: Entry, kind: Kept) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 from rich.markup import escape
 
 from scissorsd.commands import configuration
 from scissorsd.commands.console import new_console, print_table
-from scissorsd.commands.messages import complain
+from scissorsd.commands.messages import complain, say
 from scissorsd.commands.progress import Bars
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import EXIT_FAILURE, EXIT_OK, ScissorsError, UsageError
@@ -85,13 +84,13 @@ def verify(models: KnownModels, names: Sequence[str]) -> int:
         model = models.named(name)
         path = models.folder / model.file
         if not path.exists():
-            click.echo(f"{name}: not there ({path})")
+            say(f"{name}: not there ({path})")
             code = EXIT_FAILURE if names else code
             continue
         try:
             sha256 = weights.verify(model, path, before=weights.known_hash(model, models.folder))
             only = "" if model.sha256 else f", by its MD5, as no other is known; SHA-256 {sha256}"
-            click.echo(f"{name}: ok ({path}){only}")
+            say(f"{name}: ok ({path}){only}")
         except ScissorsError as error:
             complain(f"{name}: {error}")
             code = EXIT_FAILURE

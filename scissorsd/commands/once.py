@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from scissorsd.commands import configuration
-from scissorsd.commands.messages import complain
+from scissorsd.commands.messages import complain, say
 from scissorsd.commands.progress import Bars
 from scissorsd.daemon.control_loop import Daemon
 from scissorsd.errors import UsageError
@@ -73,20 +71,20 @@ def _sum_up(daemon: Daemon, *config_option: str) -> None:
     came_out = f"{totals.done} cut" + (f" ({verdicts})" if verdicts else "")
     if daemon.is_cut_short():
         failed = f", {len(totals.failures)} not" if totals.failures else ""
-        click.echo(f"stopped: {came_out}{failed}, {_waiting(daemon)}", err=True)
+        say(f"stopped: {came_out}{failed}, {_waiting(daemon)}", err=True)
     elif totals.done or left:
-        click.echo(f"{came_out}, {len(left)} not", err=True)
+        say(f"{came_out}, {len(left)} not", err=True)
     else:
         nothing = "Nothing to do: every picture there was cut before (--again cuts them anew)."
-        click.echo(nothing, err=True)
+        say(nothing, err=True)
     for picture, reason in left:
         complain(f"{picture}: {reason}")
     if any(state.holds.pictures or state.away for state in daemon.inboxes.states.values()):
-        click.echo("Once what stands in the way has passed, run it again.", err=True)
+        say("Once what stands in the way has passed, run it again.", err=True)
     if verdicts:
         for outbox in dict.fromkeys(inbox.outbox for inbox in daemon.config.inboxes):
             command = shlex.join(["scissorsd", "sheet", str(outbox), *config_option])
-            click.echo(f"To look at them all at a glance: {command}", err=True)
+            say(f"To look at them all at a glance: {command}", err=True)
 
 
 def _waiting(daemon: Daemon) -> str:

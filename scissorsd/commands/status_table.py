@@ -106,7 +106,7 @@ def _show_verdicts(console: Console, judged: Sequence[InboxOverview]) -> None:
     print_table(console, ["verdicts", *_VERDICTS, "in review"], rows, lines)
     for inbox in judged:
         if inbox.advice:
-            console.print(escape(for_terminal(f"{inbox.name}: {inbox.advice}")))
+            print_sentence(console, f"{inbox.name}: {inbox.advice}")
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -65,6 +65,20 @@ def wrapped(text: str, room: int) -> list[str]:
     return [*lines, line]
 
 
+def hanging(text: str, room: int, *, under: int = 2) -> list[str]:
+    """Break each line of a text between words; what follows stands `under` columns further in."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        words = line.lstrip(" ")
+        indent = " " * (len(line) - len(words))
+        if columns(line) <= room:
+            lines.append(line)
+            continue
+        first, *rest = wrapped(words, max(1, room - len(indent) - under))
+        lines += [(indent + first).rstrip(), *(f"{indent}{' ' * under}{more}" for more in rest)]
+    return lines
+
+
 def _within(parts: list[str], room: int) -> list[str]:
     """Return as many of the first parts as there is room for."""
     taken: list[str] = []

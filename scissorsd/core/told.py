@@ -138,7 +138,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         ),
         "second_opinion.missing": Told("{model}, a second opinion, cannot be asked|{why}"),
         "providers.timing": Told(
-            "finding out which is the fastest for {model} here, {providers}: once on a machine, "
+            "finding out which of {providers} is the fastest for {model} here: once on a machine, "
             "while pictures are cut"
         ),
         "providers.timed": Told("{model}, seconds for a picture: {seconds}"),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scissorsd.core.columns import clusters, columns, padded, shorten, wrapped
+from scissorsd.core.columns import clusters, columns, hanging, padded, shorten, wrapped
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
 
@@ -63,6 +63,18 @@ def test_wrapped() -> None:
     ]
     assert wrapped("", 10) == [""]
     assert wrapped("写真 写真", 6) == ["写真", "写真"]
+
+
+def test_hanging() -> None:
+    """Each line of a text is broken for itself, and what follows stands further in than it."""
+    text = "scissorsd: a.jpg: its end is missing\n  Copy it again."
+    assert hanging(text, 20) == [
+        "scissorsd: a.jpg:",
+        "  its end is missing",
+        "  Copy it again.",
+    ]
+    assert hanging(text, 100) == text.split("\n")
+    assert hanging("  a  /srv/shop/inbox/mug.jpg", 12) == ["  a", "    /srv/shop/inbox/mug.jpg"]
 
 
 def test_padded() -> None:

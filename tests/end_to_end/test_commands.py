@@ -116,6 +116,18 @@ def test_edges(place: Workplace, edges: str) -> None:
     assert max(difference.tobytes()) <= 8  # `cut` may run on another provider
 
 
+@pytest.mark.parametrize(
+    "command", one_of_each_kind(["cut {}", "watch {} out", "sheet {}"], kept=["cut {}"])
+)
+def test_a_path_that_no_file_can_have(place: Workplace, command: str) -> None:
+    """A path that the system does not look at is told of as such, and is no fault of ours."""
+    name = f"{'x' * 300}.jpg"
+    answer = place.run(*command.format(name).split())
+    assert answer.returncode == 1
+    assert f"{name}: " in answer.stderr
+    assert "unforeseen" not in answer.stderr
+
+
 # --- sheet -----------------------------------------------------------------------------------
 
 

@@ -1,6 +1,8 @@
 """`cut --rule`: pictures from anywhere with the outputs of a rule, without daemon and journal."""
 
 import io
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from PIL import Image
 
 from scissorsd.pictures import reading
 
-from .driver import Workplace, picture
+from .driver import SIZE, Workplace, picture
 
 OUTPUTS = (
     {"kind": "cutout", "format": "webp", "name": "{stem}-{rule}-{inbox}", "outline": "2%"},
@@ -114,7 +116,9 @@ def test_what_cannot_be_cut(place: Workplace) -> None:
         path.write_bytes(content)
     answer = place.run("cut", "-c", place.config, "--rule", "all", *paths, "-o", place.outbox)
     assert answer.returncode == 3
-    for path, why in zip(paths[1:], ("", "the limit is 1,000,000", "cannot be read"), strict=True):
+    for path, why in zip(
+        paths[1:], ("", "the limit is 1,000,000", "it cannot be read: No"), strict=True
+    ):
         assert f"{path}: " in answer.stderr
         assert why in answer.stderr
     assert place.files() == ["a.png"]
@@ -158,3 +162,17 @@ def test_a_heic_of_ten_bits(place: Workplace) -> None:
         deep = reading.read(content, max_pixels=10_000_000, deep=True).deep
         assert deep is not None, name
         assert len(np.unique(deep[..., 0])) > 400, name
+
+
+@pytest.mark.full
+def test_names_that_tell_of_the_picture(place: Workplace) -> None:
+    """A picture is read once, also where its names tell of it: so it may come through a pipe."""
+    place.configure({"name": "all", "outputs": [{"kind": "cutout", "name": "{stem}-{width}"}]})
+    pipe = place.folder / "a.jpg"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(picture(),))
+    writer.start()
+    answer = place.run("cut", "-c", place.config, "--rule", "all", pipe, "-o", place.outbox)
+    writer.join()
+    assert answer.returncode == 0, answer.stderr
+    assert place.files() == [f"a-{SIZE[0]}.png"]

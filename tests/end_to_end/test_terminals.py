@@ -6,6 +6,7 @@ import pytest
 
 from .driver import Workplace
 from .terminals import on_terminal
+from .test_cut_by_rule import emptiness
 
 WIDTHS = (20, 30, 40, 80)
 
@@ -40,7 +41,7 @@ def test_status_on_narrow_terminals(shop: Workplace) -> None:
     """A table where it fits; where it does not, a line of words for each inbox."""
     for width in WIDTHS:
         lines = printed(shop, width, "status", "-c", str(shop.config))
-        readable([line for line in lines if "/" not in line], width)
+        readable(lines, width)
         text = " ".join(" ".join(lines).split())
         if width == 80:
             assert "a shop with a long name - 0 0 0 1 1 0" in text
@@ -64,8 +65,26 @@ def test_models_on_narrow_terminals(place: Workplace) -> None:
 def test_doctor_on_narrow_terminals(place: Workplace) -> None:
     """What is found is broken between words."""
     (place.folder / "m").mkdir()
-    lines = printed(place, 30, "doctor", "-c", str(place.config), "--models", "m")
-    readable([line for line in lines if not line.startswith("      ")], 30)
+    readable(printed(place, 30, "doctor", "-c", str(place.config), "--models", "m"), 30)
+
+
+@pytest.mark.full
+def test_sentences_on_narrow_terminals(shop: Workplace) -> None:
+    """What commands say is broken between words, errors and what `cut` remarks as well."""
+    config = ("-c", str(shop.config))
+    (shop.folder / "empty.png").write_bytes(emptiness())
+    for words in (
+        ("check", *config),
+        ("why", "inbox/bad.jpg", *config),
+        ("retry", "--failed", *config),
+        ("accept", "nothing.png", *config),
+        ("cut", "empty.png", "inbox/bad.jpg", "-o", "here", "--model", "u2netp"),
+        ("cut", "inbox", "nowhere.jpg"),
+    ):
+        lines = printed(shop, 40, *words)
+        assert lines
+        readable(lines, 40)
+    assert (shop.folder / "here" / "empty.png").exists()
 
 
 @pytest.mark.full

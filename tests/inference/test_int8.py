@@ -370,7 +370,7 @@ def single_pictures(picture: Path) -> set[str]:
     places = Places(recipe, picture.with_name("out.png"), [picture], overwrite=True)
     with capture_logs() as logs:
         ((_, outcome),) = cut.cut_all(recipe, places, recipe.sessions(lambda *_: None))
-    assert isinstance(outcome, list)
+    assert isinstance(outcome, cut.Made)
     assert picture.with_name("out.png").is_file()
     (line,) = told(logs, "session.opened")
     cutter._cutters.clear()

@@ -1,11 +1,11 @@
 """The Debian package's life, by root on a Debian with systemd that can be thrown away.
 
-    python package.py FIRST.deb SECOND.deb u2netp.onnx
+    cd tests
+    python -m system.package FIRST.deb SECOND.deb u2netp.onnx
 
 FIRST is installed and works, is upgraded to SECOND in the middle of a backlog, removed, installed
 again and purged; after each step what must stay is there, and what must go is gone. This
-interpreter's environment has scissorsd, pytest, pillow and pyyaml. tests/ must be the current
-folder or on PYTHONPATH.
+interpreter's environment has scissorsd, pytest, pillow and pyyaml.
 """
 
 import hashlib

@@ -1,11 +1,11 @@
 """A power cut in the middle of a backlog, in two steps around it, by root where systemd runs.
 
-    python power_cut.py begin     installs the service, drops 200 pictures, returns while it works
+    cd tests
+    python -m system.power_cut begin     installs the service, drops 200 pictures, returns at once
     (the power goes, and comes back)
-    python power_cut.py check     waits for the rest; fails unless each came out once and whole
+    python -m system.power_cut check     waits for the rest; fails unless each came out once
 
-The service is enabled, so the machine starts it by itself when it comes back. tests/ must be the
-current folder or on PYTHONPATH.
+The service is enabled, so the machine starts it by itself when it comes back.
 """
 
 import shutil

@@ -1,6 +1,7 @@
 """An upgrade with a live backlog, by root where systemd runs, on a machine that can be thrown away.
 
-    python upgrade.py OLD.whl NEW.whl|NEW.deb u2netp.onnx [killed]
+    cd tests
+    python -m system.upgrade OLD.whl NEW.whl|NEW.deb u2netp.onnx [killed]
 
 The old version is installed in /opt/scissorsd as docs/service.md says, and its service given 120
 pictures of two rules, one of which moves its sources; while it works, and while nothing runs, and
@@ -8,8 +9,7 @@ while the new one works, more are dropped. A third of the way it is stopped (or 
 new version put in its place as docs/upgrade.md (or docs/debian.md) says. In the end every picture
 must have come out once, whole, with its original where its rule leaves it.
 
-This interpreter's environment has scissorsd, pytest, pillow and pyyaml. tests/ must be the current
-folder or on PYTHONPATH.
+This interpreter's environment has scissorsd, pytest, pillow and pyyaml.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from end_to_end.driver import picture
 
-from system.units import Service, run, until
+from system.units import UNIT, Service, run, until
 
 FOLDER = Path("/srv/scissorsd-upgrade")
 HOME = Path("/opt/scissorsd")
@@ -73,6 +73,7 @@ def main() -> None:
     if len(words) not in {3, 4} or words[3:] not in ([], ["killed"]):
         sys.exit(__doc__)
     old, new, weights = map(Path, words[:3])
+    run("systemctl", "stop", UNIT, check=False)  # of a run that failed
     fresh_environment(old)
     shutil.rmtree(FOLDER, ignore_errors=True)
     service = Service(FOLDER, PROGRAM)
