@@ -4,7 +4,8 @@ Each part can be asked for by itself: `python benchmarks/page_costs.py weight me
 writes what was last measured of each into docs/page.md. Chromium is driven through Playwright. A
 cutout is *seen* when the browser shows a card whose picture is that of an output. Many drops are
 of tiny pictures, into an inbox whose network takes no time. `watched` puts 200 pictures into an
-inbox while a tab is open, and while none is. All but `weight` and `memory` want a machine at rest.
+inbox while nobody watches, while a program asks what a tab asks, and while a tab is open here, in
+turn. All but `weight` and `memory` want a machine at rest.
 """
 
 import io
@@ -12,7 +13,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -22,7 +23,8 @@ from typing import Any
 
 import yaml
 from bench import DARKNESS, Figures, parser, place, write_config
-from page_table import PIECE, table_of
+from page_table import PIECE, WATCHERS, table_of
+from page_watcher import Watcher
 from pictures import lay_out, take
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
@@ -247,43 +249,38 @@ def _cut(daemon: Daemon, name: str) -> list[float]:
 
 
 def watched(served: Served, browser: Browser) -> Figures:
-    """Put pictures into an inbox, as over a share, with a tab open and without one, in turn.
-
-    The browser works on the same machine: what it takes is not the page's, and is told beside it.
-    """
-    _round(served, browser, "warm", with_tab=False, count=2)
+    """See how fast pictures of an inbox are cut while nobody, a program or a tab watches."""
+    _round(served, browser, "warm", "nobody", 2)
     rounds: list[Figures] = []
     for run in range(served.runs):
-        order = (False, True) if run % 2 else (True, False)
-        rounds += [
-            _round(served, browser, f"{run}-{with_tab}", with_tab=with_tab, count=served.watched)
-            for with_tab in order
-        ]
-    return {"watched_rounds": rounds}
+        order = WATCHERS[run % 3 :] + WATCHERS[: run % 3]
+        rounds += [_round(served, browser, f"{run}-{who}", who, served.watched) for who in order]
+    return {"watched": served.watched, "watched_rounds": rounds}
 
 
-def _round(served: Served, browser: Browser, folder: str, *, with_tab: bool, count: int) -> Figures:
-    """Return how long each picture took from the first that was cut to the last."""
-    page = _fresh(browser, served) if with_tab else None
-    if page is not None:
-        page.wait_for_timeout(3000)
-    before = len(served.daemon.lines("job.finished"))
-    page_s, browser_s = served.cpu_s(), _cpu_of("chrom")
+def _round(served: Served, browser: Browser, folder: str, who: str, count: int) -> Figures:
+    """Return how long each picture took, from the first that was cut to the last."""
     draft = served.inbox.parent / f"draft-{folder}"
     draft.mkdir()
     lay_out(served.pictures, draft, count)
-    draft.rename(served.inbox / folder)
-    while len(jobs := served.daemon.lines("job.finished")[before:]) < count:
-        time.sleep(0.2) if page is None else page.wait_for_timeout(200)
-    figures = {
-        "with_tab": with_tab,
-        "s_each": (jobs[-1]["came"] - jobs[0]["came"]) / (count - 1),
-        "page_s_each": (served.cpu_s() - page_s) / count,
-        "browser_s_each": (_cpu_of("chrom") - browser_s) / count,
-    }
-    if page is not None:
-        page.context.close()
-    return figures
+    before = len(served.daemon.lines("job.finished"))
+    with ExitStack() as stack:
+        if who == "program":
+            stack.enter_context(Watcher(served.address))
+        page = _fresh(browser, served) if who == "tab" else None
+        if page is not None:
+            stack.callback(page.context.close)
+        time.sleep(3.0)  # it is at rest
+        page_s, browser_s = served.cpu_s(), _cpu_of("chrom")
+        draft.rename(served.inbox / folder)
+        while len(jobs := served.daemon.lines("job.finished")[before:]) < count:
+            time.sleep(0.2) if page is None else page.wait_for_timeout(200)
+        return {
+            "who": who,
+            "s_each": (jobs[-1]["came"] - jobs[0]["came"]) / (count - 1),
+            "page_s_each": (served.cpu_s() - page_s) / count,
+            "browser_s_each": (_cpu_of("chrom") - browser_s) / count,
+        }
 
 
 def _cpu_of(program: str) -> float:

@@ -13,6 +13,7 @@ from bench import Figures, number, parser, place, table
 
 PAGE = Path(__file__).parent.parent / "docs" / "page.md"
 ABOVE = "Measured on "  # how the line above the table begins
+WATCHERS = ("nobody", "program", "tab")
 PIECE = 500  # drops, after each of which the memory is looked at
 
 
@@ -36,9 +37,10 @@ def main() -> None:
         f" {machine['memory']}; {machine['system']}; {machine['software']}."
     )
     text = arguments.page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(ABOVE)
-    after = rest[rest.index("\n## ") :]
-    arguments.page.write_text(f"{before}{head}\n\n{table_of(measured)}\n{after}", encoding="utf-8")
+    before, _, rest = text.partition(f"\n{ABOVE}")
+    _, _, after = rest.split("\n\n", 2)  # the line, the table
+    written = f"{before}\n{head}\n\n{table_of(measured)}\n\n{after}"
+    arguments.page.write_text(written, encoding="utf-8")
     print(f"Written: {arguments.page}")
 
 
@@ -46,8 +48,9 @@ def table_of(measured: Mapping[str, Figures]) -> str:
     """Return what was measured, as Markdown: a row each, with the machine's load before."""
     rows = [
         (words, told, number(figures["load_before"]))
-        for part, figures in measured.items()
-        for words, told in ROWS[part](figures)
+        for part, rows_of in ROWS.items()
+        if (figures := measured.get(part)) is not None
+        for words, told in rows_of(figures)
     ]
     return table(["", "measured", "load before"], rows)
 
@@ -57,7 +60,10 @@ Rows = Iterator[tuple[str, str]]
 
 def _weight(figures: Figures) -> Rows:
     size, count = figures["weight_bytes"], figures["weight_files"]
-    yield "the page itself, all that a browser loads before pictures", f"{size:,} bytes in {count}"
+    yield (
+        "the page itself, all that a browser loads before pictures",
+        f"{size:,} bytes in {count} files",
+    )
 
 
 def _idle(figures: Figures) -> Rows:
@@ -86,19 +92,23 @@ def _many(figures: Figures) -> Rows:
 
 
 def _watched(figures: Figures) -> Rows:
-    rounds = figures["watched_rounds"]
-    without, watched = ([one for one in rounds if one["with_tab"] is tab] for tab in (False, True))
-    ratios = [a["s_each"] / b["s_each"] for a, b in zip(without, watched, strict=True)]
-    yield "throughput with a tab open, of that without", _spread([100 * one for one in ratios], "%")
-    for what, key in (("page's process", "page_s_each"), ("browser, here too", "browser_s_each")):
-        both = (1000 * median(one[key] for one in some) for some in (without, watched))
-        told = " and ".join(f"{value:.0f} ms" for value in both)
-        yield f"CPU of the {what}, for each picture, without and with it", told
+    of = {who: [one for one in figures["watched_rounds"] if one["who"] == who] for who in WATCHERS}
+    alone = [one["s_each"] for one in of["nobody"]]
+    yield f"{figures['watched']} pictures of an inbox, nobody watches: each", _spread(alone, "s")
+    for who, words in (("program", "as a tab asks"), ("tab", "by a tab, its browser here, too")):
+        ratios = [100 * a / b["s_each"] for a, b in zip(alone, of[who], strict=True)]
+        yield f"their throughput watched {words}", _spread(ratios, "%")
+    for what, key in (("page's process", "page_s_each"), ("browser", "browser_s_each")):
+        told = [f"{1000 * median(one[key] for one in some):.0f}" for some in of.values()]
+        yield f"CPU of the {what} for each picture, in these three", f"{', '.join(told)} ms"
 
 
 def _memory(figures: Figures) -> Rows:
     grown = figures["memory_drops_mib"]
-    yield "its memory (RSS) before drops", f"{figures['memory_before_drops_mib']:.0f} MiB"
+    yield (
+        "memory (RSS) of its process, at the start",
+        f"{figures['memory_before_drops_mib']:.0f} MiB",
+    )
     for drops in (PIECE, 1000, 2500, 5000, 10_000):
         if drops // PIECE <= len(grown):
             yield f"after {drops:,} small drops, by http", f"{grown[drops // PIECE - 1]:.1f} MiB"

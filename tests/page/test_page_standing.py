@@ -78,6 +78,10 @@ def test_choices(place: Workplace) -> None:
         assert told["limits"] == {"file": 1000, "waiting": 5}
         assert ".heic" in told["accept"]
         assert told["quick"]["edges"] == "auto"
+        assert told["too_large"] == "It is larger than 1000 bytes, the most the page takes."
+        (desk,) = told["targets"]
+        assert (desk["value"], desk["title"], desk["quick"]) == ("quick", "Quick desk", True)
+        assert desk["words"] == told["quick"]["words"][desk["folder"]]
 
 
 @pytest.mark.full

@@ -133,10 +133,9 @@ function showTools(isAny) {
 	if (now === shownTools || !choices) return;
 	shownTools = now;
 	const names = choices.inboxes.map(({ name }) => name);
-	const narrow = () => refresh((batch = batch ? "" : lastBatch));
 	fill($("filters"),
 		names[1] && field({ label: "Inbox", options: [["", "every inbox"], ...names], value: inbox }, (value) => refresh((inbox = value))),
-		view === "queue" && lastBatch && button("", "This drop only", narrow, { ariaPressed: Boolean(batch) }));
+		view === "queue" && lastBatch && button("", "This drop only", () => refresh((batch = batch ? "" : lastBatch)), { ariaPressed: Boolean(batch) }));
 	fill($("picked"),
 		isAny && view === "review" && button("eye", "Review one by one", review, { className: "strong" }),
 		isAny && button("ok", count ? `Clear ${count}` : "Select all", selectAll),

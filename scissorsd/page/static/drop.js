@@ -7,7 +7,7 @@ import * as uploads from "./uploads.js";
 const NOWHERE = "No inbox takes drops: see drop_into in the configuration.";
 const LITTER = /^(\.|~\$|thumbs\.db$|desktop\.ini$)/i;
 
-let where = {}; // the select of them
+let where = {}; // a select
 const target = () => choices?.targets.find(({ value }) => value === where.value);
 
 export function prepare() {
@@ -108,6 +108,7 @@ addEventListener("paste", ({ clipboardData: { files } }) => {
 	const stamp = new Date().toISOString().slice(0, 19).replace(/\D/g, "");
 	if (files.length && choices) take(listed(files).map((file) => ({ ...file, name: file.name.replace(/^image\./, `pasted-${stamp}.`) })));
 });
+$("empty").onclick = ({ target }) => target.type !== "range" && $("files").click();
 for (const name of ["files", "folders"]) {
 	$(`add-${name}`).onclick = () => $(name).click();
 	$(name).onchange = () => {

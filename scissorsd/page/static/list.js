@@ -72,8 +72,8 @@ function draw() {
 	const shown = items.slice(first, Math.max(first, last));
 	const keys = new Set(shown.map(({ key }) => key));
 	for (const [key, node] of nodes) {
-		const hasFocus = node.contains(document.activeElement) && items.some((item) => item.key === key);
-		if (keys.has(key) || hasFocus) continue;
+		const isFocused = node.contains(document.activeElement) && items.some((item) => item.key === key);
+		if (keys.has(key) || isFocused) continue;
 		node.remove();
 		nodes.delete(key);
 	}
@@ -105,4 +105,4 @@ root.onkeydown = (event) => {
 	focus(Math.min(items.length - 1, Math.max(0, event.target.closest(".card").index + by)));
 };
 addEventListener("scroll", draw, { passive: true });
-new ResizeObserver(() => requestAnimationFrame(draw)).observe(root.parentElement); // it is resized by that
+new ResizeObserver(() => requestAnimationFrame(draw)).observe(root.parentElement);

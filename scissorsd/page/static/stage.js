@@ -98,7 +98,7 @@ function lie({ box, image } = after.image.naturalWidth ? after : before) {
 	return { room, size: own.map((one) => one * by), scale: by * devicePixelRatio };
 }
 
-// Of what is seen of the picture, from the left edge of its room.
+// Where the picture is seen, from the left of its room.
 function edges() {
 	const { room, size } = lie();
 	return [-1, 1].map((side) => within(middle[0] + (side * size[0]) / 2, room[0] / 2) + room[0] / 2);

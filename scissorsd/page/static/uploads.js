@@ -5,7 +5,7 @@ import { tell } from "./dom.js";
 import * as pictures from "./pictures.js";
 
 const AT_ONCE = 3;
-const SHOWN_FOR = 10_000; // ms that a sent one is shown, unless the server's list has it before
+const SHOWN_FOR = 10_000; // ms that a sent one is shown, unless it is listed before
 export const FINAL = [400, 404, 409, 413]; // to try again would change nothing
 const FRESH = { look: "queued", words: "queued", icon: "up", reason: "" };
 

@@ -9,7 +9,7 @@ import * as stage from "./stage.js";
 const SWATCHES = { "": "transparent", "#ffffff": "white", "#000000": "black" };
 const CUTOUTS = ["avif", "tiff"]; // are never laid on a background
 const SAID = { accept: "accepted", reject: "rejected", redo: "cut again" };
-const DOES = { // by key; the page tells of each
+const DOES = { // by key: index.html tells of each
 	arrowleft: () => step(-1),
 	arrowright: () => step(1),
 	z: stage.toggleZoom,

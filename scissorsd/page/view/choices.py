@@ -47,7 +47,10 @@ def choices(request: Request) -> JSONResponse:
     return JSONResponse(
         {
             "inboxes": inboxes,
-            "targets": [*_on_the_desk(quick), *(one for inbox in inboxes for one in _targets(inbox))],
+            "targets": [
+                *_on_the_desk(quick),
+                *(one for inbox in inboxes for one in _targets(inbox)),
+            ],
             "models": [{"name": shown(name), "here": is_it} for name, is_it in here.items()],
             "edges": list(EDGES_IN_ORDER),
             "quick": quick,
