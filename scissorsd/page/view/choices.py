@@ -11,7 +11,6 @@ from starlette.routing import BaseRoute, Route
 
 from scissorsd.commands.lookup import inbox_unavailable_reason
 from scissorsd.config.description import said_rule
-from scissorsd.config.parse_quantities import said_size
 from scissorsd.config.quick_desk import EDGES_IN_ORDER
 from scissorsd.config.quick_desk import NAME as QUICK
 from scissorsd.core.catalogue import Model
@@ -42,6 +41,7 @@ def choices(request: Request) -> JSONResponse:
     at = stand_at(desk)
     here = {name: is_here(model, desk.config) for name, model in desk.config.catalogue.items()}
     largest = min(desk.page.limits.file, desk.config.limits.file)
+    mebibytes = round(largest / 2**20, 1)
     inboxes = [_inbox(at, inbox) for inbox in desk.config.inboxes]
     quick = _quick(desk, here)
     return JSONResponse(
@@ -57,7 +57,7 @@ def choices(request: Request) -> JSONResponse:
             "redo": fields.of_redo(name for name, is_it in here.items() if is_it),
             "finish": fields.FINISH,
             "limits": {"file": largest, "waiting": desk.page.limits.waiting},
-            "too_large": f"It is larger than {said_size(largest)}, the most the page takes.",
+            "too_large": f"It is larger than {mebibytes:g} MiB, the most the page takes.",
             "accept": sorted(PICTURE_SUFFIXES),
         }
     )
