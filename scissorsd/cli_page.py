@@ -99,7 +99,7 @@ def _announcer(settings: "Config", *, is_logged: bool = False) -> Callable[[str]
     What is said may be kept in a log, and is not to be there at every start. Where the log says
     the address to the same person, it is said here with a key only, and then not by the log.
     """
-    from scissorsd import logs
+    from scissorsd import logs, terminal
     from scissorsd.page.gates import keys
     from scissorsd.page.gates.access import access_to
     from scissorsd.page.gates.listen import for_people, machine_name, place_of
@@ -113,7 +113,7 @@ def _announcer(settings: "Config", *, is_logged: bool = False) -> Callable[[str]
         place = place_of(address)
         if key or not is_logged:
             click.echo(f"The page: {for_people(place, key)}")
-        if key and place.port and sys.stdout.isatty():
+        if key and place.port and sys.stdout.isatty() and terminal.is_terminal():
             logs.leave_out_next("page.listening")
         if has_key and not is_new:
             click.echo("The page's key is what `scissorsd page key` shows.")
