@@ -1,9 +1,11 @@
 """Measure the page: what it weighs, how fast it is, what it costs beside the daemon.
 
-Each part can be asked for by itself: `python benchmarks/page_costs.py weight memory`. Chromium is
-driven through Playwright. A cutout is *seen* when the browser shows a card whose
-picture is that of an output. Many drops are of tiny pictures, into an inbox whose network takes no
-time: `memory --drops 5000` takes some minutes.
+Each part can be asked for by itself: `python benchmarks/page_costs.py weight memory`; page_table.py
+writes what was last measured of each into docs/page.md. Chromium is driven through Playwright. A
+cutout is *seen* when the browser shows a card whose picture is that of an output. Many drops are
+of tiny pictures, into an inbox whose network takes no time. `watched` puts 200 pictures into an
+inbox while nobody watches, while a program asks what a tab asks, and while a tab is open here, in
+turn. All but `weight` and `memory` want a machine at rest.
 """
 
 import io
@@ -11,18 +13,19 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from bench import DARKNESS, Figures, parser, place, table, write_config
-from pictures import take
+from bench import DARKNESS, Figures, parser, place, write_config
+from page_table import PIECE, WATCHERS, table_of
+from page_watcher import Watcher
+from pictures import lay_out, take
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 from processes import MIB, TICKS, Daemon
@@ -31,7 +34,6 @@ CHROMIUM = "/usr/bin/chromium"
 MODEL = "u2netp"
 CHEAP = "cheap"  # the inbox of those that are many
 AT_ONCE = 400  # that are dropped in one gesture
-PIECE = 500  # drops, after each of which the memory is looked at
 LOOK_MS = 180_000.0  # to wait for a cutout
 # Tells when the newest file was dropped, by the page's own event.
 NOTE_DROPS = """
@@ -66,6 +68,8 @@ class Served:
     runs: int
     seconds: float  # of idleness
     drops: int
+    inbox: Path
+    watched: int  # pictures
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that the page's process has used."""
@@ -85,6 +89,7 @@ def main() -> None:
     options.add_argument("parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}")
     options.add_argument("--chromium", default=CHROMIUM)
     options.add_argument("--runs", type=int, default=5, help="of which the median is told")
+    options.add_argument("--watched", type=int, default=200, help="pictures of a round of that")
     options.add_argument("--seconds", type=float, default=20.0, help="of idleness")
     options.add_argument("--drops", type=int, default=500, help="tiny ones, for the memory")
     arguments = options.parse_args()
@@ -99,7 +104,7 @@ def main() -> None:
     values["page"] = {"listen": "127.0.0.1:0", "limits": {"waiting": 2 * arguments.drops + AT_ONCE}}
     _add_cheap(values, folder, here.models)
     config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-    figures: Figures = {"load_before": os.getloadavg()[0]}
+    measured: dict[str, Figures] = {}
     with Daemon(config, here.models) as daemon, _browser(arguments.chromium) as browser:
         told = daemon.wait("page.listening")
         served = Served(
@@ -110,14 +115,16 @@ def main() -> None:
             arguments.runs,
             arguments.seconds,
             arguments.drops,
+            inbox,
+            arguments.watched,
         )
         time.sleep(3.0)  # the start is over
-        figures["memory_start_mib"] = served.memory_mib()
         for name, measure in PARTS.items():
             if not arguments.parts or name in arguments.parts:
-                figures |= measure(served, browser)
-    here.save("page", figures)
-    print("\n".join(section(figures)))
+                load = os.getloadavg()[0]
+                measured[name] = {"load_before": load, **measure(served, browser)}
+                here.save(f"page-{name}", measured[name])
+    print(table_of(measured))
 
 
 def _add_cheap(values: dict[str, Any], folder: Path, models: Path) -> None:
@@ -241,6 +248,51 @@ def _cut(daemon: Daemon, name: str) -> list[float]:
     return [1000 * job["total_s"] for job in mine]
 
 
+def watched(served: Served, browser: Browser) -> Figures:
+    """See how fast pictures of an inbox are cut while nobody, a program or a tab watches."""
+    _round(served, browser, "warm", "nobody", 2)
+    rounds: list[Figures] = []
+    for run in range(served.runs):
+        order = WATCHERS[run % 3 :] + WATCHERS[: run % 3]
+        rounds += [_round(served, browser, f"{run}-{who}", who, served.watched) for who in order]
+    return {"watched": served.watched, "watched_rounds": rounds}
+
+
+def _round(served: Served, browser: Browser, folder: str, who: str, count: int) -> Figures:
+    """Return how long each picture took, from the first that was cut to the last."""
+    draft = served.inbox.parent / f"draft-{folder}"
+    draft.mkdir()
+    lay_out(served.pictures, draft, count)
+    before = len(served.daemon.lines("job.finished"))
+    with ExitStack() as stack:
+        if who == "program":
+            stack.enter_context(Watcher(served.address))
+        page = _fresh(browser, served) if who == "tab" else None
+        if page is not None:
+            stack.callback(page.context.close)
+        time.sleep(3.0)  # it is at rest
+        page_s, browser_s = served.cpu_s(), _cpu_of("chrom")
+        draft.rename(served.inbox / folder)
+        while len(jobs := served.daemon.lines("job.finished")[before:]) < count:
+            time.sleep(0.2) if page is None else page.wait_for_timeout(200)
+        return {
+            "who": who,
+            "s_each": (jobs[-1]["came"] - jobs[0]["came"]) / (count - 1),
+            "page_s_each": (served.cpu_s() - page_s) / count,
+            "browser_s_each": (_cpu_of("chrom") - browser_s) / count,
+        }
+
+
+def _cpu_of(program: str) -> float:
+    """Return the CPU seconds that all processes of a program have used."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            head, _, rest = stat.read_text().rpartition(")")
+            ticks += sum(map(int, rest.split()[11:13])) if f"({program}" in head else 0
+    return ticks / TICKS
+
+
 def idle(served: Served, browser: Browser) -> Figures:
     """Count the CPU of the page's process while nothing happens, without a tab and with one."""
     without = _share(served)
@@ -286,36 +338,9 @@ PARTS: dict[str, Callable[[Served, Browser], Figures]] = {
     "open": opened,
     "drop": drop,
     "many": many,
+    "watched": watched,
     "memory": memory,
 }
-
-
-def section(figures: Figures) -> list[str]:
-    """Tell what was measured, as Markdown."""
-    medians = {
-        "loaded_ms": "open to DOMContentLoaded, ms",
-        "first_card_ms": "open to the first card, ms",
-        "seen_quick_ms": "drop to cutout seen, quick desk, ms",
-        "cut_quick_ms": "of which the daemon worked on the picture, ms",
-        "seen_bench_ms": "drop to cutout seen, an inbox, ms",
-        "cut_bench_ms": "of which the daemon worked on the picture, ms",
-    }
-    single = {
-        "weight_bytes": "the page itself, bytes",
-        "weight_files": "in so many files",
-        "idle_percent": "CPU of the process, nobody looks, % of a core",
-        "idle_tab_percent": "the same, one tab open, % of a core",
-        "memory_start_mib": "its memory (RSS) at the start, MiB",
-        "memory_before_drops_mib": "its memory before the tiny drops, MiB",
-        "memory_cut_mib": "its memory once all of them are cut, MiB",
-        "longest_task_ms": f"{AT_ONCE} dropped at once: the longest task in the browser, ms",
-        "load_before": "load of the machine before",
-    }
-    rows = [(words, figures[key]) for key, words in single.items() if key in figures]
-    rows += [(words, median(figures[key])) for key, words in medians.items() if key in figures]
-    grown = enumerate(figures.get("memory_drops_mib", ()), 1)
-    rows += [(f"its memory after {number * PIECE:,} tiny drops, MiB", mib) for number, mib in grown]
-    return [table(["", "measured"], rows)]
 
 
 if __name__ == "__main__":

@@ -97,8 +97,9 @@ def _announcer(settings: "Config", *, is_logged: bool = False) -> Callable[[str]
     """Return what says where the page is; with its key only if that is new.
 
     What is said may be kept in a log, and is not to be there at every start. Where the log says
-    the address to the same person, it is said here with a key only.
+    the address to the same person, it is said here with a key only, and then not by the log.
     """
+    from scissorsd import logs, terminal
     from scissorsd.page.gates import keys
     from scissorsd.page.gates.access import access_to
     from scissorsd.page.gates.listen import for_people, machine_name, place_of
@@ -109,8 +110,11 @@ def _announcer(settings: "Config", *, is_logged: bool = False) -> Callable[[str]
 
     def announce(address: str) -> None:
         key = keys.make(settings.state) if is_new else ""
+        place = place_of(address)
         if key or not is_logged:
-            click.echo(f"The page: {for_people(place_of(address), key)}")
+            click.echo(f"The page: {for_people(place, key)}")
+        if key and place.port and sys.stdout.isatty() and terminal.is_terminal():
+            logs.leave_out_next("page.listening")
         if has_key and not is_new:
             click.echo("The page's key is what `scissorsd page key` shows.")
         sys.stdout.flush()

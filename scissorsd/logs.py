@@ -65,8 +65,12 @@ class _Telling:
     def __init__(self, *, debug: bool) -> None:
         self._debug = debug
         self._outboxes: tuple[str, ...] = ()  # as they were last told
+        self.known: set[str] = set()  # events of which the next is known already
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
+        if (name := event["event"]) in self.known and not self._debug:
+            self.known.discard(name)
+            raise structlog.DropEvent
         told = {key: _shown(key, value) for key, value in event.items()}
         if isinstance(outboxes := told.get("outboxes"), list):
             self._outboxes = tuple(map(str, outboxes))
@@ -146,6 +150,13 @@ def is_for_programs() -> bool:
     """Whether the lines of this process are JSON."""
     last = structlog.get_config()["processors"][-1]
     return not isinstance(last, _Telling | structlog.dev.ConsoleRenderer)
+
+
+def leave_out_next(event: str) -> None:
+    """Tell the next such event to programs only: a person has heard of it by other words."""
+    last = structlog.get_config()["processors"][-1]
+    if isinstance(last, _Telling):
+        last.known.add(event)
 
 
 def of_a_library() -> FilteringBoundLogger:

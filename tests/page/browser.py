@@ -122,14 +122,20 @@ def drop(page: Page, *paths: Path, onto: str = "") -> None:
     def move(what: str) -> None:
         devices.send("Input.dispatchDragEvent", {"type": what, **place, "data": data})
 
+    def hover() -> None:
+        # Over another element than before, the first of them leaves that one, and the page waits
+        # for a word that the drag is still there: a person's browser says so all the time.
+        move("dragOver")
+        move("dragOver")
+
     move("dragEnter")
-    move("dragOver")
+    hover()
     expect(page.locator("#veil")).to_be_visible()
     if onto:
         box = page.locator(".tile", has_text=onto).bounding_box()
         assert box is not None
         place = {"x": int(box["x"] + box["width"] / 2), "y": int(box["y"] + box["height"] / 2)}
-        move("dragOver")
+        hover()
     move("drop")
     expect(page.locator("#veil")).to_be_hidden()
     devices.detach()

@@ -26,7 +26,7 @@ CUT_OFF = """() => {
     const wide = document.documentElement.clientWidth;
     const root = document.querySelector("dialog[open]") ?? document.body;
     const isSeen = (one) => one.checkVisibility({ visibilityProperty: true })
-        && !one.closest(".unseen, #stage, svg, .demo");
+        && !one.closest("#aloud, #stage, svg, .demo");
     const controls = [...root.querySelectorAll("a, button, select, input, summary, h1, h2, p")];
     const outside = controls.filter(isSeen).filter((one) => {
         const { left, right, width } = one.getBoundingClientRect();

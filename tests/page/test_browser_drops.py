@@ -110,6 +110,18 @@ def test_an_upload_that_is_cut_leaves_nothing_and_goes_again(place: Workplace, t
 
 
 @pytest.mark.full
+def test_pictures_are_chosen_on_the_empty_page(place: Workplace, tabs: Tabs) -> None:
+    """A click on the empty page, as on its button, asks for files; what is chosen is cut."""
+    _, at = with_page(place, quick=False)
+    page = tabs.open(at.address)
+    expect(page.locator("#into select")).to_be_visible()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_text("Drop photographs or folders").click()
+    chooser.value.set_files(source(place, "chosen.jpg"))
+    states(page, "done", "chosen.jpg")
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("where", ["this machine", "the network"])
 def test_a_picture_is_pasted(place: Workplace, tabs: Tabs, where: str) -> None:
     """What is in the clipboard is sent under a name of its own, and is cut.

@@ -82,6 +82,7 @@ def test_a_failed_picture_is_marked_as_seen(place: Workplace) -> None:
         assert "stays in failed/" in view.act(card, "discard")["said"][0]
         seen = view.card("a.jpg")
         assert (seen["state"], seen["look"], seen["seen"]) == ("failed", "seen", True)
+        assert (card["icon"], seen["icon"]) == ("bad", "eye")
         assert view.states(state="failed") == {}
         counts = view.ask("pictures")["counts"]
         assert (counts["failed"], counts["seen"]) == (0, 1)

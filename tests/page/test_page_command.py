@@ -8,8 +8,10 @@ import sys
 
 import pytest
 from end_to_end.driver import DEADLINE, Workplace, wait_for
+from end_to_end.terminals import on_terminal
 
 from scissorsd.page.gates import keys
+from scissorsd.records import status_file
 
 from .browser import free_port
 
@@ -154,3 +156,16 @@ def test_watch_tells_a_new_key_once(place: Workplace) -> None:
         said.terminate()
         told = said.communicate()[0]
         assert (f"/#key={keys.key_of(place.state)}" in told) is is_new
+
+
+@pytest.mark.full
+def test_the_address_with_a_new_key_is_said_once(place: Workplace) -> None:
+    """On a terminal a new key comes with the address, which the log then does not say again."""
+    port, state = free_port(), place.folder / "alone"
+    command = ("page", "--listen", f"127.0.0.1:{port}", "--auth", "key", "--state", str(state))
+    for told in (f"http://127.0.0.1:{port}/#key=", f"the page: http://127.0.0.1:{port}/"):
+        with on_terminal(place, *command) as seen:
+            seen.wait(told)
+            wait_for(lambda: (now := status_file.read(state)) and now.page and now.page.address)
+            assert seen.stop() == 0
+        assert seen.text.count(f"http://127.0.0.1:{port}/") == 1

@@ -22,7 +22,8 @@ DOUBT = {"when_doubtful": "review", "when_no_subject": "review"}
 def test_nothing_was_ever_cut(place: Workplace) -> None:
     """Without a journal what lies in the inbox waits, in the order in which it came."""
     with viewed(place) as view:
-        assert view.ask("pictures")["counts"]["waiting"] == 0
+        told = view.ask("pictures")
+        assert (told["counts"]["waiting"], told["none"]) == (0, "")
         place.put("a.jpg")
         place.put("sub/b.jpg")
         place.put(".hidden.jpg")
@@ -153,6 +154,9 @@ def test_filters(place: Workplace) -> None:
             "mug_1.jpg",
             "products/Mütze.jpg",
         ]
+        assert view.ask("pictures", state="review")["none"] == "Nothing waits for review."
+        assert view.ask("pictures", state=["failed", "held"])["none"] == "Nothing has failed."
+        assert view.ask("pictures", q="nowhere")["none"].startswith("No picture fits the search")
         assert sorted(view.states(q="MUG")) == ["mug.jpg", "mug_1.jpg"]
         assert sorted(view.states(q="mug_")) == ["mug_1.jpg"]
         assert sorted(view.states(q="MÜTZE")) == ["products/Mütze.jpg"]

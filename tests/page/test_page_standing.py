@@ -49,7 +49,7 @@ def test_choices(place: Workplace) -> None:
     )
     quick = replace(shop, name="quick", path=place.folder / "quick", rules=rules)
     more = replace(loaded, inboxes=(shop, quick))
-    page = Page(drop_into=(), limits=DropLimits(file=1000, waiting=5))
+    page = Page(drop_into=(), limits=DropLimits(file=1_572_864, waiting=5))
     with viewed(place, page, more) as view:
         told = view.ask("choices")
         first, second = told["inboxes"]
@@ -75,9 +75,13 @@ def test_choices(place: Workplace) -> None:
         assert models["darkness"]
         assert not models["silueta"]
         assert told["edges"] == ["soft", "fine", "auto", "best"]
-        assert told["limits"] == {"file": 1000, "waiting": 5}
+        assert told["limits"] == {"file": 1_572_864, "waiting": 5}
         assert ".heic" in told["accept"]
         assert told["quick"]["edges"] == "auto"
+        assert told["too_large"] == "It is larger than 1.5 MiB, the most the page takes."
+        (desk,) = told["targets"]
+        assert (desk["value"], desk["title"], desk["quick"]) == ("quick", "Quick desk", True)
+        assert desk["words"] == told["quick"]["words"][desk["folder"]]
 
 
 @pytest.mark.full

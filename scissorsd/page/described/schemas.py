@@ -62,6 +62,7 @@ _CARD: dict[str, Schema] = {
     "batch": either(TEXT),
     "state": one_of("waiting", "cutting", "done", "failed", "held"),
     "look": TEXT,
+    "icon": TEXT,
     "words": TEXT,
     "seen": FLAG,
     "review": FLAG,
@@ -99,6 +100,7 @@ SCHEMAS: Mapping[str, Schema] = {
         next=either(TEXT),
         counts=ref("Counts"),
         told=TEXT,
+        none=TEXT,
         seconds_left=either(NUMBER),
         time_left=TEXT,
     ),
@@ -124,7 +126,15 @@ SCHEMAS: Mapping[str, Schema] = {
             table(name=TEXT, quick=FLAG, drops=FLAG, away=TEXT, folders=listed(_FOLDER))
         ),
         targets=listed(
-            table(value=TEXT, inbox=TEXT, folder=TEXT, title=TEXT, words=TEXT, closed=FLAG)
+            table(
+                value=TEXT,
+                inbox=TEXT,
+                folder=TEXT,
+                title=TEXT,
+                words=TEXT,
+                quick=FLAG,
+                closed=FLAG,
+            )
         ),
         models=listed(table(name=TEXT, here=FLAG)),
         edges=listed(TEXT),
@@ -132,6 +142,7 @@ SCHEMAS: Mapping[str, Schema] = {
         redo=listed(_FIELD),
         finish=listed(_FIELD),
         limits=table(file=WHOLE, waiting=WHOLE),
+        too_large=TEXT,
         accept=listed(TEXT),
     ),
     "Settings": table(

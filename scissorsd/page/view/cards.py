@@ -47,6 +47,17 @@ _VERDICTS = {
     "doubtful": "Its mask is doubtful.",
 }
 _DOUBTS = {"no_subject": "no subject", "doubtful": "doubtful"}
+_ICONS = {
+    "waiting": "clock",
+    "cutting": "scissors",
+    "done": "ok",
+    "review": "eye",
+    "accepted": "ok",
+    "rejected": "bad",
+    "failed": "bad",
+    "seen": "eye",
+    "held": "pause",
+}
 _LOOKED_AT = ("cutout", "flat")  # the first of these is shown, or else whatever there is
 
 
@@ -100,6 +111,7 @@ def _card(at: Standpoint, entry: Entry, there: Mapping[str, bool]) -> Card:
     return {
         **_head(inbox, entry.path, state),
         "look": look,
+        "icon": _ICONS[look],
         "words": words,
         "seen": seen,
         "review": in_review,
@@ -189,6 +201,7 @@ def waiting_card(at: Standpoint, waiting: Waiting, place: int) -> Card:
     return {
         **_head(inbox, sighting.path, "waiting"),
         "look": look,
+        "icon": _ICONS[look],
         "words": holding.words(at, inbox, sighting.path) if held else told,
         "seen": False,
         "review": False,

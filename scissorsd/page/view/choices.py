@@ -40,17 +40,24 @@ def choices(request: Request) -> JSONResponse:
     desk = outlook_of(request).desk
     at = stand_at(desk)
     here = {name: is_here(model, desk.config) for name, model in desk.config.catalogue.items()}
-    limits, page = desk.config.limits, desk.page.limits
+    largest = min(desk.page.limits.file, desk.config.limits.file)
+    mebibytes = round(largest / 2**20, 1)
+    inboxes = [_inbox(at, inbox) for inbox in desk.config.inboxes]
+    quick = _quick(desk, here)
     return JSONResponse(
         {
-            "inboxes": (inboxes := [_inbox(at, inbox) for inbox in desk.config.inboxes]),
-            "targets": [target for inbox in inboxes for target in _targets(inbox)],
+            "inboxes": inboxes,
+            "targets": [
+                *_on_the_desk(quick),
+                *(one for inbox in inboxes for one in _targets(inbox)),
+            ],
             "models": [{"name": shown(name), "here": is_it} for name, is_it in here.items()],
             "edges": list(EDGES_IN_ORDER),
-            "quick": _quick(desk, here),
+            "quick": quick,
             "redo": fields.of_redo(name for name, is_it in here.items() if is_it),
             "finish": fields.FINISH,
-            "limits": {"file": min(page.file, limits.file), "waiting": page.waiting},
+            "limits": {"file": largest, "waiting": desk.page.limits.waiting},
+            "too_large": f"It is larger than {mebibytes:g} MiB, the most the page takes.",
             "accept": sorted(PICTURE_SUFFIXES),
         }
     )
@@ -105,7 +112,23 @@ def _targets(inbox: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "folder": folder["folder"],
             "title": " / ".join(filter(None, [inbox["name"], *folder["folder"].split("/")])),
             "words": away or ", ".join(folder["words"]),
+            "quick": False,
             "closed": bool(away) or folder["skip"],
+        }
+
+
+def _on_the_desk(quick: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield the quick desk, if there is one, as a target of drops: the folder is what is chosen."""
+    if quick is not None:
+        folder = f"{quick['model']}-{quick['edges']}"
+        yield {
+            "value": QUICK,
+            "inbox": QUICK,
+            "folder": folder,
+            "title": "Quick desk",
+            "words": quick["words"].get(folder, ""),
+            "quick": True,
+            "closed": False,
         }
 
 

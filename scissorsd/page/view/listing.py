@@ -35,6 +35,10 @@ _TRIES = 5
 _BATCH = re.compile(r"[a-z0-9-]{1,40}")
 _FINEST = 10_000  # steps of a doubt, by which it is sorted
 _WORST = ("no_subject", "doubtful")
+_NONE = {  # what is said where there is no picture in such states
+    frozenset({"review"}): "Nothing waits for review.",
+    frozenset({"failed", "held"}): "Nothing has failed.",
+}
 
 Key = tuple[int, str, str]  # when a picture came, its inbox and path
 
@@ -77,10 +81,19 @@ def pictures(request: Request) -> JSONResponse:
             "next": cursor,
             "counts": told,
             "told": said_counts(told),
+            "none": _said_none(asked),
             "seconds_left": left,
             "time_left": in_words(left) if left else "",
         }
     )
+
+
+def _said_none(asked: Asked) -> str:
+    """Say of an empty listing why it is, or "" where nothing keeps a picture out of it."""
+    scope = asked.scope
+    if not asked.states and scope.is_all and not scope.batch and not scope.text:
+        return ""
+    return _NONE.get(asked.states, "No picture fits the search and the filters.")
 
 
 def counted(outlook: Outlook, at: Standpoint, scope: Scope) -> tuple[list[Waiting], Counts]:
