@@ -320,7 +320,7 @@ def _drop(page: Page, picture: Path, name: str, target: str) -> float:
     """Drop a picture under another name, by the page's own button; return milliseconds."""
     page.get_by_label("Where drops go").select_option(target)
     if target == "quick":
-        page.get_by_label("Model").select_option(MODEL)
+        page.locator("#into").get_by_label("Model").select_option(MODEL)
     content = picture.read_bytes()
     file = FilePayload(name=name, mimeType="image/jpeg", buffer=content)
     page.set_input_files("#files", file)
