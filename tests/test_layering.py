@@ -27,6 +27,7 @@ FLOORS = (
     {"config"},
     {"api", "records"},
     {"daemon", "service"},
+    {"hosts"},
     {"commands", "cli_options"},
     {"page"},
     {

@@ -1,0 +1,10 @@
+"""More than one machine: hosts make and stage outputs, the watcher alone gives them their names.
+
+names     what the parties call queues, exchanges, and the one task        pure
+orders    what travels: orders and answers, to plain values and back       pure
+join      the file by which a machine joins: where the hub is, user, secret, CA
+hub       the watcher's side: orders out, answers in, who is there         needs celery
+worker    a host's side: `scissorsd worker`                                needs celery
+
+Nothing here is imported unless `hosts:` is configured, or `scissorsd worker` or `hub` is run.
+"""
