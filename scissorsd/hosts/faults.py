@@ -79,13 +79,13 @@ def fault_of(error: Exception) -> Fault:
     fault = Fault(kind, error.what, error.advice, host_only=isinstance(error, _HOSTS_OWN))
     match error:
         case HoldError():
-            return replace(fault, outbox_wide=error.outbox_wide, as_=error.kind)
+            fault = replace(fault, outbox_wide=error.outbox_wide, as_=error.kind)
         case NameRefusedError():
-            return replace(fault, too_long=error.too_long)
+            fault = replace(fault, too_long=error.too_long)
         case PlaceTakenError():
-            return replace(fault, place=error.place)
+            fault = replace(fault, place=error.place)
         case RefusedByRuleError():
-            return replace(fault, judgement=error.judgement)
+            fault = replace(fault, judgement=error.judgement)
     return fault
 
 
