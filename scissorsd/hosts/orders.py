@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from scissorsd.core.catalogue import Model
 from scissorsd.core.masking import Judgement
-from scissorsd.core.rules import Rule, Verdict, action, in_review
+from scissorsd.core.rules import Rule, action, in_review
 from scissorsd.errors import ScissorsError
 from scissorsd.hosts.names import FORMAT, answers_queue, staging_tag
 from scissorsd.hosts.plain_values import NotPlainError, built, plain
@@ -201,13 +201,12 @@ class StagedFile:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was made of a picture, in the words of `outcomes.Done`."""
+    """What was made of a picture, in the words of `outcomes.Made` and `outcomes.Done`."""
 
     staged: tuple[StagedFile, ...]
     content: str  # by what the picture itself is known: BLAKE2b, 16 bytes in hex
-    verdict: Verdict
-    reason: str  # for the verdict, in half a sentence
-    numbers: Mapping[str, float]
+    facts: Mapping[str, str]  # what names may tell of the picture
+    judgement: Judgement
     model: str
     asked: str
     provider: str
@@ -276,12 +275,13 @@ def refusal(order: Order, answer: Answer) -> str:
 
 
 def _wrong_with_made(order: Order, made: Made, nonce: str) -> str:
-    wanted = action(order.rule, made.verdict)
+    verdict = made.judgement.verdict
+    wanted = action(order.rule, verdict)
     paths = [in_review(path) if wanted == "review" else path for path in order.outputs]
     names = [one.temporary for one in made.staged]
     digests = [made.content, *(one.digest for one in made.staged)]
     checks = (
-        (wanted != "fail", f"the rule says that a picture fails which is {made.verdict}"),
+        (wanted != "fail", f"the rule says that a picture fails which is {verdict}"),
         ([one.path for one in made.staged] == paths, "its outputs are not the planned ones"),
         (len(set(names)) == len(names), "two of its temporary files are one"),
         (

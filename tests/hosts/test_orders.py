@@ -82,9 +82,8 @@ STAGED = tuple(
 MADE = Made(
     staged=STAGED,
     content="f" * 32,
-    verdict="ok",
-    reason="",
-    numbers={"doubt": 0.01},
+    facts={"width": "4"},
+    judgement=Judgement("ok", 0.9, 0.2, 0.01),
     model="u2net",
     asked="",
     provider="cpu",
@@ -94,6 +93,7 @@ MADE = Made(
     infer_s=0.25,
     remarks=("a remark",),
 )
+NO_SUBJECT = Judgement("no_subject", 0.1, 0.0, 0.0)
 ANSWER = Answer(7, 2, NONCE, "gpu-1", "0.2.0", 0.5, made=MADE)
 
 
@@ -258,8 +258,8 @@ def test_for_review_it_lies_in_review() -> None:
     """The verdict decides where the outputs belong, and nothing else does."""
     paths = ("review/may/a.png", "review/srv/masks/may/a-mask.png")
     aside = tuple(replace(one, path=path) for one, path in zip(STAGED, paths, strict=True))
-    assert refusal(ORDER, made(verdict="no_subject", staged=aside)) == ""
-    assert "planned" in refusal(ORDER, made(verdict="no_subject"))
+    assert refusal(ORDER, made(judgement=NO_SUBJECT, staged=aside)) == ""
+    assert "planned" in refusal(ORDER, made(judgement=NO_SUBJECT))
     assert "planned" in refusal(ORDER, made(staged=aside))
 
 
@@ -299,4 +299,4 @@ def test_a_false_answer_is_refused(answer: Answer, words: str) -> None:
 def test_the_rule_may_refuse_a_verdict() -> None:
     """A host that makes outputs of what the rule lets fail is not believed."""
     order = replace(ORDER, rule=replace(ORDER.rule, when_no_subject="fail"))
-    assert "fails" in refusal(order, made(verdict="no_subject"))
+    assert "fails" in refusal(order, made(judgement=NO_SUBJECT))
