@@ -48,7 +48,7 @@ HOMES = MappingProxyType(
             *("records.moving", "records.pictures_view"),
         },
         "watchdog": {"folders.native_watch"},
-        "yaml": {"config"},
+        "yaml": {"config", "hosts.join"},
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino", "inference.openvino_int8"},

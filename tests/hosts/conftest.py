@@ -1,0 +1,37 @@
+"""One broker for all tests of a process, started when the first asks for it; a vhost for each."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .broker import Broker, Hub, temporary_folder
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """Start a broker; nothing of it is left running."""
+    with temporary_folder() as folder:
+        started = Broker(Path(folder) / "broker")
+        try:
+            started.start()
+            yield started
+        finally:
+            started.end()
+
+
+@pytest.fixture
+def hub(broker: Broker, tmp_path: Path) -> Iterator[Hub]:
+    """Give the test a vhost with the users, rights and queues of `scissorsd hub init`.
+
+    A test may kill, stop, freeze and wipe the broker; it is up again for the next.
+    """
+    name = f"test-{next(_numbers)}"
+    broker.revive()
+    broker.add(name)
+    yield Hub(broker, name, tmp_path)
+    broker.revive()
+    broker.remove(name)
