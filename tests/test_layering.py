@@ -67,6 +67,9 @@ HOMES = MappingProxyType(
         "rich": {
             *("commands.console", "commands.models", "commands.status_table"),
         },
+        "celery": {"hosts"},
+        "kombu": {"hosts"},
+        "amqp": {"hosts"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )
