@@ -89,6 +89,19 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Hosts:
+    """Other machines that cut for this one, and the hub over which they hear of it."""
+
+    hub: str  # its address
+    join: Path  # the file with user, secret and CA
+    here: int | None = None  # pictures that this machine cuts at once; None: `workers`
+    ahead: int = 2  # orders that are out, for each picture that hosts cut at once
+    lost_after: float = 10.0  # seconds of silence after which a host gets no work
+    lease: float = 900.0  # seconds after which an order that nobody answers is given out anew
+    same_version: bool = False  # whether hosts of another version get no work
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; every path is absolute."""
 
@@ -103,6 +116,7 @@ class Config:
     inboxes: tuple[Inbox, ...]
     catalogue: Mapping[str, Model]  # the known networks and the custom ones
     page: Page | None = None  # None: nothing listens
+    hosts: Hosts | None = None  # None: this machine cuts alone
 
 
 @dataclass(frozen=True, slots=True)
