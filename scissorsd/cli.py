@@ -19,6 +19,7 @@ from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
 from scissorsd.cli_upkeep import adopt, backup, move, restore
+from scissorsd.cli_worker import worker
 from scissorsd.commands.messages import complain
 from scissorsd.errors import (
     EXIT_FAILURE,
@@ -80,7 +81,7 @@ def cli(context: click.Context, *, debug: bool, log: "Form | None") -> None:
     context.obj = cli_options.Logging(debug, log)
 
 
-for command in (accept, reject, recut, models, page, service, backup, restore, adopt, move):
+for command in (accept, reject, recut, models, page, service, backup, restore, adopt, move, worker):
     cli.add_command(command)
 
 
