@@ -13,6 +13,7 @@ import click
 
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
+from scissorsd.cli_hub import hub
 from scissorsd.cli_models import models
 from scissorsd.cli_page import page, tell_a_new_key
 from scissorsd.cli_reviews import accept, reject
@@ -81,7 +82,10 @@ def cli(context: click.Context, *, debug: bool, log: "Form | None") -> None:
     context.obj = cli_options.Logging(debug, log)
 
 
-for command in (accept, reject, recut, models, page, service, backup, restore, adopt, move, worker):
+for command in (
+    *(accept, reject, recut, models, page, hub, worker),
+    *(service, backup, restore, adopt, move),
+):
     cli.add_command(command)
 
 
