@@ -2,13 +2,10 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -50,7 +47,7 @@ class Host:
         self, join: Path, folder: Path, models: Path, *options: str, **environment: str
     ) -> None:
         self._log = folder / f"host-{time.monotonic_ns()}.log"
-        words = ("--log", "json", "worker", str(join), "--models", str(models))
+        words: tuple[str, ...] = ("--log", "json", "worker", str(join), "--models", str(models))
         words = (*words, "--model", NETWORK, "--providers", "cpu", *options)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
