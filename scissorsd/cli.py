@@ -13,12 +13,14 @@ import click
 
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
+from scissorsd.cli_hub import hub
 from scissorsd.cli_models import models
 from scissorsd.cli_page import page, tell_a_new_key
 from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
 from scissorsd.cli_upkeep import adopt, backup, move, restore
+from scissorsd.cli_worker import worker
 from scissorsd.commands.messages import complain
 from scissorsd.errors import (
     EXIT_FAILURE,
@@ -80,7 +82,10 @@ def cli(context: click.Context, *, debug: bool, log: "Form | None") -> None:
     context.obj = cli_options.Logging(debug, log)
 
 
-for command in (accept, reject, recut, models, page, service, backup, restore, adopt, move):
+for command in (
+    *(accept, reject, recut, models, page, hub, worker),
+    *(service, backup, restore, adopt, move),
+):
     cli.add_command(command)
 
 

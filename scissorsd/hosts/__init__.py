@@ -3,6 +3,8 @@
 names     what the parties call queues, exchanges, and the one task        pure
 orders    what travels: orders and answers, to plain values and back       pure
 join      the file by which a machine joins: where the hub is, user, secret, CA
+definitions, broker_files, certificates    what `scissorsd hub init` writes
+unreachable    why a hub cannot be had, in words
 hub       the watcher's side: orders out, answers in, who is there         needs celery
 worker    a host's side: `scissorsd worker`                                needs celery
 

@@ -67,13 +67,18 @@ def server_script() -> Path:
 class Broker:
     """A RabbitMQ of our own. `folder` holds all that it writes.
 
-    `conf` replaces its configuration, for the tests of the files that `hub init` writes.
+    `conf` replaces its configuration, for the tests of the files that `hub init` writes; `ports`:
+    those that it names, for clients and for the pages.
     """
 
-    def __init__(self, folder: Path, conf: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, conf: str | None = None, ports: tuple[int, int] | None = None
+    ) -> None:
         self.folder = folder
         self._script = server_script()
         self.port, self._pages, self._nodes, self._names = free_ports(4)
+        if ports:
+            self.port, self._pages = ports
         self.vhosts: dict[str, dict[str, Any]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
