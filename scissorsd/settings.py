@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -99,6 +99,13 @@ class Hosts:
     lost_after: float = 10.0  # seconds of silence after which a host gets no work
     lease: float = 900.0  # seconds after which an order that nobody answers is given out anew
     same_version: bool = False  # whether hosts of another version get no work
+
+
+def hosts_after_reload(old: Hosts | None, new: Hosts | None) -> Hosts | None:
+    """Return what a reload takes over: all but the hub's address and the join file."""
+    if old is None or new is None:
+        return old
+    return replace(new, hub=old.hub, join=old.join)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,20 @@ from scissorsd.hosts import engine, names
 from scissorsd.hosts.faults import error_of
 from scissorsd.hosts.join import Join
 from scissorsd.hosts.line import TROUBLE, Line, exchange
-from scissorsd.hosts.orders import Answer, NotUnderstoodError, Order, read_answer, refusal, write_order
+from scissorsd.hosts.orders import (
+    Answer,
+    NotUnderstoodError,
+    Order,
+    read_answer,
+    refusal,
+    write_order,
+)
 from scissorsd.hosts.outgoing import claim, order_for
 from scissorsd.hosts.presence import Presence
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
+from scissorsd.records.status_file import HubStatus, OrderStatus
 from scissorsd.settings import Hosts, Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -51,6 +59,7 @@ STAYS = failpoints.seconds("HUB_STAYS", 300.0)  # seconds that a picture no host
 _TRIES = 3  # hosts that may say of a picture that they cannot
 _SENDERS = 8  # connections by which orders go out at once
 _CONFIRMED_WITHIN = 30.0  # seconds
+_ORDERS_TOLD = 200
 _REMEMBERED = 10_000  # jobs that went out, for answers that come too late
 _NONCE = re.compile(r"[0-9a-f]{8}")
 # What a host says of names, the watcher finds out for itself: it knows another one.
@@ -292,6 +301,24 @@ class Hub:
             ),
         )
 
+    def status(self) -> HubStatus:
+        """Return how the hub and the hosts stand; and tell of hosts that have gone."""
+        now = monotonic()
+        with self._lock:
+            for host in self._presence.gone(now):
+                log.warning("host.gone", host=host.name, silent_s=round(now - host.seen))
+            out = sorted(self._out.values(), key=lambda one: one.sent_at)
+            return HubStatus(
+                address=self._join.url,
+                away="" if self._is_there else self._away or "it was not reached yet",
+                since=self._since,
+                out=len(out),
+                refused=self._refused,
+                here=self._hosts.here,
+                hosts=self._presence.statuses(now, __version__),
+                orders=tuple(map(_told, out[:_ORDERS_TOLD])),
+            )
+
     # --- what comes in (in the line's thread) ------------------------------------------------
 
     def connected(self, *, anew: bool) -> None:
@@ -392,6 +419,12 @@ def _stamp(place: Path, temporary: str, size: int, digest: str) -> Stamp:
     """Return the stamp of what a host has staged for a place; raises where it is not there so."""
     told = Stamp(str(place), bytes.fromhex(digest), size, 0, str(place.with_name(temporary)))
     return replace(told, mtime_ns=fold_time(publishing.check_staged(told).st_mtime_ns))
+
+
+def _told(out: _Out) -> OrderStatus:
+    inbox, path = out.order.inbox, out.order.source.path
+    host, since = out.begun[-1] if out.begun else ("", out.sent_at)
+    return OrderStatus(inbox, path, since, host)
 
 
 def _why_refused(out: _Out | None, answer: Answer) -> str:

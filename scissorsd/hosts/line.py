@@ -38,16 +38,16 @@ class Hears(Protocol):
     """Who is told of what comes in; called in the line's thread, and must not wait."""
 
     def connected(self, *, anew: bool) -> None:
-        """The hub is there; `anew`: it has forgotten what was on it."""
+        """Hear that the hub is there; `anew`: it has forgotten what was on it."""
 
     def away(self, why: str) -> None:
-        """The hub is away."""
+        """Hear that the hub is away, and why."""
 
     def answered(self, body: Any, message: Message) -> None:  # noqa: ANN401 - from the wire
-        """Something came that should be an answer; it is to be acknowledged."""
+        """Hear what should be an answer; it is to be acknowledged."""
 
     def event(self, event: Any) -> None:  # noqa: ANN401 - from the wire
-        """A host has said how it stands, or has begun with an order."""
+        """Hear how a host stands, or that it has begun with an order."""
 
 
 def exchange(name: str, kind: str = "direct") -> Exchange:
@@ -149,7 +149,9 @@ class Line(threading.Thread):
         bound.declare()
         for key in _HEARD[1:]:
             bound.bind_to(exchange(names.EVENTS, "topic"), key)
-        Consumer(channel, [self._answers()], on_message=self._hear_answer, auto_declare=False).consume()
+        Consumer(
+            channel, [self._answers()], on_message=self._hear_answer, auto_declare=False
+        ).consume()
         Consumer(
             channel, [events], on_message=self._hear_event, auto_declare=False, no_ack=True
         ).consume()

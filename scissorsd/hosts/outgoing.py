@@ -95,4 +95,3 @@ def _backgrounds(rule: Rule) -> dict[str, str]:
 def _sha256(path: str, _mtime_ns: int, _size: int) -> str:
     with Path(path).open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-

@@ -11,6 +11,7 @@ from typing import Any
 
 from scissorsd.core.catalogue import Model
 from scissorsd.hosts.names import FORMAT
+from scissorsd.records.status_file import HostStatus
 
 _REMEMBERED = 24 * 3600.0  # seconds that a host is told of after it was last heard
 _PACE = 300.0  # seconds over which pictures a minute are counted
@@ -30,6 +31,7 @@ class Host:
     takes: tuple[str, ...] = ()
     models: dict[str, tuple[str, str]] = field(default_factory=dict)  # → provider, SHA-256
     trouble: str = ""
+    is_gone: bool = False  # and that was told
     ended: deque[float] = field(default_factory=deque)  # when each of its last pictures was made
 
     def pace(self, now: float) -> float:
@@ -60,8 +62,8 @@ class Presence:
         name = name[:_TEXT]
         before = self.hosts.get(name)
         host = before or Host(name, now)
-        is_new = before is None or now - before.seen > self.lost_after
-        host.seen, host.format = now, number
+        is_new = before is None or before.is_gone or not self.is_live(before, now)
+        host.seen, host.format, host.is_gone = now, number, False
         host.version, host.trouble = _text(said, "version"), _text(said, "trouble")
         host.slots, host.busy = _count(said, "slots"), _count(said, "busy")
         takes, models = said.get("takes"), said.get("models")
@@ -73,10 +75,32 @@ class Presence:
         self.hosts[name] = host
         return host if is_new else None
 
-    def forget(self, now: float) -> None:
-        """Forget hosts that were not heard of for long."""
+    def gone(self, now: float) -> list[Host]:
+        """Return the hosts that are silent since the last call; forget what was so for long."""
         for name in [h.name for h in self.hosts.values() if now - h.seen > _REMEMBERED]:
             del self.hosts[name]
+        silent = [h for h in self.hosts.values() if not self.is_live(h, now) and not h.is_gone]
+        for host in silent:
+            host.is_gone = True
+        return silent
+
+    def statuses(self, now: float, version: str) -> tuple[HostStatus, ...]:
+        """Return how each host stands, for telling."""
+        return tuple(
+            HostStatus(
+                name=host.name,
+                version=host.version,
+                takes=host.takes,
+                slots=host.slots,
+                busy=host.busy,
+                providers={network: where for network, (where, _) in host.models.items()},
+                pace=host.pace(now),
+                silent=now - host.seen,
+                trouble=self.why_idle(host, version),
+                live=self.is_live(host, now),
+            )
+            for host in sorted(self.hosts.values(), key=lambda one: one.name)
+        )
 
     def is_live(self, host: Host, now: float) -> bool:
         """Whether a host was heard of lately."""
