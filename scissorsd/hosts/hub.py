@@ -22,7 +22,7 @@ import structlog
 from kombu import Message
 
 from scissorsd import __version__, failpoints
-from scissorsd.core.catalogue import Model
+from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Job, Rule, in_review
 from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.making import refuse_by_rule
@@ -83,10 +83,9 @@ class _Out:
 class Hub:
     """The hub of one daemon. Threads of pictures call `make`, the control loop all else."""
 
-    def __init__(self, hosts: Hosts, join: Join, networks: Iterable[str]) -> None:
+    def __init__(self, hosts: Hosts, join: Join) -> None:
         self._hosts = hosts
         self._join = replace(join, url=hosts.hub)
-        self._networks = sorted(set(networks))
         self._lock = threading.Lock()
         self._presence = Presence(hosts.lost_after, __version__ if hosts.same_version else "")
         self._out: dict[tuple[int, int], _Out] = {}  # by job and turn
@@ -108,7 +107,7 @@ class Hub:
         engine.retell()
         self._journal = journal
         self._app = engine.application(self._join, _SENDERS)
-        self._line = Line(self._join, journal.id, self._networks, self)
+        self._line = Line(self._join, journal.id, CATALOGUE, self)
         self._line.start()
         self._sweeping = SimpleQueue[tuple[int, str] | None]()  # a job, and a tag
         self._folders: OrderedDict[int, list[Path]] = OrderedDict()  # of jobs that went out
@@ -149,10 +148,10 @@ class Hub:
     def suits(self, inbox: Inbox, path: str, rule: Rule) -> bool:
         """Whether a picture may be cut by a host at all, be it that there is none now.
 
-        The page's own desk lies in the state folder, and names that tell of the picture itself are
-        only known once it is read.
+        The page's own desk lies in the state folder; what is cut again where it was moved to has no
+        turn of its own; and names that tell of the picture are only known once it is read.
         """
-        if inbox.quick or rule.is_told_by_pictures or rule.model not in self._networks:
+        if inbox.quick or path.startswith("/") or rule.is_told_by_pictures or rule.model not in CATALOGUE:
             return False
         return self._stay.get((inbox.path, path), 0.0) <= monotonic()
 
