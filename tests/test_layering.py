@@ -32,7 +32,7 @@ FLOORS = (
     {"page"},
     {
         *("cli_errors", "cli_hub", "cli_models", "cli_page", "cli_reviews", "cli_second_thoughts"),
-        *("cli_service", "cli_upkeep"),
+        *("cli_service", "cli_upkeep", "cli_worker"),
     },
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
@@ -54,7 +54,7 @@ HOMES = MappingProxyType(
         "openvino": {"inference.openvino", "inference.openvino_int8"},
         "click": {
             *("cli", "cli_hub", "cli_models", "cli_options", "cli_page", "cli_reviews"),
-            *("cli_second_thoughts", "cli_service", "cli_upkeep", "commands"),
+            *("cli_second_thoughts", "cli_service", "cli_upkeep", "cli_worker", "commands"),
         },
         "starlette": {"page"},
         "uvicorn": {"page"},

@@ -44,20 +44,22 @@ def cut_alone(order: Order, settings: Settings, nonce: str) -> Answer:
         said, _ = process.communicate(json.dumps(asked).encode(), timeout=STALLED)
         if process.returncode == 0:
             return read_answer(json.loads(said))
-        error = _what_ended_it(process.returncode)
+        trouble = _what_ended_it(process.returncode)
     except subprocess.TimeoutExpired:
-        error = HoldError(
-            f"{settings.name} had the picture in hand for {STALLED:.0f} s to no end",
-            "Its share may hang.",
-            kind="stalled",
-        )
-    except (OSError, ValueError, NotUnderstoodError) as fault:
-        error = HoldError(f"the process that cuts one picture alone failed: {fault}")
+        trouble = stalled(settings.name)
+    except (OSError, ValueError, NotUnderstoodError) as error:
+        trouble = HoldError(f"the process that cuts one picture alone failed: {error}")
     finally:
         with suppress(OSError):
             process.kill()  # one that waits for a dead share ends once that lets go of it
-    fault = fault_of(error)
-    return Answer(order.job, order.turn, nonce, settings.name, __version__, 0.0, error=fault)
+    about = (order.job, order.turn, nonce, settings.name, __version__, 0.0)
+    return Answer(*about, error=fault_of(trouble))
+
+
+def stalled(host: str) -> HoldError:
+    """Return that a picture was in hand for too long."""
+    what = f"{host} had the picture in hand for {STALLED:.0f} s to no end"
+    return HoldError(what, "Its share may hang.", kind="stalled")
 
 
 def _what_ended_it(code: int) -> ScissorsError:

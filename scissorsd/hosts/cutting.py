@@ -34,6 +34,7 @@ from scissorsd.hosts.orders import (
     described,
     head_of,
 )
+from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
 from scissorsd.machine import memory_bounds
@@ -77,8 +78,14 @@ class Here:
     maps: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, settings: Settings, *, find_out: bool = True) -> "Here":
-        """Return it; nothing is opened yet. `find_out`: see Sessions."""
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        find_out: bool = True,
+        progress: weights.Progress | None = None,
+    ) -> "Here":
+        """Return it; nothing is opened yet. `find_out` and `progress`: see Sessions."""
         folder = Path(settings.models)
         sessions = Sessions(
             models=CATALOGUE,
@@ -88,6 +95,7 @@ class Here:
             precision=settings.precision,  # type: ignore[arg-type]
             speeds=Speeds((folder,)),
             find_out=find_out,
+            progress=progress,
         )
         memory = _OwnMemory(settings.memory, memory_bounds())
         tools = Tools(sessions, CATALOGUE, Limits(0, 0), memory)  # the limits are an order's

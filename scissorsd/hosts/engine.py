@@ -10,22 +10,26 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
+from amqp.exceptions import AMQPError
 from celery import Celery, bootsteps
 from celery.events.dispatcher import EventDispatcher
 from celery.worker import WorkController
 from celery.worker.consumer import Consumer, Events
 from celery.worker.consumer.consumer import CONNECTION_ERROR, CONNECTION_RETRY
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
+from kombu.exceptions import KombuError
 
 from scissorsd import failpoints
 from scissorsd.hosts import names
 from scissorsd.hosts.join import Join
+from scissorsd.hosts.unreachable import in_words
 from scissorsd.plain_text import one_line
 
 log = structlog.get_logger("scissorsd")
 
 HEARTBEAT = failpoints.seconds("HOST_HEARTBEAT", 5.0)  # between host and broker
 STANDING = failpoints.seconds("HOST_STANDING", 3.0)  # between two events that say how it stands
+_CONNECTED_WITHIN = 10.0  # seconds
 _CONFIRMED_WITHIN = 30.0  # seconds; a broker that is short of memory blocks who publishes
 _PATIENCE = {"max_retries": 4, "interval_start": 0.1, "interval_step": 0.5, "interval_max": 2.0}
 _ANSWERS = Exchange(names.ANSWERS, "direct", no_declare=True)
@@ -64,18 +68,45 @@ def application(join: Join, slots: int) -> Celery:
     return app
 
 
+def see_that_it_is_there(join: Join, networks: Iterable[str]) -> None:
+    """Raise ScissorsError unless the hub lets a host in, and has the queues of these networks."""
+    tls = join.tls() or False
+    try:
+        with Connection(
+            join.url,
+            userid=join.user,
+            password=join.secret,
+            ssl=tls,
+            connect_timeout=_CONNECTED_WITHIN,
+            transport_options={"max_retries": 0},
+        ) as connection:
+            for network in networks:
+                channel = connection.connect().channel()
+                channel.queue_declare(names.orders_queue(network), passive=True)
+                channel.close()
+    except (AMQPError, KombuError, OSError) as error:
+        raise in_words(error, join) from error
+
+
 def orders_queue(network: str) -> Queue:
     """Return the queue of orders for a network, as Celery wants it told."""
     name = names.orders_queue(network)
     return Queue(name, _ORDERS, name, no_declare=True, queue_arguments=dict(names.QUEUE_ARGUMENTS))
 
 
-def engine(app: Celery, host: str, slots: int, standing: Callable[[], dict[str, Any]]) -> Any:  # noqa: ANN401 - Celery has no types
+def engine(
+    app: Celery,
+    host: str,
+    slots: int,
+    standing: Callable[[], dict[str, Any]],
+    ready: Callable[[object], None],
+) -> Any:  # noqa: ANN401 - Celery has no types
     """Return a worker that takes orders once it is started, and says how it stands meanwhile."""
     app.standing = standing
     return WorkController(
         app=app,
         hostname=f"scissorsd@{host}",
+        ready_callback=ready,
         concurrency=slots,
         pool="threads",
         consumer_cls=_Consumer,

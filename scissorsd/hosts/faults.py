@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from scissorsd import errors
 from scissorsd.core.rules import Rule
-from scissorsd.daemon.off_the_line import RefusedByRuleError
+from scissorsd.daemon.making import RefusedByRuleError
 from scissorsd.errors import (
     HoldError,
     NameRefusedError,

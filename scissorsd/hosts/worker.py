@@ -8,7 +8,7 @@ that hang, one listens for signals, and one waits out a pause.
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,10 @@ from scissorsd import __version__, failpoints
 from scissorsd.core.backoff import backoff
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.daemon.signals import Signals
-from scissorsd.errors import EXIT_OK, HoldError
+from scissorsd.daemon.systemd import notify
+from scissorsd.errors import EXIT_OK
 from scissorsd.hosts import engine, names
-from scissorsd.hosts.alone import STALLED, cut_alone
+from scissorsd.hosts.alone import STALLED, cut_alone, stalled
 from scissorsd.hosts.cutting import Here, Settings, cut, discard
 from scissorsd.hosts.faults import fault_of
 from scissorsd.hosts.join import Join
@@ -77,7 +78,8 @@ class Worker:
             self._app.amqp.queues.add(engine.orders_queue(network))
         self._app.amqp.queues.select(self._queues)
         self._app.task(_task(self._take), name=names.TASK, bind=True)
-        self._engine = engine.engine(self._app, here.name, slots, self._standing)
+        self._engine = engine.engine(self._app, here.name, slots, self._standing, self._ready)
+        self._hub = f"{join.address.host}:{join.address.port}"
         self._lock = threading.Lock()
         self._in_hand: dict[str, _InHand] = {}  # by nonce
         self._failures = 0  # orders in a row that met trouble of this host
@@ -98,6 +100,17 @@ class Worker:
         self._engine.start()
         log.info("host.stopped", cut=self._cut)
         return int(self._engine.exitcode or 0)
+
+    def _ready(self, _consumer: object) -> None:
+        opened = self._here.sessions.providers_in_use()
+        log.info(
+            "host.ready",
+            host=self._here.name,
+            hub=self._hub,
+            slots=self._slots,
+            networks=[f"{name} on {one.provider}" for name, one in opened.items()],
+        )
+        notify("READY=1")
 
     # --- an order ----------------------------------------------------------------------------
 
@@ -228,7 +241,7 @@ class Worker:
 
     # --- how it stands -----------------------------------------------------------------------
 
-    def _standing(self) -> Mapping[str, Any]:
+    def _standing(self) -> dict[str, Any]:
         openings = self._here.sessions.providers_in_use()
         with self._lock:
             takes = [] if self._trouble or self._stopping else ["paths"]
@@ -275,11 +288,10 @@ class Worker:
 
     def _answer_for(self, mine: _InHand) -> None:
         order, host = mine.order, self._here.name
-        what = f"{host} had the picture in hand for {STALLED:.0f} s to no end"
-        error = HoldError(what, "Its share may hang.", kind="stalled")
+        error = stalled(host)
         seconds = monotonic() - mine.since
         about = (order.job, order.turn, mine.nonce, host, __version__, seconds)
-        log.warning("order.returned", source=_source(order), why=what)
+        log.warning("order.returned", source=_source(order), why=error.what)
         with suppress(Exception):  # the watcher gives up on it by itself
             self._send(order.watcher, Answer(*about, error=fault_of(error)))
 

@@ -5,7 +5,7 @@ import pytest
 from scissorsd import errors
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Rule
-from scissorsd.daemon.off_the_line import RefusedByRuleError
+from scissorsd.daemon.making import RefusedByRuleError
 from scissorsd.hosts.faults import NotHereError, error_of, fault_of
 from scissorsd.hosts.orders import Fault
 from scissorsd.hosts.plain_values import built, plain
