@@ -151,7 +151,12 @@ class Hub:
         The page's own desk lies in the state folder; what is cut again where it was moved to has no
         turn of its own; and names that tell of the picture are only known once it is read.
         """
-        if inbox.quick or path.startswith("/") or rule.is_told_by_pictures or rule.model not in CATALOGUE:
+        if (
+            inbox.quick
+            or path.startswith("/")
+            or rule.is_told_by_pictures
+            or rule.model not in CATALOGUE
+        ):
             return False
         return self._stay.get((inbox.path, path), 0.0) <= monotonic()
 
