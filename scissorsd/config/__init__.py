@@ -33,9 +33,9 @@ from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.errors import ConfigError
 from scissorsd.plain_text import escape_unprintable
 from scissorsd.settings import (
-    Hosts,
     Config,
     DropLimits,
+    Hosts,
     Inbox,
     Limits,
     Loaded,

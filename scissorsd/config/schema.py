@@ -20,8 +20,8 @@ from pydantic_core import CoreSchema
 
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.custom_models import CustomModelSection
-from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.hosts import HostsSection
+from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.page import PageSection
 from scissorsd.config.sections import AMOUNT, KeptFor, Place, Section, Size, Text, written
 from scissorsd.config.verdicts import DoubtfulSection, WhenDoubtful

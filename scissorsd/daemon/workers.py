@@ -29,9 +29,7 @@ class WorkerPool:
     def __init__(
         self, tell: Callable[[Ended], None], pace: Pace, config: Config, hub: OtherMachines | None
     ) -> None:
-        self.count = _count(
-            config
-        )  # of pictures in hand here at once, but for what is stuck
+        self.count = _count(config)  # of pictures in hand here at once, but for what is stuck
         self.hub = hub
         self._tell = tell
         self._pace = pace
