@@ -19,6 +19,7 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Rule
 from scissorsd.hosts import names
 from scissorsd.hosts.definitions import WATCHER
+from scissorsd.hosts.engine import orders_queue
 from scissorsd.hosts.orders import (
     Answer,
     Order,
@@ -158,13 +159,13 @@ class Watcher:
     def give(self, order: Order | dict[str, Any]) -> None:
         """Put an order into the line."""
         value = write_order(order) if isinstance(order, Order) else order
-        queue = names.orders_queue(NETWORK)
         self._app.send_task(
             names.TASK,
             args=[value],
             task_id=f"{value.get('job')}-{value.get('turn')}",
+            queue=orders_queue(NETWORK),
             exchange=names.ORDERS,
-            routing_key=queue,
+            routing_key=names.orders_queue(NETWORK),
             serializer="json",
             ignore_result=True,
         )
@@ -173,9 +174,9 @@ class Watcher:
         """Wait for the next answer."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            message = self._connection.default_channel.basic_get(names.answers_queue(ID))
+            channel = self._connection.default_channel
+            message = channel.basic_get(names.answers_queue(ID), no_ack=True)
             if message is not None:
-                message.ack()
-                return read_answer(message.payload)
+                return read_answer(channel.message_to_python(message).payload)
             time.sleep(0.02)
         raise AssertionError("no answer came")
