@@ -11,7 +11,7 @@ from scissorsd.core.hub_address import hub_address
 _MOST_HERE = 1024
 
 
-def hub(text: str) -> str:
+def address(text: str) -> str:
     """Check the address of a hub."""
     parse_texts.line(text)
     try:
@@ -21,7 +21,7 @@ def hub(text: str) -> str:
     return text
 
 
-def here(value: object) -> object:
+def count_here(value: object) -> object:
     """Return how many pictures are cut here: a number, or None for auto."""
     if value == "auto":
         return None
@@ -37,7 +37,7 @@ def _lasting(least: str, most: str) -> object:
 class HostsSection(Section):
     """Other machines that cut for this one, and the hub over which they are given pictures."""
 
-    hub: Annotated[str, AfterValidator(hub)] = Field(
+    hub: Annotated[str, AfterValidator(address)] = Field(
         description="The address of the hub: RabbitMQ 3.10 or newer. amqp:// is for this machine.",
         examples=["amqps://nas.local:5671/scissorsd"],
     )
@@ -47,7 +47,7 @@ class HostsSection(Section):
     )
     here: Annotated[
         int | None,
-        BeforeValidator(here),
+        BeforeValidator(count_here),
         WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 0}]}),
     ] = Field(
         default=written("auto"),

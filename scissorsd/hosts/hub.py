@@ -33,7 +33,7 @@ from scissorsd.folders.scanning import fold_time
 from scissorsd.hosts import engine, names
 from scissorsd.hosts.faults import error_of
 from scissorsd.hosts.join import Join
-from scissorsd.hosts.line import TROUBLE, Line, exchange
+from scissorsd.hosts.line import Line
 from scissorsd.hosts.orders import (
     Answer,
     NotUnderstoodError,
@@ -226,15 +226,15 @@ class Hub:
                 self._sweep_soon(order.job, f"{order.watcher}-{order.job}-{order.turn}")
 
     def _send(self, out: _Out) -> None:
-        order = out.order
-        queue = names.orders_queue(order.rule.model)
+        order, queue = out.order, engine.orders_queue(out.order.rule.model)
         try:
             self._app.send_task(
                 names.TASK,
                 args=(write_order(order),),
                 task_id=names.order_id(order.job, order.turn),
-                exchange=exchange(names.ORDERS),
-                routing_key=queue,
+                queue=queue,  # else Celery would look for a default one
+                exchange=names.ORDERS,
+                routing_key=queue.name,
                 serializer="json",
                 delivery_mode="persistent",
                 ignore_result=True,
@@ -243,7 +243,7 @@ class Hub:
                 retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0},
                 confirm_timeout=_CONFIRMED_WITHIN,
             )
-        except TROUBLE as error:
+        except Exception as error:  # whatever it is, nothing is wrong with the picture
             why = str(error) or type(error).__name__
             raise HoldError(f"the hub takes no orders: {why}", kind="the hub is away") from error
 

@@ -19,6 +19,7 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Rule
 from scissorsd.hosts import names
 from scissorsd.hosts.definitions import WATCHER
+from scissorsd.hosts.engine import orders_queue
 from scissorsd.hosts.orders import (
     Answer,
     Order,
@@ -99,6 +100,36 @@ class Host:
         return self.process.wait(PATIENCE)
 
 
+def draw(path: Path, size: tuple[int, int] = (96, 64)) -> Path:
+    """Draw a picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("RGB", size, "white")
+    picture.paste((200, 30, 30), (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
+    picture.save(path, "JPEG")
+    return path
+
+
+def order_for(picture: Path, inbox: Path, outbox: Path, **changes: Any) -> Order:  # noqa: ANN401
+    """Return an order for a picture."""
+    status = picture.stat()
+    path = str(picture.relative_to(inbox))
+    order = Order(
+        scissorsd="0",
+        watcher=ID,
+        job=1,
+        turn=1,
+        inbox="shop",
+        roots=Roots(Root(str(inbox)), Root(str(outbox))),
+        source=Source(path, status.st_size, status.st_mtime_ns),
+        head=head_of(picture.read_bytes()),
+        rule=RULE,
+        model=described(CATALOGUE[NETWORK]),
+        outputs=(str(Path(path).with_suffix(".png")),),
+        limits=OrderLimits(1 << 29, 250_000_000),
+    )
+    return replace(order, **changes)
+
+
 @dataclass
 class Watcher:
     """Gives orders for pictures in a folder, and hears the answers; it gives no file its name."""
@@ -113,69 +144,72 @@ class Watcher:
         self.inbox, self.outbox = self.folder / "in", self.folder / "out"
         for folder in (self.inbox, self.outbox):
             folder.mkdir()
+        self.connect()
+
+    def connect(self) -> None:
+        """Connect to the broker, anew if that was away."""
         join = self.hub.joins[WATCHER]
         self._app = Celery("watcher", broker=join.url, set_as_current=False)
         self._app.conf.update(broker_user=join.user, broker_password=join.secret)
         self._connection = Connection(join.url, userid=join.user, password=join.secret)
-        queue = Queue(
+        answers = Queue(
             names.answers_queue(ID),
             Exchange(names.ANSWERS, "direct", no_declare=True),
             ID,
             queue_arguments=names.QUEUE_ARGUMENTS,
         )
-        queue(self._connection.default_channel).declare()
+        events = Queue(
+            f"{names.EVENTS}.{ID}",
+            Exchange(names.EVENTS, "topic", no_declare=True),
+            "host.standing",
+            auto_delete=True,
+        )
+        for queue in (answers, events):
+            queue(self._connection.default_channel).declare()
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._connection.release()
+        self._app.close()
 
     def picture(self, name: str = "a.jpg", size: tuple[int, int] = (96, 64)) -> Path:
         """Draw a picture in the inbox."""
-        path = self.inbox / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.new("RGB", size, "white")
-        picture.paste((200, 30, 30), (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
-        picture.save(path, "JPEG")
-        return path
+        return draw(self.inbox / name, size)
 
     def order(self, picture: Path, **changes: Any) -> Order:  # noqa: ANN401
         """Return an order for a picture of the inbox."""
         self.given += 1
-        status = picture.stat()
-        path = str(picture.relative_to(self.inbox))
-        order = Order(
-            scissorsd="0",
-            watcher=ID,
-            job=self.given,
-            turn=1,
-            inbox="shop",
-            roots=Roots(Root(str(self.inbox)), Root(str(self.outbox))),
-            source=Source(path, status.st_size, status.st_mtime_ns),
-            head=head_of(picture.read_bytes()),
-            rule=RULE,
-            model=described(CATALOGUE[NETWORK]),
-            outputs=(str(Path(path).with_suffix(".png")),),
-            limits=OrderLimits(1 << 29, 250_000_000),
-        )
-        return replace(order, **changes)
+        return order_for(picture, self.inbox, self.outbox, job=self.given, **changes)
 
     def give(self, order: Order | dict[str, Any]) -> None:
         """Put an order into the line."""
         value = write_order(order) if isinstance(order, Order) else order
-        queue = names.orders_queue(NETWORK)
         self._app.send_task(
             names.TASK,
             args=[value],
             task_id=f"{value.get('job')}-{value.get('turn')}",
+            queue=orders_queue(NETWORK),
             exchange=names.ORDERS,
-            routing_key=queue,
+            routing_key=names.orders_queue(NETWORK),
             serializer="json",
             ignore_result=True,
         )
 
     def answer(self) -> Answer:
         """Wait for the next answer."""
+        return read_answer(self._next(names.answers_queue(ID)))
+
+    def standing(self, key: str = "", value: object = None) -> dict[str, Any]:
+        """Wait until a host says how it stands, and that this is so."""
+        while True:
+            said: dict[str, Any] = self._next(f"{names.EVENTS}.{ID}")
+            if not key or said[key] == value:
+                return said
+
+    def _next(self, queue: str) -> Any:  # noqa: ANN401 - what JSON has
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            message = self._connection.default_channel.basic_get(names.answers_queue(ID))
-            if message is not None:
-                message.ack()
-                return read_answer(message.payload)
+        channel = self._connection.default_channel
+        while (message := channel.basic_get(queue, no_ack=True)) is None:
+            assert time.monotonic() < deadline, f"nothing came by {queue}"
             time.sleep(0.02)
-        raise AssertionError("no answer came")
+        return channel.message_to_python(message).payload
