@@ -182,7 +182,7 @@ class Hub:
                     raise error_of(fault, job.rule)
             tries += 1
             why = f"{answer.host} could not do it: {fault.what}"
-            log.warning("order.returned", source=str(task.path), why=one_line(why))
+            log.warning("order.given_again", source=str(task.path), why=one_line(why))
             again = bench.journal.begin(job, by_host=True) if tries < _TRIES else None
             if again is None:
                 self._keep_here(task)
@@ -426,9 +426,8 @@ def _stamp(place: Path, temporary: str, size: int, digest: str) -> Stamp:
 
 
 def _told(out: _Out) -> OrderStatus:
-    inbox, path = out.order.inbox, out.order.source.path
     host, since = out.begun[-1] if out.begun else ("", out.sent_at)
-    return OrderStatus(inbox, path, since, host)
+    return OrderStatus(f"{out.order.roots.inbox.path}/{out.order.source.path}", since, host)
 
 
 def _why_refused(out: _Out | None, answer: Answer) -> str:
