@@ -120,16 +120,20 @@ def watch(context: click.Context, /, inbox: Path, outbox: Path, **options: Any) 
 def run(context: click.Context, /, config: Path | None) -> int:
     """Run the daemon on a configuration file (default: /etc/scissorsd/scissorsd.yaml)."""
     from scissorsd.commands import configuration
+    from scissorsd.commands.hub_of import hub_of
     from scissorsd.commands.progress import Bars
     from scissorsd.daemon.control_loop import Daemon
     from scissorsd.settings import DEFAULT_CONFIG
 
     cli_options.set_up_logs(context)
     path = (config or DEFAULT_CONFIG).absolute()
+    settings = configuration.load(path)
+    hub = hub_of(settings)
     with Bars() as bars:
         return Daemon(
-            configuration.load(path),
+            settings,
             origin=str(path),
+            hub=hub,
             load_anew=lambda: configuration.load(path),
             on_beat=bars.backlog,
             fetching=bars.fetching,

@@ -15,6 +15,7 @@ The names that belong to a job lie in the table `names` (names.py), the files th
 
 import json
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -140,6 +141,9 @@ class Journal:
                 job = replace(job, moved_to=os.fsdecode(row["moved_to"]), turn=row["turn"])
             else:
                 (turn,) = db.execute("SELECT 1 + ifnull(max(turn), 0) FROM jobs").fetchone()
+                turn += (
+                    secrets.randbelow(1 << 20) if by_host else 0
+                )  # not one of a row that is gone
                 values |= {
                     "moved_to": os.fsencode(job.moved_to),
                     "source": job.rule.source,
@@ -154,8 +158,7 @@ class Journal:
                 values |= {"size": job.source.size, "mtime_ns": job.source.mtime_ns}
                 columns, marks = ", ".join(values), ", ".join("?" * len(values))
                 insert = f"INSERT INTO jobs ({columns}) VALUES ({marks})"  # noqa: S608 - our own column names
-                cursor = db.execute(insert, tuple(values.values()))
-                job = replace(job, id=cursor.lastrowid or 0)
+                job = replace(job, id=db.execute(insert, tuple(values.values())).lastrowid or 0)
             else:
                 job = replace(job, id=row["id"])
                 self.file.update(job.id, **values)

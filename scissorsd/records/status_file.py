@@ -130,6 +130,46 @@ class PageStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One host that cuts for the daemon, as `status` shows it."""
+
+    name: str
+    version: str
+    takes: tuple[str, ...]  # how pictures come to it: paths
+    slots: int
+    busy: int
+    providers: dict[str, str]  # network → where it runs; "" where it is not open
+    pace: float  # pictures of this daemon's a minute, lately
+    silent: float  # seconds since it was heard of
+    trouble: str  # why it gets no work
+    live: bool  # heard of lately
+
+
+@dataclass(frozen=True, slots=True)
+class HubStatus:
+    """The hub over which hosts are given pictures."""
+
+    address: str
+    away: str  # why it is not there
+    since: float  # seconds since the epoch: that it is there, or away
+    out: int  # orders
+    refused: int  # answers
+    here: int | None  # pictures that this machine cuts at once, where that is configured
+    hosts: tuple[HostStatus, ...] = ()
+    orders: tuple["OrderStatus", ...] = ()  # some of those that are out, the oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStatus:
+    """A picture that a host is to cut."""
+
+    inbox: str
+    path: str
+    since: float  # monotonic: that it is out, or that a host has begun with it
+    host: str = ""  # that has it in hand; empty: it is in line
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonStatus:
     """A daemon as `status` shows it."""
 
@@ -144,6 +184,7 @@ class DaemonStatus:
     inboxes: tuple[InboxStatus, ...]
     refusal: Refusal | None = None  # of the last reload
     page: PageStatus | None = None  # None: none is configured
+    hub: HubStatus | None = None  # the same
 
 
 def watch_for_crashes(state: Path) -> bool:
@@ -178,7 +219,9 @@ def read(state: Path) -> DaemonStatus | None:
         refused = values.get("refusal")
         refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
         page = _known(PageStatus, values["page"]) if values.get("page") else None
-        parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal, "page": page}
+        hub = _hub(values["hub"]) if values.get("hub") else None
+        parts: dict[str, Any] = {"inboxes": inboxes, "providers": providers, "refusal": refusal}
+        parts |= {"page": page, "hub": hub}
         return _known(DaemonStatus, {**values, **parts})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -193,7 +236,22 @@ def _inbox(values: Mapping[str, Any]) -> InboxStatus:
     return _known(InboxStatus, {**values, "held_kinds": kinds, "tries": tries})
 
 
-_Part = TypeVar("_Part", DaemonStatus, InboxStatus, ProviderStatus, PageStatus)
+def _hub(values: Mapping[str, Any]) -> HubStatus:
+    hosts = [_known(HostStatus, {**one, "takes": tuple(one["takes"])}) for one in values["hosts"]]
+    orders = [_known(OrderStatus, one) for one in values["orders"]]
+    return _known(HubStatus, {**values, "hosts": tuple(hosts), "orders": tuple(orders)})
+
+
+_Part = TypeVar(
+    "_Part",
+    DaemonStatus,
+    InboxStatus,
+    ProviderStatus,
+    PageStatus,
+    HubStatus,
+    HostStatus,
+    OrderStatus,
+)
 
 
 def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from end_to_end.driver import Workplace
 
 from .broker import Broker, Hub, temporary_folder
+from .studio import Studio
 
 _numbers = itertools.count(1)
 
@@ -35,3 +37,13 @@ def hub(broker: Broker, tmp_path: Path) -> Iterator[Hub]:
     yield Hub(broker, name, tmp_path)
     broker.revive()
     broker.remove(name)
+
+
+@pytest.fixture
+def studio(hub: Hub, tmp_path: Path, models_folder: Path) -> Iterator[Studio]:
+    """Set up a daemon's workplace with a hub; whatever still runs there in the end is killed."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    opened = Studio(Workplace(folder, models_folder), hub, models_folder)
+    yield opened
+    opened.close()
