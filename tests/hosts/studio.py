@@ -31,7 +31,14 @@ class Studio:
         every = {"name": "all", "model": NETWORK, "when_no_subject": "publish", **rule}
         shop = {"path": "inbox", "outbox": "outbox", "settle": "300ms", "rules": [every]}
         self.place.write_config(
-            {"hosts": {"hub": self.hub.url, "join": str(self.hub.watcher_join), "here": 0, **hosts}},
+            {
+                "hosts": {
+                    "hub": self.hub.url,
+                    "join": str(self.hub.watcher_join),
+                    "here": 0,
+                    **hosts,
+                }
+            },
             shop=shop,
         )
 
@@ -48,9 +55,7 @@ class Studio:
         """Start a host; return when it takes orders."""
         options = ("--name", name, "--slots", str(slots))
         environment = {"SCISSORSD_FAULTS": faults, "SCISSORSD_SECONDS": QUICK}
-        host = Host(
-            self.hub.studio_join, self.place.folder, self._models, *options, **environment
-        )
+        host = Host(self.hub.studio_join, self.place.folder, self._models, *options, **environment)
         self._hosts.append(host)
         return host.ready()
 
