@@ -130,9 +130,9 @@ constraints: $(VENV)/.ready-dev
 	@$(bin)/python -m pip install --disable-pip-version-check --quiet uv
 	@mkdir -p build/cpu
 	@sed 's/"onnxruntime-gpu/"onnxruntime/' pyproject.toml >build/cpu/pyproject.toml
-	$(pin) --extra page -o config/container-cpu.txt build/cpu/pyproject.toml
+	$(pin) --extra page --extra hosts -o config/container-cpu.txt build/cpu/pyproject.toml
 	@echo 'onnxruntime-gpu[cuda,cudnn]' >build/gpu.in
-	$(pin) --extra page -o config/container-gpu.txt pyproject.toml build/gpu.in
+	$(pin) --extra page --extra hosts -o config/container-gpu.txt pyproject.toml build/gpu.in
 	@echo hatchling >build/build.in
 	$(pin) -o config/container-build.txt build/build.in
 	@printf '%s\n' build cyclonedx-bom hatchling >build/release.in

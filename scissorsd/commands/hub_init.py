@@ -94,6 +94,9 @@ class _Folder:
 
     def fill(self, names: Sequence[str], port: int | None) -> list[str]:
         """Make what is missing; see that what is there fits together."""
+        for where in (self.folder, self.broker):  # what one that was killed had begun to write
+            for draft in atomic.temporaries(where, "*"):
+                draft.unlink()
         joins = self._known_joins()
         if not joins and not names:
             raise UsageError("--host NAME is missing: by which name do hosts reach the hub?")

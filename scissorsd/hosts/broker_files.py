@@ -16,6 +16,7 @@ ENVIRONMENT: Final = """\
 NODENAME=scissorsd@localhost
 # RabbitMQ's other nodes, of which there are none, are not listened for in the network.
 SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
+export ERL_EPMD_ADDRESS=127.0.0.1
 """
 PLUGINS: Final = "[rabbitmq_management].\n"
 

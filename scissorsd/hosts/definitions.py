@@ -25,7 +25,9 @@ from scissorsd.hosts import names
 WATCHER: Final = "watcher"
 HOST: Final = "host"
 _WAYS: Final = ("paths", "bytes")
-_OURS: Final = rf"^(scissorsd\.{names.FORMAT}\..+|{names.EVENTS}(\..+)?)$"
+# `pidbox` is what Flower asks workers by; ours listen to none, so it harms nothing.
+_PIDBOX: Final = r"(.+\.)?(reply\.)?celery\.pidbox"
+_OURS: Final = rf"^(scissorsd\.{names.FORMAT}\..+|{names.EVENTS}(\..+)?|{_PIDBOX})$"
 _RIGHTS: Final[dict[str, dict[str, str]]] = {
     WATCHER: {"configure": _OURS, "write": _OURS, "read": _OURS},
     HOST: {

@@ -7,6 +7,7 @@ not send heartbeats while it works, and each process of a pool would open sessio
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ STANDING = failpoints.seconds("HOST_STANDING", 3.0)  # between two events that s
 _CONNECTED_WITHIN = 10.0  # seconds
 _CONFIRMED_WITHIN = 30.0  # seconds; a broker that is short of memory blocks who publishes
 _PATIENCE = {"max_retries": 4, "interval_start": 0.1, "interval_step": 0.5, "interval_max": 2.0}
+_AGAIN = {"interval_start": 1, "interval_step": 1, "interval_max": 5}  # seconds
 _ANSWERS = Exchange(names.ANSWERS, "direct", no_declare=True)
 _ORDERS = Exchange(names.ORDERS, "direct", no_declare=True)
 
@@ -158,6 +160,11 @@ class _Standing(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
+    def ensure_connected(self, connection: Any) -> Any:  # noqa: ANN401
+        """Connect, again and again; without our word the pauses would grow to half a minute."""
+        connection.ensure_connection = partial(connection.ensure_connection, **_AGAIN)
+        return super().ensure_connected(connection)
+
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         """All but what declares queues, takes orders from the wire, or asks who is there."""
 

@@ -7,10 +7,9 @@ until its outputs are published and journalled, and only then is the answer ackn
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic, time
@@ -21,12 +20,10 @@ from kombu import Message
 
 from scissorsd import __version__, failpoints
 from scissorsd.core.catalogue import CATALOGUE, Model
-from scissorsd.core.rules import Job, Rule, in_review
-from scissorsd.core.stamps import Stamp
-from scissorsd.daemon.outcomes import Bench, Done, Made, Task
+from scissorsd.core.rules import Job, Rule
+from scissorsd.daemon.outcomes import Bench, Made, Task
 from scissorsd.errors import HoldError, JournalError
 from scissorsd.folders import publishing
-from scissorsd.folders.scanning import fold_time
 from scissorsd.hosts import engine, names
 from scissorsd.hosts.faults import error_of
 from scissorsd.hosts.join import Join
@@ -34,18 +31,17 @@ from scissorsd.hosts.line import Line
 from scissorsd.hosts.orders import (
     Answer,
     NotUnderstoodError,
-    Order,
     read_answer,
-    refusal,
     write_order,
 )
 from scissorsd.hosts.orders_out import OrdersOut, Out
 from scissorsd.hosts.outgoing import claim, order_for
 from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.staged import made_of
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
-from scissorsd.records.status_file import HubStatus, OrderStatus
+from scissorsd.records.status_file import HubStatus
 from scissorsd.settings import Hosts, Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -154,7 +150,7 @@ class Hub:
                 answer = self._wait(out)
                 fault = answer.error
                 if fault is None:
-                    made = self._made(task, answer)
+                    made = made_of(answer, task.inbox.outbox)
                     try:
                         yield made
                     finally:  # what has got its name is no longer there
@@ -253,33 +249,6 @@ class Hub:
             gone = now - max(out.sent_at, self._alone_from.setdefault(names_of, now))
             return f"no host that could has been there for {gone:.0f} s" if gone > PATIENCE else ""
 
-    def _made(self, task: Task, answer: Answer) -> Made:
-        """Return what a host has made, by what lies there; raises where it is not as it says."""
-        told = answer.made
-        assert told is not None  # noqa: S101 - the caller has looked
-        return Made(
-            content=bytes.fromhex(told.content),
-            facts=told.facts,
-            judgement=told.judgement,
-            done=Done(
-                verdict=told.judgement.verdict,
-                numbers=told.judgement.numbers,
-                model=told.model,
-                asked=told.asked,
-                provider=told.provider,
-                precision=told.precision,
-                width=told.width,
-                height=told.height,
-                infer_s=told.infer_s,
-                remarks=told.remarks,
-                host=answer.host,
-            ),
-            staged=tuple(
-                _stamp(task.inbox.outbox / one.path, one.temporary, one.size, one.digest)
-                for one in told.staged
-            ),
-        )
-
     def status(self) -> HubStatus:
         """Return how the hub and the hosts stand; and tell of hosts that have gone."""
         now = monotonic()
@@ -369,9 +338,3 @@ class Hub:
             with suppress(JournalError):  # it is swept when the job begins again
                 folders = folders or self._journal.entries.folders(job)
             publishing.remove_temporaries(folders, tag=tag)
-
-
-def _stamp(place: Path, temporary: str, size: int, digest: str) -> Stamp:
-    """Return the stamp of what a host has staged for a place; raises where it is not there so."""
-    told = Stamp(str(place), bytes.fromhex(digest), size, 0, str(place.with_name(temporary)))
-    return replace(told, mtime_ns=fold_time(publishing.check_staged(told).st_mtime_ns))

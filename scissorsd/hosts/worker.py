@@ -94,6 +94,7 @@ class Worker:
 
     def run(self) -> int:
         """Take orders until SIGTERM or SIGINT; what is in hand then is finished and answered."""
+        engine.retell()
         Signals(lambda: self._signalled.put(None)).listen()
         for target in (self._wait_for_signal, self._look_after):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()

@@ -1,8 +1,9 @@
 """A real RabbitMQ, started, killed and wiped: Debian's package, as a child of the tests.
 
-It has its own home, data, ports and epmd, so that it meets no other one of the machine. Starting it
-takes some four seconds of a processor and 140 MB: one serves all tests of a process, each of which
-has a vhost of its own, with the users, rights and queues that `scissorsd hub init` gives.
+It has its own home, data, ports and epmd, so that it meets no other one of the machine. It runs on
+the files that `scissorsd hub init` writes, with TLS at another port. Starting it takes some four
+seconds of a processor and 140 MB: one serves all tests of a process, each of which has a vhost of
+its own, with the users, rights and queues of `hub init`.
 """
 
 import base64
@@ -17,31 +18,30 @@ import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from scissorsd.commands.hub_init import init
 from scissorsd.hosts import definitions as given
-from scissorsd.hosts.join import Join, write
+from scissorsd.hosts.broker_files import PAGES_PORT
+from scissorsd.hosts.join import Join, read, write
 
-SECRETS = {given.WATCHER: "the watcher's secret", given.HOST: "a host's secret"}
-_HASHES = {user: given.hashed(secret) for user, secret in SECRETS.items()}
 _SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # Debian's in /usr/sbin change the user
 _PATIENCE = 300.0  # seconds; a machine that is busy is no fault
 _ADMIN = "admin"
 NETWORKS = ("u2netp", "u2net")  # whose queues are there; of others the watcher declares them
 # One processor, and no spinning: tests start several of them.
 _SMALL = "+S 1:1 +SDcpu 1 +SDio 1 +A 1 +sbwt none +sbwtdcpu none +sbwtdio none"
-_CONFIGURATION = """
+# After what `hub init` has written: a door without TLS, and the pages without it, for the tests.
+_MORE = """
 listeners.tcp.default = 127.0.0.1:{port}
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {pages}
 load_definitions = {folder}/definitions.json
-log.console = true
-log.console.level = warning
 log.file = false
 disk_free_limit.absolute = 1MB
 """
@@ -65,28 +65,28 @@ def server_script() -> Path:
 
 
 class Broker:
-    """A RabbitMQ of our own. `folder` holds all that it writes.
+    """A RabbitMQ of our own. `folder` holds all that it writes."""
 
-    `conf` replaces its configuration, for the tests of the files that `hub init` writes; `ports`:
-    those that it names, for clients and for the pages.
-    """
-
-    def __init__(
-        self, folder: Path, conf: str | None = None, ports: tuple[int, int] | None = None
-    ) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._script = server_script()
-        self.port, self._pages, self._nodes, self._names = free_ports(4)
-        if ports:
-            self.port, self._pages = ports
+        self.port, self._pages, self._nodes, self._names, tls, tls_pages = free_ports(6)
+        self.written = folder / "hub"  # what `hub init` wrote, for the name localhost
+        init(self.written, ["localhost"], tls)
+        self.joins = {
+            given.WATCHER: read(self.written / "watcher.join"),
+            given.HOST: read(self.written / "studio.join"),
+        }
+        self._hashes = {user: given.hashed(join.secret) for user, join in self.joins.items()}
         self.vhosts: dict[str, dict[str, Any]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         (folder / "home").mkdir(parents=True)
-        (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
-        (folder / "rabbitmq.conf").write_text(
-            conf or _CONFIGURATION.format(port=self.port, pages=self._pages, folder=folder)
-        )
+        etc = self.written / "broker" / "rabbitmq"
+        conf = (etc / "rabbitmq.conf").read_text().replace("/etc/rabbitmq", str(etc))
+        conf = conf.replace(str(PAGES_PORT), str(tls_pages)).replace("listeners.tcp = none\n", "")
+        conf += _MORE.format(port=self.port, pages=self._pages, folder=folder)
+        (folder / "rabbitmq.conf").write_text(conf)
         self._environment = {
             "PATH": f"/usr/sbin:{os.environ['PATH']}",
             "LANG": "C.UTF-8",
@@ -97,7 +97,7 @@ class Broker:
             "RABBITMQ_MNESIA_BASE": str(folder / "data"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(etc / "enabled_plugins"),
             "RABBITMQ_DIST_PORT": str(self._nodes),
             "ERL_EPMD_PORT": str(self._names),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -214,7 +214,7 @@ class Broker:
 
     def add(self, vhost: str, networks: Iterable[str] = NETWORKS) -> None:
         """Make a vhost with all that `hub init` gives."""
-        self.vhosts[vhost] = given.definitions(_HASHES, networks, vhost)
+        self.vhosts[vhost] = given.definitions(self._hashes, networks, vhost)
         self.asked("POST", "definitions", self.vhosts[vhost])
 
     def remove(self, vhost: str) -> None:
@@ -245,7 +245,8 @@ class Broker:
         admin = {"name": _ADMIN, "password_hash": given.hashed(_ADMIN), "tags": "administrator"}
         admin["hashing_algorithm"] = "rabbit_password_hashing_sha256"
         whole: dict[str, list[Any]] = {"users": [admin]}
-        for each in self.vhosts.values():
+        written = json.loads((self.written / "broker/rabbitmq/definitions.json").read_bytes())
+        for each in (written, *self.vhosts.values()):
             for kind, rows in each.items():
                 whole.setdefault(kind, []).extend(
                     row for row in rows if row not in whole.get(kind, [])
@@ -263,7 +264,9 @@ class Hub:
     joins: dict[str, Join] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.joins = {user: Join(self.url, user, secret) for user, secret in SECRETS.items()}
+        self.joins = {
+            user: replace(join, url=self.url, ca="") for user, join in self.broker.joins.items()
+        }
 
     @property
     def url(self) -> str:

@@ -93,6 +93,7 @@ def test_a_host_is_refused(hub: Hub, forbidden: Callable[[Connection], None]) ->
         forbidden(connection)
 
 
+@pytest.mark.full
 def test_all_comes_back_on_an_empty_disk(hub: Hub) -> None:
     """A broker whose disk is lost has its users, rights and queues again at its next start."""
     hub.broker.kill()

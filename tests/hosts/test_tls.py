@@ -1,47 +1,16 @@
 """A broker that runs on the very files of `scissorsd hub init`, over TLS."""
 
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from kombu import Connection
 
-from scissorsd.commands.hub_init import init
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.hosts import certificates, join, names, unreachable
+from scissorsd.hosts.definitions import HOST, WATCHER
 
-from .broker import Broker, free_ports, temporary_folder
-
-
-@dataclass(frozen=True)
-class Secured:
-    """A hub's folder, whose broker runs."""
-
-    folder: Path
-    studio: join.Join
-    watcher: join.Join
-
-
-@pytest.fixture(scope="module")
-def secured() -> Iterator[Secured]:
-    """Start a broker on what `hub init` has written, for the name localhost."""
-    with temporary_folder() as name:
-        folder = Path(name) / "hub"
-        port, pages = free_ports(2)
-        init(folder, ["localhost"], port)
-        conf = (folder / "broker/rabbitmq/rabbitmq.conf").read_text()
-        conf = conf.replace("/etc/rabbitmq", str(folder / "broker/rabbitmq"))
-        conf = conf.replace("15671", str(pages)).replace("1GB", "1MB")
-        broker = Broker(Path(name) / "broker", conf, (port, pages))
-        try:
-            broker.start()
-            yield Secured(
-                folder, join.read(folder / "studio.join"), join.read(folder / "watcher.join")
-            )
-        finally:
-            broker.end()
+from .broker import Broker, free_ports
 
 
 def connected(as_whom: join.Join) -> Connection:
@@ -52,14 +21,15 @@ def connected(as_whom: join.Join) -> Connection:
         password=as_whom.secret,
         ssl=as_whom.tls() or False,
         connect_timeout=120,
+        transport_options={"max_retries": 0},
     )
 
 
-def test_everything_is_there(secured: Secured) -> None:
+def test_everything_is_there(broker: Broker) -> None:
     """Both users get in over TLS, and every network's queues are there."""
-    with connected(secured.watcher) as watcher:
+    with connected(broker.joins[WATCHER]) as watcher:
         assert isinstance(watcher.connection.transport.sock, ssl.SSLSocket)
-    with connected(secured.studio) as studio:
+    with connected(broker.joins[HOST]) as studio:
         for network in CATALOGUE:
             for way in ("paths", "bytes"):
                 queue = names.orders_queue(network, way)
@@ -97,10 +67,10 @@ def wrong_ca(known: join.Join) -> join.Join:
         *("another name", "unknown name", "no broker"),
     ),
 )
-def test_what_is_wrong_is_told(secured: Secured, wrong: object, told: str) -> None:
+def test_what_is_wrong_is_told(broker: Broker, wrong: object, told: str) -> None:
     """What keeps a machine out is told in a line, which does not hold the secret."""
     assert callable(wrong)
-    joined = wrong(secured.studio)
+    joined = wrong(broker.joins[HOST])
     with pytest.raises(Exception) as refused, connected(joined) as connection:  # noqa: PT011
         connection.connect()
     sentence = str(unreachable.in_words(refused.value, joined))
@@ -109,9 +79,9 @@ def test_what_is_wrong_is_told(secured: Secured, wrong: object, told: str) -> No
     assert len(sentence.splitlines()) == 2
 
 
-def test_a_port_without_tls(broker: Broker, secured: Secured) -> None:
+def test_a_port_without_tls(broker: Broker) -> None:
     """A server that does not speak TLS is told of as such."""
-    joined = replace(secured.studio, url=f"amqps://localhost:{broker.port}/scissorsd")
+    joined = replace(broker.joins[HOST], url=f"amqps://localhost:{broker.port}/scissorsd")
     with pytest.raises(OSError) as refused, connected(joined) as connection:  # noqa: PT011
         connection.connect()
     assert "does not speak TLS" in str(unreachable.in_words(refused.value, joined))

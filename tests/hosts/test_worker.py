@@ -76,8 +76,9 @@ def test_orders_are_cut_and_answered(
         assert host.stop() == 0, host.said()
         assert host.events("hub.says") == []
     assert left_in_line(hub) == 0
-    names_now = [path.name for path in watcher.outbox.rglob("*") if path.is_file()]
-    assert all(name.startswith(".scissorsd-") for name in names_now)
+    files = [path.name for path in watcher.outbox.rglob("*") if path.is_file()]
+    assert len(files) == 3
+    assert all(name.startswith(".scissorsd-") for name in files)  # none has got its name
     assert (inbox / "a.jpg").exists()
 
 
