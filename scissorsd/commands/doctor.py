@@ -7,7 +7,7 @@ from pathlib import Path
 from scissorsd.commands import (
     configuration,
     doctor_folders,
-    doctor_hub,
+    doctor_hosts,
     doctor_machine,
     doctor_page,
 )
@@ -26,9 +26,9 @@ def examine(config: Path | None, models: Path | None, *, timed: bool = False) ->
     settings = configuration.load(path) if path else _only_known()
     of_folders = doctor_folders.examine(settings, path) if settings else ()
     of_page = doctor_page.examine(settings) if settings else ()
-    of_hub = doctor_hub.examine(settings) if settings else ()
+    of_hosts = doctor_hosts.examine(settings) if settings else ()
     of_machine = doctor_machine.examine(settings, models, timed=timed)
-    yield from chain(of_machine, of_folders, of_page, of_hub)
+    yield from chain(of_machine, of_folders, of_page, of_hosts)
 
 
 def _only_known() -> Config | None:

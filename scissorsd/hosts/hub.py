@@ -297,8 +297,8 @@ class Hub:
                     why = self._presence.why_idle(host, __version__)
                     log.info("host.there", host=host.name, slots=host.slots, trouble=why)
                 return
-        host = str(event.get("hostname")).rpartition("@")[2]
-        self._out.note_begun(str(event.get("uuid")), host, now)
+        by = str(event.get("hostname")).rpartition("@")[2]
+        self._out.note_begun(str(event.get("uuid")), by, now)
 
     def answered(self, body: Any, message: Message) -> None:  # noqa: ANN401 - from the wire
         """Take an answer, or refuse it."""
@@ -335,6 +335,6 @@ class Hub:
         while (found := self._sweeping.get()) is not None:
             job, tag = found
             folders = self._out.folders(job)
-            with suppress(JournalError):  # it is swept when the job begins again
+            with suppress(JournalError, OSError):  # it is swept when the job begins again
                 folders = folders or self._journal.entries.folders(job)
-            publishing.remove_temporaries(folders, tag=tag)
+                publishing.remove_temporaries(folders, tag=tag)
