@@ -75,7 +75,7 @@ def fault_of(error: Exception) -> Fault:
     if not isinstance(error, ScissorsError) or kind not in {*_PLAIN, *_WITH_MORE}:
         unforeseen = f"something unforeseen went wrong: {kind}: {error}"
         advice = "This is a fault of scissorsd; please report it, with the picture if you can."
-        return Fault(PictureError.__name__, unforeseen, advice)
+        return Fault(PictureError.__name__, unforeseen, advice, host_only=True)
     fault = Fault(kind, error.what, error.advice, host_only=isinstance(error, _HOSTS_OWN))
     match error:
         case HoldError():

@@ -23,6 +23,7 @@ CRASH = "crash.txt"
 _NAMED = 5  # so many held pictures of a kind are named
 _KINDS = 10
 _TRIES = 100  # of so many held pictures it is told when each is tried again: the next ones
+_HUB_AWAY = 30.0  # seconds that a hub may be away, or without hosts, while pictures wait
 FRESH = 20.0  # seconds after which a silent control loop counts as hung
 
 
@@ -163,8 +164,7 @@ class HubStatus:
 class OrderStatus:
     """A picture that a host is to cut."""
 
-    inbox: str
-    path: str
+    source: str  # absolute
     since: float  # monotonic: that it is out, or that a host has begun with it
     host: str = ""  # that has it in hand; empty: it is in line
 
@@ -278,4 +278,18 @@ def troubles(state: Path) -> list[str]:
             reasons.append(f"inbox {inbox.name}: {inbox.trouble}")
         elif inbox.away:
             reasons.append(f"inbox {inbox.name} is away: {inbox.away}")
-    return reasons
+    return reasons + _troubles_of(status)
+
+
+def _troubles_of(status: DaemonStatus) -> list[str]:
+    """Return why pictures wait for hosts in vain."""
+    hub = status.hub
+    if hub is None or not any(inbox.ready + inbox.working for inbox in status.inboxes):
+        return []
+    for_so_long = time() - hub.since
+    if hub.away and for_so_long > _HUB_AWAY:
+        return [f"the hub {hub.address} has been away for {for_so_long:.0f} s: {hub.away}"]
+    working = any(host.live and not host.trouble for host in hub.hosts)
+    if hub.here == 0 and not working and not hub.away and for_so_long > _HUB_AWAY:
+        return ["pictures wait, no host is there, and this machine only watches (`here: 0`)"]
+    return []

@@ -1,6 +1,5 @@
 """A real daemon with hosts: its workplace, the hub, and `scissorsd worker` as children."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,17 +29,8 @@ class Studio:
         """Write a configuration by which hosts cut all that they can."""
         every = {"name": "all", "model": NETWORK, "when_no_subject": "publish", **rule}
         shop = {"path": "inbox", "outbox": "outbox", "settle": "300ms", "rules": [every]}
-        self.place.write_config(
-            {
-                "hosts": {
-                    "hub": self.hub.url,
-                    "join": str(self.hub.watcher_join),
-                    "here": 0,
-                    **hosts,
-                }
-            },
-            shop=shop,
-        )
+        hub = {"hub": self.hub.url, "join": str(self.hub.watcher_join), "here": 0, **hosts}
+        self.place.write_config({"hosts": hub}, shop=shop)
 
     def daemon(self, faults: str = "", **seconds: float) -> Daemon:
         """Start the daemon; return when it watches."""
@@ -76,5 +66,5 @@ class Studio:
 
 def inode_and_ctime(path: Path) -> tuple[int, int]:
     """Return by what a second publication of a file would be seen."""
-    status = os.stat(path)
+    status = path.stat()
     return status.st_ino, status.st_ctime_ns

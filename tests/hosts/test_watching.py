@@ -1,27 +1,282 @@
 """One watcher and its hosts, all real: who is killed when, and that each picture is cut once."""
 
+import signal
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
-from .studio import Studio
+import pytest
+from end_to_end.deaths import whole
+from end_to_end.driver import SIZE, Daemon, wait_for
+from kombu import Connection, Exchange, Producer
 
-MOVED = {"source": "move", "outputs": [{"kind": "cutout"}, {"kind": "mask", "folder": "masks"}]}
+from scissorsd.core.masking import Judgement
+from scissorsd.hosts import names
+from scissorsd.hosts.definitions import HOST
+from scissorsd.hosts.orders import Answer, Made, StagedFile, write_answer
+from scissorsd.records.journal import Journal
+
+from .studio import Studio, inode_and_ctime
+from .working import NETWORK, Host
+
+MOVED: dict[str, Any] = {
+    "source": "move",
+    "outputs": [{"kind": "cutout"}, {"kind": "mask", "folder": "masks"}],
+}
+
+
+def made_of(*stems: str) -> list[str]:
+    """Return what is in the outbox when these pictures were cut under MOVED."""
+    ways = ("{}.png", "masks/{}-mask.png", "processed/{}.jpg")
+    return sorted(way.format(stem) for stem in stems for way in ways)
+
+
+def put(studio: Studio, count: int) -> list[str]:
+    """Put so many pictures into the inbox; return their stems."""
+    for number in range(count):
+        studio.place.put(f"{number}.jpg", number=number)
+    return [str(number) for number in range(count)]
+
+
+def done_once(studio: Studio, stems: list[str], *daemons: Daemon) -> None:
+    """See that each picture came out once, whole, and that nothing else lies anywhere."""
+    studio.wait_for_files(*made_of(*stems))
+    daemon = daemons[-1]
+    wait_for(lambda: all(entry.state == "done" for entry in studio.place.entries()))
+    assert studio.place.files(studio.place.inbox) == []
+    assert len(studio.place.entries()) == len(stems)
+    assert all(whole(studio.place.outbox / f"{stem}.png") for stem in stems)
+    told = Counter(line["source"] for each in daemons for line in each.told("job.finished"))
+    assert set(told.values()) <= {1}
+    daemon.stop()
+    assert daemon.noise == []
 
 
 def test_two_hosts_cut_for_a_watcher(studio: Studio) -> None:
-    """Two hosts cut all that a watcher gives out: each picture once, its source moved, no litter."""
+    """Two hosts cut all that a watcher gives out: each picture once, and no litter is left."""
     studio.configure(**MOVED)
-    with studio.host("one"), studio.host("two"):
-        daemon = studio.daemon()
-        for number in range(12):
-            studio.place.put(f"{number}.jpg", number=number)
-        for number in range(12):
-            daemon.finished(f"{number}.jpg")
-        hosts = Counter(line.get("host") for line in daemon.told("job.finished"))
-        assert set(hosts) == {"one", "two"}
-        assert studio.files() == sorted(
-            path
-            for number in range(12)
-            for path in (f"{number}.png", f"masks/{number}-mask.png", f"processed/{number}.jpg")
-        )
-        assert studio.place.files(studio.place.inbox) == []
-        daemon.stop()
+    studio.host("one")
+    studio.host("two")
+    daemon = studio.daemon()
+    stems = put(studio, 12)
+    for stem in stems:
+        daemon.finished(f"{stem}.jpg")
+    assert {line.get("host") for line in daemon.told("job.finished")} == {"one", "two"}
+    done_once(studio, stems, daemon)
+
+
+# --- a host is killed ------------------------------------------------------------------------
+
+
+def is_killed(host: Host) -> bool:
+    """Whether a host has died of its fault."""
+    return host.process.poll() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "host.staged",
+        *(
+            pytest.param(place, marks=pytest.mark.full)
+            for place in ("host.read", "decode", "write.unsynced", "host.unanswered")
+        ),
+        pytest.param("host.answered", marks=pytest.mark.full),
+    ],
+)
+def test_a_host_is_killed(studio: Studio, place: str) -> None:
+    """A host that dies wherever it may costs no picture; another cuts what it had, once."""
+    studio.configure(**MOVED)
+    doomed = studio.host("doomed", f"{place}=kill@2", slots=1)
+    daemon = studio.daemon()
+    stems = put(studio, 6)
+    wait_for(lambda: is_killed(doomed))
+    studio.host("heir")
+    done_once(studio, stems, daemon)
+
+
+@pytest.mark.parametrize(
+    "place", ["host.unanswered", pytest.param("host.read", marks=pytest.mark.full)]
+)
+def test_a_host_that_slept_is_not_heard(studio: Studio, place: str) -> None:
+    """What a host that stood still says too late is refused, and nothing is published twice."""
+    studio.configure(**MOVED)
+    zombie = studio.host("zombie", f"{place}=stop", slots=1)
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    wait_for(lambda: stands_still(zombie))
+    studio.host("heir")
+    assert daemon.wait("job.finished", source="0.jpg")["host"] == "heir"
+    seen = inode_and_ctime(studio.place.outbox / "0.png")
+    zombie.process.send_signal(signal.SIGCONT)
+    daemon.wait("answer.refused", host="zombie")
+    done_once(studio, ["0"], daemon)
+    assert inode_and_ctime(studio.place.outbox / "0.png") == seen
+
+
+def stands_still(host: Host) -> bool:
+    """Whether a process is stopped, as SIGSTOP does it."""
+    status = Path(f"/proc/{host.process.pid}/stat").read_text()
+    return status.rpartition(") ")[2].startswith("T")
+
+
+# --- the daemon is killed --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "order.sent@2",
+        *(
+            pytest.param(place, marks=pytest.mark.full)
+            for place in (
+                "journal.begin.done@2",
+                "publish.done@2",
+                "journal.published@2",
+                "journal.published.done@2",
+                "journal.finish@2",
+                "answer.unacknowledged@2",
+            )
+        ),
+    ],
+)
+def test_the_daemon_is_killed(studio: Studio, place: str) -> None:
+    """A daemon that dies with orders out begins them anew; none is a suspect, none comes twice."""
+    studio.configure(**MOVED)
+    studio.host("one")
+    at, _, number = place.partition("@")
+    dying = studio.daemon(f"{at}=kill@{number}")
+    stems = put(studio, 5)
+    assert dying.exit_code() == -signal.SIGKILL
+    assert all(entry.attempts <= 1 for entry in studio.place.entries())
+    begun = [entry for entry in studio.place.entries() if entry.state == "begun"]
+    assert all(entry.attempts == 0 for entry in begun)
+    daemon = studio.daemon()
+    done_once(studio, stems, daemon)
+
+
+# --- the hub is killed -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fate", ["kill", *(pytest.param(fate, marks=pytest.mark.full) for fate in ("wipe", "drop"))]
+)
+def test_the_hub_is_killed(studio: Studio, fate: str) -> None:
+    """A hub that dies, or loses its disk, with orders out and answers on it costs no picture."""
+    studio.configure(**MOVED)
+    studio.host("one", "host.unanswered=hang@3" if fate == "wipe" else "", slots=2)
+    daemon = studio.daemon()
+    stems = put(studio, 4)
+    daemon.wait("job.finished")
+    if fate == "drop":
+        studio.hub.drop_connections()
+    else:
+        studio.hub.broker.kill()
+        daemon.wait("hub.away")
+        if fate == "wipe":
+            studio.hub.broker.wipe()
+        studio.hub.broker.revive()
+    for number in range(4, 8):
+        studio.place.put(f"{number}.jpg", number=number)
+    done_once(studio, [*stems, *(str(number) for number in range(4, 8))], daemon)
+
+
+def test_without_a_hub_this_machine_cuts(studio: Studio) -> None:
+    """Pictures are cut by this machine while the hub is away, and what was out comes back to it."""
+    studio.configure(hosts={"here": 1}, **MOVED)
+    studio.hub.broker.kill()
+    daemon = studio.daemon()
+    stems = put(studio, 3)
+    done_once(studio, stems, daemon)
+    assert {line.get("host") for line in daemon.told("job.finished")} == {None}
+
+
+# --- answers that are not to be taken --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"job": 1},
+        {"turn": 1},
+        {"path": "../0.png"},
+        {"path": "other.png"},
+        {"temporary": "../../inbox/0.jpg"},
+        {"temporary": ".scissorsd-other-1-1-0a0a0a0a-1.tmp"},
+    ],
+    ids=str,
+)
+def test_a_forged_answer_is_refused(studio: Studio, forged: dict[str, Any]) -> None:
+    """What a host may say of other jobs, turns and files is refused, and touches nothing."""
+    host = studio.host("one", "host.read=stop", slots=1)
+    daemon = studio.daemon()
+    picture = studio.place.put("0.jpg")
+    wait_for(lambda: stands_still(host))
+    watcher, job, turn = the_order(studio)
+    before = studio.files(), picture.read_bytes()
+    temporary = f".scissorsd-{watcher}-{job}-{turn}-0a0a0a0a-0123456789abcdef.tmp"
+    value = an_answer(job + 1 if "job" in forged else job, forged.get("turn", turn))
+    value["made"]["staged"][0] |= {"temporary": temporary} | {
+        key: words for key, words in forged.items() if key in {"path", "temporary"}
+    }
+    send(studio, watcher, value)
+    daemon.wait("answer.refused", host="forger")
+    assert (studio.files(), picture.read_bytes()) == before
+    host.process.send_signal(signal.SIGCONT)
+    daemon.finished("0.jpg")
+    daemon.stop()
+
+
+@pytest.mark.parametrize("what", ["nothing", "short", "link"])
+def test_what_lies_there_is_looked_at(studio: Studio, what: str) -> None:
+    """An answer that fits is no use where its file is missing, short, or a link to another."""
+    host = studio.host("one", "host.read=stop", slots=1)
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    wait_for(lambda: stands_still(host))
+    watcher, job, turn = the_order(studio)
+    value = an_answer(job, turn)
+    temporary = f".scissorsd-{watcher}-{job}-{turn}-0a0a0a0a-0123456789abcdef.tmp"
+    value["made"]["staged"][0]["temporary"] = temporary
+    place = studio.place.outbox / temporary
+    secret = studio.place.folder / "secret"
+    secret.write_bytes(b"1234567")
+    if what == "short":
+        place.write_bytes(b"123")
+    elif what == "link":
+        place.symlink_to(secret)
+    send(studio, watcher, value)
+    daemon.wait("job.held", source="0.jpg")
+    host.process.send_signal(signal.SIGCONT)
+    daemon.finished("0.jpg")
+    wait_for(lambda: studio.files() == ["0.png"])
+    assert whole(studio.place.outbox / "0.png")
+    assert secret.read_bytes() == b"1234567"
+    daemon.stop()
+
+
+def the_order(studio: Studio) -> tuple[str, int, int]:
+    """Return the watcher, job and turn of the one order that is out."""
+    journal = Journal(studio.place.state, read_only=True)
+    try:
+        (row,) = journal.file.rows("state = 'begun'")
+        return journal.id, row["id"], row["turn"]
+    finally:
+        journal.close()
+
+
+def an_answer(job: int, turn: int) -> dict[str, Any]:
+    """Return the answer of a host for the picture 0.jpg, with one file of seven bytes."""
+    staged = StagedFile("", "0.png", 7, "0" * 32)
+    judgement = Judgement("ok", 1.0, 0.5, 0.0)
+    told = (judgement, NETWORK, "", "cpu", "full", *SIZE, 0.1, ())
+    made = Made((staged,), "0" * 32, {"width": "1", "height": "1", "taken": ""}, *told)
+    return write_answer(Answer(job, turn, "0a0a0a0a", "forger", "0", 0.1, made=made))
+
+
+def send(studio: Studio, watcher: str, value: dict[str, Any]) -> None:
+    """Send an answer as a host may."""
+    join = studio.hub.joins[HOST]
+    with Connection(join.url, userid=join.user, password=join.secret) as connection:
+        to = Exchange(names.ANSWERS, "direct", no_declare=True)
+        Producer(connection, to, watcher).publish(value, serializer="json", declare=[])
