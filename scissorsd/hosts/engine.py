@@ -165,6 +165,12 @@ class _Consumer(Consumer):  # type: ignore[misc]
         connection.ensure_connection = partial(connection.ensure_connection, **_AGAIN)
         return super().ensure_connected(connection)
 
+    def connection_for_write(self, url: Any = None, heartbeat: Any = None) -> Any:  # noqa: ANN401
+        """Connect for events; to wait until each is confirmed, the loop could hang."""
+        connection = self.app.connection_for_write(url=url, heartbeat=heartbeat)
+        connection.transport_options = {}
+        return self.ensure_connected(connection)
+
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         """All but what declares queues, takes orders from the wire, or asks who is there."""
 
@@ -222,5 +228,5 @@ def _back() -> None:
 
 
 def _is_told_otherwise(record: logging.LogRecord) -> bool:
-    """Whether it only repeats that the connection is lost: acknowledgements that came too late."""
-    return "ack" in str(record.msg) and _retold.away
+    """Whether it only repeats what we say: why an order goes back, or that the hub is away."""
+    return record.name == "celery.app.trace" or ("ack" in str(record.msg) and _retold.away)

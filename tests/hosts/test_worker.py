@@ -177,7 +177,7 @@ def test_a_share_that_is_gone_from_the_host(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("how", ["kill", "stop", "wipe"])
+@pytest.mark.parametrize("how", ["kill", "stop", "wipe", "freeze"])
 def test_the_broker_goes_and_comes(
     how: str, hub: Hub, watcher: Watcher, models_folder: Path, tmp_path: Path
 ) -> None:
@@ -186,14 +186,11 @@ def test_the_broker_goes_and_comes(
         host.ready()
         watcher.give(watcher.order(watcher.picture()))
         made(watcher.answer())
-        if how == "stop":
-            hub.broker.stop()
-        else:
-            hub.broker.kill()
+        {"stop": hub.broker.stop, "freeze": hub.broker.freeze}.get(how, hub.broker.kill)()
         host.wait_for("hub.away")
         if how == "wipe":
             hub.broker.wipe()
-        hub.broker.start()
+        hub.broker.revive()
         host.wait_for("hub.back")
         watcher.close()
         watcher.connect()
