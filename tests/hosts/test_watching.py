@@ -1,8 +1,10 @@
 """One watcher and its hosts, all real: who is killed when, and that each picture is cut once."""
 
 import io
+import random
 import shutil
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -386,3 +388,47 @@ def send(studio: Studio, watcher: str, value: dict[str, Any]) -> None:
     with Connection(join.url, userid=join.user, password=join.secret) as connection:
         to = Exchange(names.ANSWERS, "direct", no_declare=True)
         Producer(connection, to, watcher).publish(value, serializer="json", declare=[])
+
+
+# --- all of it, at random --------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_torture(studio: Studio, seed: int) -> None:
+    """Hosts, daemon and hub are killed at random while a folder is cut: each picture once."""
+    chance = random.Random(seed)  # noqa: S311 - not for secrets
+    studio.configure(**MOVED)
+    hosts = {name: studio.host(name, slots=2) for name in ("one", "two", "three")}
+    daemons = [studio.daemon()]
+    stems = put(studio, 60)
+    fates = ["host"] * 10 + ["sleep"] * 3 + ["daemon"] * 2 + ["hub"] * 2 + ["wipe"]
+    chance.shuffle(fates)
+    for number, fate in enumerate(fates):
+        goal = 3 * number
+        wait_for(lambda goal=goal: done(studio) >= goal)  # type: ignore[misc]
+        name = chance.choice(sorted(hosts))
+        if fate == "host":
+            hosts[name].process.kill()
+            hosts[name].process.wait()
+            hosts[name] = studio.host(name, slots=2)
+        elif fate == "sleep":
+            hosts[name].process.send_signal(signal.SIGSTOP)
+            time.sleep(chance.uniform(0.5, 15))
+            hosts[name].process.send_signal(signal.SIGCONT)
+        elif fate == "daemon":
+            daemons[-1].kill()
+            daemons.append(studio.daemon())
+        else:
+            studio.hub.broker.kill()
+            if fate == "wipe":
+                studio.hub.broker.wipe()
+            studio.hub.broker.revive()
+    done_once(studio, stems, *daemons)
+    assert all(entry.state == "done" for entry in studio.place.entries())
+
+
+def done(studio: Studio) -> int:
+    """Count the pictures that are done."""
+    return sum(entry.state == "done" for entry in studio.place.entries())
