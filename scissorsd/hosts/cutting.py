@@ -34,6 +34,7 @@ from scissorsd.hosts.orders import (
     described,
     head_of,
 )
+from scissorsd.hosts.outgoing import OWNER
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
@@ -114,7 +115,7 @@ class Here:
         try:
             _see_roots(order, self)
             _open_networks(order, self)
-        except (HoldError, WeightsError, Exception):  # noqa: BLE001 - whatever it is, it lasts
+        except Exception:  # noqa: BLE001 - whatever it is, it lasts
             return False
         return True
 
@@ -159,7 +160,10 @@ def _make(order: Order, here: Here, nonce: str) -> Made:
 
 
 def _see_roots(order: Order, here: Here) -> None:
-    """Raise NotHereError unless every folder of an order is there; none of them is ever made."""
+    """Raise NotHereError unless every folder of an order is there, and the outbox the watcher's.
+
+    None of them is ever made: where a share is not mounted, its place is an empty folder.
+    """
     roots = (order.roots.inbox, order.roots.outbox, *order.roots.elsewhere)
     for root in roots:
         folder = here.local(root.path)
@@ -167,6 +171,14 @@ def _see_roots(order: Order, here: Here) -> None:
             if folder.is_dir():
                 continue
         raise NotHereError(f"{here.name} has no folder {folder}", _WAY_OUT, kind="no folder")
+    outbox = here.local(order.roots.outbox.path)
+    if publishing.read_small_file(outbox / OWNER).decode(errors="replace").strip() != order.watcher:
+        raise NotHereError(
+            f"on {here.name}, {outbox} is not the outbox of the daemon that asks: its {OWNER} is "
+            "not there, or names another",
+            _WAY_OUT,
+            kind="no folder",
+        )
 
 
 def _open_networks(order: Order, here: Here) -> None:

@@ -7,6 +7,7 @@ not send heartbeats while it works, and each process of a pool would open sessio
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ STANDING = failpoints.seconds("HOST_STANDING", 3.0)  # between two events that s
 _CONNECTED_WITHIN = 10.0  # seconds
 _CONFIRMED_WITHIN = 30.0  # seconds; a broker that is short of memory blocks who publishes
 _PATIENCE = {"max_retries": 4, "interval_start": 0.1, "interval_step": 0.5, "interval_max": 2.0}
+_AGAIN = {"interval_start": 1, "interval_step": 1, "interval_max": 5}  # seconds
 _ANSWERS = Exchange(names.ANSWERS, "direct", no_declare=True)
 _ORDERS = Exchange(names.ORDERS, "direct", no_declare=True)
 
@@ -158,6 +160,17 @@ class _Standing(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
+    def ensure_connected(self, connection: Any) -> Any:  # noqa: ANN401
+        """Connect, again and again; without our word the pauses would grow to half a minute."""
+        connection.ensure_connection = partial(connection.ensure_connection, **_AGAIN)
+        return super().ensure_connected(connection)
+
+    def connection_for_write(self, url: Any = None, heartbeat: Any = None) -> Any:  # noqa: ANN401
+        """Connect for events; to wait until each is confirmed, the loop could hang."""
+        connection = self.app.connection_for_write(url=url, heartbeat=heartbeat)
+        connection.transport_options = {}
+        return self.ensure_connected(connection)
+
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         """All but what declares queues, takes orders from the wire, or asks who is there."""
 
@@ -215,5 +228,5 @@ def _back() -> None:
 
 
 def _is_told_otherwise(record: logging.LogRecord) -> bool:
-    """Whether it only repeats that the connection is lost: acknowledgements that came too late."""
-    return "ack" in str(record.msg) and _retold.away
+    """Whether it only repeats what we say: why an order goes back, or that the hub is away."""
+    return record.name == "celery.app.trace" or ("ack" in str(record.msg) and _retold.away)

@@ -1,18 +1,15 @@
 """The watcher's side: orders go out, answers come in, and only what fits is taken.
 
-`Hub.make` is a Maker (daemon/outcomes.py): the thread of a picture sends its order and waits. An
-answer is taken only for an order that is out at this moment, in this turn of its job, and once; the
-rest of the rule stands in `orders.refusal` (what it says) and `publishing.commit` (what is there).
-What nobody will hear of is removed. The order stays out until its outputs are published and
-journalled, and only then is the answer acknowledged.
+`Hub.make` is a Maker (daemon/outcomes.py): the thread of a picture sends its order and waits. Which
+answer is taken stands in orders_out.py; what was staged for another is removed. The order stays out
+until its outputs are published and journalled, and only then is the answer acknowledged.
 """
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic, time
@@ -23,31 +20,29 @@ from kombu import Message
 
 from scissorsd import __version__, failpoints
 from scissorsd.core.catalogue import CATALOGUE, Model
-from scissorsd.core.rules import Job, Rule, in_review
-from scissorsd.core.stamps import Stamp
-from scissorsd.daemon.making import refuse_by_rule
-from scissorsd.daemon.outcomes import Bench, Done, Made, Task
+from scissorsd.core.rules import Job, Rule
+from scissorsd.daemon.outcomes import Bench, Made, Task
 from scissorsd.errors import HoldError, JournalError
 from scissorsd.folders import publishing
-from scissorsd.folders.scanning import fold_time
 from scissorsd.hosts import engine, names
 from scissorsd.hosts.faults import error_of
 from scissorsd.hosts.join import Join
 from scissorsd.hosts.line import Line
 from scissorsd.hosts.orders import (
     Answer,
+    Fault,
     NotUnderstoodError,
-    Order,
     read_answer,
-    refusal,
     write_order,
 )
+from scissorsd.hosts.orders_out import OrdersOut, Out
 from scissorsd.hosts.outgoing import claim, order_for
 from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.staged import made_of
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
-from scissorsd.records.status_file import HubStatus, OrderStatus
+from scissorsd.records.status_file import HubStatus
 from scissorsd.settings import Hosts, Inbox
 
 log = structlog.get_logger("scissorsd")
@@ -60,24 +55,9 @@ _TRIES = 3  # hosts that may say of a picture that they cannot
 _SENDERS = 8  # connections by which orders go out at once
 _CONFIRMED_WITHIN = 30.0  # seconds
 _ORDERS_TOLD = 200
-_REMEMBERED = 10_000  # jobs that went out, for answers that come too late
 _NONCE = re.compile(r"[0-9a-f]{8}")
 # What a host says of names, the watcher finds out for itself: it knows another one.
 _OF_NAMES = ("NameRefusedError", "PlaceTakenError")
-
-
-@dataclass(slots=True, eq=False)
-class _Out:
-    """An order that is out, from before it is sent until what came of it is journalled."""
-
-    order: Order
-    networks: list[Model]
-    sent_at: float
-    heard: SimpleQueue[None] = field(default_factory=SimpleQueue)  # wakes who waits
-    answer: Answer | None = None
-    message: Message | None = None
-    lost: str = ""  # why nobody waits for it any more
-    begun: list[tuple[str, float]] = field(default_factory=list)  # hosts that began it, and when
 
 
 class Hub:
@@ -88,7 +68,7 @@ class Hub:
         self._join = replace(join, url=hosts.hub)
         self._lock = threading.Lock()
         self._presence = Presence(hosts.lost_after, __version__ if hosts.same_version else "")
-        self._out: dict[tuple[int, int], _Out] = {}  # by job and turn
+        self._out = OrdersOut()
         self._stay: dict[tuple[Path, str], float] = {}  # pictures no host can do; until when
         self._claimed: set[Path] = set()
         self._is_there = False
@@ -110,13 +90,12 @@ class Hub:
         self._line = Line(self._join, journal.id, CATALOGUE, self)
         self._line.start()
         self._sweeping = SimpleQueue[tuple[int, str] | None]()  # a job, and a tag
-        self._folders: OrderedDict[int, list[Path]] = OrderedDict()  # of jobs that went out
         threading.Thread(target=self._sweep, name="sweep for the hub", daemon=True).start()
 
     def stop(self) -> None:
         """Let go of all orders that are out: their jobs are begun anew at the next start."""
         self._ending = True
-        self._give_up("scissorsd is stopping")
+        self._out.give_up("scissorsd is stopping")
 
     def close(self) -> None:
         """End the connection, once no picture is in hand."""
@@ -172,7 +151,7 @@ class Hub:
                 answer = self._wait(out)
                 fault = answer.error
                 if fault is None:
-                    made = self._made(task, answer)
+                    made = made_of(answer, task.inbox.outbox)
                     try:
                         yield made
                     finally:  # what has got its name is no longer there
@@ -183,7 +162,9 @@ class Hub:
             tries += 1
             why = f"{answer.host} could not do it: {fault.what}"
             log.warning("order.given_again", source=str(task.path), why=one_line(why))
-            again = bench.journal.begin(job, by_host=True) if tries < _TRIES else None
+            self._note_trouble(answer.host, fault)
+            may_go = tries < _TRIES and self.window(out.networks) > 0
+            again = bench.journal.begin(job, by_host=True) if may_go else None
             if again is None:
                 self._keep_here(task)
                 raise HoldError(why, fault.advice, kind="hosts cannot")
@@ -194,6 +175,12 @@ class Hub:
             claim(outbox, self._journal.id)
             self._claimed.add(outbox)
 
+    def _note_trouble(self, host: str, fault: Fault) -> None:
+        """Send a host nothing until it says again how it stands, if the trouble is its own."""
+        with self._lock:
+            if fault.host_only and host in self._presence.hosts:
+                self._presence.hosts[host].trouble = one_line(fault.what)
+
     def _keep_here(self, task: Task) -> None:
         now = monotonic()
         with self._lock:
@@ -201,31 +188,26 @@ class Hub:
             self._stay[task.inbox.path, task.key] = now + STAYS
 
     @contextmanager
-    def _sent(self, task: Task, job: Job, bench: Bench) -> Iterator[_Out]:
+    def _sent(self, task: Task, job: Job, bench: Bench) -> Iterator[Out]:
         """Send the order for a job; it is out within the `with` block, and over after it."""
         order = order_for(task, job, bench)
-        out = _Out(order, bench.networks(job.rule), monotonic())
-        with self._lock:
-            if self._ending:
-                raise HoldError("scissorsd is stopping", kind="stopping")
-            self._out[order.job, order.turn] = out
-            self._folders[order.job] = _folders(order)
-            while len(self._folders) > _REMEMBERED:
-                self._folders.popitem(last=False)
+        out = Out(order, bench.networks(job.rule), monotonic())
+        self._out.add(out)
         try:
             self._send(out)
             failpoints.at("order.sent", task.source.path)
             yield out
         finally:
-            with self._lock:
-                del self._out[order.job, order.turn]
+            self._out.remove(out)
             if out.message is not None:
                 failpoints.at("answer.unacknowledged", task.source.path)
                 self._line.acknowledge(out.message)
-            if out.answer is None or len(out.begun) != 1 or out.answer.error is not None:
+            if not out.was_cut_once:
                 self._sweep_soon(order.job, f"{order.watcher}-{order.job}-{order.turn}")
 
-    def _send(self, out: _Out) -> None:
+    def _send(self, out: Out) -> None:
+        if self._ending:
+            raise HoldError("scissorsd is stopping", kind="stopping")
         order, queue = out.order, engine.orders_queue(out.order.rule.model)
         try:
             self._app.send_task(
@@ -247,7 +229,7 @@ class Hub:
             why = str(error) or type(error).__name__
             raise HoldError(f"the hub takes no orders: {why}", kind="the hub is away") from error
 
-    def _wait(self, out: _Out) -> Answer:
+    def _wait(self, out: Out) -> Answer:
         """Wait for the answer; raises HoldError where there is none to be hoped for."""
         while True:
             why = ""
@@ -255,14 +237,13 @@ class Hub:
                 out.heard.get(timeout=TICK)
             except Empty:
                 why = self._why_lost(out)
-            with self._lock:
-                if out.answer is not None:
-                    return out.answer
-                out.lost = out.lost or why
+            answer = self._out.answer_or_loss(out, why)
+            if answer is not None:
+                return answer
             if out.lost:
                 raise HoldError(f"no host answered for it: {out.lost}", kind="no answer")
 
-    def _why_lost(self, out: _Out) -> str:
+    def _why_lost(self, out: Out) -> str:
         now = monotonic()
         with self._lock:
             if now - out.sent_at > self._hosts.lease:
@@ -277,50 +258,21 @@ class Hub:
             gone = now - max(out.sent_at, self._alone_from.setdefault(names_of, now))
             return f"no host that could has been there for {gone:.0f} s" if gone > PATIENCE else ""
 
-    def _made(self, task: Task, answer: Answer) -> Made:
-        """Return what a host has made, by what lies there; raises where it is not as it says."""
-        told = answer.made
-        assert told is not None  # noqa: S101 - the caller has looked
-        refuse_by_rule(told.judgement, task.rule)
-        return Made(
-            content=bytes.fromhex(told.content),
-            facts=told.facts,
-            judgement=told.judgement,
-            done=Done(
-                verdict=told.judgement.verdict,
-                numbers=told.judgement.numbers,
-                model=told.model,
-                asked=told.asked,
-                provider=told.provider,
-                precision=told.precision,
-                width=told.width,
-                height=told.height,
-                infer_s=told.infer_s,
-                remarks=told.remarks,
-                host=answer.host,
-            ),
-            staged=tuple(
-                _stamp(task.inbox.outbox / one.path, one.temporary, one.size, one.digest)
-                for one in told.staged
-            ),
-        )
-
     def status(self) -> HubStatus:
         """Return how the hub and the hosts stand; and tell of hosts that have gone."""
         now = monotonic()
         with self._lock:
             for host in self._presence.gone(now):
                 log.warning("host.gone", host=host.name, silent_s=round(now - host.seen))
-            out = sorted(self._out.values(), key=lambda one: one.sent_at)
             return HubStatus(
                 address=self._join.url,
                 away="" if self._is_there else self._away or "it was not reached yet",
                 since=self._since,
-                out=len(out),
+                out=len(self._out),
                 refused=self._refused,
                 here=self._hosts.here,
                 hosts=self._presence.statuses(now, __version__),
-                orders=tuple(map(_told, out[:_ORDERS_TOLD])),
+                orders=self._out.oldest(_ORDERS_TOLD),
             )
 
     # --- what comes in (in the line's thread) ------------------------------------------------
@@ -332,7 +284,7 @@ class Hub:
                 log.info("hub.back", hub=self._join.url)
             self._is_there, self._away, self._since = True, "", time()
         if anew:
-            self._give_up("the hub has lost what was on it")
+            self._out.give_up("the hub has lost what was on it")
 
     def away(self, why: str) -> None:
         """Send nothing more until it is back."""
@@ -341,13 +293,6 @@ class Hub:
                 self._since, self._away_from = time(), monotonic()
                 log.warning("hub.away", hub=self._join.url, why=one_line(why))
             self._is_there, self._away = False, one_line(why)
-
-    def _give_up(self, why: str) -> None:
-        with self._lock:
-            for out in self._out.values():
-                if out.answer is None:
-                    out.lost = why
-                    out.heard.put(None)
 
     def event(self, event: Any) -> None:  # noqa: ANN401 - from the wire
         """Note how a host stands, or who has begun with an order."""
@@ -361,10 +306,8 @@ class Hub:
                     why = self._presence.why_idle(host, __version__)
                     log.info("host.there", host=host.name, slots=host.slots, trouble=why)
                 return
-            begun, by = str(event.get("uuid")), str(event.get("hostname"))
-            for out in self._out.values():
-                if names.order_id(out.order.job, out.order.turn) == begun:
-                    out.begun.append((by.partition("@")[2] or by, now))
+        by = str(event.get("hostname")).rpartition("@")[2]
+        self._out.note_begun(str(event.get("uuid")), by, now)
 
     def answered(self, body: Any, message: Message) -> None:  # noqa: ANN401 - from the wire
         """Take an answer, or refuse it."""
@@ -373,23 +316,17 @@ class Hub:
         except NotUnderstoodError as error:
             self._refuse("", error.what, message)
             return
-        with self._lock:
-            out = self._out.get((answer.job, answer.turn))
-            why = _why_refused(out, answer)
-            if out is not None and not why:
-                out.answer, out.message = answer, message
-                host = self._presence.hosts.get(answer.host)
-                if host is not None and answer.made is not None:
-                    host.ended.append(monotonic())
-                out.heard.put(None)
-                return
-        if out is not None and out.answer is not None and out.answer.nonce == answer.nonce:
-            self._line.acknowledge(message)  # it came again, and is being dealt with
-            return
-        self._refuse(answer.host, why, message)
-        if _NONCE.fullmatch(answer.nonce):
-            tag = names.staging_tag(self._journal.id, answer.job, answer.turn, answer.nonce)
-            self._sweep_soon(answer.job, tag)
+        why = self._out.take(answer, message)
+        if why is True:  # it is being dealt with
+            self._line.acknowledge(message)
+        elif why:
+            self._refuse(answer.host, why, message)
+            if _NONCE.fullmatch(answer.nonce):
+                tag = names.staging_tag(self._journal.id, answer.job, answer.turn, answer.nonce)
+                self._sweep_soon(answer.job, tag)
+        elif answer.made is not None:
+            with self._lock:
+                self._presence.note_made(answer.host, monotonic())
 
     def _refuse(self, host: str, why: str, message: Message) -> None:
         self._refused += 1
@@ -406,33 +343,7 @@ class Hub:
     def _sweep(self) -> None:
         while (found := self._sweeping.get()) is not None:
             job, tag = found
-            with self._lock:
-                folders = self._folders.get(job)
-            with suppress(JournalError):  # it is swept when the job begins again
+            folders = self._out.folders(job)
+            with suppress(JournalError, OSError):  # it is swept when the job begins again
                 folders = folders or self._journal.entries.folders(job)
-            publishing.remove_temporaries(folders or (), tag=tag)
-
-
-def _folders(order: Order) -> list[Path]:
-    outbox = Path(order.roots.outbox.path)
-    paths = [way for path in order.outputs for way in (path, in_review(path))]
-    return list(dict.fromkeys((outbox / path).parent for path in paths))
-
-
-def _stamp(place: Path, temporary: str, size: int, digest: str) -> Stamp:
-    """Return the stamp of what a host has staged for a place; raises where it is not there so."""
-    told = Stamp(str(place), bytes.fromhex(digest), size, 0, str(place.with_name(temporary)))
-    return replace(told, mtime_ns=fold_time(publishing.check_staged(told).st_mtime_ns))
-
-
-def _told(out: _Out) -> OrderStatus:
-    host, since = out.begun[-1] if out.begun else ("", out.sent_at)
-    return OrderStatus(f"{out.order.roots.inbox.path}/{out.order.source.path}", since, host)
-
-
-def _why_refused(out: _Out | None, answer: Answer) -> str:
-    if out is None:
-        return "its order is not out, or not any more"
-    if out.answer is not None or out.lost:
-        return "its order was answered before, or given up"
-    return refusal(out.order, answer)
+                publishing.remove_temporaries(folders, tag=tag)

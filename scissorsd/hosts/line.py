@@ -20,6 +20,7 @@ from scissorsd import failpoints
 from scissorsd.core.backoff import backoff
 from scissorsd.hosts import names
 from scissorsd.hosts.join import Join
+from scissorsd.hosts.unreachable import in_words
 
 log = structlog.get_logger("scissorsd")
 
@@ -87,7 +88,7 @@ class Line(threading.Thread):
                     tries = 0
                     self._serve(connection)
             except TROUBLE as error:
-                self._hears.away(str(error) or type(error).__name__)
+                self._hears.away(in_words(error, self._join).what)
                 self._ending.wait(backoff(_FIRST_PAUSE, tries, _LONGEST_PAUSE))
                 tries += 1
 

@@ -75,6 +75,11 @@ class Presence:
         self.hosts[name] = host
         return host if is_new else None
 
+    def note_made(self, name: str, now: float) -> None:
+        """Note that a host has made a picture of ours."""
+        if name in self.hosts:
+            self.hosts[name].ended.append(now)
+
     def gone(self, now: float) -> list[Host]:
         """Return the hosts that are silent since the last call; forget what was so for long."""
         for name in [h.name for h in self.hosts.values() if now - h.seen > _REMEMBERED]:

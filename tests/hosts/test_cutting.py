@@ -10,8 +10,9 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Output
 from scissorsd.hosts.cutting import Here, Settings, cut, discard
 from scissorsd.hosts.orders import Fault, Order, Root, Roots, described, refusal
+from scissorsd.hosts.outgoing import OWNER, claim
 
-from .working import NETWORK, RULE, draw, order_for
+from .working import ID, NETWORK, RULE, draw, order_for
 
 NONCE = "0123abcd"
 Change = Callable[[Path, Order], Order]
@@ -35,14 +36,20 @@ def here(settings: Settings) -> Here:
 def order(tmp_path: Path) -> Order:
     """Return an order for a picture that is there."""
     (tmp_path / "out").mkdir()
+    claim(tmp_path / "out", ID)
     return order_for(draw(tmp_path / "in" / "may" / "a.jpg"), tmp_path / "in", tmp_path / "out")
+
+
+def staged_below(folder: Path) -> list[Path]:
+    """Return the files in an outbox, but for the note of whose it is."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != OWNER]
 
 
 def fault_of(order: Order, here: Here) -> Fault:
     """Return why nothing was made; nothing was staged either."""
     answer = cut(order, here, NONCE)
     assert answer.error is not None
-    assert [path for path in Path(order.roots.outbox.path).rglob("*") if path.is_file()] == []
+    assert staged_below(Path(order.roots.outbox.path)) == []
     return answer.error
 
 
@@ -52,7 +59,7 @@ def test_it_is_cut_as_here_and_staged(order: Order, here: Here, tmp_path: Path) 
     assert refusal(order, answer) == ""
     assert answer.made is not None
     (one,) = answer.made.staged
-    (lies,) = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    (lies,) = staged_below(tmp_path / "out")
     assert lies == tmp_path / "out" / "may" / one.temporary
     assert lies.stat().st_size == one.size
     with Image.open(lies) as cutout:
@@ -162,11 +169,17 @@ def no_outbox(folder: Path, order: Order) -> Order:
     return replace(order, roots=roots)
 
 
+def another_outbox(folder: Path, order: Order) -> Order:
+    """Have an empty folder where the watcher's outbox should be mounted."""
+    (folder / "out" / OWNER).unlink()
+    return order
+
+
 @pytest.mark.parametrize(
     "change",
     [
         *(other_size, other_time, other_head, taken_away, a_link, a_linked_folder),
-        *(no_inbox, no_outbox),
+        *(no_inbox, no_outbox, another_outbox),
     ],
 )
 def test_what_is_not_here(change: Change, order: Order, here: Here, tmp_path: Path) -> None:
@@ -175,7 +188,7 @@ def test_what_is_not_here(change: Change, order: Order, here: Here, tmp_path: Pa
     fault = fault_of(changed, here)
     assert (fault.kind, fault.host_only) == ("NotHereError", True)
     assert not (tmp_path / "gone" / "may" / "a.png").exists()
-    is_folder = change in {no_inbox, no_outbox}
+    is_folder = change in {no_inbox, no_outbox, another_outbox}
     assert here.can(changed) == (not is_folder)  # whether its pause may end
 
 

@@ -76,8 +76,9 @@ def test_orders_are_cut_and_answered(
         assert host.stop() == 0, host.said()
         assert host.events("hub.says") == []
     assert left_in_line(hub) == 0
-    names_now = [path.name for path in watcher.outbox.rglob("*") if path.is_file()]
-    assert all(name.startswith(".scissorsd-") for name in names_now)
+    files = [path.name for path in watcher.outbox.rglob("*") if path.is_file()]
+    assert len(files) == 3
+    assert all(name.startswith(".scissorsd-") for name in files)  # none has got its name
     assert (inbox / "a.jpg").exists()
 
 
@@ -176,7 +177,7 @@ def test_a_share_that_is_gone_from_the_host(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("how", ["kill", "stop", "wipe"])
+@pytest.mark.parametrize("how", ["kill", "stop", "wipe", "freeze"])
 def test_the_broker_goes_and_comes(
     how: str, hub: Hub, watcher: Watcher, models_folder: Path, tmp_path: Path
 ) -> None:
@@ -185,14 +186,11 @@ def test_the_broker_goes_and_comes(
         host.ready()
         watcher.give(watcher.order(watcher.picture()))
         made(watcher.answer())
-        if how == "stop":
-            hub.broker.stop()
-        else:
-            hub.broker.kill()
+        {"stop": hub.broker.stop, "freeze": hub.broker.freeze}.get(how, hub.broker.kill)()
         host.wait_for("hub.away")
         if how == "wipe":
             hub.broker.wipe()
-        hub.broker.start()
+        hub.broker.revive()
         host.wait_for("hub.back")
         watcher.close()
         watcher.connect()

@@ -32,6 +32,7 @@ from scissorsd.hosts.orders import (
     read_answer,
     write_order,
 )
+from scissorsd.hosts.outgoing import claim
 
 from .broker import Hub
 
@@ -144,6 +145,7 @@ class Watcher:
         self.inbox, self.outbox = self.folder / "in", self.folder / "out"
         for folder in (self.inbox, self.outbox):
             folder.mkdir()
+        claim(self.outbox, ID)
         self.connect()
 
     def connect(self) -> None:
