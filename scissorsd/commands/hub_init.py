@@ -225,12 +225,12 @@ class _Folder:
         return [*said, *self._next_steps(url)] if self.made else said
 
     def _next_steps(self, url: str) -> list[str]:
-        key = "/etc/rabbitmq/server.key"
+        key, compose = "/etc/rabbitmq/server.key", quote(str(self.folder / "compose.yaml"))
         watcher, studio = (self.folder / name for name in _FILES.values())
         return [
             "",
             "Next, the broker, as a container:",
-            f"  docker compose -f {quote(str(self.folder / 'compose.yaml'))} up -d --force-recreate",
+            f"  docker compose -f {compose} up -d --force-recreate",
             "or by Debian's package, where it serves nothing else:",
             "  apt install rabbitmq-server",
             f"  cp -r {quote(f'{self.broker}/.')} /etc/rabbitmq",
