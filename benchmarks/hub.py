@@ -28,7 +28,7 @@ from typing import Any
 import yaml
 from bench import TESTS, Figures, Goal, Place, number, parser, place, table
 from PIL import Image, ImageDraw
-from processes import LIMIT, environment
+from processes import LIMIT, TICKS, environment
 
 SLEEP = 0.3  # seconds
 SLOTS = (1, 2, 4, 8, 16)
@@ -44,6 +44,7 @@ class Run:
     slots: int
     came: list[float]  # seconds since the epoch, in order
     litter: int
+    cpu_ms: dict[str, float]  # milliseconds of a processor for a picture, by whose
 
     @property
     def slot_s(self) -> float:
@@ -62,6 +63,8 @@ class Studio:
         self.inbox, self.outbox = folder / "inbox", folder / "outbox"
         self.inbox.mkdir()
         self.outbox.mkdir()
+        self._at_first: dict[int, tuple[str, float]] = {}  # by process: whose, its CPU seconds
+        self._count_from("broker", hub.broker.pid)
 
     def fill(self, count: int) -> None:
         """Put pictures into the inbox."""
@@ -124,6 +127,7 @@ class Studio:
             _wait(lambda: _is_told(path, ready) or process.poll() is not None)
             if process.poll() is not None:
                 raise SystemExit(path.read_text()[-3000:])
+            self._count_from("daemon" if words[0] == "run" else "hosts", process.pid)
             yield process
         finally:
             if process.poll() is None:
@@ -136,10 +140,26 @@ class Studio:
             raise SystemExit(reasons[0].read_text())
         return sorted(path.stat().st_ctime for path in self.outbox.glob("*.png"))
 
+    def _count_from(self, whose: str, pid: int) -> None:
+        self._at_first[pid] = whose, cpu_s(pid)
+
     def done(self, slots: int) -> Run:
-        """Return what there is at the end."""
+        """Return what there is at the end, while all still runs."""
         litter = [*self.outbox.rglob(".scissorsd-*.tmp"), *self.outbox.glob("failed/*")]
-        return Run(slots, self.came(), len(litter))
+        came = self.came()
+        cpu: dict[str, float] = dict.fromkeys(("daemon", "hosts", "broker"), 0.0)
+        for pid, (whose, before) in self._at_first.items():
+            cpu[whose] += 1000 * (cpu_s(pid) - before) / len(came)
+        return Run(slots, came, len(litter), cpu)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds that a process has used; of one that is gone, 0."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def _is_told(path: Path, event: str) -> bool:
@@ -187,13 +207,13 @@ class Machine:
             shutil.rmtree(folder)
 
 
-def alone(machine: Machine) -> float:
-    """Return the seconds of a picture where the daemon cuts it itself, one after the other."""
+def alone(machine: Machine) -> Run:
+    """Have the daemon cut pictures itself, one after the other."""
     with machine.studio("alone") as studio:
         studio.fill(2 * ROUNDS)
         with studio.daemon(hosts=False):
             _wait(lambda: len(studio.came()) == 2 * ROUNDS)
-        return studio.done(1).slot_s
+            return studio.done(1)
 
 
 def with_hosts(machine: Machine, slots: int) -> Run:
@@ -205,7 +225,7 @@ def with_hosts(machine: Machine, slots: int) -> Run:
             hosts.enter_context(studio.host(f"host-{index}", each))
         with studio.daemon(hosts=True):
             _wait(lambda: len(studio.came()) == count)
-        return studio.done(slots)
+            return studio.done(slots)
 
 
 def one_killed(machine: Machine, slot_s: float) -> Figures:
@@ -223,22 +243,32 @@ def one_killed(machine: Machine, slot_s: float) -> Figures:
             first.kill()
             at, left = time(), count - len(studio.came())
             _wait(lambda: len(studio.came()) == count)
-        run = studio.done(2 * each)
+            run = studio.done(2 * each)
     ideal = left * slot_s / each  # what the other's slots need for what is left
     return {"lost_s": run.came[-1] - at - ideal, "left": left, "litter": run.litter}
+
+
+def _cpu(cpu_ms: dict[str, float]) -> str:
+    return "CPU ms: " + ", ".join(f"{whose} {used:.0f}" for whose, used in cpu_ms.items())
 
 
 def measure(machine: Machine, asked: tuple[int, ...]) -> Figures:
     """Measure all, and print it as it comes."""
     here = alone(machine)
-    print(f"alone: {here:.3f} s a picture", flush=True)
-    rows = []
+    print(f"alone: {here.slot_s:.3f} s a picture, {_cpu(here.cpu_ms)}", flush=True)
+    rows: list[Figures] = []
     for slots in asked:
         run = with_hosts(machine, slots)
-        rows.append({"slots": slots, "slot_s": run.slot_s, "litter": run.litter})
+        rows.append({"slots": slots, "slot_s": run.slot_s, "cpu_ms": run.cpu_ms})
         told = f"{slots} slots: {run.slot_s:.3f} s, {SLEEP / run.slot_s:.2f}, litter {run.litter}"
-        print(told, flush=True)
-    figures: Figures = {"sleep_s": SLEEP, "alone_s": here, "rows": rows, "load": os.getloadavg()}
+        print(f"{told}, {_cpu(run.cpu_ms)}", flush=True)
+    figures: Figures = {
+        "sleep_s": SLEEP,
+        "alone_s": here.slot_s,
+        "alone_cpu_ms": here.cpu_ms,
+        "rows": rows,
+    }
+    figures["load"] = os.getloadavg()
     by_slots = {row["slots"]: row["slot_s"] for row in rows}
     if pace := by_slots.get(4):
         figures["killed"] = one_killed(machine, pace)
@@ -271,6 +301,7 @@ def section(figures: Figures) -> list[str]:
             figures["sleep_s"] / row["slot_s"],
             1000 * row["slot_s"],
             row["slots"] / row["slot_s"],
+            *(row["cpu_ms"][whose] for whose in ("daemon", "hosts", "broker")),
         )
         for row in figures["rows"]
     ]
@@ -279,7 +310,8 @@ def section(figures: Figures) -> list[str]:
         f"A network that sleeps {figures['sleep_s']} s, pictures of 0.1 MP on a tmpfs, broker, "
         "daemon (`here: 0`) and hosts on this one machine: what the way over the hub costs. "
         "*Efficiency* is the sleep over what a slot takes for a picture. Here, one after the "
-        f"other, a picture takes {number(1000 * figures['alone_s'])} ms. The machine's load in 1, "
+        f"other, a picture takes {number(1000 * figures['alone_s'])} ms, of which "
+        f"{number(figures['alone_cpu_ms']['daemon'])} the processor's. The machine's load in 1, "
         f"5 and 15 minutes at the end was {load}."
     )
     if killed := figures.get("killed"):
@@ -288,7 +320,10 @@ def section(figures: Figures) -> list[str]:
             f"left: all came out, {number(killed['lost_s'])} s later than the other's slots "
             "need for them."
         )
-    headings = ("slots", "of hosts", "efficiency", "ms a picture and slot", "pictures /s")
+    headings = (
+        *("slots", "of hosts", "efficiency", "ms a picture and slot", "pictures /s"),
+        *("CPU ms a picture: daemon", "hosts", "broker"),
+    )
     return ["### Hosts\n", f"{text}\n", f"{table(headings, rows)}\n"]
 
 

@@ -22,6 +22,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from scissorsd import atomic
@@ -119,6 +120,8 @@ class _Folder:
                 joins[user] = join.Join(url, user, secrets.token_urlsafe(_SECRET), ca)
                 join.write(self.folder / name, joins[user])
                 self.made.append(name)
+                if user == WATCHER:
+                    _give_to_service(self.folder / name)
             else:
                 self.kept.append(name)
         self._make("broker/rabbitmq/definitions.json", lambda: _definitions(joins), _OPEN)
@@ -219,30 +222,33 @@ class _Folder:
         said = [f"made {self.folder / name}" for name in self.made]
         if self.kept:
             said.append(f"kept as it was: {', '.join(self.kept)}")
-        watcher = self.folder / _FILES[WATCHER]
-        if os.geteuid() == 0:
-            with suppress(KeyError):  # no service on this machine
-                account = pwd.getpwnam(ACCOUNT)
-                os.chown(watcher, account.pw_uid, account.pw_gid)
         return [*said, *self._next_steps(url)] if self.made else said
 
     def _next_steps(self, url: str) -> list[str]:
-        key = "/etc/rabbitmq/server.key"
+        key, compose = "/etc/rabbitmq/server.key", quote(str(self.folder / "compose.yaml"))
         watcher, studio = (self.folder / name for name in _FILES.values())
         return [
             "",
             "Next, the broker, as a container:",
-            f"  docker compose -f {self.folder / 'compose.yaml'} up -d --force-recreate",
+            f"  docker compose -f {compose} up -d --force-recreate",
             "or by Debian's package, where it serves nothing else:",
             "  apt install rabbitmq-server",
-            f"  cp -r {self.broker}/. /etc/rabbitmq",
+            f"  cp -r {quote(f'{self.broker}/.')} /etc/rabbitmq",
             f"  chown root:rabbitmq {key} && chmod 640 {key}",
             "  systemctl restart rabbitmq-server",
             f"In the configuration of the daemon, whose user must be able to read {watcher.name}:",
-            f'  hosts: {{hub: "{url}", join: {watcher}}}',
+            f'  hosts: {{hub: "{url}", join: {json.dumps(str(watcher))}}}',
             f"On every further host, with {studio} copied there (it is secret):",
             f"  scissorsd worker {studio.name}",
         ]
+
+
+def _give_to_service(path: Path) -> None:
+    """Give a file to the account of the daemon's service, if there is one."""
+    if os.geteuid() == 0:
+        with suppress(KeyError):
+            account = pwd.getpwnam(ACCOUNT)
+            os.chown(path, account.pw_uid, account.pw_gid)
 
 
 def _definitions(joins: dict[str, join.Join]) -> bytes:

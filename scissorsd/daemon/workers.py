@@ -29,7 +29,7 @@ class WorkerPool:
     def __init__(
         self, tell: Callable[[Ended], None], pace: Pace, config: Config, hub: OtherMachines | None
     ) -> None:
-        self.count = _count(config)  # of pictures in hand here at once, but for what is stuck
+        self.count = _count(config, hub)  # of pictures in hand here at once, but for what is stuck
         self.hub = hub
         self._tell = tell
         self._pace = pace
@@ -53,7 +53,7 @@ class WorkerPool:
 
     def follow(self, config: Config) -> None:
         """Take over a new configuration."""
-        self.count = _count(config)
+        self.count = _count(config, self.hub)
         if self.hub is not None and config.hosts is not None:
             self.hub.follow(config.hosts)
 
@@ -161,6 +161,6 @@ class WorkerPool:
         self._tell(Ended(task, outcome, monotonic() - began, began - task.settled_at))
 
 
-def _count(config: Config) -> int:
-    here = config.hosts.here if config.hosts is not None else None
+def _count(config: Config, hub: OtherMachines | None) -> int:
+    here = config.hosts.here if config.hosts is not None and hub is not None else None
     return (config.workers or max(2, usable_cpus())) if here is None else here

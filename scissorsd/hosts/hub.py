@@ -30,6 +30,7 @@ from scissorsd.hosts.join import Join
 from scissorsd.hosts.line import Line
 from scissorsd.hosts.orders import (
     Answer,
+    Fault,
     NotUnderstoodError,
     read_answer,
     write_order,
@@ -161,7 +162,9 @@ class Hub:
             tries += 1
             why = f"{answer.host} could not do it: {fault.what}"
             log.warning("order.given_again", source=str(task.path), why=one_line(why))
-            again = bench.journal.begin(job, by_host=True) if tries < _TRIES else None
+            self._note_trouble(answer.host, fault)
+            may_go = tries < _TRIES and self.window(out.networks) > 0
+            again = bench.journal.begin(job, by_host=True) if may_go else None
             if again is None:
                 self._keep_here(task)
                 raise HoldError(why, fault.advice, kind="hosts cannot")
@@ -171,6 +174,12 @@ class Hub:
         if outbox not in self._claimed:
             claim(outbox, self._journal.id)
             self._claimed.add(outbox)
+
+    def _note_trouble(self, host: str, fault: Fault) -> None:
+        """Send a host nothing until it says again how it stands, if the trouble is its own."""
+        with self._lock:
+            if fault.host_only and host in self._presence.hosts:
+                self._presence.hosts[host].trouble = one_line(fault.what)
 
     def _keep_here(self, task: Task) -> None:
         now = monotonic()

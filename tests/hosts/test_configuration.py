@@ -16,7 +16,7 @@ import pkgutil, sys, scissorsd, importlib
 for room in ("commands", "config", "daemon", "records"):
     package = importlib.import_module(f"scissorsd.{room}")
     for module in pkgutil.iter_modules(package.__path__):
-        if module.name not in ("worker", "hub_init"):
+        if module.name not in ("worker", "hub_init", "doctor", "doctor_hosts"):
             importlib.import_module(f"scissorsd.{room}.{module.name}")
 from scissorsd.commands.hub_of import hub_of
 from scissorsd.config import from_values

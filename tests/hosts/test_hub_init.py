@@ -206,3 +206,18 @@ def test_an_address_of_ipv6(tmp_path: Path) -> None:
     join = read(tmp_path / "studio.join")
     assert join.url == "amqps://[fd00::5]:5671/scissorsd"
     assert join.address.host == names(tmp_path)[0] == "fd00::5"
+
+
+def test_on_the_command_line(tmp_path: Path) -> None:
+    """The command says what it made and what comes next; without a name it ends with 2."""
+    command = [sys.executable, "-m", "scissorsd", "hub", "init", str(tmp_path / "hub")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "--host NAME is missing" in ended.stderr
+    command += ["--host", "nas.local", "--host", "10.0.0.5"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"made {tmp_path}/hub/studio.join" in said
+    assert "scissorsd worker studio.join" in said
+    assert "for nas.local, 10.0.0.5, localhost" in said
+    for line in (tmp_path / "hub" / "studio.join").read_text().splitlines():
+        assert not line.startswith("secret: ") or line.removeprefix("secret: ") not in said

@@ -1,14 +1,19 @@
 """One watcher and its hosts, all real: who is killed when, and that each picture is cut once."""
 
+import io
+import random
+import shutil
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from end_to_end.deaths import whole
-from end_to_end.driver import SIZE, Daemon, wait_for
+from end_to_end.driver import SIZE, Daemon, picture, wait_for
 from kombu import Connection, Exchange, Producer
+from PIL import Image
 
 from scissorsd.core.masking import Judgement
 from scissorsd.hosts import names
@@ -23,6 +28,15 @@ MOVED: dict[str, Any] = {
     "source": "move",
     "outputs": [{"kind": "cutout"}, {"kind": "mask", "folder": "masks"}],
 }
+
+
+def _gray() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", SIZE, "gray").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+GRAY = _gray()  # in which there is nothing
 
 
 def made_of(*stems: str) -> list[str]:
@@ -63,6 +77,100 @@ def test_two_hosts_cut_for_a_watcher(studio: Studio) -> None:
         daemon.finished(f"{stem}.jpg")
     assert {line.get("host") for line in daemon.told("job.finished")} == {"one", "two"}
     done_once(studio, stems, daemon)
+
+
+def test_the_same_comes_out_as_here(studio: Studio) -> None:
+    """What a host makes of a picture is, to the byte, what this machine makes of it; also a fault.
+
+    A doubtful one goes to review/ with its note, a corrupt one to failed/.
+    """
+    outputs = [{"kind": "cutout"}, {"kind": "mask", "folder": "masks"}]
+    rule: dict[str, Any] = {"when_no_subject": "review", "outputs": outputs, "source": "move"}
+    pictures = {"a.jpg": picture("a.jpg"), "gray.jpg": GRAY, "bad.jpg": GRAY[:-40] + b"\0" * 40}
+    pictures["bad.png"] = picture("x.png")[:60] + b"?" * 200
+    came_out = []
+    studio.host("one")
+    for here in (0, 2):
+        studio.configure(hosts={"here": here}, **rule)
+        if here:
+            studio.place.change_config(hosts={"hub": "amqp://127.0.0.1:1/x", **join_of(studio)})
+        daemon = studio.daemon()
+        for name, content in pictures.items():
+            studio.place.put(name, content)
+        wait_for(lambda: all_ended(studio, len(pictures)))
+        finished = daemon.told("job.finished")
+        assert {line.get("host") for line in finished} == {None if here else "one"}
+        daemon.stop()
+        came_out.append({f: (studio.place.outbox / f).read_bytes() for f in studio.files()})
+        for folder in (studio.place.outbox, studio.place.state):
+            shutil.rmtree(folder)
+    assert "review/gray.png" in came_out[0]
+    assert "failed/bad.png" in came_out[0]
+    assert came_out[0] == came_out[1]
+
+
+def join_of(studio: Studio) -> dict[str, str]:
+    """Return the part of the configuration that names the join file."""
+    return {"join": str(studio.hub.watcher_join)}
+
+
+def all_ended(studio: Studio, count: int) -> bool:
+    """Whether so many jobs have ended."""
+    return [entry.state in {"done", "failed"} for entry in studio.place.entries()] == [True] * count
+
+
+def test_a_name_is_taken_meanwhile(studio: Studio) -> None:
+    """Where somebody puts a file into the place of an output, the output gets another name."""
+    host = studio.host("one", "host.unanswered=stop", slots=1)
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    wait_for(lambda: stands_still(host))
+    (studio.place.outbox / "0.png").write_bytes(b"mine")
+    host.process.send_signal(signal.SIGCONT)
+    daemon.finished("0.jpg")
+    wait_for(lambda: studio.files() == ["0-jpg.png", "0.png"])
+    assert (studio.place.outbox / "0.png").read_bytes() == b"mine"
+    assert whole(studio.place.outbox / "0-jpg.png")
+    daemon.stop()
+
+
+def test_a_picture_is_replaced_meanwhile(studio: Studio) -> None:
+    """Of a picture that is replaced while a host has it, the new one comes out, and only that."""
+    host = studio.host("one", "host.unanswered=stop", slots=1)
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    wait_for(lambda: stands_still(host))
+    (studio.place.inbox / "0.jpg").write_bytes(GRAY)
+    host.process.send_signal(signal.SIGCONT)
+    daemon.wait("job.withdrawn", source="0.jpg")
+    assert daemon.wait("job.finished", source="0.jpg")["verdict"] == "no_subject"
+    assert studio.files() == ["0.png"]
+    assert len(daemon.told("job.finished")) == 1
+    daemon.stop()
+
+
+def test_what_no_host_can_is_cut_here(studio: Studio) -> None:
+    """A picture that the only host does not find is cut by the machine that else only watches."""
+    studio.host("blind", maps=(f"{studio.place.inbox}=/nowhere",))
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    assert "host" not in daemon.wait("job.finished", source="0.jpg")
+    assert studio.files() == ["0.png"]
+    assert daemon.told("order.given_again")
+    daemon.stop()
+
+
+def test_an_outbox_has_one_watcher(studio: Studio) -> None:
+    """What goes into an outbox of another watcher with hosts is held, and says whose it is."""
+    studio.place.outbox.mkdir()
+    (studio.place.outbox / ".scissorsd-owner").write_text("another\n")
+    studio.host("one")
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    assert "belongs to another" in daemon.wait("job.held")["why"]
+    (studio.place.outbox / ".scissorsd-owner").unlink()
+    daemon.finished("0.jpg")
+    daemon.stop()
 
 
 # --- a host is killed ------------------------------------------------------------------------
@@ -280,3 +388,47 @@ def send(studio: Studio, watcher: str, value: dict[str, Any]) -> None:
     with Connection(join.url, userid=join.user, password=join.secret) as connection:
         to = Exchange(names.ANSWERS, "direct", no_declare=True)
         Producer(connection, to, watcher).publish(value, serializer="json", declare=[])
+
+
+# --- all of it, at random --------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_torture(studio: Studio, seed: int) -> None:
+    """Hosts, daemon and hub are killed at random while a folder is cut: each picture once."""
+    chance = random.Random(seed)  # noqa: S311 - not for secrets
+    studio.configure(**MOVED)
+    hosts = {name: studio.host(name, slots=2) for name in ("one", "two", "three")}
+    daemons = [studio.daemon()]
+    stems = put(studio, 60)
+    fates = ["host"] * 10 + ["sleep"] * 3 + ["daemon"] * 2 + ["hub"] * 2 + ["wipe"]
+    chance.shuffle(fates)
+    for number, fate in enumerate(fates):
+        goal = 3 * number
+        wait_for(lambda goal=goal: done(studio) >= goal)  # type: ignore[misc]
+        name = chance.choice(sorted(hosts))
+        if fate == "host":
+            hosts[name].process.kill()
+            hosts[name].process.wait()
+            hosts[name] = studio.host(name, slots=2)
+        elif fate == "sleep":
+            hosts[name].process.send_signal(signal.SIGSTOP)
+            time.sleep(chance.uniform(0.5, 15))
+            hosts[name].process.send_signal(signal.SIGCONT)
+        elif fate == "daemon":
+            daemons[-1].kill()
+            daemons.append(studio.daemon())
+        else:
+            studio.hub.broker.kill()
+            if fate == "wipe":
+                studio.hub.broker.wipe()
+            studio.hub.broker.revive()
+    done_once(studio, stems, *daemons)
+    assert all(entry.state == "done" for entry in studio.place.entries())
+
+
+def done(studio: Studio) -> int:
+    """Count the pictures that are done."""
+    return sum(entry.state == "done" for entry in studio.place.entries())
