@@ -11,6 +11,8 @@ from scissorsd.hosts import certificates, join, names, unreachable
 from scissorsd.hosts.definitions import HOST, WATCHER
 
 from .broker import Broker, free_ports
+from .studio import Studio
+from .working import Host
 
 
 def connected(as_whom: join.Join) -> Connection:
@@ -85,3 +87,17 @@ def test_a_port_without_tls(broker: Broker) -> None:
     with pytest.raises(OSError) as refused, connected(joined) as connection:  # noqa: PT011
         connection.connect()
     assert "does not speak TLS" in str(unreachable.in_words(refused.value, joined))
+
+
+@pytest.mark.full
+def test_the_files_of_hub_init_are_all_it_takes(studio: Studio, broker: Broker) -> None:
+    """A daemon with watcher.join has a host with studio.join cut for it, over TLS."""
+    hub = {"hub": broker.joins[WATCHER].url, "join": str(broker.written / "watcher.join")}
+    studio.configure(hosts=hub)
+    with Host(broker.written / "studio.join", studio.place.folder, studio._models) as host:
+        host.ready()
+        daemon = studio.daemon()
+        studio.place.put("mug.jpg")
+        assert daemon.wait("job.finished", source="mug.jpg")["host"]
+        daemon.stop()
+    assert studio.files() == ["mug.png"]
