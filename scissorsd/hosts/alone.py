@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 
 from scissorsd import __version__, failpoints, logs
@@ -31,8 +32,19 @@ from scissorsd.pictures import decoders
 STALLED = failpoints.seconds("HOST_STALLED", 300.0)
 
 
+_one_at_a_time = threading.Lock()  # each has sessions and memory of its own
+
+
 def cut_alone(order: Order, settings: Settings, nonce: str) -> Answer:
-    """Cut a picture in a process of its own; its death is the picture's fault, and an answer."""
+    """Cut a picture in a process of its own; its death is the picture's fault, and an answer.
+
+    There is one such process at a time: after a hub was away, all that was in hand comes back.
+    """
+    with _one_at_a_time:
+        return _cut_alone(order, settings, nonce)
+
+
+def _cut_alone(order: Order, settings: Settings, nonce: str) -> Answer:
     asked = {"order": write_order(order), "settings": plain(settings), "nonce": nonce}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "scissorsd.hosts.alone"],

@@ -8,8 +8,6 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
-from hashlib import file_digest
 from pathlib import Path
 from time import monotonic
 
@@ -34,7 +32,7 @@ from scissorsd.hosts.orders import (
     described,
     head_of,
 )
-from scissorsd.hosts.outgoing import OWNER
+from scissorsd.hosts.outgoing import OWNER, sha256_of
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
@@ -234,22 +232,13 @@ def _with_own_backgrounds(order: Order, here: Here) -> Rule:
         if "/" not in output.background:
             return output
         path = here.local(output.background)
-        with hold_on_error(f"read {path}"):
-            status = path.stat()
-            digest = _sha256(str(path), status.st_mtime_ns, status.st_size)
-        if digest != order.backgrounds.get(output.background):
+        if sha256_of(path) != order.backgrounds.get(output.background):
             raise NotHereError(
                 f"on {here.name}, {path} is not the background that the watcher has", _WAY_OUT
             )
         return replace(output, background=str(path))
 
     return replace(order.rule, outputs=tuple(map(own, order.rule.outputs)))
-
-
-@cache
-def _sha256(path: str, _mtime_ns: int, _size: int) -> str:
-    with Path(path).open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _place(order: Order, path: str, here: Here) -> Path:

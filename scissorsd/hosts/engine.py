@@ -205,7 +205,8 @@ class _Retold(logging.Handler):
     def _lost(self, record: logging.LogRecord) -> None:
         if not self.away:
             self.away = True
-            why = next((str(one) for one in record.args or () if isinstance(one, Exception)), "")
+            errors = (one for one in record.args or () if isinstance(one, Exception))
+            why = next((getattr(one, "strerror", None) or str(one) for one in errors), "")
             log.warning("hub.away", why=one_line(why) or "the connection was lost")
 
 

@@ -85,10 +85,15 @@ def _backgrounds(rule: Rule) -> dict[str, str]:
     paths = {one.background for one in rule.outputs if "/" in one.background}
     found = {}
     for path in sorted(paths):
-        with hold_on_error(f"read {path}"):
-            status = Path(path).stat()
-            found[path] = _sha256(path, status.st_mtime_ns, status.st_size)
+        found[path] = sha256_of(Path(path))
     return found
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a background picture; it is read again only when it has changed."""
+    with hold_on_error(f"read {path}"):
+        status = path.stat()
+        return _sha256(str(path), status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=64)

@@ -150,7 +150,9 @@ class Worker:
             self._send(order.watcher, answer)
         except Exception as error:
             discard(order, answer, self._here)
-            log.warning("order.unanswered", source=_source(order), why=one_line(str(error)))
+            why = one_line(str(error))
+            log.warning("order.unanswered", source=_source(order), why=why)
+            self._pause(order, Fault("", f"answers cannot be sent: {why}"))
             raise Reject(f"the answer cannot be sent: {error}", requeue=True) from error
         failpoints.at("host.answered", order.source.path)
         self._note(order, answer)

@@ -1,6 +1,8 @@
 import json
-from dataclasses import fields, replace
-from typing import Any, get_type_hints
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -39,17 +41,32 @@ NAMES = st.one_of(
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
+TEXTS = st.one_of(st.text(max_size=8), NAMES)
+
+
 def of(kind: type, **known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Draw a dataclass of which every field is drawn by its type, or as `known` has it."""
-    drawn = {
-        one.name: known.get(one.name, st.from_type(get_type_hints(kind)[one.name]))
-        for one in fields(kind)
-    }
-    return st.builds(kind, **drawn)
+    hints = get_type_hints(kind)
+    drawn = {one.name: values(hints[one.name]) for one in fields(kind) if one.name not in known}
+    return st.builds(kind, **drawn, **known)
 
 
-st.register_type_strategy(float, NUMBERS)
-st.register_type_strategy(str, st.one_of(st.text(max_size=8), NAMES))
+def values(hint: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - a type as annotations have it
+    """Draw what may stand where an annotation says so."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if is_dataclass(hint):
+        return of(hint)  # type: ignore[arg-type]
+    if origin in {Union, UnionType}:
+        return st.one_of(*map(values, parts))
+    if origin is tuple and parts[-1] is ...:
+        return st.lists(values(parts[0]), max_size=3).map(tuple)
+    if origin is tuple:
+        return st.tuples(*map(values, parts))
+    if origin is Mapping:
+        return st.dictionaries(TEXTS, values(parts[1]), max_size=3)
+    return {float: NUMBERS, str: TEXTS}[hint] if hint in {float, str} else st.from_type(hint)
+
+
 OUTPUTS = of(Output)
 RULES = of(Rule, outputs=st.lists(OUTPUTS, min_size=1, max_size=3).map(tuple))
 MODELS = of(Model)

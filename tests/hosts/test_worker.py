@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from scissorsd.hosts import names
+from scissorsd.hosts.definitions import HOST
+from scissorsd.hosts.join import write
 from scissorsd.hosts.orders import Answer, Root, Roots, refusal, write_order
 
 from .broker import Hub
@@ -22,6 +24,15 @@ def watcher(hub: Hub, tmp_path: Path) -> Iterator[Watcher]:
     (tmp_path / "watcher").mkdir()
     with closing(Watcher(hub, tmp_path / "watcher")) as watcher:
         yield watcher
+
+
+def tls_join(hub: Hub) -> Path:
+    """Return a join file for hosts that leads there over TLS."""
+    known = hub.broker.joins[HOST]
+    url = f"{known.url.rpartition('/')[0]}/{hub.vhost}"
+    path = hub.folder / "tls.join"
+    write(path, replace(hub.joins[HOST], url=url, ca=known.ca))
+    return path
 
 
 def left_in_line(hub: Hub) -> int:
@@ -40,12 +51,13 @@ def test_orders_are_cut_and_answered(
 ) -> None:
     """What is ordered is staged and answered once; what fails or is no order is answered too.
 
-    The host says how it stands, takes what it has another name for, and ends when it is asked to.
+    The host, here over TLS, says how it stands, finds what it has under another path, and ends when
+    it is asked to.
     """
     sub, inbox = "may \udcff", watcher.inbox
     theirs = Roots(Root("/nas/in"), Root("/nas/out"))
     maps = ("--map", f"/nas/in={inbox}", "--map", f"/nas/out={watcher.outbox}")
-    with Host(hub.studio_join, tmp_path, models_folder, "--name", "gpu-1", *maps) as host:
+    with Host(tls_join(hub), tmp_path, models_folder, "--name", "gpu-1", *maps) as host:
         host.ready()
         standing = watcher.standing()
         assert standing["host"] == "gpu-1"
