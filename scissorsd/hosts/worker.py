@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic, sleep
@@ -140,6 +140,7 @@ class Worker:
             answer = cut_alone(order, self._settings, nonce)
         else:
             answer = cut(order, self._here, nonce)
+        answer = replace(answer, came_back=mine.alone)
         with self._lock:
             is_late, mine.answered = mine.answered, True
         if is_late:
