@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scissorsd.commands.hub_init import init
 from scissorsd.errors import ScissorsError, UsageError
@@ -64,7 +65,11 @@ def test_what_is_written(tmp_path: Path) -> None:
         assert join.secret.encode() not in others
     assert names(folder) == ("nas.local", "192.168.1.5", "localhost", "127.0.0.1", "::1")
     assert b"4671" in found[f"{BROKER}/rabbitmq.conf"]
-    assert b"4671:4671" in found["compose.yaml"]
+    hub = yaml.safe_load(found["compose.yaml"])["services"]["hub"]
+    assert hub["ports"][0] == "4671:4671"
+    assert hub["image"].startswith("rabbitmq:")
+    assert hub["hostname"]
+    assert (folder / hub["volumes"][0].partition(":")[0]).samefile(folder / BROKER)
 
 
 def test_done_twice(tmp_path: Path) -> None:
