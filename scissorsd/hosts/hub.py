@@ -306,6 +306,8 @@ class Hub:
                     why = self._presence.why_idle(host, __version__)
                     log.info("host.there", host=host.name, slots=host.slots, trouble=why)
                 return
+        if event.get("type") != "task-started":
+            return
         by = str(event.get("hostname")).rpartition("@")[2]
         self._out.note_begun(str(event.get("uuid")), by, now)
 

@@ -32,7 +32,7 @@ _LISTEN = 0.1  # seconds at a time; then what is to be acknowledged is
 _FIRST_PAUSE = failpoints.seconds("HUB_FIRST_PAUSE", 1.0)
 _LONGEST_PAUSE = failpoints.seconds("HUB_LONGEST_PAUSE", 15.0)
 _ANSWERS_AT_ONCE = 1000
-_HEARD = ("host.standing", "task.started")  # of the events
+_HEARD = ("host.standing", "task.started", "task.multi")  # of the events; Celery sends some as one
 
 
 class Hears(Protocol):

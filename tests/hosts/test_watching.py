@@ -15,6 +15,7 @@ from end_to_end.driver import SIZE, Daemon, picture, wait_for
 from kombu import Connection, Exchange, Producer
 from PIL import Image
 
+from scissorsd import __version__
 from scissorsd.core.masking import Judgement
 from scissorsd.hosts import names
 from scissorsd.hosts.definitions import HOST
@@ -170,6 +171,27 @@ def test_an_outbox_has_one_watcher(studio: Studio) -> None:
     assert "belongs to another" in daemon.wait("job.held")["why"]
     (studio.place.outbox / ".scissorsd-owner").unlink()
     daemon.finished("0.jpg")
+    daemon.stop()
+
+
+def test_what_people_see(studio: Studio) -> None:
+    """`status` has a row for each host, and `why` says who has a picture, or that it is in line.
+
+    All of it while a host has a picture that comes to no end, and until the host is gone.
+    """
+    host = studio.host("one", "host.read=hang", slots=1)
+    daemon = studio.daemon()
+    first = studio.place.put("0.jpg")
+    wait_for(lambda: "one has had it in hand" in studio.place.ask("why", first))
+    second = studio.place.put("1.jpg", number=1)
+    wait_for(lambda: "It is in line at the hub, 0 before it" in studio.place.ask("why", second))
+    told = " ".join(studio.place.ask("status").split())
+    assert f"the hub {studio.hub.url} is there since" in told
+    assert "2 orders out" in told
+    assert f"one {__version__} 1 1 0 " in told
+    host.__exit__(None, None, None)
+    daemon.wait("host.gone", host="one")
+    wait_for(lambda: "it has been silent for" in studio.place.ask("status"))
     daemon.stop()
 
 
