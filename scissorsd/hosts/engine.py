@@ -8,6 +8,7 @@ not send heartbeats while it works, and each process of a pool would open sessio
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
+from time import monotonic, sleep
 from typing import Any
 
 import structlog
@@ -32,7 +33,8 @@ HEARTBEAT = failpoints.seconds("HOST_HEARTBEAT", 5.0)  # between host and broker
 STANDING = failpoints.seconds("HOST_STANDING", 3.0)  # between two events that say how it stands
 _CONNECTED_WITHIN = 10.0  # seconds
 _CONFIRMED_WITHIN = 30.0  # seconds; a broker that is short of memory blocks who publishes
-_PATIENCE = {"max_retries": 4, "interval_start": 0.1, "interval_step": 0.5, "interval_max": 2.0}
+_PATIENCE = 50.0  # seconds with an answer; a broker is restarted in less
+_SOON = 0.5  # seconds between two tries
 _AGAIN = {"interval_start": 1, "interval_step": 1, "interval_max": 5}  # seconds
 _ANSWERS = Exchange(names.ANSWERS, "direct", no_declare=True)
 _ORDERS = Exchange(names.ORDERS, "direct", no_declare=True)
@@ -119,20 +121,35 @@ def engine(
     )
 
 
-def send_answer(app: Celery, watcher: str, answer: dict[str, Any]) -> None:
-    """Send an answer; return when the broker has it. Raises what kombu does where it cannot."""
-    with app.producer_pool.acquire(block=True) as producer:
-        producer.publish(
-            answer,
-            exchange=_ANSWERS,
-            routing_key=watcher,
-            serializer="json",
-            delivery_mode="persistent",
-            declare=[],
-            retry=True,
-            retry_policy=_PATIENCE,
-            confirm_timeout=_CONFIRMED_WITHIN,
-        )
+def send_answer(
+    app: Celery, watcher: str, answer: dict[str, Any], *, is_patient: Callable[[], bool]
+) -> None:
+    """Send an answer; return when the broker has it.
+
+    While `is_patient`, for most of a minute, a broker that is away is waited for. Raises what
+    kombu, amqp or a socket does where it cannot be sent.
+    """
+    until = monotonic() + _PATIENCE
+    while True:
+        try:
+            with app.producer_pool.acquire(block=True) as producer:
+                producer.publish(
+                    answer,
+                    exchange=_ANSWERS,
+                    routing_key=watcher,
+                    serializer="json",
+                    delivery_mode="persistent",
+                    declare=[],
+                    retry=True,  # the connection may have been lost long ago
+                    retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0},
+                    confirm_timeout=_CONFIRMED_WITHIN,
+                )
+        except (AMQPError, KombuError, OSError):
+            if monotonic() > until or not is_patient():
+                raise
+            sleep(_SOON)
+        else:
+            return
 
 
 class _Events(EventDispatcher):  # type: ignore[misc]
@@ -229,5 +246,8 @@ def _back() -> None:
 
 
 def _is_told_otherwise(record: logging.LogRecord) -> bool:
-    """Whether it only repeats what we say: why an order goes back, or that the hub is away."""
-    return record.name == "celery.app.trace" or ("ack" in str(record.msg) and _retold.away)
+    """Whether it only repeats what we say: why an order goes back, or that the hub was away.
+
+    What could not be acknowledged comes back by itself.
+    """
+    return record.name == "celery.app.trace" or str(record.msg).startswith("Couldn't ")

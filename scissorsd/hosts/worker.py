@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic, sleep
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 from celery.exceptions import Reject
@@ -58,7 +58,8 @@ class _InHand:
     nonce: str
     since: float  # monotonic
     alone: bool  # in a process of its own
-    answered: bool = False  # it hangs: the watcher was told, and will not hear of it again
+    # given up: it hangs, the watcher was told, and will not hear of it again
+    state: Literal["working", "answering", "given up"] = "working"
 
 
 class Worker:
@@ -142,7 +143,8 @@ class Worker:
             answer = cut(order, self._here, nonce)
         answer = replace(answer, came_back=mine.alone)
         with self._lock:
-            is_late, mine.answered = mine.answered, True
+            is_late = mine.state == "given up"
+            mine.state = mine.state if is_late else "answering"
         if is_late:
             discard(order, answer, self._here)
             return
@@ -172,7 +174,8 @@ class Worker:
             raise Reject(f"the answer cannot be sent: {unsent}", requeue=True) from unsent
 
     def _send(self, watcher: str, answer: Answer) -> None:
-        engine.send_answer(self._app, watcher, write_answer(answer))
+        value = write_answer(answer)
+        engine.send_answer(self._app, watcher, value, is_patient=lambda: not self._stopping)
 
     def _note(self, order: Order, answer: Answer) -> None:
         """Tell what came of an order; stand down where it met trouble of this host."""
@@ -280,10 +283,10 @@ class Worker:
         while True:
             sleep(min(_A_WHILE, STALLED))
             with self._lock:
-                late = [one for one in self._in_hand.values() if _hangs(one) and not one.answered]
+                late = [one for one in self._in_hand.values() if _hangs(one)]
                 for one in late:
-                    one.answered = True
-                stuck = sum(one.answered and _hangs(one) for one in self._in_hand.values())
+                    one.state = "given up"
+                stuck = sum(one.state == "given up" for one in self._in_hand.values())
             for one in late:
                 self._answer_for(one)
             if stuck >= self._slots:
@@ -335,7 +338,8 @@ def _came_back(request: Any) -> bool:  # noqa: ANN401 - Celery has no types
 
 
 def _hangs(one: _InHand) -> bool:
-    return not one.alone and monotonic() - one.since > STALLED
+    is_watched = one.state == "working" and not one.alone
+    return is_watched and monotonic() - one.since > STALLED
 
 
 def _source(order: Order) -> str:

@@ -213,6 +213,28 @@ def test_the_broker_goes_and_comes(
 
 
 @pytest.mark.full
+def test_an_answer_waits_for_the_broker(
+    hub: Hub, watcher: Watcher, models_folder: Path, tmp_path: Path
+) -> None:
+    """What was in hand when the broker went is answered once it is back; nothing fails."""
+    with Host(hub.studio_join, tmp_path, models_folder) as host:
+        host.ready()
+        order = watcher.order(watcher.picture("a.jpg", (3000, 2000)))
+        watcher.give(order)
+        hub.broker.kill()
+        host.wait_for("hub.away")
+        hub.broker.revive()
+        watcher.close()
+        watcher.connect()
+        answer = watcher.answer()
+        assert refusal(order, answer) == ""
+        assert made(answer)
+        host.wait_for("hub.back")
+        assert host.stop() == 0, host.said()
+        assert host.events("hub.says") == []
+
+
+@pytest.mark.full
 def test_asked_to_end_it_finishes_what_it_has(
     hub: Hub, watcher: Watcher, models_folder: Path, tmp_path: Path
 ) -> None:
