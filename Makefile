@@ -12,7 +12,7 @@
 #             tests with WHEEL=FILE.whl in a new checkout: on that, not on the source tree
 # make lint   ruff and mypy
 # make bench  beside rembg, where the time goes, encoders, start-up (half an hour) → docs/performance.md
-# make bench-daemon  latency, 100,000 known pictures, memory, a backlog (an hour) → docs/performance.md
+# make bench-daemon  latency, 100,000 known pictures, memory, a backlog, hosts (an hour) → docs/performance.md
 # make constraints  choose anew which releases the image is made of → config/container-*.txt, and the tools of a release
 # make wheel  sdist and wheel of the last commit → dist/: built twice, and equal
 # make dist   sdist, wheel, release notes, SBOM and checksums of the last commit → dist/
@@ -26,7 +26,7 @@ PYTEST_ARGS ?=
 BENCHMARKS ?= $(patsubst %,benchmarks/%.py,compare stages encoders startup report)
 # Most of the tests with processes wait; four at once keep two processors busy.
 WORKERS ?= 4
-DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known adopt memory backlog report)
+DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known adopt memory backlog hub report)
 
 bin := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -130,9 +130,9 @@ constraints: $(VENV)/.ready-dev
 	@$(bin)/python -m pip install --disable-pip-version-check --quiet uv
 	@mkdir -p build/cpu
 	@sed 's/"onnxruntime-gpu/"onnxruntime/' pyproject.toml >build/cpu/pyproject.toml
-	$(pin) --extra page -o config/container-cpu.txt build/cpu/pyproject.toml
+	$(pin) --extra page --extra hosts -o config/container-cpu.txt build/cpu/pyproject.toml
 	@echo 'onnxruntime-gpu[cuda,cudnn]' >build/gpu.in
-	$(pin) --extra page -o config/container-gpu.txt pyproject.toml build/gpu.in
+	$(pin) --extra page --extra hosts -o config/container-gpu.txt pyproject.toml build/gpu.in
 	@echo hatchling >build/build.in
 	$(pin) -o config/container-build.txt build/build.in
 	@printf '%s\n' build cyclonedx-bom hatchling >build/release.in

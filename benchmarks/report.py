@@ -20,6 +20,7 @@ import bench
 import compare
 import encoders
 import gpu
+import hub
 import known
 import latency
 import memory
@@ -28,7 +29,7 @@ import startup
 
 PARTS: tuple[ModuleType, ...] = (
     *(compare, stages, gpu, encoders, startup),
-    *(latency, known, adopt, memory, backlog),
+    *(latency, known, adopt, memory, backlog, hub),
 )
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 HEAD = """# How fast it is

@@ -13,12 +13,14 @@ import click
 
 from scissorsd import __version__, cli_options, streams
 from scissorsd.cli_errors import explain
+from scissorsd.cli_hub import hub
 from scissorsd.cli_models import models
 from scissorsd.cli_page import page, tell_a_new_key
 from scissorsd.cli_reviews import accept, reject
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
 from scissorsd.cli_upkeep import adopt, backup, move, restore
+from scissorsd.cli_worker import worker
 from scissorsd.commands.messages import complain, say
 from scissorsd.errors import (
     EXIT_FAILURE,
@@ -80,7 +82,10 @@ def cli(context: click.Context, *, debug: bool, log: "Form | None") -> None:
     context.obj = cli_options.Logging(debug, log)
 
 
-for command in (accept, reject, recut, models, page, service, backup, restore, adopt, move):
+for command in (
+    *(accept, reject, recut, models, page, hub, worker),
+    *(service, backup, restore, adopt, move),
+):
     cli.add_command(command)
 
 
@@ -115,16 +120,20 @@ def watch(context: click.Context, /, inbox: Path, outbox: Path, **options: Any) 
 def run(context: click.Context, /, config: Path | None) -> int:
     """Run the daemon on a configuration file (default: /etc/scissorsd/scissorsd.yaml)."""
     from scissorsd.commands import configuration
+    from scissorsd.commands.hub_of import hub_of
     from scissorsd.commands.progress import Bars
     from scissorsd.daemon.control_loop import Daemon
     from scissorsd.settings import DEFAULT_CONFIG
 
     cli_options.set_up_logs(context)
     path = (config or DEFAULT_CONFIG).absolute()
+    settings = configuration.load(path)
+    hub = hub_of(settings)
     with Bars() as bars:
         return Daemon(
-            configuration.load(path),
+            settings,
             origin=str(path),
+            hub=hub,
             load_anew=lambda: configuration.load(path),
             on_beat=bars.backlog,
             fetching=bars.fetching,

@@ -5,8 +5,8 @@ but for one comparison. It holds, separated by commas, `place=what`, `place=what
 time on, else the first) and `…*K` (K times, else once; `*` alone: for ever). `place:NAME` is the
 place only where it is about the file of that name. `what` is the name of an errno ("EBUSY": that
 OSError is raised), "kill" or "segv" (the process gets that signal), "raise" (an exception that
-nobody foresees), "hang" (nothing more happens there), or "freeze" (nor anywhere else: it keeps the
-GIL). For example:
+nobody foresees), "hang" (nothing more happens there), "freeze" (nor anywhere else: it keeps the
+GIL), or "stop" (the process stands still until it gets SIGCONT, and goes on). For example:
 
     SCISSORSD_FAULTS="publish.done=kill@2,read=EBUSY*3,decode:bad.jpg=segv*"
 
@@ -81,6 +81,9 @@ def _happen(place: str, what: str) -> None:
     if what in _SIGNALS:
         os.kill(os.getpid(), _SIGNALS[what])
         threading.Event().wait()  # the signal may reach another thread first
+    if what == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return
     if what == "hang":
         threading.Event().wait()
     while what == "freeze":

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -89,6 +89,26 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Hosts:
+    """Other machines that cut for this one, and the hub over which they hear of it."""
+
+    hub: str  # its address
+    join: Path  # the file with user, secret and CA
+    here: int | None = None  # pictures that this machine cuts at once; None: `workers`
+    ahead: int = 2  # orders that are out, for each picture that hosts cut at once
+    lost_after: float = 10.0  # seconds of silence after which a host gets no work
+    lease: float = 900.0  # seconds after which an order that nobody answers is given out anew
+    same_version: bool = False  # whether hosts of another version get no work
+
+
+def hosts_after_reload(old: Hosts | None, new: Hosts | None) -> Hosts | None:
+    """Return what a reload takes over: all but the hub's address and the join file."""
+    if old is None or new is None:
+        return old
+    return replace(new, hub=old.hub, join=old.join)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; every path is absolute."""
 
@@ -103,6 +123,7 @@ class Config:
     inboxes: tuple[Inbox, ...]
     catalogue: Mapping[str, Model]  # the known networks and the custom ones
     page: Page | None = None  # None: nothing listens
+    hosts: Hosts | None = None  # None: this machine cuts alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,12 @@ FLOORS = (
     {"config"},
     {"api", "records"},
     {"daemon", "service"},
+    {"hosts"},
     {"commands", "cli_options"},
     {"page"},
     {
-        *("cli_errors", "cli_models", "cli_page", "cli_reviews", "cli_second_thoughts"),
-        *("cli_service", "cli_upkeep"),
+        *("cli_errors", "cli_hub", "cli_models", "cli_page", "cli_reviews", "cli_second_thoughts"),
+        *("cli_service", "cli_upkeep", "cli_worker"),
     },
     {"", "cli"},  # "" is the package itself: `from scissorsd import …`
     {"__main__"},
@@ -47,13 +48,13 @@ HOMES = MappingProxyType(
             *("records.moving", "records.pictures_view"),
         },
         "watchdog": {"folders.native_watch"},
-        "yaml": {"config"},
+        "yaml": {"config", "hosts.join"},
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino", "inference.openvino_int8"},
         "click": {
-            *("cli", "cli_models", "cli_options", "cli_page", "cli_reviews"),
-            *("cli_second_thoughts", "cli_service", "cli_upkeep", "commands"),
+            *("cli", "cli_hub", "cli_models", "cli_options", "cli_page", "cli_reviews"),
+            *("cli_second_thoughts", "cli_service", "cli_upkeep", "cli_worker", "commands"),
         },
         "starlette": {"page"},
         "uvicorn": {"page"},
@@ -61,10 +62,14 @@ HOMES = MappingProxyType(
         "sse_starlette": {"page"},
         "prometheus_client": {"page.metrics"},
         "python_multipart": {"page.foreign.bodies"},
+        "cryptography": {"hosts.certificates"},
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {
             *("commands.console", "commands.models", "commands.status_table"),
         },
+        "celery": {"hosts"},
+        "kombu": {"hosts"},
+        "amqp": {"hosts"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )

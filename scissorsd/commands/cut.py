@@ -20,8 +20,7 @@ from scissorsd.commands.cut_recipe import Recipe, format_by_name, recipe_of
 from scissorsd.commands.cut_streams import STREAM
 from scissorsd.commands.messages import complain, in_words, say
 from scissorsd.commands.progress import Bars
-from scissorsd.core.rules import action
-from scissorsd.daemon.off_the_line import RefusedByRuleError
+from scissorsd.daemon.making import refuse_by_rule
 from scissorsd.errors import (
     EXIT_FAILURE,
     EXIT_OK,
@@ -169,8 +168,7 @@ def _make(picture: Picture, recipe: Recipe, sessions: Sessions) -> tuple[Cut, li
         other=recipe.catalogue.get(rule.second_opinion),
         doubtful_above=rule.doubtful_above,
     )
-    if action(rule, cut.judgement.verdict) == "fail":
-        raise RefusedByRuleError(cut.judgement, rule)
+    refuse_by_rule(cut.judgement, rule)
     return cut, list(cutting_out.render_all(picture, cut, rule.outputs, max_pixels=max_pixels))
 
 

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from scissorsd.commands import configuration, doctor_folders, doctor_machine, doctor_page
+from scissorsd.commands import (
+    configuration,
+    doctor_folders,
+    doctor_hosts,
+    doctor_machine,
+    doctor_page,
+)
 from scissorsd.commands.findings import Finding
 from scissorsd.records import lock, state_folders
 from scissorsd.settings import DEFAULT_CONFIG, Config
@@ -20,7 +26,9 @@ def examine(config: Path | None, models: Path | None, *, timed: bool = False) ->
     settings = configuration.load(path) if path else _only_known()
     of_folders = doctor_folders.examine(settings, path) if settings else ()
     of_page = doctor_page.examine(settings) if settings else ()
-    yield from chain(doctor_machine.examine(settings, models, timed=timed), of_folders, of_page)
+    of_hosts = doctor_hosts.examine(settings) if settings else ()
+    of_machine = doctor_machine.examine(settings, models, timed=timed)
+    yield from chain(of_machine, of_folders, of_page, of_hosts)
 
 
 def _only_known() -> Config | None:

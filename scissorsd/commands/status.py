@@ -20,6 +20,7 @@ from scissorsd.records.state_folders import StateFolder, is_own
 from scissorsd.records.status_file import (
     DaemonStatus,
     HeldKind,
+    HubStatus,
     InboxStatus,
     PageStatus,
     ProviderStatus,
@@ -82,6 +83,7 @@ class Overview:
     refused: Refusal | None  # a changed configuration that was not taken over
     mistakes: tuple[str, ...]  # of the configuration file as it is now
     page: PageStatus | None  # where it listens, or why it does not
+    hub: HubStatus | None  # over which other machines cut along, and these
     inboxes: tuple[InboxOverview, ...]
     jobs: tuple[Entry, ...]  # the latest first
 
@@ -140,6 +142,7 @@ def overview_of(state: StateFolder, journal: Journal | None) -> Overview:
         refused=live.refusal if live else None,
         mistakes=state.mistakes,
         page=live.page if live else None,
+        hub=live.hub if live else None,
         inboxes=tuple(_inboxes(state, last, live, journal)),
         jobs=tuple(journal.entries.latest(LAST_JOBS)) if journal else (),
     )

@@ -15,7 +15,7 @@ from scissorsd.core.rules import Verdict
 from scissorsd.machine import expects_gpu
 from scissorsd.plain_text import for_terminal, one_line
 from scissorsd.records.journal_rows import Entry
-from scissorsd.records.status_file import ProviderStatus
+from scissorsd.records.status_file import HubStatus, ProviderStatus
 
 _VERDICTS: tuple[str, ...] = get_args(Verdict)
 _COUNTS = ("settling", "settled", "working", "done", "failed", "held")
@@ -27,6 +27,7 @@ def show(chosen: Overview | None, others: Sequence[Overview]) -> None:
     if chosen is not None:
         _show_daemon(console, chosen)
         _show_inboxes(console, chosen.inboxes)
+        _show_hub(console, chosen.hub)
         _show_jobs(console, chosen.jobs)
     if others and chosen is not None:
         console.print("\nother folders")
@@ -92,6 +93,41 @@ def _show_inboxes(console: Console, inboxes: Sequence[InboxOverview]) -> None:
     _show_verdicts(console, [inbox for inbox in inboxes if any(inbox.verdicts.values())])
     for inbox in inboxes:
         _show_reasons(console, inbox)
+
+
+def _show_hub(console: Console, hub: HubStatus | None) -> None:
+    """Say how the hub stands, and each host in a row."""
+    if hub is None:
+        return
+    console.print()
+    since = f"{_local(hub.since):%Y-%m-%d %H:%M:%S}"
+    if hub.away:
+        away = f"the hub {hub.address} is away since {since}: {one_line(hub.away)}"
+        print_sentence(console, away, "yellow")
+    else:
+        refused = f", {hub.refused} answers refused" if hub.refused else ""
+        there = f"the hub {hub.address} is there since {since}: {hub.out} orders out{refused}"
+        print_sentence(console, there)
+    rows, lines = [], []
+    for host in hub.hosts:
+        runs = ", ".join(f"{net} on {on}" for net, on in host.providers.items() if on)
+        words = {
+            "version": host.version,
+            "slots": str(host.slots),
+            "busy": str(host.busy),
+            "a minute": f"{host.pace:.0f}",
+            "seen": f"{host.silent:.0f} s ago",
+            "takes": ", ".join(host.takes) or "nothing",
+            "runs": runs or "nothing yet",
+        }
+        rows.append([escape(for_terminal(text)) for text in (host.name, *words.values())])
+        lines.append(f"{host.name}: " + ", ".join(f"{key} {text}" for key, text in words.items()))
+    if rows:
+        print_table(console, ["host", *words], rows, lines)
+    for host in hub.hosts:
+        gone = "" if host.live else f"it has been silent for {host.silent:.0f} s"
+        if trouble := host.trouble or gone:
+            print_sentence(console, f"{host.name}: {one_line(trouble)}", "yellow")
 
 
 def _show_verdicts(console: Console, judged: Sequence[InboxOverview]) -> None:

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import monotonic
 
 from scissorsd.commands.lookup import (
     as_journalled,
@@ -259,7 +260,22 @@ def describe(state: StateFolder, entry: Entry, *, look: bool = True) -> str:
         case "again":
             return "It was asked for again and will be taken by the daemon."
         case "begun":
-            return f"It is being cut under the rule {entry.rule!r}, since {when}."
+            return _where_it_is(state, entry) or (
+                f"It is being cut under the rule {entry.rule!r}, since {when}."
+            )
+
+
+def _where_it_is(state: StateFolder, entry: Entry) -> str:
+    """Say which host has a picture, or how far it is from that; "" where none is to cut it."""
+    live = status_file.read(state.folder) if lock.is_running(state.folder) else None
+    orders = live.hub.orders if live is not None and live.hub is not None else ()
+    waiting = [order for order in orders if not order.host]
+    for order in orders:
+        if order.source == entry.source and order.host:
+            return f"{order.host} has had it in hand for {monotonic() - order.since:.0f} s."
+        if order.source == entry.source:
+            return f"It is in line at the hub, {waiting.index(order)} before it."
+    return ""
 
 
 def _by(entry: Entry) -> str:

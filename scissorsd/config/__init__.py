@@ -35,6 +35,7 @@ from scissorsd.plain_text import escape_unprintable
 from scissorsd.settings import (
     Config,
     DropLimits,
+    Hosts,
     Inbox,
     Limits,
     Loaded,
@@ -215,6 +216,7 @@ def _config(section: Configuration) -> Config:
         inboxes=tuple(_inbox(name, inbox) for name, inbox in section.inboxes.items()),
         catalogue=CATALOGUE | custom,
         page=_page(section.page) if section.page is not None else None,
+        hosts=Hosts(**dict(section.hosts)) if section.hosts is not None else None,
     )
 
 

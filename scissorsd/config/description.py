@@ -9,7 +9,7 @@ from scissorsd.config.description_of_page import said_page
 from scissorsd.config.parse_quantities import said_count, said_seconds, said_size
 from scissorsd.core.rules import DOUBTFUL, PROCESSED_FOLDER, REVIEW_FOLDER, OnVerdict, Rule
 from scissorsd.folders import real_paths
-from scissorsd.settings import Config, Inbox
+from scissorsd.settings import Config, Hosts, Inbox
 
 _WATCHED = {
     "auto": "by events, or by polling where it is a network share",
@@ -32,7 +32,20 @@ def describe(config: Config) -> str:
             lines += [*_inbox(inbox), ""]
     if config.page is not None:
         lines += [*said_page(config), ""]
+    if config.hosts is not None:
+        lines += [*_hosts(config.hosts), ""]
     return "\n".join([*lines, *_everywhere(config)])
+
+
+def _hosts(hosts: Hosts) -> Iterator[str]:
+    """Say over which hub other machines cut, and what is left for this one."""
+    here = "only what no host can" if hosts.here == 0 else "pictures, too"
+    if hosts.here:
+        here = f"up to {hosts.here} pictures at once, too"
+    yield f"hosts: other machines cut over {hosts.hub}; this one cuts {here}"
+    yield f"  who it is there stands in {hosts.join}"
+    if hosts.same_version:
+        yield "  hosts of another version get no work"
 
 
 def _inbox(inbox: Inbox) -> Iterator[str]:

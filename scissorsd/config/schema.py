@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema
 
 from scissorsd.config import parse_quantities, parse_texts
 from scissorsd.config.custom_models import CustomModelSection
+from scissorsd.config.hosts import HostsSection
 from scissorsd.config.outputs import MaskSection, OutputSection
 from scissorsd.config.page import PageSection
 from scissorsd.config.sections import AMOUNT, KeptFor, Place, Section, Size, Text, written
@@ -307,4 +308,9 @@ class Configuration(Section):
         default=None,
         description="The page in the browser. Without this key nothing listens; page: {} takes "
         "every default. It needs the extra scissorsd[page]. See docs/page.md.",
+    )
+    hosts: HostsSection | None = Field(
+        default=None,
+        description="Other machines that cut for this one. Without this key nothing changes. It "
+        "needs the extra scissorsd[hosts] and a hub. See docs/hosts.md.",
     )

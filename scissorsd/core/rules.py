@@ -194,6 +194,8 @@ class Job:
     lies_at: str = ""  # cut again where its source was moved to, absolute; empty: in the inbox
     counter: int = 0  # its number among those of its rule, where names tell it
     facts: Facts | None = None  # what names tell of the picture itself, once that is known
+    # The number of this begin among all of the journal; the answer to an older one is refused.
+    turn: int = field(default=0, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -148,6 +148,28 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         ),
         "int8.tried": Told(_tried),
         "int8.failed": Told("{model} could not be tried in int8: {reason}", quiet=True),
+        # a host, which cuts for the daemon of another machine
+        "join.exposed": Told("{why}"),
+        "host.ready": Told(
+            "{host} is ready: it cuts {slots} pictures at once for the hub {hub}; {networks}"
+        ),
+        "host.paused": Told("no orders are taken for {again_in_s:s}: {why}"),
+        "host.resumed": Told("orders are taken again"),
+        "host.stuck": Told("{why}|It ends, to be started anew"),
+        "host.stopping": Told("stopping[; in hand: {in_hand}]"),
+        "host.stopped": Told("stopped: {cut} cut"),
+        "hub.away": Told("the hub is away: {why}|It is gone on with once it is back"),
+        "hub.back": Told("the hub is back"),
+        "host.there": Told("{host} cuts, too, {slots} at once[; it gets no work: {trouble}]"),
+        "host.gone": Told("{host} has been silent for {silent_s:s}|Others cut what it had"),
+        "order.given_again": Told("{source} is given to another host: {why}"),
+        "answer.refused": Told("an answer[ of {host}] was refused: {why}"),
+        "hub.says": Told("the hub: {what}"),
+        "order.cut": Told("{source}: {verdict}, {total_s:s} on {provider}"),
+        "order.failed": Told("{source}: {why}"),
+        "order.returned": Told("{source} goes back to its daemon: {why}|{advice}"),
+        "order.refused": Told("an order was refused: {why}"),
+        "order.unanswered": Told("{source} was cut in vain: the answer cannot be sent: {why}"),
         # what is removed by `keep`
         "housekeeping.done": Told(_housekeeping),
         "housekeeping.removed": Told("{inbox}: removed [{file}][{folder}]", quiet=True),

@@ -23,6 +23,7 @@ from scissorsd.daemon import job_log, oom, standstill, starting, status_report
 from scissorsd.daemon.folder_layout import Barred, LayoutCheck
 from scissorsd.daemon.inbox_state import TELL_AGAIN
 from scissorsd.daemon.inboxes import Inboxes
+from scissorsd.daemon.other_machines import OtherMachines
 from scissorsd.daemon.outcomes import Bench, Changed, Done, Ended, Failed
 from scissorsd.daemon.page_child import PageChild
 from scissorsd.daemon.signals import Signals
@@ -32,11 +33,10 @@ from scissorsd.daemon.totals import Totals
 from scissorsd.daemon.workers import WorkerPool
 from scissorsd.errors import EXIT_OK, EXIT_SOME_FAILED, EXIT_STOPPED, ConfigError, WeightsError
 from scissorsd.folders.messages import Message
-from scissorsd.inference.sessions import usable_cpus
 from scissorsd.inference.weights import Progress
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records import journal_file, lock, status_file
-from scissorsd.settings import Config
+from scissorsd.settings import Config, hosts_after_reload
 
 log = structlog.get_logger("scissorsd")
 
@@ -59,6 +59,7 @@ class Daemon:
     With `once` it takes what is there now and ends when nothing is left to do, with `again` also
     what was cut before. `on_beat` is called at every round and `fetching` while weights are
     fetched, for progress bars. `load_anew` gives the configuration on SIGHUP, `origin` its file.
+    With a `hub` other machines cut for it, too.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Daemon:
         fetching: Progress | None = None,
         on_beat: Callable[["Daemon"], None] | None = None,
         load_anew: Callable[[], Config] | None = None,
+        hub: OtherMachines | None = None,
     ) -> None:
         self.config = config
         self.once = once
@@ -84,7 +86,7 @@ class Daemon:
         self._queue: queue.SimpleQueue[Message | Barred | Ended | None] = queue.SimpleQueue()
         # None only wakes the loop; a SimpleQueue takes it within a signal handler too.
         self._signals = Signals(lambda: self._queue.put(None))
-        self._workers = WorkerPool(self._queue.put, self.pace, _worker_count(config))
+        self._workers = WorkerPool(self._queue.put, self.pace, config, hub)
         self._layout = LayoutCheck(self._queue.put)
         self.page = PageChild(self._queue.put, once=once)
         self._job_lines = job_log.JobLines()
@@ -166,6 +168,7 @@ class Daemon:
             limits=config.limits,
             memory=starting.memory_budget(config.memory),
         )
+        self._workers.open(self.journal)
         self._journal_version = self.journal.changed_elsewhere()
         notify("READY=1", "STATUS=watching")
         about = {"version": __version__, "inboxes": list(self.inboxes.states), "once": self.once}
@@ -184,6 +187,7 @@ class Daemon:
         notify("STOPPING=1", f"STATUS=finishing {len(self._workers.in_hand())} pictures")
         self.page.stop()
         self.inboxes.stop()
+        self._workers.let_go()
         log.info("daemon.stopping", in_hand=len(self._workers.in_hand()))
         deadline = monotonic() + STOP_LIMIT
         while self._workers.in_hand() and monotonic() < deadline:
@@ -195,6 +199,7 @@ class Daemon:
             why = f"it has not ended within {STOP_LIMIT:.0f} s; the next start does it anew"
             log.warning("job.left", inbox=task.inbox.name, source=task.source.path, why=why)
         self._note_recovery()
+        self._workers.close()
         self.page.wait()
         log.info("daemon.stopped", done=self.totals.done, failed=self.totals.failed, once=self.once)
 
@@ -302,13 +307,14 @@ class Daemon:
     def _reconfigure(self, new: Config) -> None:
         """Take over a new configuration; what is in hand finishes under the old rules."""
         fixed = {option: getattr(self.config, option) for option in _FIXED}
+        fixed["hosts"] = hosts_after_reload(self.config.hosts, new.hosts)
         for option, value in fixed.items():
             if getattr(new, option) != value:
                 log.warning("config.needs_restart", option=option)
         self.config = new = with_quick_desk(replace(new, **fixed))
         self._catalogue.update(new.catalogue)
         self.bench = replace(self.bench, limits=new.limits)
-        self._workers.count = _worker_count(new)
+        self._workers.follow(new)
         self.inboxes.reconfigure(new.inboxes, [task for task, _ in self._workers.in_hand()])
         log.info("config.reloaded", inboxes=list(self.inboxes.states), **starting.places(new))
 
@@ -326,7 +332,7 @@ class Daemon:
                 log.warning("status.unwritten", why=error.strerror or str(error))
 
     def _status(self, now: float) -> status_file.DaemonStatus:
-        in_hand = self._workers.in_hand()
+        in_hand = self._workers.here()
         inboxes = tuple(
             status_report.inbox_status(state, self.inboxes.watchers[name], in_hand, now)
             for name, state in self.inboxes.states.items()
@@ -343,8 +349,5 @@ class Daemon:
             inboxes=inboxes,
             refusal=self._refusal,
             page=self.page.status(),
+            hub=self._workers.hub_status(),
         )
-
-
-def _worker_count(config: Config) -> int:
-    return config.workers or max(2, usable_cpus())

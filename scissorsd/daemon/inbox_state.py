@@ -4,7 +4,9 @@ Only the control loop touches it, and it touches no share: it decides what to as
 what to hand to a worker, and what to try again when. Times are seconds on a monotonic clock.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import structlog
 
@@ -30,6 +32,8 @@ log = structlog.get_logger("scissorsd")
 
 # Seconds before what lasts is logged again.
 TELL_AGAIN = failpoints.seconds("TELL_AGAIN", 600.0)
+LOOKED_THROUGH = 200  # pictures that are ready, for one that fits
+Fits = Callable[[Inbox, str], bool]  # whether a picture of an inbox, by its key, may be taken
 FLAPS = 20  # so often within that time it is logged that an inbox went away or came back
 
 
@@ -219,15 +223,15 @@ class InboxState:
 
     # --- handing out -------------------------------------------------------------------------
 
-    def next_task(self, now: float, *, alone: bool) -> Task | None:
-        """Return the next picture for a worker, or None.
+    def next_task(self, now: float, *, alone: bool, fits: Fits | None = None) -> Task | None:
+        """Return the next picture for a worker, or None; of those that fit, if not all do.
 
         A crash suspect is only given when nothing else is in hand (`alone`), so that the cause is
         known if the program dies again; and last, so that the others come out.
         """
         if self.away or self.barred or self.holds.is_outbox_paused(now):
             return None
-        while key := self._first_ready(alone=alone):
+        while key := self._first_ready(alone=alone, fits=fits):
             settled_at, sighting = self.ready.pop(key)
             asked = self.elsewhere.get(key)
             # Anew: a reload may have changed the rules.
@@ -245,18 +249,20 @@ class InboxState:
                 del self.elsewhere[key]
         return None
 
-    def _first_ready(self, *, alone: bool) -> str | None:
+    def _first_ready(self, *, alone: bool, fits: Fits | None) -> str | None:
         waiting = (path for path in self.ready if path not in self.working)
-        path = next((path for path in waiting if path not in self.crash_suspects), None)
+        calm = (path for path in waiting if path not in self.crash_suspects)
+        if fits is not None:
+            calm = (path for path in islice(calm, LOOKED_THROUGH) if fits(self.inbox, path))
+        path = next(calm, None)
         if path is None and alone:
-            path = next((path for path in self.ready if path not in self.working), None)
+            suspects = (path for path in self.ready if path in self.crash_suspects)
+            path = next((path for path in suspects if path not in self.working), None)
         return path
 
     def _task(self, sighting: Sighting, rule: Rule, settled_at: float) -> Task:
-        hold = self.holds.pictures.get(sighting.path)
-        known = self._known(sighting)
-        if known is not None:
-            rule = wish_of(known.wish).over(rule)
+        hold, known = self.holds.pictures.get(sighting.path), self._known(sighting)
+        rule = rule if known is None else wish_of(known.wish).over(rule)
         return Task(
             inbox=self.inbox,
             inbox_root=self.inbox_root,

@@ -57,6 +57,8 @@ def _write(ended: Ended) -> None:
             bound_log.info("job.closed", why="its outputs were out already")
         case Done():
             more: dict[str, object] = {"remarks": outcome.remarks} if outcome.remarks else {}
+            if outcome.host:
+                more["host"] = outcome.host
             if outcome.asked:
                 more |= {"asked": outcome.asked, "agreement": outcome.numbers.get("agreement")}
             bound_log.info(

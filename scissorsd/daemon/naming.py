@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from scissorsd.core.file_names import AS_IT_IS, SHORT_NAME_LIMIT, Naming
+from scissorsd.core.file_names import AS_IT_IS, SHORT_NAME_LIMIT, Facts, Naming
 from scissorsd.core.rules import Job, destinations, plan
 from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.outcomes import (
@@ -22,8 +22,6 @@ from scissorsd.errors import (
     PlaceTakenError,
 )
 from scissorsd.folders import publishing, sources
-from scissorsd.pictures.facts import facts_of
-from scissorsd.pictures.picture import Picture
 from scissorsd.records import names
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Inbox
@@ -89,14 +87,14 @@ def plan_and_record(
             return recorded, naming
 
 
-def name_by_facts(task: Task, job: Job, picture: Picture, bench: Bench) -> tuple[Task, Job]:
+def name_by_facts(task: Task, job: Job, facts: Facts, bench: Bench) -> tuple[Task, Job]:
     """Give a job names that tell of its picture, which is known by now, where they do.
 
     One that was cut short after that has them already.
     """
     if not job.rule.is_told_by_pictures:
         return task, job
-    task = replace(task, facts=facts_of(picture, task.source))
+    task = replace(task, facts=facts)
     if names.facts_of(bench.journal.file, task.inbox.path, task.source) is None:
         job, _ = plan_and_record(task, bench, partial(renamed, job, bench))
         take_back(job, task, bench)

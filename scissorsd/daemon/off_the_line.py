@@ -4,8 +4,8 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from scissorsd.core.masking import Judgement
-from scissorsd.core.rules import Job, Rule
+from scissorsd.core.rules import Job
+from scissorsd.daemon.making import RefusedByRuleError
 from scissorsd.daemon.outcomes import (
     SHORT_OF_MEMORY,
     Bench,
@@ -28,16 +28,6 @@ from scissorsd.errors import (
     WeightsError,
 )
 from scissorsd.folders import publishing
-
-
-class RefusedByRuleError(PictureError):
-    """The rule says that a picture with this verdict fails."""
-
-    def __init__(self, judgement: Judgement, rule: Rule) -> None:
-        super().__init__(
-            judgement.reason, f"The rule {rule.name!r} says that such a picture fails."
-        )
-        self.judgement = judgement
 
 
 def off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outcome:

@@ -1,17 +1,17 @@
 """What is handed to a worker, and what can come of it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from scissorsd.core.catalogue import Model
 from scissorsd.core.file_names import Facts
-from scissorsd.core.rules import (
-    Rule,
-    Verdict,
-)
+from scissorsd.core.masking import Judgement
+from scissorsd.core.rules import Job, Rule, Verdict
 from scissorsd.core.settling import Sighting
+from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.memory import MemoryBudget
 from scissorsd.folders import mounts
 from scissorsd.pictures.cutting_out import Inference
@@ -23,20 +23,26 @@ from scissorsd.settings import Inbox, Limits
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What the jobs of one daemon share."""
+class Tools:
+    """What pictures are cut with on one machine."""
 
-    journal: Journal
     sessions: Inference
     catalogue: Mapping[str, Model]
     limits: Limits
     memory: MemoryBudget
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(tz=UTC))
 
     def networks(self, rule: Rule) -> list[Model]:
         """Return the networks that may see a picture under this rule, its own first."""
         names = (rule.model, rule.second_opinion)
         return [self.catalogue[name] for name in names if name in self.catalogue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench(Tools):
+    """What the jobs of one daemon share."""
+
+    journal: Journal
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(tz=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Task:
     job_id: int = 0  # of such a one
     roots_elsewhere: tuple[mounts.Root, ...] = ()  # of outputs that go to other folders
     facts: Facts | None = None  # what names tell of the picture itself, once it is read
+    maker: "Maker | None" = None  # who makes its outputs; none: this machine
 
     def prepare(self) -> None:
         """Raise HoldError unless all of its outputs can be put where they belong."""
@@ -93,6 +100,7 @@ class Done:
     height: int = 0
     infer_s: float = 0.0
     remarks: tuple[str, ...] = ()  # what was left behind of the picture, or guessed, in words
+    host: str = ""  # that cut it; empty: this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,26 @@ class LeftAlone:
 
 
 Outcome = Done | Failed | Held | Changed | LeftAlone
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The outputs of a picture, in the order of its rule's, and what there is to say of them.
+
+    They are the bytes in `contents`; or a host has staged them, each beside its place.
+    """
+
+    content: bytes  # the digest by which the content of the source is known
+    facts: Facts  # what names may tell of the picture
+    judgement: Judgement
+    done: Done  # but for the outputs
+    contents: tuple[bytes, ...] = ()
+    staged: tuple[Stamp, ...] = ()
+
+
+# Makes the outputs of a job, which are there within the `with` block. Raises what off_the_line.py
+# knows.
+Maker = Callable[[Task, Job, Bench], AbstractContextManager[Made]]
 
 
 @dataclass(frozen=True, slots=True)

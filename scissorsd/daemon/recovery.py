@@ -20,6 +20,7 @@ program. One whose file is gone or was replaced is let go of (off_the_line.py).
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from scissorsd.core.rules import Job, in_review
@@ -122,7 +123,8 @@ def recover(task: Task, bench: Bench) -> Job | None:
 def begin(task: Task, bench: Bench) -> Job:
     """Plan the job under names that are free, and journal it."""
     known = _state(task, bench)
-    job, _ = plan_and_record(task, bench, bench.journal.begin)
+    record = partial(bench.journal.begin, by_host=task.maker is not None)
+    job, _ = plan_and_record(task, bench, record)
     if known:
         take_back(job, task, bench)  # what it was about to put out under another rule
     return job
@@ -139,7 +141,7 @@ def _begin_again(task: Task, earlier: Job, bench: Bench) -> Job | None:
     """Begin a job again under its own names; None where one of these was taken meanwhile."""
     outbox = task.inbox.outbox
     _vouch(task, earlier, bench)
-    job = bench.journal.begin(earlier)
+    job = bench.journal.begin(earlier, by_host=task.maker is not None)
     if job is not None:
         sweep(bench.journal, job.id, [(outbox / name).parent for name in job.names])
     return job

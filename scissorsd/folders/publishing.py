@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from scissorsd import atomic, failpoints
 from scissorsd.core.file_names import NAME_LIMIT, SHORT_NAME_LIMIT, fit
 from scissorsd.core.settling import Sighting
 from scissorsd.core.stamps import Stamp
-from scissorsd.errors import NameRefusedError, PlaceTakenError
+from scissorsd.errors import HoldError, NameRefusedError, PlaceTakenError
 from scissorsd.folders import no_replace
 from scissorsd.folders.holding import FORBIDDEN_NAME, hold_on_error, refused_name
 from scissorsd.folders.scanning import fold_time, open_no_follow, sight
@@ -43,10 +44,13 @@ def commit(staged: Sequence[Stamp], *, own: Collection[str] = (), tag: str = "")
     """Give all staged files their names, or none if one name cannot be had.
 
     Files in `own` are replaced. Raises PlaceTakenError where anything else is in a place, and
-    NameRefusedError where the file system refuses a name; then every file is still staged.
+    NameRefusedError where the file system refuses a name; then every file is still staged. Raises
+    HoldError where one is not as it was staged.
     """
     placed: list[Stamp] = []
     try:
+        for stamp in staged:
+            check_staged(stamp)
         _refuse_taken(staged, own, tag)
         for stamp in sorted(staged, key=lambda stamp: stamp.place in own):  # own: cannot fail
             with hold_on_error(f"publish {stamp.place}"):
@@ -60,6 +64,38 @@ def commit(staged: Sequence[Stamp], *, own: Collection[str] = (), tag: str = "")
                 with suppress(OSError):
                     Path(stamp.place).unlink()
         raise
+
+
+def check_staged(stamp: Stamp) -> os.stat_result:
+    """Raise HoldError unless a staged file is there as it was told: a regular one of that size."""
+    temporary = Path(stamp.temporary)
+    with hold_on_error(f"look at {temporary}"):
+        try:
+            status = temporary.lstat()
+        except FileNotFoundError as error:
+            raise _not_as_staged(stamp, "is gone") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise _not_as_staged(stamp, "is no regular file")
+    if status.st_size != stamp.size:
+        raise _not_as_staged(stamp, f"has {status.st_size:,} bytes, not {stamp.size:,}")
+    return status
+
+
+def read_staged(stamp: Stamp) -> bytes:
+    """Return the content of a staged file; raises as `check_staged` does."""
+    check_staged(stamp)
+    with hold_on_error(f"read {stamp.temporary}"):
+        file = open_no_follow(Path(stamp.temporary))
+        if file is None:
+            raise _not_as_staged(stamp, "is gone")
+        with file:
+            return file.read()
+
+
+def _not_as_staged(stamp: Stamp, how: str) -> HoldError:
+    return HoldError(
+        f"{stamp.temporary}, written for {stamp.place}, {how}", kind="a file not as it was staged"
+    )
 
 
 def _is_linked(stamp: Stamp) -> bool:

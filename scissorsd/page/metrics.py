@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from time import monotonic
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
@@ -14,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from scissorsd.page.desk import Desk
 from scissorsd.page.standpoint import stand_at
 from scissorsd.records import lock, tallies
-from scissorsd.records.status_file import FRESH, InboxStatus
+from scissorsd.records.status_file import FRESH, HubStatus, InboxStatus
 
 _SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 _STAGES = ("settling", "ready", "working", "held")
@@ -72,6 +76,8 @@ class _Numbers(Collector):
         for model in now.providers if now else ():
             provider.add_metric([model.model, model.provider, model.precision], 1)
         yield provider
+        if now is not None and now.hub is not None:
+            yield from _of_the_hub(now.hub)
 
     def _of_the_journal(self) -> Iterator[Metric]:
         at = stand_at(self._desk)
@@ -96,6 +102,35 @@ class _Numbers(Collector):
             buckets.append(("+Inf", float(durations.count)))
             took.add_metric([inbox.name], buckets, durations.total)
         yield took
+
+
+def _of_the_hub(hub: HubStatus) -> Iterator[Metric]:
+    up = GaugeMetricFamily("scissorsd_hub_up", "1 while the hub is there.")
+    up.add_metric([], float(not hub.away))
+    yield up
+    out = GaugeMetricFamily("scissorsd_orders_out", "Pictures that hosts have, or are to have.")
+    out.add_metric([], hub.out)
+    yield out
+    refused = CounterMetricFamily("scissorsd_answers_refused", "Answers that were refused.")
+    refused.add_metric([], hub.refused)
+    yield refused
+    slots = GaugeMetricFamily(
+        "scissorsd_host_slots", "Pictures that a host cuts at once; 0: it is gone.", labels=["host"]
+    )
+    pace = GaugeMetricFamily(
+        "scissorsd_host_pictures_per_minute", "Made by a host, lately.", labels=["host"]
+    )
+    runs = GaugeMetricFamily(
+        "scissorsd_host_provider_info",
+        "Where each network runs on a host.",
+        labels=["host", "model", "provider"],
+    )
+    for host in hub.hosts:
+        slots.add_metric([host.name], host.slots if host.live else 0)
+        pace.add_metric([host.name], host.pace)
+        for model, provider in host.providers.items():
+            runs.add_metric([host.name, model, provider], float(host.live))
+    yield from (slots, pace, runs)
 
 
 def _count(inbox: InboxStatus, stage: str) -> int:

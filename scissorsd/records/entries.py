@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scissorsd.records.journal_file import JournalFile
-from scissorsd.records.journal_rows import Entry, Value, entry_of, key
+from scissorsd.records.journal_rows import Entry, Value, entry_of, folders_of, key
 
 
 class Entries:
@@ -38,6 +38,10 @@ class Entries:
             os.fsencode(inbox),
             os.fsencode(path),
         )
+
+    def folders(self, job_id: int) -> list[Path]:
+        """Return the folders into which a job may write; none where it is not known any more."""
+        return [folder for row in self._file.rows("id = ?", job_id) for folder in folders_of(row)]
 
     def of_output(self, path: str) -> list[Entry]:
         """Return the jobs to which a file in an outbox belongs.

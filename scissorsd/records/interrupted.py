@@ -22,17 +22,19 @@ class Interrupted:
         """Hold the pictures that were in hand when the last run died, as suspects.
 
         Its death counts for `penalty` more than the one time that they were begun. What is held is
-        not in hand: a suspect that is not begun again has no part in the next death.
+        not in hand: a suspect that is not begun again has no part in the next death. What a host
+        had (no attempt) had no part in this one, and stays begun.
         """
         with self._file.transaction("blame") as db:
             db.execute(
                 "UPDATE jobs SET state = 'held', attempts = attempts + ?,"
-                " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END WHERE state = 'begun'",
+                " reason = CASE WHEN set_aside = '[]' THEN ? ELSE reason END"
+                " WHERE state = 'begun' AND attempts > 0",
                 (penalty, why),
             )
             self._file.forget()
 
     def jobs(self) -> list[tuple[int, list[Path]]]:
         """Return the jobs that were cut short, and the folders where each may have left files."""
-        rows = self._file.rows("state IN ('begun', 'published', 'held') AND attempts > 0")
+        rows = self._file.rows("state = 'begun' OR state IN ('published', 'held') AND attempts > 0")
         return [(row["id"], folders_of(row)) for row in rows]

@@ -2,7 +2,7 @@
 
 A row of `jobs` is one version (size, mtime_ns) of one picture. Its state:
 
-    begun       in hand; its names are its own                  → published, failed, held
+    begun       in hand (a host's: no attempt); names its own   → published, failed, held
     published   its outputs are out, its source is in place     → done, failed
     done        nothing is left to do                           → begun, again, published
     failed      until the file changes, or a person asks        → again
@@ -15,6 +15,7 @@ The names that belong to a job lie in the table `names` (names.py), the files th
 
 import json
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -119,11 +120,11 @@ class Journal:
         with self.file.locked("read") as db:
             return names.owner(db, outbox, name, job_id)
 
-    def begin(self, job: Job) -> Job | None:
+    def begin(self, job: Job, *, by_host: bool = False) -> Job | None:
         """Record the job and its names, before any work; none if a name was just taken."""
         with self.file.transaction("begin") as db:
             row = self._row(job.inbox, job.source)
-            attempts = 1 + (row["attempts"] if row is not None else 0)
+            attempts = 0 if by_host else 1 + (row["attempts"] if row is not None else 0)
             values: dict[str, Value] = {
                 "state": "begun",
                 "attempts": attempts,
@@ -137,9 +138,12 @@ class Journal:
             else:
                 values["begun_at"] = time.time()
             if job.lies_at and row is not None:  # its source stays where it is
-                job = replace(job, moved_to=os.fsdecode(row["moved_to"]))
+                job = replace(job, moved_to=os.fsdecode(row["moved_to"]), turn=row["turn"])
             else:
                 (turn,) = db.execute("SELECT 1 + ifnull(max(turn), 0) FROM jobs").fetchone()
+                turn += (
+                    secrets.randbelow(1 << 20) if by_host else 0
+                )  # not one of a row that is gone
                 values |= {
                     "moved_to": os.fsencode(job.moved_to),
                     "source": job.rule.source,
@@ -148,15 +152,13 @@ class Journal:
                     "ctime_ns": job.source.ctime_ns,
                     "lies_at": b"",
                 }
+                job = replace(job, turn=turn)
             if row is None:
                 values |= dict(zip(("inbox", "path"), place_of(job), strict=True))
                 values |= {"size": job.source.size, "mtime_ns": job.source.mtime_ns}
-                marks = ", ".join("?" * len(values))
-                cursor = db.execute(
-                    f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})",  # noqa: S608 - our own column names
-                    tuple(values.values()),
-                )
-                job = replace(job, id=cursor.lastrowid or 0)
+                columns, marks = ", ".join(values), ", ".join("?" * len(values))
+                insert = f"INSERT INTO jobs ({columns}) VALUES ({marks})"  # noqa: S608 - our own column names
+                job = replace(job, id=db.execute(insert, tuple(values.values())).lastrowid or 0)
             else:
                 job = replace(job, id=row["id"])
                 self.file.update(job.id, **values)
@@ -207,6 +209,7 @@ class Journal:
             self.file.update(
                 job.id,
                 state="published",
+                attempts=max(1, row["attempts"]),  # what is left to do is done here
                 content=content or row["content"],
                 superseded=superseded_by(row, paths),
                 published=json.dumps(list(paths)),

@@ -23,6 +23,7 @@ CRASH = "crash.txt"
 _NAMED = 5  # so many held pictures of a kind are named
 _KINDS = 10
 _TRIES = 100  # of so many held pictures it is told when each is tried again: the next ones
+_HUB_AWAY = 30.0  # seconds that a hub may be away, or without hosts, while pictures wait
 FRESH = 20.0  # seconds after which a silent control loop counts as hung
 
 
@@ -130,6 +131,45 @@ class PageStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One host that cuts for the daemon, as `status` shows it."""
+
+    name: str
+    version: str
+    takes: tuple[str, ...]  # how pictures come to it: paths
+    slots: int
+    busy: int
+    providers: dict[str, str]  # network → where it runs; "" where it is not open
+    pace: float  # pictures of this daemon's a minute, lately
+    silent: float  # seconds since it was heard of
+    trouble: str  # why it gets no work
+    live: bool  # heard of lately
+
+
+@dataclass(frozen=True, slots=True)
+class HubStatus:
+    """The hub over which hosts are given pictures."""
+
+    address: str
+    away: str  # why it is not there
+    since: float  # seconds since the epoch: that it is there, or away
+    out: int  # orders
+    refused: int  # answers
+    here: int | None  # pictures that this machine cuts at once, where that is configured
+    hosts: tuple[HostStatus, ...] = ()
+    orders: tuple["OrderStatus", ...] = ()  # some of those that are out, the oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStatus:
+    """A picture that a host is to cut."""
+
+    source: str  # absolute
+    since: float  # monotonic: that it is out, or that a host has begun with it
+    host: str = ""  # that has it in hand; empty: it is in line
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonStatus:
     """A daemon as `status` shows it."""
 
@@ -144,6 +184,7 @@ class DaemonStatus:
     inboxes: tuple[InboxStatus, ...]
     refusal: Refusal | None = None  # of the last reload
     page: PageStatus | None = None  # None: none is configured
+    hub: HubStatus | None = None  # the same
 
 
 def watch_for_crashes(state: Path) -> bool:
@@ -178,7 +219,9 @@ def read(state: Path) -> DaemonStatus | None:
         refused = values.get("refusal")
         refusal = Refusal(refused["at"], tuple(refused["problems"])) if refused else None
         page = _known(PageStatus, values["page"]) if values.get("page") else None
-        parts = {"inboxes": inboxes, "providers": providers, "refusal": refusal, "page": page}
+        hub = _hub(values["hub"]) if values.get("hub") else None
+        parts: dict[str, Any] = {"inboxes": inboxes, "providers": providers, "refusal": refusal}
+        parts |= {"page": page, "hub": hub}
         return _known(DaemonStatus, {**values, **parts})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -193,7 +236,22 @@ def _inbox(values: Mapping[str, Any]) -> InboxStatus:
     return _known(InboxStatus, {**values, "held_kinds": kinds, "tries": tries})
 
 
-_Part = TypeVar("_Part", DaemonStatus, InboxStatus, ProviderStatus, PageStatus)
+def _hub(values: Mapping[str, Any]) -> HubStatus:
+    hosts = [_known(HostStatus, {**one, "takes": tuple(one["takes"])}) for one in values["hosts"]]
+    orders = [_known(OrderStatus, one) for one in values["orders"]]
+    return _known(HubStatus, {**values, "hosts": tuple(hosts), "orders": tuple(orders)})
+
+
+_Part = TypeVar(
+    "_Part",
+    DaemonStatus,
+    InboxStatus,
+    ProviderStatus,
+    PageStatus,
+    HubStatus,
+    HostStatus,
+    OrderStatus,
+)
 
 
 def _known(part: type[_Part], values: Mapping[str, Any]) -> _Part:
@@ -220,4 +278,18 @@ def troubles(state: Path) -> list[str]:
             reasons.append(f"inbox {inbox.name}: {inbox.trouble}")
         elif inbox.away:
             reasons.append(f"inbox {inbox.name} is away: {inbox.away}")
-    return reasons
+    return reasons + _troubles_of(status)
+
+
+def _troubles_of(status: DaemonStatus) -> list[str]:
+    """Return why pictures wait for hosts in vain."""
+    hub = status.hub
+    if hub is None or not any(inbox.ready + inbox.working for inbox in status.inboxes):
+        return []
+    for_so_long = time() - hub.since
+    if hub.away and for_so_long > _HUB_AWAY:
+        return [f"the hub {hub.address} has been away for {for_so_long:.0f} s: {hub.away}"]
+    working = any(host.live and not host.trouble for host in hub.hosts)
+    if hub.here == 0 and not working and not hub.away and for_so_long > _HUB_AWAY:
+        return ["pictures wait, no host is there, and this machine only watches (`here: 0`)"]
+    return []

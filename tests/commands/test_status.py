@@ -1,4 +1,6 @@
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -12,7 +14,14 @@ from scissorsd.core.settling import Sighting
 from scissorsd.records import lock, status_file
 from scissorsd.records.journal import Journal
 from scissorsd.records.state_folders import StateFolder
-from scissorsd.records.status_file import DaemonStatus, InboxStatus, ProviderStatus, Refusal
+from scissorsd.records.status_file import (
+    DaemonStatus,
+    HostStatus,
+    HubStatus,
+    InboxStatus,
+    ProviderStatus,
+    Refusal,
+)
 
 
 @pytest.fixture
@@ -38,7 +47,7 @@ def state(tmp_path: Path) -> StateFolder:
     return StateFolder(folder, config)
 
 
-def write_status(state: StateFolder) -> None:
+def write_status(state: StateFolder, hub: HubStatus | None = None) -> None:
     """Write the status file of a daemon that has all there is to tell."""
     (inbox,) = state.config.inboxes
     numbers = {"settling": 1, "ready": 2, "working": 3, "held": 1}
@@ -56,6 +65,7 @@ def write_status(state: StateFolder) -> None:
         providers=(ProviderStatus("u2net", "cpu", "full", ("cuda",), {"cuda": "none here"}),),
         inboxes=(shop,),
         refusal=Refusal(1.0, ("scissorsd.yaml:4:1: unknown key",)),
+        hub=hub,
     )
     status_file.write(state.folder, daemon)
 
@@ -67,7 +77,7 @@ def test_keys_for_programs(state: StateFolder) -> None:
         told = json.loads(status.as_json(status.overview(state), []))
     assert " ".join(told) == (
         "running healthy troubles pid version daemon_version state config started_at "
-        "seconds_left silent_s providers refused mistakes page inboxes jobs"
+        "seconds_left silent_s providers refused mistakes page hub inboxes jobs"
     )
     assert (told["version"], told["daemon_version"]) == (__version__, "1")
     (shop,) = told["inboxes"]
@@ -145,3 +155,23 @@ def test_a_gpu_that_nobody_has_is_not_told_of(
     assert told(*auto, expects=True)
     assert told(*auto, provider="")
     assert told("cuda", "cpu")
+
+
+def test_hosts_in_vain(state: StateFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    """A hub that is away, or no host while this machine only watches, is a trouble with a row."""
+    gone = HostStatus(
+        "gpu-1", "0.1", ("paths",), 4, 0, {"u2net": "cuda"}, 12.0, 60.0, "", live=False
+    )
+    hub = HubStatus("amqps://nas", "", time.time() - 60, 3, 2, 0, (gone,))
+    write_status(state, hub=hub)
+    with lock.lock(state.folder):
+        assert status_file.troubles(state.folder)[-1].endswith("only watches (`here: 0`)")
+        status_table.show(status.overview(state), [])
+        said = " ".join(capsys.readouterr().out.split())
+        assert "3 orders out, 2 answers refused" in said
+        assert "u2net on cuda" in said
+        assert "gpu-1: it has been silent for 60 s" in said
+        write_status(state, hub=replace(hub, away="no route"))
+        assert "has been away for 60 s: no route" in status_file.troubles(state.folder)[-1]
+        write_status(state, hub=replace(hub, hosts=(replace(gone, live=True),)))
+        assert not [one for one in status_file.troubles(state.folder) if "here: 0" in one]

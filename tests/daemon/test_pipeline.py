@@ -533,7 +533,7 @@ def test_unforeseen(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def stumble(*_: object, **__: object) -> bytes:
         raise RuntimeError("who would have thought")
 
-    monkeypatch.setattr("scissorsd.daemon.pipeline.render_all", stumble)
+    monkeypatch.setattr("scissorsd.daemon.making.render_all", stumble)
     shop.put("a.jpg")
     failed = shop.cut("a.jpg")
     assert isinstance(failed, Failed)
@@ -725,7 +725,7 @@ def test_memory_that_does_not_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
 
     shop.put("a.jpg")
     with monkeypatch.context() as patch:
-        patch.setattr("scissorsd.daemon.pipeline.reading.read", starve)
+        patch.setattr("scissorsd.daemon.making.reading.read", starve)
         held = shop.cut("a.jpg")
         assert isinstance(held, Held)
         assert held.short_of_memory

@@ -1,0 +1,16 @@
+"""More than one machine: hosts make and stage outputs, the watcher alone gives them their names.
+
+names     what the parties call queues, exchanges, and the one task        pure
+orders    what travels: orders and answers, to plain values and back       pure
+plain_values    dataclasses to what JSON has, and back, to the letter       pure
+faults    errors there and back: raised at the watcher as if it had been here
+join      the file by which a machine joins: where the hub is, user, secret, CA
+definitions, broker_files, certificates    what `scissorsd hub init` writes
+unreachable    why a hub cannot be had, in words
+hub       the watcher's side: orders out, answers in, who is there         needs celery
+worker    a host's side: `scissorsd worker`                                needs celery
+cutting, alone    one order on a host; the same in a process of its own
+engine    Celery as hosts have it                                          needs celery
+
+Nothing here is imported unless `hosts:` is configured, or `scissorsd worker` or `hub` is run.
+"""

@@ -1,0 +1,292 @@
+"""One order on a host: find the picture, see that it is the same one, make, stage, answer.
+
+Nothing here renames a file, journals, or touches a source: what is staged lies beside its place
+under a name of its own, until the watcher gives it its name or removes it.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+
+from scissorsd import __version__, failpoints
+from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.rules import Output, Rule, action, in_review
+from scissorsd.core.settling import Sighting
+from scissorsd.core.stamps import Stamp
+from scissorsd.daemon import making, outcomes
+from scissorsd.daemon.memory import MemoryBudget
+from scissorsd.daemon.outcomes import Tools
+from scissorsd.errors import HoldError, OverLimitsError, PictureError, WeightsError
+from scissorsd.folders import publishing, scanning
+from scissorsd.folders.holding import hold_on_error
+from scissorsd.hosts.faults import NotHereError, fault_of
+from scissorsd.hosts.orders import (
+    HEAD,
+    Answer,
+    Made,
+    Order,
+    StagedFile,
+    described,
+    head_of,
+)
+from scissorsd.hosts.outgoing import OWNER, sha256_of
+from scissorsd.inference import weights
+from scissorsd.inference.sessions import Sessions
+from scissorsd.inference.timings import Speeds
+from scissorsd.machine import memory_bounds
+from scissorsd.settings import Limits
+
+_CLOCKS_DIFFER = 2_000_000_000  # ns: FAT keeps even seconds, SMB 100 ns
+_WAY_OUT = "Give `scissorsd worker` --map THEIRS=OURS where the folder is called otherwise here."
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a host was started with; it travels to the process that cuts one picture alone."""
+
+    name: str
+    models: str
+    providers: tuple[str, ...]
+    precision: str
+    require_gpu: bool
+    memory: int  # bytes
+    maps: tuple[tuple[str, str], ...] = ()  # watchers' folders, and what they are called here
+
+
+class _OwnMemory(MemoryBudget):
+    """Memory of a host: a picture that is too large for it may not be so for another."""
+
+    def refuse_over(self, least: int) -> None:
+        """Raise HoldError for what takes more than there can be."""
+        try:
+            super().refuse_over(least)
+        except OverLimitsError as error:
+            raise HoldError(error.what, error.advice, kind="short of memory") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """This machine, as one that cuts for others."""
+
+    name: str
+    tools: Tools
+    sessions: Sessions
+    maps: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        find_out: bool = True,
+        progress: weights.Progress | None = None,
+    ) -> "Here":
+        """Return it; nothing is opened yet. `find_out` and `progress`: see Sessions."""
+        folder = Path(settings.models)
+        sessions = Sessions(
+            models=CATALOGUE,
+            folder=folder,
+            providers="auto" if "auto" in settings.providers else settings.providers,
+            require_gpu=settings.require_gpu,
+            precision=settings.precision,  # type: ignore[arg-type]
+            speeds=Speeds((folder,)),
+            find_out=find_out,
+            progress=progress,
+        )
+        memory = _OwnMemory(settings.memory, memory_bounds())
+        tools = Tools(sessions, CATALOGUE, Limits(0, 0), memory)  # the limits are an order's
+        return cls(settings.name, tools, sessions, settings.maps)
+
+    def local(self, path: str) -> Path:
+        """Return what a path of a watcher is called here."""
+        fitting = [pair for pair in self.maps if _is_below(path, pair[0])]
+        if not fitting:
+            return Path(path)
+        theirs, ours = max(fitting, key=lambda pair: len(pair[0]))
+        return Path(ours, path[len(theirs.rstrip("/")) :].lstrip("/"))
+
+    def can(self, order: Order) -> bool:
+        """Whether what stood in the way of an order has passed: folders there, networks open."""
+        try:
+            _see_roots(order, self)
+            _open_networks(order, self)
+        except Exception:  # noqa: BLE001 - whatever it is, it lasts
+            return False
+        return True
+
+
+def cut(order: Order, here: Here, nonce: str) -> Answer:
+    """Cut a picture and stage what comes of it. Whatever happens, it ends in an answer."""
+    began = monotonic()
+    answer = Answer(order.job, order.turn, nonce, here.name, __version__, 0.0)
+    try:
+        answer = replace(answer, made=_make(order, here, nonce))
+    except Exception as error:  # noqa: BLE001 - nothing ends a host
+        answer = replace(answer, error=fault_of(error))
+    return replace(answer, seconds=monotonic() - began)
+
+
+def discard(order: Order, answer: Answer, here: Here) -> None:
+    """Remove what was staged for an answer that nobody will hear."""
+    for one in answer.made.staged if answer.made else ():
+        with suppress(OSError):  # the watcher sweeps when the job ends
+            _place(order, one.path, here).with_name(one.temporary).unlink(missing_ok=True)
+
+
+# --- the steps -------------------------------------------------------------------------------
+
+
+def _make(order: Order, here: Here, nonce: str) -> Made:
+    _see_roots(order, here)
+    _open_networks(order, here)
+    rule = _with_own_backgrounds(order, here)
+    folder, source = _find(order, here)
+    limits = Limits(file=order.limits.file, pixels=order.limits.pixels)
+    failpoints.at("host.read", source.path)
+    with making.make_here(folder, source, rule, replace(here.tools, limits=limits)) as made:
+        wanted = action(rule, made.judgement.verdict)
+        paths = [in_review(path) if wanted == "review" else path for path in order.outputs]
+        places = [_place(order, path, here) for path in paths]
+        _refuse_outside(order, places, here)
+        files = list(zip(places, made.contents, strict=True))
+        staged = publishing.stage(files, tag=order.tag(nonce))
+        failpoints.at("host.staged", source.path)
+        return _told(made, paths, staged)
+
+
+def _see_roots(order: Order, here: Here) -> None:
+    """Raise NotHereError unless every folder of an order is there, and the outbox the watcher's.
+
+    None of them is ever made: where a share is not mounted, its place is an empty folder.
+    """
+    roots = (order.roots.inbox, order.roots.outbox, *order.roots.elsewhere)
+    for root in roots:
+        folder = here.local(root.path)
+        with hold_on_error(f"look at {folder}"):
+            if folder.is_dir():
+                continue
+        raise NotHereError(f"{here.name} has no folder {folder}", _WAY_OUT, kind="no folder")
+    outbox = here.local(order.roots.outbox.path)
+    if publishing.read_small_file(outbox / OWNER).decode(errors="replace").strip() != order.watcher:
+        raise NotHereError(
+            f"on {here.name}, {outbox} is not the outbox of the daemon that asks: its {OWNER} is "
+            "not there, or names another",
+            _WAY_OUT,
+            kind="no folder",
+        )
+
+
+def _open_networks(order: Order, here: Here) -> None:
+    """Raise WeightsError or SessionError unless this machine has the very networks of an order."""
+    for theirs in filter(None, (order.model, order.second)):
+        ours = CATALOGUE.get(theirs.name)
+        if ours is None or described(ours) != theirs:
+            raise WeightsError(
+                f"{here.name} knows no network {theirs.name} as the watcher has it",
+                "Run one version of scissorsd on the watcher and on every host.",
+            )
+        here.sessions.open(theirs.name)
+
+
+def _find(order: Order, here: Here) -> tuple[Path, Sighting]:
+    """Return the inbox and the picture in it, which is the one that the watcher saw settle.
+
+    Inodes and devices are not compared: they differ from machine to machine.
+    """
+    folder = here.local(order.roots.inbox.path)
+    path = folder / order.source.path
+    with hold_on_error(f"read {path}"):
+        _refuse_link_out(path, folder)
+        there = scanning.sight(folder, order.source.path)
+        if there is None:
+            raise NotHereError(f"{here.name} does not have {path}", _WAY_OUT, kind="not here")
+        is_same = (
+            there.size == order.source.size
+            and abs(there.mtime_ns - order.source.mtime_ns) <= _CLOCKS_DIFFER
+            and head_of(_beginning(path)) == order.head
+        )
+    if not is_same:
+        raise NotHereError(
+            f"on {here.name}, {path} is not the picture that the watcher has",
+            _WAY_OUT,
+            kind="not here",
+        )
+    return folder, there
+
+
+def _beginning(path: Path) -> bytes:
+    file = scanning.open_no_follow(path)
+    if file is None:
+        return b""
+    with file:
+        return file.read(HEAD)
+
+
+def _with_own_backgrounds(order: Order, here: Here) -> Rule:
+    """Return the rule with background pictures as they are called here, each the same one."""
+
+    def own(output: Output) -> Output:
+        if "/" not in output.background:
+            return output
+        path = here.local(output.background)
+        if sha256_of(path) != order.backgrounds.get(output.background):
+            raise NotHereError(
+                f"on {here.name}, {path} is not the background that the watcher has", _WAY_OUT
+            )
+        return replace(output, background=str(path))
+
+    return replace(order.rule, outputs=tuple(map(own, order.rule.outputs)))
+
+
+def _place(order: Order, path: str, here: Here) -> Path:
+    """Return where an output belongs; its path is in the outbox, or absolute."""
+    if path.startswith("/"):
+        return here.local(path)
+    return here.local(order.roots.outbox.path) / path
+
+
+def _refuse_outside(order: Order, places: Sequence[Path], here: Here) -> None:
+    """Raise PictureError for a place that a link leads out of the folders of an order."""
+    roots = [here.local(root.path) for root in (order.roots.outbox, *order.roots.elsewhere)]
+    for place in places:
+        with hold_on_error(f"look at {place}"):
+            inside = any(_really_below(place.parent, root) for root in roots)
+        if not inside:
+            raise PictureError(f"{place} is not in the outbox: a link leads out of it")
+
+
+def _refuse_link_out(path: Path, folder: Path) -> None:
+    if not _really_below(path.parent, folder):
+        raise NotHereError(f"{path} is not in the inbox: a link leads out of it", kind="not here")
+
+
+def _really_below(path: Path, folder: Path) -> bool:
+    return _is_below(os.path.realpath(path), os.path.realpath(folder))
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(folder.rstrip("/") + "/")
+
+
+def _told(made: outcomes.Made, paths: Sequence[str], staged: Sequence[Stamp]) -> Made:
+    done = made.done
+    return Made(
+        staged=tuple(
+            StagedFile(Path(stamp.temporary).name, path, stamp.size, stamp.digest.hex())
+            for path, stamp in zip(paths, staged, strict=True)
+        ),
+        content=made.content.hex(),
+        facts=made.facts,
+        judgement=made.judgement,
+        model=done.model,
+        asked=done.asked,
+        provider=done.provider,
+        precision=done.precision,
+        width=done.width,
+        height=done.height,
+        infer_s=done.infer_s,
+        remarks=done.remarks,
+    )

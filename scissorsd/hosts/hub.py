@@ -1,0 +1,351 @@
+"""The watcher's side: orders go out, answers come in, and only what fits is taken.
+
+`Hub.make` is a Maker (daemon/outcomes.py): the thread of a picture sends its order and waits. Which
+answer is taken stands in orders_out.py; what was staged for another is removed. The order stays out
+until its outputs are published and journalled, and only then is the answer acknowledged.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from time import monotonic, time
+from typing import Any
+
+import structlog
+from kombu import Message
+
+from scissorsd import __version__, failpoints
+from scissorsd.core.catalogue import CATALOGUE, Model
+from scissorsd.core.rules import Job, Rule
+from scissorsd.daemon.outcomes import Bench, Made, Task
+from scissorsd.errors import HoldError, JournalError
+from scissorsd.folders import publishing
+from scissorsd.hosts import engine, names
+from scissorsd.hosts.faults import error_of
+from scissorsd.hosts.join import Join
+from scissorsd.hosts.line import Line
+from scissorsd.hosts.orders import (
+    Answer,
+    Fault,
+    NotUnderstoodError,
+    read_answer,
+    write_order,
+)
+from scissorsd.hosts.orders_out import OrdersOut, Out
+from scissorsd.hosts.outgoing import claim, order_for
+from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.staged import made_of
+from scissorsd.plain_text import one_line
+from scissorsd.rate_limit import RateLimiter
+from scissorsd.records.journal import Journal
+from scissorsd.records.status_file import HubStatus
+from scissorsd.settings import Hosts, Inbox
+
+log = structlog.get_logger("scissorsd")
+
+TICK = 0.5  # seconds between two looks of a waiting thread whether its order is lost
+# Seconds without the hub, or without any host that could, until what is out is cut here.
+PATIENCE = failpoints.seconds("HUB_PATIENCE", 60.0)
+STAYS = failpoints.seconds("HUB_STAYS", 300.0)  # seconds that a picture no host can do stays here
+_TRIES = 3  # hosts that may say of a picture that they cannot
+_SENDERS = 8  # connections by which orders go out at once
+_CONFIRMED_WITHIN = 30.0  # seconds
+_ORDERS_TOLD = 200
+_NONCE = re.compile(r"[0-9a-f]{8}")
+# What a host says of names, the watcher finds out for itself: it knows another one.
+_OF_NAMES = ("NameRefusedError", "PlaceTakenError")
+
+
+class Hub:
+    """The hub of one daemon. Threads of pictures call `make`, the control loop all else."""
+
+    def __init__(self, hosts: Hosts, join: Join) -> None:
+        self._hosts = hosts
+        self._join = replace(join, url=hosts.hub)
+        self._lock = threading.Lock()
+        self._presence = Presence(hosts.lost_after, __version__ if hosts.same_version else "")
+        self._out = OrdersOut()
+        self._stay: dict[tuple[Path, str], float] = {}  # pictures no host can do; until when
+        self._claimed: set[Path] = set()
+        self._is_there = False
+        self._away = ""  # why it is away, once that was told
+        self._since = time()  # that it is away, or there
+        self._away_from = monotonic()
+        self._alone_from: dict[tuple[str, ...], float] = {}  # networks that no host has had since
+        self._refused = 0
+        self._refusals = RateLimiter(10, 600.0)
+        self._ending = False
+
+    # --- its life ----------------------------------------------------------------------------
+
+    def start(self, journal: Journal) -> None:
+        """Connect, for the daemon of a journal."""
+        engine.retell()
+        self._journal = journal
+        self._app = engine.application(self._join, _SENDERS)
+        self._line = Line(self._join, journal.id, CATALOGUE, self)
+        self._line.start()
+        self._sweeping = SimpleQueue[tuple[int, str] | None]()  # a job, and a tag
+        threading.Thread(target=self._sweep, name="sweep for the hub", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let go of all orders that are out: their jobs are begun anew at the next start."""
+        self._ending = True
+        self._out.give_up("scissorsd is stopping")
+
+    def close(self) -> None:
+        """End the connection, once no picture is in hand."""
+        self._sweeping.put(None)
+        self._line.stop()
+        self._line.join(2.0)
+
+    def follow(self, hosts: Hosts) -> None:
+        """Take over new options, but for the hub's address and the join file."""
+        with self._lock:
+            self._hosts = replace(hosts, hub=self._hosts.hub, join=self._hosts.join)
+            self._presence.lost_after = hosts.lost_after
+            self._presence.only_version = __version__ if hosts.same_version else ""
+
+    # --- what may go out ---------------------------------------------------------------------
+
+    @property
+    def here(self) -> int | None:
+        """How many pictures this machine cuts at once; None: as without hosts."""
+        return self._hosts.here
+
+    def window(self, networks: Iterable[Model]) -> int:
+        """Return how many orders for these networks may be out."""
+        with self._lock:
+            if not self._is_there or self._ending:
+                return 0
+            return self._hosts.ahead * self._presence.slots(networks, monotonic())
+
+    def suits(self, inbox: Inbox, path: str, rule: Rule) -> bool:
+        """Whether a picture may be cut by a host at all, be it that there is none now.
+
+        The page's own desk lies in the state folder; what is cut again where it was moved to has no
+        turn of its own; and names that tell of the picture are only known once it is read.
+        """
+        if (
+            inbox.quick
+            or path.startswith("/")
+            or rule.is_told_by_pictures
+            or rule.model not in CATALOGUE
+        ):
+            return False
+        return self._stay.get((inbox.path, path), 0.0) <= monotonic()
+
+    # --- a picture ---------------------------------------------------------------------------
+
+    @contextmanager
+    def make(self, task: Task, job: Job, bench: Bench) -> Iterator[Made]:
+        """Have the outputs of a job made by a host."""
+        self._claim(task.inbox.outbox)
+        tries = 0
+        while True:
+            with self._sent(task, job, bench) as out:
+                answer = self._wait(out)
+                fault = answer.error
+                if fault is None:
+                    made = made_of(answer, task.inbox.outbox)
+                    try:
+                        yield made
+                    finally:  # what has got its name is no longer there
+                        publishing.discard(made.staged)
+                    return
+                if not fault.host_only and fault.kind not in _OF_NAMES:
+                    raise error_of(fault, job.rule)
+            tries += 1
+            why = f"{answer.host} could not do it: {fault.what}"
+            log.warning("order.given_again", source=str(task.path), why=one_line(why))
+            self._note_trouble(answer.host, fault)
+            may_go = tries < _TRIES and self.window(out.networks) > 0
+            again = bench.journal.begin(job, by_host=True) if may_go else None
+            if again is None:
+                self._keep_here(task)
+                raise HoldError(why, fault.advice, kind="hosts cannot")
+            job = again
+
+    def _claim(self, outbox: Path) -> None:
+        if outbox not in self._claimed:
+            claim(outbox, self._journal.id)
+            self._claimed.add(outbox)
+
+    def _note_trouble(self, host: str, fault: Fault) -> None:
+        """Send a host nothing until it says again how it stands, if the trouble is its own."""
+        with self._lock:
+            if fault.host_only and host in self._presence.hosts:
+                self._presence.hosts[host].trouble = one_line(fault.what)
+
+    def _keep_here(self, task: Task) -> None:
+        now = monotonic()
+        with self._lock:
+            self._stay = {key: until for key, until in self._stay.items() if until > now}
+            self._stay[task.inbox.path, task.key] = now + STAYS
+
+    @contextmanager
+    def _sent(self, task: Task, job: Job, bench: Bench) -> Iterator[Out]:
+        """Send the order for a job; it is out within the `with` block, and over after it."""
+        order = order_for(task, job, bench)
+        out = Out(order, bench.networks(job.rule), monotonic())
+        self._out.add(out)
+        try:
+            self._send(out)
+            failpoints.at("order.sent", task.source.path)
+            yield out
+        finally:
+            self._out.remove(out)
+            if out.message is not None:
+                failpoints.at("answer.unacknowledged", task.source.path)
+                self._line.acknowledge(out.message)
+            if not out.was_cut_once:
+                self._sweep_soon(order.job, f"{order.watcher}-{order.job}-{order.turn}")
+
+    def _send(self, out: Out) -> None:
+        if self._ending:
+            raise HoldError("scissorsd is stopping", kind="stopping")
+        order, queue = out.order, engine.orders_queue(out.order.rule.model)
+        try:
+            self._app.send_task(
+                names.TASK,
+                args=(write_order(order),),
+                task_id=names.order_id(order.job, order.turn),
+                queue=queue,  # else Celery would look for a default one
+                exchange=names.ORDERS,
+                routing_key=queue.name,
+                serializer="json",
+                delivery_mode="persistent",
+                ignore_result=True,
+                declare=[],
+                retry=True,
+                retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0},
+                confirm_timeout=_CONFIRMED_WITHIN,
+            )
+        except Exception as error:  # whatever it is, nothing is wrong with the picture
+            why = str(error) or type(error).__name__
+            raise HoldError(f"the hub takes no orders: {why}", kind="the hub is away") from error
+
+    def _wait(self, out: Out) -> Answer:
+        """Wait for the answer; raises HoldError where there is none to be hoped for."""
+        while True:
+            why = ""
+            try:
+                out.heard.get(timeout=TICK)
+            except Empty:
+                why = self._why_lost(out)
+            answer = self._out.answer_or_loss(out, why)
+            if answer is not None:
+                return answer
+            if out.lost:
+                raise HoldError(f"no host answered for it: {out.lost}", kind="no answer")
+
+    def _why_lost(self, out: Out) -> str:
+        now = monotonic()
+        with self._lock:
+            if now - out.sent_at > self._hosts.lease:
+                return f"its order has been out for {now - out.sent_at:.0f} s"
+            if not self._is_there:
+                gone = now - max(out.sent_at, self._away_from)
+                return f"the hub has been away for {gone:.0f} s" if gone > PATIENCE else ""
+            names_of = tuple(network.name for network in out.networks)
+            if self._presence.slots(out.networks, now):
+                self._alone_from.pop(names_of, None)
+                return ""
+            gone = now - max(out.sent_at, self._alone_from.setdefault(names_of, now))
+            return f"no host that could has been there for {gone:.0f} s" if gone > PATIENCE else ""
+
+    def status(self) -> HubStatus:
+        """Return how the hub and the hosts stand; and tell of hosts that have gone."""
+        now = monotonic()
+        with self._lock:
+            for host in self._presence.gone(now):
+                log.warning("host.gone", host=host.name, silent_s=round(now - host.seen))
+            return HubStatus(
+                address=self._join.url,
+                away="" if self._is_there else self._away or "it was not reached yet",
+                since=self._since,
+                out=len(self._out),
+                refused=self._refused,
+                here=self._hosts.here,
+                hosts=self._presence.statuses(now, __version__),
+                orders=self._out.oldest(_ORDERS_TOLD),
+            )
+
+    # --- what comes in (in the line's thread) ------------------------------------------------
+
+    def connected(self, *, anew: bool) -> None:
+        """Go on; what was out is lost where the hub has forgotten what was on it."""
+        with self._lock:
+            if self._away:
+                log.info("hub.back", hub=self._join.url)
+            self._is_there, self._away, self._since = True, "", time()
+        if anew:
+            self._out.give_up("the hub has lost what was on it")
+
+    def away(self, why: str) -> None:
+        """Send nothing more until it is back."""
+        with self._lock:
+            if self._is_there or not self._away:
+                self._since, self._away_from = time(), monotonic()
+                log.warning("hub.away", hub=self._join.url, why=one_line(why))
+            self._is_there, self._away = False, one_line(why)
+
+    def event(self, event: Any) -> None:  # noqa: ANN401 - from the wire
+        """Note how a host stands, or who has begun with an order."""
+        if not isinstance(event, dict):
+            return
+        now = monotonic()
+        with self._lock:
+            if event.get("type") == names.STANDING:
+                host = self._presence.note(event, now)
+                if host is not None:
+                    why = self._presence.why_idle(host, __version__)
+                    log.info("host.there", host=host.name, slots=host.slots, trouble=why)
+                return
+        if event.get("type") != "task-started":
+            return
+        by = str(event.get("hostname")).rpartition("@")[2]
+        self._out.note_begun(str(event.get("uuid")), by, now)
+
+    def answered(self, body: Any, message: Message) -> None:  # noqa: ANN401 - from the wire
+        """Take an answer, or refuse it."""
+        try:
+            answer = read_answer(body)
+        except NotUnderstoodError as error:
+            self._refuse("", error.what, message)
+            return
+        why = self._out.take(answer, message)
+        if why is True:  # it is being dealt with
+            self._line.acknowledge(message)
+        elif why:
+            self._refuse(answer.host, why, message)
+            if _NONCE.fullmatch(answer.nonce):
+                tag = names.staging_tag(self._journal.id, answer.job, answer.turn, answer.nonce)
+                self._sweep_soon(answer.job, tag)
+        elif answer.made is not None:
+            with self._lock:
+                self._presence.note_made(answer.host, monotonic())
+
+    def _refuse(self, host: str, why: str, message: Message) -> None:
+        self._refused += 1
+        if self._refusals.left("refused", monotonic()):
+            log.warning("answer.refused", host=host, why=one_line(why), refused=self._refused)
+        self._line.acknowledge(message)
+
+    # --- litter ------------------------------------------------------------------------------
+
+    def _sweep_soon(self, job: int, tag: str) -> None:
+        """Have removed what was staged under a tag, where its job may write, and was not taken."""
+        self._sweeping.put((job, tag))
+
+    def _sweep(self) -> None:
+        while (found := self._sweeping.get()) is not None:
+            job, tag = found
+            folders = self._out.folders(job)
+            with suppress(JournalError, OSError):  # it is swept when the job begins again
+                folders = folders or self._journal.entries.folders(job)
+                publishing.remove_temporaries(folders, tag=tag)

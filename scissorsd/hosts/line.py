@@ -1,0 +1,193 @@
+"""The watcher's line to the hub: answers and presence come in, acknowledgements go out.
+
+One thread has it, with a connection of its own: those of kombu are for one thread.
+"""
+
+import secrets
+import threading
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, Protocol
+
+import structlog
+from amqp.exceptions import AMQPError, NotFound
+from kombu import Connection, Consumer, Exchange, Message, Queue
+from kombu.exceptions import KombuError
+
+from scissorsd import failpoints
+from scissorsd.core.backoff import backoff
+from scissorsd.hosts import names
+from scissorsd.hosts.join import Join
+from scissorsd.hosts.unreachable import in_words
+
+log = structlog.get_logger("scissorsd")
+
+# What a broker that is away, or refuses, raises.
+TROUBLE = (OSError, AMQPError, KombuError)
+
+HEARTBEAT = 5  # seconds
+_LISTEN = 0.1  # seconds at a time; then what is to be acknowledged is
+_FIRST_PAUSE = failpoints.seconds("HUB_FIRST_PAUSE", 1.0)
+_LONGEST_PAUSE = failpoints.seconds("HUB_LONGEST_PAUSE", 15.0)
+_ANSWERS_AT_ONCE = 1000
+_HEARD = ("host.standing", "task.started", "task.multi")  # of the events; Celery sends some as one
+
+
+class Hears(Protocol):
+    """Who is told of what comes in; called in the line's thread, and must not wait."""
+
+    def connected(self, *, anew: bool) -> None:
+        """Hear that the hub is there; `anew`: it has forgotten what was on it."""
+
+    def away(self, why: str) -> None:
+        """Hear that the hub is away, and why."""
+
+    def answered(self, body: Any, message: Message) -> None:  # noqa: ANN401 - from the wire
+        """Hear what should be an answer; it is to be acknowledged."""
+
+    def event(self, event: Any) -> None:  # noqa: ANN401 - from the wire
+        """Hear how a host stands, or that it has begun with an order."""
+
+
+def exchange(name: str, kind: str = "direct") -> Exchange:
+    """Return an exchange that the hub's definitions have declared."""
+    return Exchange(name, kind, no_declare=True)
+
+
+class Line(threading.Thread):
+    """The line of one watcher, from `start` to `stop`."""
+
+    def __init__(self, join: Join, watcher: str, networks: Iterable[str], hears: Hears) -> None:
+        super().__init__(name="hub", daemon=True)
+        self._join = join
+        self._watcher = watcher
+        self._networks = tuple(networks)
+        self._hears = hears
+        self._done = SimpleQueue[Message]()  # to be acknowledged
+        self._ending = threading.Event()
+        self._was_connected = False
+
+    def acknowledge(self, message: Message) -> None:
+        """Let go of an answer that is dealt with; from any thread."""
+        self._done.put(message)
+
+    def stop(self) -> None:
+        """End soon."""
+        self._ending.set()
+
+    def run(self) -> None:
+        """Connect, serve, and connect again."""
+        tries = 0
+        while not self._ending.is_set():
+            try:
+                with self._connection() as connection:
+                    connection.connect()
+                    self._prepare(connection)
+                    tries = 0
+                    self._serve(connection)
+            except TROUBLE as error:
+                self._hears.away(in_words(error, self._join).what)
+                self._ending.wait(backoff(_FIRST_PAUSE, tries, _LONGEST_PAUSE))
+                tries += 1
+
+    def _connection(self) -> Connection:
+        join = self._join
+        return Connection(
+            join.url,
+            userid=join.user,
+            password=join.secret,
+            ssl=join.tls() or False,
+            heartbeat=HEARTBEAT,
+            connect_timeout=10,
+        )
+
+    def _prepare(self, connection: Connection) -> None:
+        """Declare our queues, and see whether the hub has forgotten them."""
+        answers = self._answers()
+        is_there = True
+        try:
+            with closing(connection.channel()) as probe:
+                probe.queue_declare(answers.name, passive=True)
+        except NotFound:
+            is_there = False
+        with closing(connection.channel()) as channel:
+            answers(channel).declare()
+            for network in self._networks:
+                name = names.orders_queue(network)
+                Queue(
+                    name,
+                    exchange(names.ORDERS),
+                    name,
+                    queue_arguments=dict(names.QUEUE_ARGUMENTS),
+                )(channel).declare()
+        self._hears.connected(anew=self._was_connected and not is_there)
+        self._was_connected = True
+
+    def _answers(self) -> Queue:
+        return Queue(
+            names.answers_queue(self._watcher),
+            exchange(names.ANSWERS),
+            self._watcher,
+            queue_arguments=dict(names.QUEUE_ARGUMENTS),
+        )
+
+    def _serve(self, connection: Connection) -> None:
+        channel = connection.channel()
+        channel.basic_qos(0, _ANSWERS_AT_ONCE, False)  # noqa: FBT003 - AMQP's own order
+        events = Queue(
+            f"{names.EVENTS}.{self._watcher}.{secrets.token_hex(4)}",
+            exchange(names.EVENTS, "topic"),
+            _HEARD[0],
+            durable=False,
+            auto_delete=True,
+            exclusive=True,
+            message_ttl=60,
+            max_length=10_000,
+        )
+        bound = events(channel)
+        bound.declare()
+        for key in _HEARD[1:]:
+            bound.bind_to(exchange(names.EVENTS, "topic"), key)
+        Consumer(
+            channel, [self._answers()], on_message=self._hear_answer, auto_declare=False
+        ).consume()
+        Consumer(
+            channel, [events], on_message=self._hear_event, auto_declare=False, no_ack=True
+        ).consume()
+        looked = monotonic()
+        while not self._ending.is_set():
+            with suppress(TimeoutError):
+                connection.drain_events(timeout=_LISTEN)
+            self._acknowledge(channel)
+            if monotonic() - looked >= HEARTBEAT / 2:
+                connection.heartbeat_check()
+                looked = monotonic()
+
+    def _hear_answer(self, message: Message) -> None:
+        self._hears.answered(_payload(message), message)
+
+    def _hear_event(self, message: Message) -> None:
+        said = _payload(message)
+        for event in said if isinstance(said, list) else [said]:
+            self._hears.event(event)
+
+    def _acknowledge(self, channel: Any) -> None:  # noqa: ANN401 - kombu has no types
+        """Let go of answers; one of a connection that was lost comes again, and is refused then."""
+        while True:
+            try:
+                message = self._done.get_nowait()
+            except Empty:
+                return
+            if message.channel is channel:
+                message.ack()
+
+
+def _payload(message: Message) -> Any:  # noqa: ANN401 - from the wire
+    """Return what a message says, or None where it is no JSON."""
+    message.accept = {"application/json"}
+    try:
+        return message.payload
+    except Exception:  # noqa: BLE001 - whatever a stranger sends
+        return None

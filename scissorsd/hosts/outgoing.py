@@ -1,0 +1,102 @@
+"""What goes with an order: the picture's beginning, the folders, the networks, the backgrounds."""
+
+from functools import lru_cache
+from hashlib import file_digest
+from pathlib import Path
+
+from scissorsd import __version__
+from scissorsd.core.rules import Job, Rule
+from scissorsd.daemon.outcomes import Bench, Task
+from scissorsd.errors import HoldError, SourceChangedError
+from scissorsd.folders.holding import hold_on_error
+from scissorsd.folders.scanning import open_no_follow
+from scissorsd.hosts.orders import (
+    HEAD,
+    Order,
+    OrderLimits,
+    Root,
+    Roots,
+    Source,
+    described,
+    head_of,
+)
+
+OWNER = ".scissorsd-owner"  # in an outbox: the id of the job journal whose daemon has hosts
+
+
+def order_for(task: Task, job: Job, bench: Bench) -> Order:
+    """Return the order for a job that was begun; reads the picture's beginning."""
+    networks = [described(network) for network in bench.networks(job.rule)]
+    elsewhere = tuple(Root(str(root.path)) for root in task.roots_elsewhere)
+    return Order(
+        scissorsd=__version__,
+        watcher=bench.journal.id,
+        job=job.id,
+        turn=job.turn,
+        inbox=task.inbox.name,
+        roots=Roots(Root(str(task.inbox.path)), Root(str(task.inbox.outbox)), elsewhere),
+        source=Source(job.source.path, job.source.size, job.source.mtime_ns),
+        head=_head(task),
+        rule=job.rule,
+        model=networks[0],
+        outputs=tuple(planned.path for planned in job.outputs),
+        limits=OrderLimits(bench.limits.file, bench.limits.pixels),
+        second=networks[1] if len(networks) > 1 else None,
+        last_look=task.last_attempt,
+        backgrounds=_backgrounds(job.rule),
+    )
+
+
+def claim(outbox: Path, watcher: str) -> None:
+    """See that an outbox is this watcher's, whose hosts write into it: note whose it is.
+
+    Two watchers with one outbox would each believe that the other's files are not theirs.
+    """
+    note = outbox / OWNER
+    with hold_on_error(f"write {note}"):
+        try:
+            with note.open("x") as file:
+                file.write(f"{watcher}\n")
+        except FileExistsError:
+            owner = note.read_text(errors="replace").strip()
+        else:
+            return
+    if owner != watcher:
+        raise HoldError(
+            f"the outbox {outbox} belongs to another scissorsd with hosts (job journal "
+            f"{owner or 'not known'}; this one is {watcher})",
+            f"Give each an outbox of its own. If that other one is no more, remove {note}.",
+            outbox_wide=True,
+            kind="another's outbox",
+        )
+
+
+def _head(task: Task) -> str:
+    with hold_on_error(f"read {task.path}"):
+        file = open_no_follow(task.path)
+        if file is None:
+            raise SourceChangedError(f"{task.path} was taken away")
+        with file:
+            return head_of(file.read(HEAD))
+
+
+def _backgrounds(rule: Rule) -> dict[str, str]:
+    """Return the SHA-256 of each picture that a rule takes for a background."""
+    paths = {one.background for one in rule.outputs if "/" in one.background}
+    found = {}
+    for path in sorted(paths):
+        found[path] = sha256_of(Path(path))
+    return found
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a background picture; it is read again only when it has changed."""
+    with hold_on_error(f"read {path}"):
+        status = path.stat()
+        return _sha256(str(path), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: str, _mtime_ns: int, _size: int) -> str:
+    with Path(path).open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

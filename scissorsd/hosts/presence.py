@@ -1,0 +1,149 @@
+"""Which hosts there are, what each can do, and how many orders are worth sending them.
+
+Pure: times are seconds on one monotonic clock of the watcher's, at which it heard of something.
+What a host says of a time is not looked at: clocks differ.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scissorsd.core.catalogue import Model
+from scissorsd.hosts.names import FORMAT
+from scissorsd.records.status_file import HostStatus
+
+_REMEMBERED = 24 * 3600.0  # seconds that a host is told of after it was last heard
+_PACE = 300.0  # seconds over which pictures a minute are counted
+_TEXT = 200  # of what a host says of itself, so many characters
+
+
+@dataclass(slots=True)
+class Host:
+    """A host as it last said that it stands."""
+
+    name: str
+    seen: float
+    format: int = FORMAT
+    version: str = ""
+    slots: int = 0
+    busy: int = 0
+    takes: tuple[str, ...] = ()
+    models: dict[str, tuple[str, str]] = field(default_factory=dict)  # → provider, SHA-256
+    trouble: str = ""
+    is_gone: bool = False  # and that was told
+    ended: deque[float] = field(default_factory=deque)  # when each of its last pictures was made
+
+    def pace(self, now: float) -> float:
+        """Return how many pictures a minute it has made lately."""
+        while self.ended and now - self.ended[0] > _PACE:
+            self.ended.popleft()
+        if not self.ended:
+            return 0.0
+        return len(self.ended) * 60 / max(60.0, min(_PACE, now - self.ended[0]))
+
+
+class Presence:
+    """The hosts that were heard of; whoever calls holds a lock."""
+
+    def __init__(self, lost_after: float, version: str = "") -> None:
+        self.lost_after = lost_after
+        self.only_version = version  # if not empty: others get no work
+        self.hosts: dict[str, Host] = {}
+
+    def note(self, said: Mapping[str, Any], now: float) -> Host | None:
+        """Note how a host says that it stands; return it if it was not there before.
+
+        What does not look as it should is passed over.
+        """
+        name, number = said.get("host"), said.get("format")
+        if not isinstance(name, str) or not name or not isinstance(number, int):
+            return None
+        name = name[:_TEXT]
+        before = self.hosts.get(name)
+        host = before or Host(name, now)
+        is_new = before is None or before.is_gone or not self.is_live(before, now)
+        host.seen, host.format, host.is_gone = now, number, False
+        host.version, host.trouble = _text(said, "version"), _text(said, "trouble")
+        host.slots, host.busy = _count(said, "slots"), _count(said, "busy")
+        takes, models = said.get("takes"), said.get("models")
+        host.takes = tuple(map(str, takes)) if isinstance(takes, list) else ()
+        host.models = {}
+        for network, about in models.items() if isinstance(models, dict) else ():
+            if isinstance(about, dict):
+                host.models[str(network)] = (_text(about, "provider"), _text(about, "sha256"))
+        self.hosts[name] = host
+        return host if is_new else None
+
+    def note_made(self, name: str, now: float) -> None:
+        """Note that a host has made a picture of ours."""
+        if name in self.hosts:
+            self.hosts[name].ended.append(now)
+
+    def gone(self, now: float) -> list[Host]:
+        """Return the hosts that are silent since the last call; forget what was so for long."""
+        for name in [h.name for h in self.hosts.values() if now - h.seen > _REMEMBERED]:
+            del self.hosts[name]
+        silent = [h for h in self.hosts.values() if not self.is_live(h, now) and not h.is_gone]
+        for host in silent:
+            host.is_gone = True
+        return silent
+
+    def statuses(self, now: float, version: str) -> tuple[HostStatus, ...]:
+        """Return how each host stands, for telling."""
+        return tuple(
+            HostStatus(
+                name=host.name,
+                version=host.version,
+                takes=host.takes,
+                slots=host.slots,
+                busy=host.busy,
+                providers={network: where for network, (where, _) in host.models.items()},
+                pace=host.pace(now),
+                silent=now - host.seen,
+                trouble=self.why_idle(host, version),
+                live=self.is_live(host, now),
+            )
+            for host in sorted(self.hosts.values(), key=lambda one: one.name)
+        )
+
+    def is_live(self, host: Host, now: float) -> bool:
+        """Whether a host was heard of lately."""
+        return now - host.seen <= self.lost_after
+
+    def why_idle(self, host: Host, version: str) -> str:
+        """Return why a host gets no work from a watcher of this version, "" if it does."""
+        if host.format != FORMAT:
+            return f"it speaks format {host.format}, and this daemon {FORMAT}: upgrade the older"
+        if self.only_version and host.version != self.only_version:
+            return f"it is of version {host.version}, and this daemon {version} (`same_version`)"
+        return host.trouble
+
+    def slots(self, networks: Iterable[Model], now: float) -> int:
+        """Return how many pictures the hosts that have all of these networks cut at once."""
+        wanted = list(networks)
+        return sum(
+            host.slots
+            for host in self.hosts.values()
+            if self.is_live(host, now)
+            and not self.why_idle(host, self.only_version)
+            and "paths" in host.takes
+            and all(_has(host, network) for network in wanted)
+        )
+
+
+def _has(host: Host, network: Model) -> bool:
+    if network.name not in host.models:
+        return False
+    _, sha256 = host.models[network.name]
+    return not sha256 or not network.sha256 or sha256 == network.sha256
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key)
+    return value[:_TEXT] if isinstance(value, str) else ""
+
+
+def _count(values: Mapping[str, Any], key: str) -> int:
+    value = values.get(key)
+    return min(value, 10_000) if isinstance(value, int) and value > 0 else 0

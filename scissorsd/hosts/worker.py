@@ -1,0 +1,346 @@
+"""A host: takes orders from the hub, has them cut here, answers, and stands down when in trouble.
+
+Threads: Celery's loop is the main one; it alone touches the connection that orders come by. Each
+slot is a thread, which sends its answer by a connection of its own. One more looks after orders
+that hang, one listens for signals, and one waits out a pause.
+"""
+
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from time import monotonic, sleep
+from typing import Any, Final, Literal
+
+import structlog
+from celery.exceptions import Reject
+from celery.worker import state as at_work
+
+from scissorsd import __version__, failpoints
+from scissorsd.core.backoff import backoff
+from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.daemon.signals import Signals
+from scissorsd.daemon.systemd import notify
+from scissorsd.errors import EXIT_OK
+from scissorsd.hosts import engine, names
+from scissorsd.hosts.alone import STALLED, cut_alone, stalled
+from scissorsd.hosts.cutting import Here, Settings, cut, discard
+from scissorsd.hosts.faults import fault_of
+from scissorsd.hosts.join import Join
+from scissorsd.hosts.orders import (
+    Answer,
+    Fault,
+    NotUnderstoodError,
+    Order,
+    address_of,
+    read_order,
+    write_answer,
+)
+from scissorsd.inference import weights
+from scissorsd.plain_text import one_line
+
+log = structlog.get_logger("scissorsd")
+
+FIRST_PAUSE = failpoints.seconds("HOST_FIRST_PAUSE", 2.0)
+LONGEST_PAUSE = 300.0
+TEMPORARY_FAILURE: Final = 75  # EX_TEMPFAIL of sysexits.h: start it again
+_SOON = 0.05  # seconds between two looks whether all that was in hand is done
+_A_WHILE = failpoints.seconds("HOST_LOOK", 5.0)  # between two looks whether an order hangs
+
+
+@dataclass(slots=True, eq=False)
+class _InHand:
+    order: Order
+    nonce: str
+    since: float  # monotonic
+    alone: bool  # in a process of its own
+    # given up: it hangs, the watcher was told, and will not hear of it again
+    state: Literal["working", "answering", "given up"] = "working"
+
+
+class Worker:
+    """One host at work; `run` returns the exit code."""
+
+    def __init__(
+        self, join: Join, here: Here, settings: Settings, networks: tuple[str, ...], slots: int
+    ) -> None:
+        self._here = here
+        self._settings = settings
+        self._networks = networks
+        folder = Path(settings.models)
+        self._hashes = {one: weights.known_hash(CATALOGUE[one], folder) for one in networks}
+        self._slots = slots
+        self._app = engine.application(join, slots)
+        for network in networks:
+            self._app.amqp.queues.add(engine.orders_queue(network))
+        self._app.amqp.queues.select(self._queues)
+        self._app.task(_task(self._take), name=names.TASK, bind=True)
+        self._engine = engine.engine(self._app, here.name, slots, self._standing, self._ready)
+        self._hub = f"{join.address.host}:{join.address.port}"
+        self._lock = threading.Lock()
+        self._in_hand: dict[str, _InHand] = {}  # by nonce
+        self._failures = 0  # orders in a row that met trouble of this host
+        self._trouble = ""  # why it takes no orders for now
+        self._stopping = False
+        self._signalled = SimpleQueue[None]()  # whose `put` a handler may call
+        self._cut = 0
+
+    @property
+    def _queues(self) -> list[str]:
+        return [names.orders_queue(network) for network in self._networks]
+
+    def run(self) -> int:
+        """Take orders until SIGTERM or SIGINT; what is in hand then is finished and answered."""
+        engine.retell()
+        Signals(lambda: self._signalled.put(None)).listen()
+        for target in (self._wait_for_signal, self._look_after):
+            threading.Thread(target=target, name=target.__name__, daemon=True).start()
+        self._engine.start()
+        log.info("host.stopped", cut=self._cut)
+        return int(self._engine.exitcode or 0)
+
+    def _ready(self, _consumer: object) -> None:
+        opened = self._here.sessions.providers_in_use()
+        log.info(
+            "host.ready",
+            host=self._here.name,
+            hub=self._hub,
+            slots=self._slots,
+            networks=[f"{name} on {one.provider}" for name, one in opened.items()],
+        )
+        notify("READY=1")
+
+    # --- an order ----------------------------------------------------------------------------
+
+    def _take(self, value: object, *, came_back: bool) -> None:
+        """Cut what an order asks for, and answer. It never raises, but to give the order back."""
+        if self._stopping:
+            raise Reject("this host is stopping", requeue=True)
+        nonce = secrets.token_hex(4)
+        try:
+            order = read_order(value)
+        except NotUnderstoodError as error:
+            self._refuse(value, error, nonce)
+            return
+        mine = _InHand(order, nonce, monotonic(), alone=came_back)
+        with self._lock:
+            self._in_hand[nonce] = mine
+        try:
+            self._carry_out(mine)
+        finally:
+            with self._lock:
+                del self._in_hand[nonce]
+
+    def _carry_out(self, mine: _InHand) -> None:
+        order, nonce = mine.order, mine.nonce
+        if mine.alone:
+            answer = cut_alone(order, self._settings, nonce)
+        else:
+            answer = cut(order, self._here, nonce)
+        answer = replace(answer, came_back=mine.alone)
+        with self._lock:
+            is_late = mine.state == "given up"
+            mine.state = mine.state if is_late else "answering"
+        if is_late:
+            discard(order, answer, self._here)
+            return
+        failpoints.at("host.unanswered", order.source.path)
+        try:
+            self._send(order.watcher, answer)
+        except Exception as error:
+            discard(order, answer, self._here)
+            why = one_line(str(error))
+            log.warning("order.unanswered", source=_source(order), why=why)
+            self._pause(order, Fault("", f"answers cannot be sent: {why}"))
+            raise Reject(f"the answer cannot be sent: {error}", requeue=True) from error
+        failpoints.at("host.answered", order.source.path)
+        self._note(order, answer)
+
+    def _refuse(self, value: object, error: NotUnderstoodError, nonce: str) -> None:
+        """Say that an order is not understood, to whoever it is of; it is gone then."""
+        log.warning("order.refused", why=error.what)
+        address = address_of(value)
+        if address is None:
+            return
+        fault = Fault(type(error).__name__, error.what, error.advice, host_only=True)
+        about = (address.job, address.turn, nonce, self._here.name, __version__, 0.0)
+        try:
+            self._send(address.watcher, Answer(*about, error=fault))
+        except Exception as unsent:
+            raise Reject(f"the answer cannot be sent: {unsent}", requeue=True) from unsent
+
+    def _send(self, watcher: str, answer: Answer) -> None:
+        value = write_answer(answer)
+        engine.send_answer(self._app, watcher, value, is_patient=lambda: not self._stopping)
+
+    def _note(self, order: Order, answer: Answer) -> None:
+        """Tell what came of an order; stand down where it met trouble of this host."""
+        fault, made = answer.error, answer.made
+        about = {"source": _source(order), "total_s": round(answer.seconds, 2)}
+        if made is not None:
+            verdict = made.judgement.verdict
+            log.info("order.cut", **about, verdict=verdict, provider=made.provider)
+        elif fault is not None and not fault.host_only:
+            log.info("order.failed", **about, why=one_line(fault.what))
+        elif fault is not None:
+            log.warning("order.returned", **about, why=one_line(fault.what), advice=fault.advice)
+            self._pause(order, fault)
+            return
+        with self._lock:
+            self._cut += made is not None
+            self._failures = 0
+
+    # --- pauses ------------------------------------------------------------------------------
+
+    def _pause(self, order: Order, fault: Fault) -> None:
+        """Take no orders until what is wrong here has passed by our own look."""
+        with self._lock:
+            if self._trouble or self._stopping:
+                return
+            self._failures += 1
+            self._trouble = one_line(fault.what)
+            failures = self._failures
+        args = (order, failures)
+        threading.Thread(target=self._sit_out, args=args, name="pause", daemon=True).start()
+
+    def _sit_out(self, order: Order, failures: int) -> None:
+        self._in_loop(self._consume_nothing)
+        while True:
+            pause = backoff(FIRST_PAUSE, failures - 1, LONGEST_PAUSE)
+            log.warning("host.paused", why=self._trouble, again_in_s=pause)
+            sleep(pause)
+            if self._here.can(order):
+                break
+            failures += 1
+        with self._lock:
+            self._failures = failures
+            self._trouble = ""
+            if self._stopping:
+                return
+        self._in_loop(self._consume)
+        log.info("host.resumed")
+
+    def _consume_nothing(self) -> None:
+        for queue in self._queues:
+            self._engine.consumer.cancel_task_queue(queue)
+        self._say_how_it_stands()
+
+    def _consume(self) -> None:
+        for queue in self._queues:
+            self._engine.consumer.add_task_queue(queue)
+        self._say_how_it_stands()
+
+    def _in_loop(self, act: Callable[[], None]) -> None:
+        """Have something done by Celery's loop, which alone touches its connection.
+
+        Where that is lost meanwhile, what was asked for is done as it connects again.
+        """
+
+        def acted() -> None:
+            with suppress(*self._engine.consumer.connection_errors, AttributeError):
+                act()
+
+        self._engine.hub.call_soon(acted)
+
+    # --- how it stands -----------------------------------------------------------------------
+
+    def _standing(self) -> dict[str, Any]:
+        openings = self._here.sessions.providers_in_use()
+        with self._lock:
+            takes = [] if self._trouble or self._stopping else ["paths"]
+            trouble, busy = self._trouble, len(self._in_hand)
+        return {
+            "format": names.FORMAT,
+            "version": __version__,
+            "host": self._here.name,
+            "slots": self._slots,
+            "busy": busy,
+            "takes": takes,
+            "models": {
+                network: {
+                    "provider": openings[network].provider if network in openings else "",
+                    "sha256": self._hashes[network],
+                }
+                for network in self._networks
+            },
+            "trouble": trouble,
+        }
+
+    def _say_how_it_stands(self) -> None:
+        self._engine.consumer.event_dispatcher.send(names.STANDING, **self._standing())
+
+    # --- what hangs --------------------------------------------------------------------------
+
+    def _look_after(self) -> None:
+        """Answer for orders that hang; leave when no slot is left, to be started anew.
+
+        A thread that hangs on a dead share cannot be ended, while the heartbeats go on.
+        """
+        while True:
+            sleep(min(_A_WHILE, STALLED))
+            with self._lock:
+                late = [one for one in self._in_hand.values() if _hangs(one)]
+                for one in late:
+                    one.state = "given up"
+                stuck = sum(one.state == "given up" for one in self._in_hand.values())
+            for one in late:
+                self._answer_for(one)
+            if stuck >= self._slots:
+                log.error("host.stuck", why="no slot is left: all orders in hand hang")
+                os._exit(TEMPORARY_FAILURE)
+
+    def _answer_for(self, mine: _InHand) -> None:
+        order, host = mine.order, self._here.name
+        error = stalled(host)
+        seconds = monotonic() - mine.since
+        about = (order.job, order.turn, mine.nonce, host, __version__, seconds)
+        log.warning("order.returned", source=_source(order), why=error.what)
+        with suppress(Exception):  # the watcher gives up on it by itself
+            self._send(order.watcher, Answer(*about, error=fault_of(error)))
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _wait_for_signal(self) -> None:
+        """Once SIGTERM or SIGINT came: end when all that is in hand is answered for.
+
+        A second signal ends it at once: what is in hand goes back to the line.
+        """
+        self._signalled.get()
+        with self._lock:
+            self._stopping = True
+            log.info("host.stopping", in_hand=len(self._in_hand))
+        self._in_loop(self._consume_nothing)
+        while self._in_hand or len(at_work.reserved_requests):
+            sleep(_SOON)
+        sleep(_SOON)  # the last acknowledgement is on its way through the loop
+        at_work.should_stop = EXIT_OK
+        self._in_loop(lambda: None)  # wake it
+
+
+def _task(take: Callable[..., None]) -> Callable[..., None]:
+    """Return the one task there is; whatever comes with it but an order is no order."""
+
+    def cut(task: Any, *values: object, **named: object) -> None:  # noqa: ANN401
+        value = values[0] if len(values) == 1 and not named else None
+        take(value, came_back=_came_back(task.request))
+
+    return cut
+
+
+def _came_back(request: Any) -> bool:  # noqa: ANN401 - Celery has no types
+    """Whether an order was given out before, to a host that died or lost its connection."""
+    count = getattr(request, "x-delivery-count", None) or 0
+    return bool(count) or bool((request.delivery_info or {}).get("redelivered"))
+
+
+def _hangs(one: _InHand) -> bool:
+    is_watched = one.state == "working" and not one.alone
+    return is_watched and monotonic() - one.since > STALLED
+
+
+def _source(order: Order) -> str:
+    return f"{order.roots.inbox.path.rstrip('/')}/{order.source.path}"
