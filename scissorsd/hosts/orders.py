@@ -242,6 +242,7 @@ class Answer:
     host: str
     version: str  # the host's
     seconds: float  # that it was in hand
+    came_back: bool = False  # the order was given out before: another may have staged for it, too
     made: Made | None = None
     error: Fault | None = None
     format: Literal[1] = FORMAT

@@ -36,8 +36,9 @@ class Out:
 
     @property
     def was_cut_once(self) -> bool:
-        """Whether, as far as is known, no other host has staged anything for it."""
-        return self.answer is not None and self.answer.error is None and len(self.begun) == 1
+        """Whether no other host can have staged anything for it."""
+        answer = self.answer
+        return answer is not None and answer.error is None and not answer.came_back
 
 
 class OrdersOut:

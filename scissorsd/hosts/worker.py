@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic, sleep
@@ -141,6 +141,7 @@ class Worker:
             answer = cut_alone(order, self._settings, nonce)
         else:
             answer = cut(order, self._here, nonce)
+        answer = replace(answer, came_back=mine.alone)
         with self._lock:
             is_late = mine.state == "given up"
             mine.state = mine.state if is_late else "answering"

@@ -80,6 +80,7 @@ def test_two_hosts_cut_for_a_watcher(studio: Studio) -> None:
     done_once(studio, stems, daemon)
 
 
+@pytest.mark.full
 def test_the_same_comes_out_as_here(studio: Studio) -> None:
     """What a host makes of a picture is, to the byte, what this machine makes of it; also a fault.
 
@@ -135,6 +136,7 @@ def test_a_name_is_taken_meanwhile(studio: Studio) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_a_picture_is_replaced_meanwhile(studio: Studio) -> None:
     """Of a picture that is replaced while a host has it, the new one comes out, and only that."""
     host = studio.host("one", "host.unanswered=stop", slots=1)
@@ -150,6 +152,7 @@ def test_a_picture_is_replaced_meanwhile(studio: Studio) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_what_no_host_can_is_cut_here(studio: Studio) -> None:
     """A picture that the only host does not find is cut by the machine that else only watches."""
     studio.host("blind", maps=(f"{studio.place.inbox}=/nowhere",))
@@ -161,6 +164,7 @@ def test_what_no_host_can_is_cut_here(studio: Studio) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_an_outbox_has_one_watcher(studio: Studio) -> None:
     """What goes into an outbox of another watcher with hosts is held, and says whose it is."""
     studio.place.outbox.mkdir()
@@ -174,6 +178,7 @@ def test_an_outbox_has_one_watcher(studio: Studio) -> None:
     daemon.stop()
 
 
+@pytest.mark.full
 def test_what_people_see(studio: Studio) -> None:
     """`status` has a row for each host, and `why` says who has a picture, or that it is in line.
 
@@ -311,6 +316,7 @@ def test_the_hub_is_killed(studio: Studio, fate: str) -> None:
     done_once(studio, [*stems, *(str(number) for number in range(4, 8))], daemon)
 
 
+@pytest.mark.full
 def test_without_a_hub_this_machine_cuts(studio: Studio) -> None:
     """Pictures are cut by this machine while the hub is away, and what was out comes back to it."""
     studio.configure(hosts={"here": 1}, **MOVED)
@@ -327,12 +333,17 @@ def test_without_a_hub_this_machine_cuts(studio: Studio) -> None:
 @pytest.mark.parametrize(
     "forged",
     [
-        {"job": 1},
-        {"turn": 1},
-        {"path": "../0.png"},
-        {"path": "other.png"},
         {"temporary": "../../inbox/0.jpg"},
-        {"temporary": ".scissorsd-other-1-1-0a0a0a0a-1.tmp"},
+        *(
+            pytest.param(forged, marks=pytest.mark.full)
+            for forged in (
+                {"job": 1},
+                {"turn": 1},
+                {"path": "../0.png"},
+                {"path": "other.png"},
+                {"temporary": ".scissorsd-other-1-1-0a0a0a0a-1.tmp"},
+            )
+        ),
     ],
     ids=str,
 )
@@ -357,7 +368,9 @@ def test_a_forged_answer_is_refused(studio: Studio, forged: dict[str, Any]) -> N
     daemon.stop()
 
 
-@pytest.mark.parametrize("what", ["nothing", "short", "link"])
+@pytest.mark.parametrize(
+    "what", ["link", *(pytest.param(what, marks=pytest.mark.full) for what in ("nothing", "short"))]
+)
 def test_what_lies_there_is_looked_at(studio: Studio, what: str) -> None:
     """An answer that fits is no use where its file is missing, short, or a link to another."""
     host = studio.host("one", "host.read=stop", slots=1)
