@@ -58,7 +58,7 @@ class Daemon:
 
     With `once` it takes what is there now and ends when nothing is left to do, with `again` also
     what was cut before. `on_beat` is called at every round and `fetching` while weights are
-    fetched, for bars. `load_anew` gives the configuration anew, of the file `origin`. `hub`: hosts'.
+    fetched, for bars. `load_anew` gives the configuration anew, of the file `origin`. `hub`: hosts.
     """
 
     def __init__(
