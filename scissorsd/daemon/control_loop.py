@@ -58,8 +58,7 @@ class Daemon:
 
     With `once` it takes what is there now and ends when nothing is left to do, with `again` also
     what was cut before. `on_beat` is called at every round and `fetching` while weights are
-    fetched, for progress bars. `load_anew` gives the configuration on SIGHUP, `origin` its file.
-    With a `hub` other machines cut for it, too.
+    fetched, for bars. `load_anew` gives the configuration anew, of the file `origin`. `hub`: hosts.
     """
 
     def __init__(
@@ -195,8 +194,8 @@ class Daemon:
             self._take_messages(BEAT)
         while not self._queue.empty():  # what was seen by now counts as left
             self._take_messages(0)
+        why = f"it has not ended within {STOP_LIMIT:.0f} s; the next start does it anew"
         for task, _ in self._workers.in_hand():
-            why = f"it has not ended within {STOP_LIMIT:.0f} s; the next start does it anew"
             log.warning("job.left", inbox=task.inbox.name, source=task.source.path, why=why)
         self._note_recovery()
         self._workers.close()
@@ -235,9 +234,8 @@ class Daemon:
 
     def _pause(self) -> float:
         """Return the seconds until something is due that no message announces."""
-        now = monotonic()
         due = self.inboxes.next_due()
-        return BEAT if due is None else min(BEAT, max(0.0, due - now))
+        return BEAT if due is None else min(BEAT, max(0.0, due - monotonic()))
 
     def _take_messages(self, pause: float) -> None:
         try:
@@ -296,9 +294,8 @@ class Daemon:
             self._refusal = status_file.Refusal(time.time(), error.problems)
             for problem in error.problems:
                 log.error("config.problem", problem=problem)  # noqa: TRY400 - for a person
-            log.error(  # noqa: TRY400 - the same
-                "config.kept", why="the new one has problems; the old one goes on"
-            )
+            kept = "the new one has problems; the old one goes on"
+            log.error("config.kept", why=kept)  # noqa: TRY400 - the same
         else:
             self._refusal = None
         refusal = f"; {self._refusal.in_words()}" if self._refusal is not None else ""
@@ -332,9 +329,9 @@ class Daemon:
                 log.warning("status.unwritten", why=error.strerror or str(error))
 
     def _status(self, now: float) -> status_file.DaemonStatus:
-        in_hand = self._workers.here()
+        here, watchers = self._workers.here(), self.inboxes.watchers
         inboxes = tuple(
-            status_report.inbox_status(state, self.inboxes.watchers[name], in_hand, now)
+            status_report.inbox_status(state, watchers[name], here, now)
             for name, state in self.inboxes.states.items()
         )
         return status_file.DaemonStatus(

@@ -37,10 +37,6 @@ Fits = Callable[[Inbox, str], bool]  # whether a picture of an inbox, by its key
 FLAPS = 20  # so often within that time it is logged that an inbox went away or came back
 
 
-def _root_of(inbox: Inbox) -> Root:
-    return Root(inbox.path, require_mount=inbox.require_mount)
-
-
 @dataclass(slots=True)
 class InboxState:
     """The state of one inbox."""
@@ -81,16 +77,15 @@ class InboxState:
         """Open an inbox, with what the last run left unfinished."""
         mine = (e for e in journal.entries.unfinished() if e.inbox == str(inbox.path))
         left = {entry.path: entry for entry in mine if not entry.lies_at}
-        done = set[str]() if again else None
         return cls(
             inbox,
             journal,
-            _root_of(inbox),
+            Root(inbox.path, require_mount=inbox.require_mount),
             Outbox(inbox),
             Settler(inbox.settle),
             max_reads,
             unfinished=left,
-            again=done,
+            again=set() if again else None,
             journal_lost=journal_lost,
         )
 
@@ -98,7 +93,7 @@ class InboxState:
         """Take over the inbox's new options; tasks in hand finish under the old ones."""
         self.outbox_root = self.outbox_root.following(inbox)
         if inbox.require_mount != self.inbox.require_mount:
-            self.inbox_root = _root_of(inbox)
+            self.inbox_root = Root(inbox.path, require_mount=inbox.require_mount)
         self.inbox = inbox
         self.settler.quiet = inbox.settle
 
@@ -254,11 +249,10 @@ class InboxState:
         calm = (path for path in waiting if path not in self.crash_suspects)
         if fits is not None:
             calm = (path for path in islice(calm, LOOKED_THROUGH) if fits(self.inbox, path))
-        path = next(calm, None)
-        if path is None and alone:
-            suspects = (path for path in self.ready if path in self.crash_suspects)
-            path = next((path for path in suspects if path not in self.working), None)
-        return path
+        if (path := next(calm, None)) is not None or not alone:
+            return path
+        suspects = (path for path in self.ready if path in self.crash_suspects)
+        return next((path for path in suspects if path not in self.working), None)
 
     def _task(self, sighting: Sighting, rule: Rule, settled_at: float) -> Task:
         hold, known = self.holds.pictures.get(sighting.path), self._known(sighting)

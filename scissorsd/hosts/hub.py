@@ -28,17 +28,12 @@ from scissorsd.hosts import engine, names
 from scissorsd.hosts.faults import error_of
 from scissorsd.hosts.join import Join
 from scissorsd.hosts.line import Line
-from scissorsd.hosts.orders import (
-    Answer,
-    Fault,
-    NotUnderstoodError,
-    read_answer,
-    write_order,
-)
+from scissorsd.hosts.orders import Answer, Fault, NotUnderstoodError, read_answer, write_order
 from scissorsd.hosts.orders_out import OrdersOut, Out
 from scissorsd.hosts.outgoing import claim, order_for
 from scissorsd.hosts.presence import Presence
 from scissorsd.hosts.staged import made_of
+from scissorsd.hosts.unreachable import in_words
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
@@ -88,8 +83,8 @@ class Hub:
         self._journal = journal
         self._app = engine.application(self._join, _SENDERS)
         self._line = Line(self._join, journal.id, CATALOGUE, self)
-        self._line.start()
         self._sweeping = SimpleQueue[tuple[int, str] | None]()  # a job, and a tag
+        self._line.start()
         threading.Thread(target=self._sweep, name="sweep for the hub", daemon=True).start()
 
     def stop(self) -> None:
@@ -226,8 +221,7 @@ class Hub:
                 confirm_timeout=_CONFIRMED_WITHIN,
             )
         except Exception as error:  # whatever it is, nothing is wrong with the picture
-            why = str(error) or type(error).__name__
-            raise HoldError(f"the hub takes no orders: {why}", kind="the hub is away") from error
+            raise HoldError(in_words(error, self._join).what, kind="the hub is away") from error
 
     def _wait(self, out: Out) -> Answer:
         """Wait for the answer; raises HoldError where there is none to be hoped for."""

@@ -12,9 +12,8 @@ from time import monotonic
 from typing import Any, Protocol
 
 import structlog
-from amqp.exceptions import AMQPError, NotFound
+from amqp.exceptions import NotFound
 from kombu import Connection, Consumer, Exchange, Message, Queue
-from kombu.exceptions import KombuError
 
 from scissorsd import failpoints
 from scissorsd.core.backoff import backoff
@@ -23,9 +22,6 @@ from scissorsd.hosts.join import Join
 from scissorsd.hosts.unreachable import in_words
 
 log = structlog.get_logger("scissorsd")
-
-# What a broker that is away, or refuses, raises.
-TROUBLE = (OSError, AMQPError, KombuError)
 
 HEARTBEAT = 5  # seconds
 _LISTEN = 0.1  # seconds at a time; then what is to be acknowledged is
@@ -87,7 +83,7 @@ class Line(threading.Thread):
                     self._prepare(connection)
                     tries = 0
                     self._serve(connection)
-            except TROUBLE as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._hears.away(in_words(error, self._join).what)
                 self._ending.wait(backoff(_FIRST_PAUSE, tries, _LONGEST_PAUSE))
                 tries += 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from amqp.exceptions import InternalError
 from celery import Celery
 from kombu import Connection, Exchange, Queue
 from PIL import Image
@@ -210,8 +211,15 @@ class Watcher:
 
     def _next(self, queue: str) -> Any:  # noqa: ANN401 - what JSON has
         deadline = time.monotonic() + PATIENCE
-        channel = self._connection.default_channel
-        while (message := channel.basic_get(queue, no_ack=True)) is None:
+        while True:
+            channel = self._connection.default_channel
+            try:
+                message = channel.basic_get(queue, no_ack=True)
+            except InternalError:  # a broker that has just started is not done with its queues
+                self.close()
+                self.connect()
+                continue
+            if message is not None:
+                return channel.message_to_python(message).payload
             assert time.monotonic() < deadline, f"nothing came by {queue}"
             time.sleep(0.02)
-        return channel.message_to_python(message).payload
