@@ -16,7 +16,7 @@ from scissorsd.cli_errors import explain
 from scissorsd.cli_hub import hub
 from scissorsd.cli_models import models
 from scissorsd.cli_page import page, tell_a_new_key
-from scissorsd.cli_reviews import accept, reject
+from scissorsd.cli_reviews import accept, reject, sheet
 from scissorsd.cli_second_thoughts import recut
 from scissorsd.cli_service import service
 from scissorsd.cli_upkeep import adopt, backup, move, restore
@@ -83,7 +83,7 @@ def cli(context: click.Context, *, debug: bool, log: "Form | None") -> None:
 
 
 for command in (
-    *(accept, reject, recut, models, page, hub, worker),
+    *(accept, reject, recut, sheet, models, page, hub, worker),
     *(service, backup, restore, adopt, move),
 ):
     cli.add_command(command)
@@ -291,47 +291,6 @@ def health(config: Path | None, state: Path | None) -> int:
     for sentence in sentences:
         say(sentence)
     return EXIT_OK if healthy else EXIT_FAILURE
-
-
-@cli.command()
-@click.argument("outbox", type=cli_options.FOLDER)
-@click.option(
-    "-o",
-    "--out",
-    type=cli_options.FOLDER,
-    help="The file, .jpg, .png or .html. Default: sheet.jpg here.",
-)
-@click.option(
-    "--count",
-    type=click.IntRange(1, 100_000),
-    default=400,
-    show_default=True,
-    help="So many of the latest cutouts.",
-)
-@click.option(
-    "--columns",
-    type=click.IntRange(1, 40),
-    help="Cutouts side by side. Default: as fits a screen, up to 10.",
-)
-@cli_options.config
-@cli_options.state
-def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any) -> int:
-    """Write a contact sheet of the latest cutouts in OUTBOX, or in a folder of it.
-
-    Each stands on a checkerboard with its name and its verdict; those that a person should look
-    at come first. What does not fit on one page goes to sheet-2.jpg and so on. As .html it is a
-    page for a browser, on which cutouts can be marked; it gives the commands that accept, recut or
-    reject these.
-    """
-    from scissorsd.commands.sheet import write
-    from scissorsd.records import state_folders
-
-    named = {"-c": config, "--state": state}
-    given = [word for option, path in named.items() if path for word in (option, path.absolute())]
-    states = state_folders.everyone(config, state)
-    for sentence in write(outbox, states, given=[str(word) for word in given], **options):
-        say(sentence)
-    return EXIT_OK
 
 
 @cli.command()

@@ -1,7 +1,7 @@
-"""The commands `accept` and `reject`: what a person makes of the pictures in review/."""
+"""The commands `sheet`, `accept` and `reject`: how a person looks through what came out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,3 +58,44 @@ def _judge(
         else:
             say(sentence.text)
     return code
+
+
+@click.command()
+@click.argument("outbox", type=cli_options.FOLDER)
+@click.option(
+    "-o",
+    "--out",
+    type=cli_options.FOLDER,
+    help="The file, .jpg, .png or .html. Default: sheet.jpg here.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 100_000),
+    default=400,
+    show_default=True,
+    help="So many of the latest cutouts.",
+)
+@click.option(
+    "--columns",
+    type=click.IntRange(1, 40),
+    help="Cutouts side by side. Default: as fits a screen, up to 10.",
+)
+@cli_options.config
+@cli_options.state
+def sheet(outbox: Path, config: Path | None, state: Path | None, **options: Any) -> int:
+    """Write a contact sheet of the latest cutouts in OUTBOX, or in a folder of it.
+
+    Each stands on a checkerboard with its name and its verdict; those that a person should look
+    at come first. What does not fit on one page goes to sheet-2.jpg and so on. As .html it is a
+    page for a browser, on which cutouts can be marked; it gives the commands that accept, recut or
+    reject these.
+    """
+    from scissorsd.commands.sheet import write
+    from scissorsd.records import state_folders
+
+    named = {"-c": config, "--state": state}
+    given = [word for option, path in named.items() if path for word in (option, path.absolute())]
+    states = state_folders.everyone(config, state)
+    for sentence in write(outbox, states, given=[str(word) for word in given], **options):
+        say(sentence)
+    return EXIT_OK

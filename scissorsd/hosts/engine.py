@@ -216,8 +216,7 @@ class _Retold(logging.Handler):
         if record.msg == CONNECTION_ERROR or CONNECTION_RETRY in (record.args or ()):
             self._lost(record)
         elif not _is_told_otherwise(record):
-            level = "error" if record.levelno >= logging.ERROR else "warning"
-            getattr(log, level)("hub.says", what=one_line(record.getMessage()))
+            log.warning("hub.says", what=one_line(record.getMessage()))
 
     def _lost(self, record: logging.LogRecord) -> None:
         if not self.away:

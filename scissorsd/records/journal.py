@@ -141,9 +141,7 @@ class Journal:
                 job = replace(job, moved_to=os.fsdecode(row["moved_to"]), turn=row["turn"])
             else:
                 (turn,) = db.execute("SELECT 1 + ifnull(max(turn), 0) FROM jobs").fetchone()
-                turn += (
-                    secrets.randbelow(1 << 20) if by_host else 0
-                )  # not one of a row that is gone
+                turn += secrets.randbelow(1 << 20) if by_host else 0  # never that of a row now gone
                 values |= {
                     "moved_to": os.fsencode(job.moved_to),
                     "source": job.rule.source,

@@ -214,9 +214,14 @@ def is_killed(host: Host) -> bool:
         "host.staged",
         *(
             pytest.param(place, marks=pytest.mark.full)
-            for place in ("host.read", "decode", "write.unsynced", "host.unanswered")
+            for place in (
+                "host.read",
+                "decode",
+                "write.unsynced",
+                "host.unanswered",
+                "host.answered",
+            )
         ),
-        pytest.param("host.answered", marks=pytest.mark.full),
     ],
 )
 def test_a_host_is_killed(studio: Studio, place: str) -> None:
@@ -230,9 +235,8 @@ def test_a_host_is_killed(studio: Studio, place: str) -> None:
     done_once(studio, stems, daemon)
 
 
-@pytest.mark.parametrize(
-    "place", ["host.unanswered", pytest.param("host.read", marks=pytest.mark.full)]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("place", ["host.unanswered", "host.read"])
 def test_a_host_that_slept_is_not_heard(studio: Studio, place: str) -> None:
     """What a host that stood still says too late is refused, and nothing is published twice."""
     studio.configure(**MOVED)
@@ -258,21 +262,17 @@ def stands_still(host: Host) -> bool:
 # --- the daemon is killed --------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "place",
     [
         "order.sent@2",
-        *(
-            pytest.param(place, marks=pytest.mark.full)
-            for place in (
-                "journal.begin.done@2",
-                "publish.done@2",
-                "journal.published@2",
-                "journal.published.done@2",
-                "journal.finish@2",
-                "answer.unacknowledged@2",
-            )
-        ),
+        "journal.begin.done@2",
+        "publish.done@2",
+        "journal.published@2",
+        "journal.published.done@2",
+        "journal.finish@2",
+        "answer.unacknowledged@2",
     ],
 )
 def test_the_daemon_is_killed(studio: Studio, place: str) -> None:
@@ -293,9 +293,8 @@ def test_the_daemon_is_killed(studio: Studio, place: str) -> None:
 # --- the hub is killed -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "fate", ["kill", *(pytest.param(fate, marks=pytest.mark.full) for fate in ("wipe", "drop"))]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("fate", ["kill", "wipe", "drop"])
 def test_the_hub_is_killed(studio: Studio, fate: str) -> None:
     """A hub that dies, or loses its disk, with orders out and answers on it costs no picture."""
     studio.configure(**MOVED)
