@@ -208,7 +208,7 @@ class Worker:
         threading.Thread(target=self._sit_out, args=args, name="pause", daemon=True).start()
 
     def _sit_out(self, order: Order, failures: int) -> None:
-        self._in_loop(self._consume_nothing)
+        self._in_loop(self._follow)
         while True:
             pause = backoff(FIRST_PAUSE, failures - 1, LONGEST_PAUSE)
             log.warning("host.paused", why=self._trouble, again_in_s=pause)
@@ -221,17 +221,16 @@ class Worker:
             self._trouble = ""
             if self._stopping:
                 return
-        self._in_loop(self._consume)
+        self._in_loop(self._follow)
         log.info("host.resumed")
 
-    def _consume_nothing(self) -> None:
+    def _follow(self) -> None:
+        """Take orders, or none, as it stands now: the loop keeps no order of what it is asked."""
+        with self._lock:
+            takes = not (self._trouble or self._stopping)
+        consumer = self._engine.consumer
         for queue in self._queues:
-            self._engine.consumer.cancel_task_queue(queue)
-        self._say_how_it_stands()
-
-    def _consume(self) -> None:
-        for queue in self._queues:
-            self._engine.consumer.add_task_queue(queue)
+            (consumer.add_task_queue if takes else consumer.cancel_task_queue)(queue)
         self._say_how_it_stands()
 
     def _in_loop(self, act: Callable[[], None]) -> None:
@@ -313,7 +312,7 @@ class Worker:
         with self._lock:
             self._stopping = True
             log.info("host.stopping", in_hand=len(self._in_hand))
-        self._in_loop(self._consume_nothing)
+        self._in_loop(self._follow)
         while self._in_hand or len(at_work.reserved_requests):
             sleep(_SOON)
         sleep(_SOON)  # the last acknowledgement is on its way through the loop

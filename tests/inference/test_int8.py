@@ -365,6 +365,7 @@ def test_single_pictures_use_what_daemons_proved(
 def single_pictures(picture: Path) -> set[str]:
     """Cut a picture out both ways; return the precisions that it was computed in."""
     options = {"rule": None, "config": None, "models": None, "model": "u2netp", "edges": "fine"}
+    options["second_opinion"] = ""
     unsaid = dict.fromkeys(("format", "quality", "size", "crop", "margin", "background", "out"))
     recipe = recipe_of({**unsaid, **options, "kinds": ()}, ())
     places = Places(recipe, picture.with_name("out.png"), [picture], overwrite=True)
