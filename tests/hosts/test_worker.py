@@ -219,6 +219,10 @@ def test_an_answer_waits_for_the_broker(
     """What was in hand when the broker went is answered once it is back; nothing fails."""
     with Host(hub.studio_join, tmp_path, models_folder) as host:
         host.ready()
+        # First one goes there and back: a quorum queue whose broker is killed in the moment that it
+        # is made may never take anything again.
+        watcher.give(watcher.order(watcher.picture("first.jpg")))
+        assert made(watcher.answer())
         order = watcher.order(watcher.picture("a.jpg", (3000, 2000)))
         watcher.give(order)
         hub.broker.kill()

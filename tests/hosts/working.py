@@ -154,6 +154,8 @@ class Watcher:
         join = self.hub.joins[WATCHER]
         self._app = Celery("watcher", broker=join.url, set_as_current=False)
         self._app.conf.update(broker_user=join.user, broker_password=join.secret)
+        # Else a broker that dies the next moment takes the order along.
+        self._app.conf.broker_transport_options = {"confirm_publish": True}
         self._connection = Connection(join.url, userid=join.user, password=join.secret)
         answers = Queue(
             names.answers_queue(ID),
