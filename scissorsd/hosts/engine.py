@@ -41,7 +41,7 @@ _ORDERS = Exchange(names.ORDERS, "direct", no_declare=True)
 
 
 def application(join: Join, slots: int) -> Celery:
-    """Return the application of a host; nothing is connected yet."""
+    """Return the application of a host, or of a watcher's senders; nothing is connected yet."""
     app = Celery("scissorsd", broker=join.url, fixups=[])
     app.conf.update(
         broker_user=join.user,

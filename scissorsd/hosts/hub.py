@@ -65,7 +65,6 @@ class Hub:
         self._presence = Presence(hosts.lost_after, __version__ if hosts.same_version else "")
         self._out = OrdersOut()
         self._stay: dict[tuple[Path, str], float] = {}  # pictures no host can do; until when
-        self._claimed: set[Path] = set()
         self._is_there = False
         self._away = ""  # why it is away, once that was told
         self._since = time()  # that it is away, or there
@@ -139,7 +138,7 @@ class Hub:
     @contextmanager
     def make(self, task: Task, job: Job, bench: Bench) -> Iterator[Made]:
         """Have the outputs of a job made by a host."""
-        self._claim(task.inbox.outbox)
+        claim(task.inbox.outbox, self._journal.id)  # each time: the folder may be another by now
         tries = 0
         while True:
             with self._sent(task, job, bench) as out:
@@ -164,11 +163,6 @@ class Hub:
                 self._keep_here(task)
                 raise HoldError(why, fault.advice, kind="hosts cannot")
             job = again
-
-    def _claim(self, outbox: Path) -> None:
-        if outbox not in self._claimed:
-            claim(outbox, self._journal.id)
-            self._claimed.add(outbox)
 
     def _note_trouble(self, host: str, fault: Fault) -> None:
         """Send a host nothing until it says again how it stands, if the trouble is its own."""

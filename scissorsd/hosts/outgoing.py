@@ -1,5 +1,6 @@
 """What goes with an order: the picture's beginning, the folders, the networks, the backgrounds."""
 
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 from scissorsd import __version__
 from scissorsd.core.rules import Job, Rule
 from scissorsd.daemon.outcomes import Bench, Task
-from scissorsd.errors import HoldError, SourceChangedError
+from scissorsd.errors import HoldError, PlaceTakenError, SourceChangedError
+from scissorsd.folders import publishing
 from scissorsd.folders.holding import hold_on_error
 from scissorsd.folders.scanning import open_no_follow
 from scissorsd.hosts.orders import (
@@ -48,19 +50,15 @@ def order_for(task: Task, job: Job, bench: Bench) -> Order:
 
 
 def claim(outbox: Path, watcher: str) -> None:
-    """See that an outbox is this watcher's, whose hosts write into it: note whose it is.
+    """See that an outbox is this watcher's, whose hosts write into it; note whose it is.
 
     Two watchers with one outbox would each believe that the other's files are not theirs.
     """
     note = outbox / OWNER
-    with hold_on_error(f"write {note}"):
-        try:
-            with note.open("x") as file:
-                file.write(f"{watcher}\n")
-        except FileExistsError:
-            owner = note.read_text(errors="replace").strip()
-        else:
-            return
+    if not publishing.is_there(note):
+        with suppress(PlaceTakenError):  # another was first
+            publishing.publish([(note, f"{watcher}\n".encode())], tag=f"{watcher}-owner")
+    owner = publishing.read_small_file(note).decode(errors="replace").strip()
     if owner != watcher:
         raise HoldError(
             f"the outbox {outbox} belongs to another scissorsd with hosts (job journal "
