@@ -4,7 +4,6 @@ Whoever had it before has died or lost its connection, perhaps by this very pict
 neighbours in the process of a host comes to harm, and none is blamed.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -25,6 +24,7 @@ from scissorsd.hosts.orders import (
     write_answer,
     write_order,
 )
+from scissorsd.hosts.packing import pack, unpack
 from scissorsd.hosts.plain_values import built, plain
 from scissorsd.pictures import decoders
 
@@ -45,7 +45,7 @@ def cut_alone(order: Order, settings: Settings, nonce: str) -> Answer:
 
 
 def _cut_alone(order: Order, settings: Settings, nonce: str) -> Answer:
-    asked = {"order": write_order(order), "settings": plain(settings), "nonce": nonce}
+    asked = pack({"order": write_order(order), "settings": plain(settings), "nonce": nonce})
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "scissorsd.hosts.alone"],
         stdin=subprocess.PIPE,
@@ -53,9 +53,9 @@ def _cut_alone(order: Order, settings: Settings, nonce: str) -> Answer:
         start_new_session=True,  # Ctrl-C is for us to obey
     )
     try:
-        said, _ = process.communicate(json.dumps(asked).encode(), timeout=STALLED)
+        said, _ = process.communicate(asked, timeout=STALLED)
         if process.returncode == 0:
-            return read_answer(json.loads(said))
+            return read_answer(unpack(said))
         trouble = _what_ended_it(process.returncode)
     except subprocess.TimeoutExpired:
         trouble = stalled(settings.name)
@@ -92,16 +92,16 @@ def _what_ended_it(code: int) -> ScissorsError:
 
 def main() -> None:
     """Read an order and settings from standard input; write the answer to standard output."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     decoders.take_pillow_over()
     logs.line_buffer_c_stderr()
     logs.set_up(quiet=True)
-    asked = json.loads(sys.stdin.buffer.read())
+    asked = unpack(sys.stdin.buffer.read())
     here = Here.of(built(Settings, asked["settings"]), find_out=False)
     answer = cut(read_order(asked["order"]), here, asked["nonce"])
     with out:
-        json.dump(write_answer(answer), out)
+        out.write(pack(write_answer(answer)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from PIL import Image
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Output
 from scissorsd.hosts.cutting import Here, Settings, cut, discard
-from scissorsd.hosts.orders import Fault, Order, Root, Roots, described, refusal
+from scissorsd.hosts.fence import refusal
+from scissorsd.hosts.orders import Fault, Order, Root, Roots, described
 from scissorsd.hosts.outgoing import OWNER, claim
 
 from .working import ID, NETWORK, RULE, draw, order_for

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
+from scissorsd.hosts.carried import head_of
+from scissorsd.hosts.fence import refusal
 from scissorsd.hosts.orders import (
     Answer,
     Fault,
@@ -24,10 +26,8 @@ from scissorsd.hosts.orders import (
     StagedFile,
     address_of,
     described,
-    head_of,
     read_answer,
     read_order,
-    refusal,
     write_answer,
     write_order,
 )

@@ -9,8 +9,9 @@ import pytest
 
 from scissorsd.hosts import names
 from scissorsd.hosts.definitions import HOST
+from scissorsd.hosts.fence import refusal
 from scissorsd.hosts.join import write
-from scissorsd.hosts.orders import Answer, Root, Roots, refusal, write_order
+from scissorsd.hosts.orders import Answer, Root, Roots, write_order
 
 from .broker import Hub
 from .working import ID, NETWORK, PATIENCE, Host, Watcher
