@@ -110,6 +110,7 @@ def engine(
 ) -> Any:  # noqa: ANN401 - Celery has no types
     """Return a worker that takes orders once it is started, and says how it stands meanwhile."""
     app.standing = standing
+    app.set_default()  # threads of the pool unpack orders as the default application may
     return WorkController(
         app=app,
         hostname=f"scissorsd@{host}",

@@ -34,7 +34,7 @@ from scissorsd.hosts.orders import (
     write_order,
 )
 from scissorsd.hosts.outgoing import claim
-from scissorsd.hosts.packing import teach_kombu
+from scissorsd.hosts.packing import CONTENT_TYPE, teach_kombu
 
 from .broker import Hub
 
@@ -225,6 +225,8 @@ class Watcher:
                 self.connect()
                 continue
             if message is not None:
-                return channel.message_to_python(message).payload
+                came = channel.message_to_python(message)
+                came.accept = {"application/json", CONTENT_TYPE}
+                return came.payload
             assert time.monotonic() < deadline, f"nothing came by {queue}"
             time.sleep(0.02)
