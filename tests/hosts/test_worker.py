@@ -164,7 +164,7 @@ def test_poison_among_innocents(
 def test_a_share_that_is_gone_from_the_host(
     hub: Hub, watcher: Watcher, models_folder: Path, tmp_path: Path
 ) -> None:
-    """The order goes back; only what comes over the hub is taken until the folder is there again."""
+    """The order goes back; until the folder is there again, what comes over the hub is taken."""
     seconds = "HOST_FIRST_PAUSE=0.2"
     with Host(
         hub.studio_join, tmp_path, models_folder, "--slots", "1", SCISSORSD_SECONDS=seconds
