@@ -3,6 +3,7 @@
 Names of files need not be UTF-8: unlike kombu's own, this packs the surrogates that stand in them.
 """
 
+from base64 import b64decode, b64encode
 from typing import Any
 
 import msgpack
@@ -24,6 +25,16 @@ def unpack(data: bytes) -> Any:  # noqa: ANN401 - what is plain
         return msgpack.unpackb(data, unicode_errors="surrogatepass")
     except msgpack.UnpackException as error:
         raise ValueError(str(error)) from error
+
+
+def to_line(value: object) -> bytes:
+    """Return a plain value as a line of bytes, with its end."""
+    return b64encode(pack(value)) + b"\n"
+
+
+def of_line(line: bytes) -> Any:  # noqa: ANN401 - what is plain
+    """Return the plain value that a line stands for; raises ValueError where it is none."""
+    return unpack(b64decode(line, validate=False))
 
 
 def teach_kombu() -> None:
