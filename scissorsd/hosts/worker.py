@@ -255,7 +255,8 @@ class Worker:
                 queues.select_add(queues[name])
             else:
                 queues.deselect(name)
-        for name in every:
+        # The loop begins by taking what is selected; before, nobody is there to whom orders go.
+        for name in every if consumer.task_consumer.on_message is not None else ():
             (consumer.add_task_queue if name in takes else consumer.cancel_task_queue)(name)
         consumer.event_dispatcher.send(names.STANDING, **self._standing())
 
