@@ -1,5 +1,6 @@
 """Hosts that do not see the folders: pictures go over the hub, outputs come back, all for real."""
 
+import io
 import json
 import shutil
 import signal
@@ -192,24 +193,30 @@ def test_the_daemon_is_killed(studio: Studio) -> None:
 
 
 @pytest.mark.full
-def test_too_large_for_the_broker(studio: Studio) -> None:
+@pytest.mark.parametrize("way", ["there", "back"])
+def test_too_large_for_the_broker(studio: Studio, way: str) -> None:
     """Where the broker takes no message so large, there or back, the picture is cut here."""
-    studio.configure(**MOVED)
-    host = blind(studio)
-    daemon = studio.daemon()
-    studio.place.put("0.jpg", number=0)
-    daemon.finished("0.jpg")
-    host.wait_for("host.blind")
-    limit = "persistent_term:put(max_message_size, {})."
-    before = studio.hub.broker.ctl("eval", "persistent_term:get(max_message_size).").strip()
+    noise = Image.effect_noise((300, 200), 90).convert("RGB")
+    buffer = io.BytesIO()
+    noise.save(buffer, "JPEG")
+    content = buffer.getvalue()
+    studio.configure(outputs=[{"kind": "comparison", "format": "png"}], source="move")
+    limit = "application:set_env(rabbit, max_message_size, {})."
+    most = len(content) + (4000 if way == "back" else -4000)  # an order without it is smaller
+    studio.hub.broker.ctl("eval", limit.format(most))
     try:
-        for number, most in ((1, 6000), (2, 500)):  # a cutout is larger, or even the order
-            studio.hub.broker.ctl("eval", limit.format(most))
-            studio.place.put(f"{number}.jpg", number=number)
-            assert "host" not in daemon.wait("job.finished", source=f"{number}.jpg")
+        host = blind(studio)
+        daemon = studio.daemon()
+        studio.place.put("0.jpg", content)
+        assert "host" not in daemon.wait("job.finished", source="0.jpg")
+        held = daemon.told("job.held", source="0.jpg")
+        assert len(held) == 1
+        assert "too large for the hub" in held[0]["why"]
+        assert len(host.events("order.returned")) == (2 if way == "back" else 1)
+        assert not host.events("host.paused")
     finally:
-        studio.hub.broker.ctl("eval", limit.format(before))
-    done_once(studio, ["0", "1", "2"], daemon)
+        studio.hub.broker.ctl("eval", limit.format(134217728))
+    daemon.stop()
 
 
 @pytest.mark.full
