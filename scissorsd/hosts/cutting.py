@@ -1,36 +1,36 @@
 """One order on a host: find the picture, see that it is the same one, make, stage, answer.
 
 Nothing here renames a file, journals, or touches a source: what is staged lies beside its place
-under a name of its own, until the watcher gives it its name or removes it.
+under a name of its own, until the watcher gives it its name or removes it. Where the picture came
+along with its order, the outputs go along with the answer, and no folder is looked at.
 """
 
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
 from scissorsd import __version__, failpoints
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import Output, Rule, action, in_review
+from scissorsd.core.rules import Output, Rule
 from scissorsd.core.settling import Sighting
-from scissorsd.core.stamps import Stamp
-from scissorsd.daemon import making, outcomes
+from scissorsd.daemon import making
 from scissorsd.daemon.memory import MemoryBudget
 from scissorsd.daemon.outcomes import Tools
-from scissorsd.errors import HoldError, OverLimitsError, PictureError, WeightsError
+from scissorsd.errors import HoldError, OverLimitsError, PictureError
 from scissorsd.folders import publishing, scanning
 from scissorsd.folders.holding import hold_on_error
+from scissorsd.hosts import cutting_carried
+from scissorsd.hosts.backgrounds import Backgrounds
+from scissorsd.hosts.carried import HEAD, head_of
+from scissorsd.hosts.cutting_steps import open_networks, paths_of, told, tools_for
 from scissorsd.hosts.faults import NotHereError, fault_of
 from scissorsd.hosts.orders import (
-    HEAD,
     Answer,
     Made,
     Order,
-    StagedFile,
-    described,
-    head_of,
 )
 from scissorsd.hosts.outgoing import OWNER, sha256_of
 from scissorsd.inference import weights
@@ -75,6 +75,7 @@ class Here:
     tools: Tools
     sessions: Sessions
     maps: tuple[tuple[str, str], ...]
+    backgrounds: Backgrounds = field(default_factory=Backgrounds)
 
     @classmethod
     def of(
@@ -111,9 +112,18 @@ class Here:
     def can(self, order: Order) -> bool:
         """Whether what stood in the way of an order has passed: folders there, networks open."""
         try:
-            _see_roots(order, self)
-            _open_networks(order, self)
+            if order.way == "paths":
+                _see_roots(order, self)
+            open_networks(order, self)
         except Exception:  # noqa: BLE001 - whatever it is, it lasts
+            return False
+        return True
+
+    def sees(self, order: Order) -> bool:
+        """Whether the folders of an order are here."""
+        try:
+            _see_roots(order, self)
+        except Exception:  # noqa: BLE001 - whatever it is, they are not to be had
             return False
         return True
 
@@ -131,7 +141,7 @@ def cut(order: Order, here: Here, nonce: str) -> Answer:
 
 def discard(order: Order, answer: Answer, here: Here) -> None:
     """Remove what was staged for an answer that nobody will hear."""
-    for one in answer.made.staged if answer.made else ():
+    for one in answer.made.staged if answer.made and order.way == "paths" else ():
         with suppress(OSError):  # the watcher sweeps when the job ends
             _place(order, one.path, here).with_name(one.temporary).unlink(missing_ok=True)
 
@@ -140,21 +150,22 @@ def discard(order: Order, answer: Answer, here: Here) -> None:
 
 
 def _make(order: Order, here: Here, nonce: str) -> Made:
+    if order.data is not None:
+        return cutting_carried.make(order, order.data, here)
     _see_roots(order, here)
-    _open_networks(order, here)
+    open_networks(order, here)
     rule = _with_own_backgrounds(order, here)
     folder, source = _find(order, here)
-    limits = Limits(file=order.limits.file, pixels=order.limits.pixels)
     failpoints.at("host.read", source.path)
-    with making.make_here(folder, source, rule, replace(here.tools, limits=limits)) as made:
-        wanted = action(rule, made.judgement.verdict)
-        paths = [in_review(path) if wanted == "review" else path for path in order.outputs]
+    with making.make_here(folder, source, rule, tools_for(order, here.tools)) as made:
+        paths = paths_of(order, made)
         places = [_place(order, path, here) for path in paths]
         _refuse_outside(order, places, here)
-        files = list(zip(places, made.contents, strict=True))
-        staged = publishing.stage(files, tag=order.tag(nonce))
+        contents = list(zip(places, made.contents, strict=True))
+        staged = publishing.stage(contents, tag=order.tag(nonce))
         failpoints.at("host.staged", source.path)
-        return _told(made, paths, staged)
+        files = [(Path(one.temporary).name, one.size, one.digest.hex()) for one in staged]
+        return told(made, paths, files)
 
 
 def _see_roots(order: Order, here: Here) -> None:
@@ -177,18 +188,6 @@ def _see_roots(order: Order, here: Here) -> None:
             _WAY_OUT,
             kind="no folder",
         )
-
-
-def _open_networks(order: Order, here: Here) -> None:
-    """Raise WeightsError or SessionError unless this machine has the very networks of an order."""
-    for theirs in filter(None, (order.model, order.second)):
-        ours = CATALOGUE.get(theirs.name)
-        if ours is None or described(ours) != theirs:
-            raise WeightsError(
-                f"{here.name} knows no network {theirs.name} as the watcher has it",
-                "Run one version of scissorsd on the watcher and on every host.",
-            )
-        here.sessions.open(theirs.name)
 
 
 def _find(order: Order, here: Here) -> tuple[Path, Sighting]:
@@ -232,9 +231,12 @@ def _with_own_backgrounds(order: Order, here: Here) -> Rule:
         if "/" not in output.background:
             return output
         path = here.local(output.background)
-        if sha256_of(path) != order.backgrounds.get(output.background):
+        is_there = path.is_file()
+        if not is_there or sha256_of(path) != order.backgrounds.get(output.background):
             raise NotHereError(
-                f"on {here.name}, {path} is not the background that the watcher has", _WAY_OUT
+                f"on {here.name}, {path} is not the background that the watcher has",
+                _WAY_OUT,
+                kind="no background",
             )
         return replace(output, background=str(path))
 
@@ -269,24 +271,3 @@ def _really_below(path: Path, folder: Path) -> bool:
 
 def _is_below(path: str, folder: str) -> bool:
     return f"{path}/".startswith(folder.rstrip("/") + "/")
-
-
-def _told(made: outcomes.Made, paths: Sequence[str], staged: Sequence[Stamp]) -> Made:
-    done = made.done
-    return Made(
-        staged=tuple(
-            StagedFile(Path(stamp.temporary).name, path, stamp.size, stamp.digest.hex())
-            for path, stamp in zip(paths, staged, strict=True)
-        ),
-        content=made.content.hex(),
-        facts=made.facts,
-        judgement=made.judgement,
-        model=done.model,
-        asked=done.asked,
-        provider=done.provider,
-        precision=done.precision,
-        width=done.width,
-        height=done.height,
-        infer_s=done.infer_s,
-        remarks=done.remarks,
-    )
