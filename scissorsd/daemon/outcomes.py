@@ -64,6 +64,7 @@ class Task:
     roots_elsewhere: tuple[mounts.Root, ...] = ()  # of outputs that go to other folders
     facts: Facts | None = None  # what names tell of the picture itself, once it is read
     maker: "Maker | None" = None  # who makes its outputs; none: this machine
+    turn: int = 0  # of its job, in which hosts have it already: since before a restart
 
     def prepare(self) -> None:
         """Raise HoldError unless all of its outputs can be put where they belong."""

@@ -140,6 +140,9 @@ def discard(order: Order, answer: Answer, here: Here) -> None:
 
 
 def _make(order: Order, here: Here, nonce: str) -> Made:
+    if order.same_version and order.scissorsd != __version__:
+        wanted = f"the watcher wants hosts of its version, {order.scissorsd} (`same_version`)"
+        raise HoldError(f"{here.name} is of version {__version__}, and {wanted}", kind="version")
     _see_roots(order, here)
     _open_networks(order, here)
     rule = _with_own_backgrounds(order, here)

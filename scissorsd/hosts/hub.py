@@ -22,21 +22,22 @@ from scissorsd import __version__, failpoints
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Job, Rule
 from scissorsd.daemon.outcomes import Bench, Made, Task
-from scissorsd.errors import HoldError, JournalError
+from scissorsd.errors import HoldError, JournalError, LeftToHostError, ScissorsError
 from scissorsd.folders import publishing
 from scissorsd.hosts import engine, names
 from scissorsd.hosts.faults import error_of
-from scissorsd.hosts.join import Join
+from scissorsd.hosts.join import Join, read
 from scissorsd.hosts.line import Line
-from scissorsd.hosts.orders import Answer, Fault, NotUnderstoodError, read_answer, write_order
+from scissorsd.hosts.orders import Answer, Fault, NotUnderstoodError, read_answer
 from scissorsd.hosts.orders_out import OrdersOut, Out
 from scissorsd.hosts.outgoing import claim, order_for
 from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.sending import Sender
 from scissorsd.hosts.staged import made_of
-from scissorsd.hosts.unreachable import in_words
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
+from scissorsd.records.orders_sent import OrdersSent
 from scissorsd.records.status_file import HubStatus
 from scissorsd.settings import Hosts, Inbox
 
@@ -47,8 +48,6 @@ TICK = 0.5  # seconds between two looks of a waiting thread whether its order is
 PATIENCE = failpoints.seconds("HUB_PATIENCE", 60.0)
 STAYS = failpoints.seconds("HUB_STAYS", 300.0)  # seconds that a picture no host can do stays here
 _TRIES = 3  # hosts that may say of a picture that they cannot
-_SENDERS = 8  # connections by which orders go out at once
-_CONFIRMED_WITHIN = 30.0  # seconds
 _ORDERS_TOLD = 200
 _NONCE = re.compile(r"[0-9a-f]{8}")
 # What a host says of names, the watcher finds out for itself: it knows another one.
@@ -80,22 +79,27 @@ class Hub:
         """Connect, for the daemon of a journal."""
         engine.retell()
         self._journal = journal
-        self._app = engine.application(self._join, _SENDERS)
-        self._line = Line(self._join, journal.id, CATALOGUE, self)
+        self._sender = Sender(self._join)
+        self._line = Line(self.joined, journal.id, CATALOGUE, self)
         self._sweeping = SimpleQueue[tuple[int, str] | None]()  # a job, and a tag
+        sent = OrdersSent(journal.file.path.parent, f"{journal.id} {self._join.url}")
+        for one in self._out.recall(sent, journal.interrupted.given_out()):
+            self._sweep_soon(one.job, f"{journal.id}-{one.job}-{one.turn}")
         self._line.start()
         threading.Thread(target=self._sweep, name="sweep for the hub", daemon=True).start()
 
     def stop(self) -> None:
-        """Let go of all orders that are out: their jobs are begun anew at the next start."""
+        """Wait no longer for the orders that are out: the next start does."""
         self._ending = True
-        self._out.give_up("scissorsd is stopping")
+        self._out.leave()
+        self._sender.stop()
 
     def close(self) -> None:
         """End the connection, once no picture is in hand."""
         self._sweeping.put(None)
         self._line.stop()
         self._line.join(2.0)
+        self._out.close()
 
     def follow(self, hosts: Hosts) -> None:
         """Take over new options, but for the hub's address and the join file."""
@@ -114,7 +118,7 @@ class Hub:
     def window(self, networks: Iterable[Model]) -> int:
         """Return how many orders for these networks may be out."""
         with self._lock:
-            if not self._is_there or self._ending:
+            if not self._is_there or self._ending or self._sender.is_blocked:
                 return 0
             return self._hosts.ahead * self._presence.slots(networks, monotonic())
 
@@ -132,6 +136,10 @@ class Hub:
         ):
             return False
         return self._stay.get((inbox.path, path), 0.0) <= monotonic()
+
+    def given_out(self, inbox: Inbox, path: str) -> int:
+        """Return the turn in which hosts have a picture since before a restart; 0: they do not."""
+        return self._out.given_out(str(inbox.path), path)
 
     # --- a picture ---------------------------------------------------------------------------
 
@@ -180,10 +188,15 @@ class Hub:
     def _sent(self, task: Task, job: Job, bench: Bench) -> Iterator[Out]:
         """Send the order for a job; it is out within the `with` block, and over after it."""
         order = order_for(task, job, bench)
+        order = replace(order, same_version=self._hosts.same_version)
         out = Out(order, bench.networks(job.rule), monotonic())
-        self._out.add(out)
+        earlier = self._out.add(out)
         try:
-            self._send(out)
+            for answer, message in earlier.answers if earlier is not None else ():
+                self._hear(answer, message)
+            if earlier is None or earlier.turn != order.turn:
+                self._sender.send(order)
+                self._out.sent(out)
             failpoints.at("order.sent", task.source.path)
             yield out
         finally:
@@ -191,31 +204,8 @@ class Hub:
             if out.message is not None:
                 failpoints.at("answer.unacknowledged", task.source.path)
                 self._line.acknowledge(out.message)
-            if not out.was_cut_once:
+            if not out.was_cut_once and not out.is_left:
                 self._sweep_soon(order.job, f"{order.watcher}-{order.job}-{order.turn}")
-
-    def _send(self, out: Out) -> None:
-        if self._ending:
-            raise HoldError("scissorsd is stopping", kind="stopping")
-        order, queue = out.order, engine.orders_queue(out.order.rule.model)
-        try:
-            self._app.send_task(
-                names.TASK,
-                args=(write_order(order),),
-                task_id=names.order_id(order.job, order.turn),
-                queue=queue,  # else Celery would look for a default one
-                exchange=names.ORDERS,
-                routing_key=queue.name,
-                serializer="json",
-                delivery_mode="persistent",
-                ignore_result=True,
-                declare=[],
-                retry=True,
-                retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0},
-                confirm_timeout=_CONFIRMED_WITHIN,
-            )
-        except Exception as error:  # whatever it is, nothing is wrong with the picture
-            raise HoldError(in_words(error, self._join).what, kind="the hub is away") from error
 
     def _wait(self, out: Out) -> Answer:
         """Wait for the answer; raises HoldError where there is none to be hoped for."""
@@ -228,6 +218,8 @@ class Hub:
             answer = self._out.answer_or_loss(out, why)
             if answer is not None:
                 return answer
+            if out.is_left:
+                raise LeftToHostError("scissorsd is stopping, and a host has it", kind="stopping")
             if out.lost:
                 raise HoldError(f"no host answered for it: {out.lost}", kind="no answer")
 
@@ -249,6 +241,8 @@ class Hub:
     def status(self) -> HubStatus:
         """Return how the hub and the hosts stand; and tell of hosts that have gone."""
         now = monotonic()
+        for answer, message in self._out.forget_earlier(now):
+            self._hear(answer, message)
         with self._lock:
             for host in self._presence.gone(now):
                 log.warning("host.gone", host=host.name, silent_s=round(now - host.seen))
@@ -265,13 +259,23 @@ class Hub:
 
     # --- what comes in (in the line's thread) ------------------------------------------------
 
-    def connected(self, *, anew: bool) -> None:
+    def joined(self) -> Join:
+        """Return how to join the hub: as the file says now, or did when it could be read."""
+        with suppress(ScissorsError):
+            return replace(read(self._hosts.join), url=self._hosts.hub)
+        return self._join
+
+    def connected(self, join: Join, *, anew: bool) -> None:
         """Go on; what was out is lost where the hub has forgotten what was on it."""
+        if join != self._join:
+            self._join = join
+            self._sender.follow(join)
         with self._lock:
             if self._away:
                 log.info("hub.back", hub=self._join.url)
             self._is_there, self._away, self._since = True, "", time()
         if anew:
+            self._out.forget_earlier()
             self._out.give_up("the hub has lost what was on it")
 
     def away(self, why: str) -> None:
@@ -306,10 +310,13 @@ class Hub:
         except NotUnderstoodError as error:
             self._refuse("", error.what, message)
             return
+        self._hear(answer, message)
+
+    def _hear(self, answer: Answer, message: Message) -> None:
         why = self._out.take(answer, message)
-        if why is True:  # it is being dealt with
-            self._line.acknowledge(message)
-        elif why:
+        if isinstance(why, bool):
+            return
+        if why:
             self._refuse(answer.host, why, message)
             if _NONCE.fullmatch(answer.nonce):
                 tag = names.staging_tag(self._journal.id, answer.job, answer.turn, answer.nonce)
@@ -319,8 +326,10 @@ class Hub:
                 self._presence.note_made(answer.host, monotonic())
 
     def _refuse(self, host: str, why: str, message: Message) -> None:
-        self._refused += 1
-        if self._refusals.left("refused", monotonic()):
+        with self._lock:
+            self._refused += 1
+            is_told = self._refusals.left("refused", monotonic())
+        if is_told:
             log.warning("answer.refused", host=host, why=one_line(why), refused=self._refused)
         self._line.acknowledge(message)
 

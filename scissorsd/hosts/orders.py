@@ -90,6 +90,7 @@ class Order:
     second: Model | None = None  # the network that gives a second opinion
     last_look: bool = False  # what is truncated now stays so
     backgrounds: Mapping[str, str] = field(default_factory=dict)  # of pictures: path, SHA-256
+    same_version: bool = False  # only a host of the watcher's version may cut it
     format: Literal[1] = FORMAT
 
     @property

@@ -101,7 +101,7 @@ def in_words(error: BaseException, join: Join) -> ScissorsError:
 
     An error of kombu's or Celery's, which wraps the one that matters, may be given as it is.
     """
-    cause = _cause(error)
+    cause = cause_of(error)
     what, advice = "the hub {at} cannot be used: {text}", ""
     for kind, needle, meaning, remedy in _MEANINGS:
         if isinstance(cause, kind) and needle in str(cause):
@@ -120,7 +120,7 @@ def in_words(error: BaseException, join: Join) -> ScissorsError:
     return told
 
 
-def _cause(error: BaseException) -> BaseException:
+def cause_of(error: BaseException) -> BaseException:
     """Return the error inside of those that kombu and Celery wrap around it."""
     inner: BaseException | None = error
     while inner is not None and not isinstance(inner, _KINDS):
