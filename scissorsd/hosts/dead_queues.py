@@ -5,10 +5,12 @@ afterwards, but a message to it is never confirmed, and who wants to take from i
 (RabbitMQ 3.10). Deleted and declared again it works.
 """
 
+from time import monotonic, sleep
 from typing import Final
 
 import structlog
 from amqp import Connection as AmqpConnection
+from amqp.exceptions import MessageNacked
 from kombu import Connection, Exchange, Producer, Queue
 
 from scissorsd import failpoints
@@ -19,6 +21,8 @@ log = structlog.get_logger("scissorsd")
 PROBE: Final = "probe"  # what is sent to see whether a queue takes anything; nobody heeds it
 # Seconds in which a queue takes a message, also just after the broker has started.
 TAKES_WITHIN = failpoints.seconds("HUB_TAKES_WITHIN", 15.0)
+
+_SOON = 0.5  # seconds between two tries
 
 
 class _FullError(Exception):
@@ -31,16 +35,24 @@ def takes(join: Join, to: Exchange, routing_key: str) -> bool:
     A broker that is short of memory or disk does not tell: then it counts as if it did.
     """
     connection = connected(join, on_blocked=_raise_full)
+    until = monotonic() + TAKES_WITHIN
     try:
         producer = Producer(connection.default_channel, to, routing_key, serializer="json")
-        producer.publish(PROBE, declare=[], confirm_timeout=TAKES_WITHIN)
+        while True:
+            try:
+                producer.publish(PROBE, declare=[], confirm_timeout=TAKES_WITHIN)
+            except MessageNacked:
+                if monotonic() > until:
+                    return False
+                sleep(_SOON)
+            else:
+                return True
     except TimeoutError:
         return False
     except _FullError:
         return True
     finally:
         let_go(connection)
-    return True
 
 
 def make_anew(connection: Connection, queue: Queue) -> None:

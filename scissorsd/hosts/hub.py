@@ -253,6 +253,7 @@ class Hub:
                 out=len(self._out),
                 refused=self._refused,
                 here=self._hosts.here,
+                is_full=self._sender.is_blocked,
                 hosts=self._presence.statuses(now, __version__),
                 orders=self._out.oldest(_ORDERS_TOLD),
             )

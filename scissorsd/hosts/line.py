@@ -52,6 +52,16 @@ def exchange(name: str, kind: str = "direct") -> Exchange:
     return Exchange(name, kind, no_declare=True)
 
 
+def answers_queue(watcher: str) -> Queue:
+    """Return the queue of a watcher's answers, which the watcher itself declares."""
+    return Queue(
+        names.answers_queue(watcher),
+        exchange(names.ANSWERS),
+        watcher,
+        queue_arguments=dict(names.QUEUE_ARGUMENTS),
+    )
+
+
 class Line(threading.Thread):
     """The line of one watcher, from `start` to `stop`."""
 
@@ -105,7 +115,7 @@ class Line(threading.Thread):
 
     def _prepare(self, connection: Connection, join: Join) -> None:
         """Declare our queues, and see whether the hub has forgotten them."""
-        answers = self._answers()
+        answers = answers_queue(self._watcher)
         try:
             with closing(connection.channel()) as probe:
                 probe.queue_declare(answers.name, passive=True)
@@ -125,14 +135,6 @@ class Line(threading.Thread):
             dead_queues.make_anew(connection, answers)
             self._is_new = True
 
-    def _answers(self) -> Queue:
-        return Queue(
-            names.answers_queue(self._watcher),
-            exchange(names.ANSWERS),
-            self._watcher,
-            queue_arguments=dict(names.QUEUE_ARGUMENTS),
-        )
-
     def _serve(self, connection: Connection) -> None:
         channel = connection.channel()
         channel.basic_qos(0, _ANSWERS_AT_ONCE, False)  # noqa: FBT003 - AMQP's own order
@@ -151,7 +153,10 @@ class Line(threading.Thread):
         for key in _HEARD[1:]:
             bound.bind_to(exchange(names.EVENTS, "topic"), key)
         Consumer(
-            channel, [self._answers()], on_message=self._hear_answer, auto_declare=False
+            channel,
+            [answers_queue(self._watcher)],
+            on_message=self._hear_answer,
+            auto_declare=False,
         ).consume()
         Consumer(
             channel, [events], on_message=self._hear_event, auto_declare=False, no_ack=True

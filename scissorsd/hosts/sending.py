@@ -9,11 +9,12 @@ from contextlib import suppress
 from time import monotonic
 
 import structlog
-from amqp.exceptions import AMQPError
+from amqp.exceptions import AMQPError, MessageNacked
 from kombu import Queue
 from kombu.exceptions import KombuError
 from kombu.transport.pyamqp import Connection, Transport
 
+from scissorsd import failpoints
 from scissorsd.errors import HoldError
 from scissorsd.hosts import dead_queues, engine, names
 from scissorsd.hosts.join import Join
@@ -23,7 +24,7 @@ from scissorsd.hosts.unreachable import cause_of, in_words
 log = structlog.get_logger("scissorsd")
 
 _AT_ONCE = 8  # connections
-_CONFIRMED_WITHIN = 30.0  # seconds
+_CONFIRMED_WITHIN = failpoints.seconds("HUB_CONFIRMED", 30.0)
 _LISTEN = 0.5  # seconds at a time for a hub that takes nothing
 
 
@@ -38,7 +39,7 @@ class Sender:
         self._lock = threading.Lock()
         self._blocked: set[int] = set()  # the threads whose order the hub does not take for now
         self._mending = threading.Lock()
-        self._mended: dict[str, float] = {}  # queues that were made anew, and when
+        self._untaken: dict[str, float] = {}  # queues that take no order, and since when
         self._is_ending = False
         self.follow(join)
 
@@ -80,23 +81,25 @@ class Sender:
                 retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0},
                 confirm_timeout=_CONFIRMED_WITHIN,
             )
+            self._untaken.pop(queue.name, None)
         except Exception as error:  # whatever it is, nothing is wrong with the picture
-            if isinstance(cause_of(error), TimeoutError):
-                self._mend(queue, since)
+            if isinstance(cause_of(error), (TimeoutError, MessageNacked)):
+                self._note_untaken(queue, since)
             raise HoldError(in_words(error, self._join).what, kind="the hub is away") from error
         finally:
             self._note_free()
 
-    def _mend(self, queue: Queue, since: float) -> None:
-        """Make a queue anew that has taken no order since then, and has none in line."""
+    def _note_untaken(self, queue: Queue, since: float) -> None:
+        """Make a queue anew that has taken no order for too long, and has none in line."""
         with self._mending, suppress(AMQPError, KombuError, OSError):
-            if self._mended.get(queue.name, 0.0) > since:
+            first = self._untaken.setdefault(queue.name, since)
+            if monotonic() - first < _CONFIRMED_WITHIN:
                 return
             connection = dead_queues.connected(self._join)
             try:
                 if not dead_queues.count(connection, queue):
                     dead_queues.make_anew(connection, queue)
-                    self._mended[queue.name] = monotonic()
+                    del self._untaken[queue.name]
             finally:
                 dead_queues.let_go(connection)
 
@@ -132,12 +135,27 @@ class _Patient(Connection):  # type: ignore[misc]
     def _on_blocked(self) -> None:
         self.is_blocked = True
         while self.is_blocked:
-            super()._on_blocked()
+            try:
+                super()._on_blocked()
+            except _StoppedError:
+                self.collect()
+                raise
             with suppress(TimeoutError):
-                self.drain_events(timeout=_LISTEN)
+                super().drain_events(timeout=_LISTEN)
 
     def _on_unblocked(self) -> None:
         self.is_blocked = False
+
+    def drain_events(self, timeout: float | None = None) -> object:
+        """Wait for something to come; a connection by which nothing does is dropped.
+
+        To close it in good order would wait, too, for a queue that takes nothing.
+        """
+        try:
+            return super().drain_events(timeout=timeout)
+        except TimeoutError:
+            self.collect()
+            raise
 
 
 class _Transport(Transport):  # type: ignore[misc]

@@ -4,7 +4,13 @@ import socket
 import ssl
 from typing import Final
 
-from amqp.exceptions import AccessRefused, NotAllowed, NotFound, PreconditionFailed
+from amqp.exceptions import (
+    AccessRefused,
+    MessageNacked,
+    NotAllowed,
+    NotFound,
+    PreconditionFailed,
+)
 
 from scissorsd.errors import ScissorsError
 from scissorsd.hosts.join import Join
@@ -84,6 +90,7 @@ _MEANINGS: Final[tuple[tuple[type[BaseException], str, str, str], ...]] = (
             "FOLDER --host NAME` was run, into `url` of the join file."
         ),
     ),
+    (MessageNacked, "", "the hub {at} does not take what is sent to it", ""),
     (ConnectionRefusedError, "", "nothing listens at the hub's address, {at}", "Does it run?"),
     (
         TimeoutError,
