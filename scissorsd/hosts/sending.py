@@ -154,7 +154,8 @@ class _Patient(Connection):  # type: ignore[misc]
         try:
             return super().drain_events(timeout=timeout)
         except TimeoutError:
-            self.collect()
+            if timeout:  # else it was only looked whether something is there
+                self.collect()
             raise
 
 
