@@ -79,26 +79,21 @@ class OrdersOut:
 
     # --- before and after a restart ----------------------------------------------------------
 
-    def recall(self, sent: OrdersSent, given_out: Iterable[GivenOut]) -> list[GivenOut]:
-        """Wait on for what the last run has sent; return the jobs of which it had not, so far."""
+    def recall(self, sent: OrdersSent, given_out: Iterable[GivenOut]) -> None:
+        """Wait on for what the last run has sent."""
         now, since = monotonic(), time()
         with self._lock:
             self._sent = sent
             self._kept_until = now + KEPT
-            unsent = []
             for each in given_out:
                 self._remember_folders(each.job, each.folders)
                 at = sent.out.get((each.job, each.turn))
-                if at is None:
-                    unsent.append(each)
-                    continue
-                sent_at = now - max(0.0, since - at)
-                earlier = Earlier(each.job, each.turn, sent_at)
-                self._earlier[each.inbox, each.path] = earlier
+                if at is not None:
+                    earlier = Earlier(each.job, each.turn, now - max(0.0, since - at))
+                    self._earlier[each.inbox, each.path] = earlier
             still = {(one.job, one.turn) for one in self._earlier.values()}
             for key in sent.out.keys() - still:
                 sent.over(*key)
-        return unsent
 
     def given_out(self, inbox: str, path: str) -> int:
         """Return the turn in which hosts have a picture since before a restart; else 0."""
@@ -141,7 +136,7 @@ class OrdersOut:
         order = out.order
         with self._lock:
             self._out[order.job, order.turn] = out
-            self._remember_folders(order.job, _folders_of(order))
+            self._remember_folders(order.job, folders_of(order))
             earlier = self._earlier.pop((order.roots.inbox.path, order.source.path), None)
             if earlier is not None and earlier.turn == order.turn:
                 out.sent_at = earlier.sent_at
@@ -165,6 +160,12 @@ class OrdersOut:
             if not out.is_left:
                 del self._out[out.order.job, out.order.turn]
                 self._sent.over(out.order.job, out.order.turn)
+
+    def is_out(self, job: int, turn: int) -> bool:
+        """Whether the order for a job in this turn is out."""
+        with self._lock:
+            earlier = {(one.job, one.turn) for one in self._earlier.values()}
+            return (job, turn) in self._out or (job, turn) in earlier
 
     def take(self, answer: Answer, message: Any) -> str | bool:  # noqa: ANN401 - kombu's
         """Take an answer, and wake who waits for it; or return why it is refused.
@@ -232,7 +233,8 @@ class OrdersOut:
             return self._folders.get(job, ())
 
 
-def _folders_of(order: Order) -> list[Path]:
+def folders_of(order: Order) -> list[Path]:
+    """Return the folders into which hosts may write for an order."""
     outbox = Path(order.roots.outbox.path)
     paths = [way for path in order.outputs for way in (path, in_review(path))]
     return list(dict.fromkeys((outbox / path).parent for path in paths))
