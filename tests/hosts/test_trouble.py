@@ -2,16 +2,18 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from end_to_end.driver import Workplace, wait_for
-from kombu import Connection, Exchange, Producer
+from kombu import Connection, Exchange, Producer, Queue
 
 from scissorsd import __version__
-from scissorsd.hosts import dead_queues, names
+from scissorsd.errors import HoldError
+from scissorsd.hosts import dead_queues, names, sending
 from scissorsd.hosts.definitions import HOST, WATCHER
 from scissorsd.hosts.engine import orders_queue
 from scissorsd.hosts.join import write
@@ -22,7 +24,7 @@ from .broker import Hub
 from .studio import QUICK, Studio
 from .test_restarting import cut_by
 from .test_watching import MOVED, done_once, put
-from .working import NETWORK, Host
+from .working import NETWORK, Host, draw, order_for
 
 pytestmark = pytest.mark.full
 
@@ -66,28 +68,53 @@ def test_a_daemon_stops_while_the_hub_is_full(studio: Studio) -> None:
     done_once(studio, stems, studio.daemon())
 
 
-@pytest.mark.parametrize("which", ["answers", "orders"])
-def test_a_queue_that_takes_nothing(studio: Studio, which: str) -> None:
-    """A queue whose broker was killed just after it was made is found, and made anew."""
-    studio.configure(**MOVED)
-    join = studio.hub.joins[WATCHER]
-    queue = orders_queue(NETWORK)
-    queue.no_declare = False
-    if which == "answers":
-        studio.place.state.mkdir()
-        journal = Journal(studio.place.state)
-        queue = answers_queue(journal.id)
-        journal.close()
-    connection = dead_queues.connected(join)
+def made_just_before_a_death(hub: Hub, queue: Queue) -> None:
+    """Make a queue, and kill the broker at once: the queue takes nothing any more."""
+    connection = dead_queues.connected(hub.joins[WATCHER])
     connection.default_channel.queue_delete(queue.name)
     queue(connection.default_channel).declare()
-    studio.hub.broker.kill()
-    studio.hub.broker.revive()
-    daemon = studio.daemon(HUB_TAKES_WITHIN=5, HUB_CONFIRMED=5)
-    daemon.wait("hub.queue_anew" if which == "answers" else "host.there")
+    hub.broker.kill()
+    hub.broker.revive()
+    connection = dead_queues.connected(hub.joins[WATCHER])
+    queue(connection.default_channel).declare()  # as a daemon does that connects
+
+
+def test_a_queue_of_answers_that_takes_nothing(studio: Studio) -> None:
+    """A queue whose broker was killed just after it was made is found, and made anew."""
+    studio.configure(**MOVED)
+    studio.place.state.mkdir()
+    journal = Journal(studio.place.state)
+    queue = answers_queue(journal.id)
+    journal.close()
+    made_just_before_a_death(studio.hub, queue)
+    daemon = studio.daemon(HUB_TAKES_WITHIN=5)
+    daemon.wait("hub.queue_anew", queue=queue.name)
     studio.host("one")
     done_once(studio, put(studio, 3), daemon)
-    assert daemon.told("hub.queue_anew", queue=queue.name)
+
+
+def test_a_queue_of_orders_that_takes_nothing(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same of a network's: it is made anew once it has taken no order for long enough."""
+    monkeypatch.setattr(sending, "_CONFIRMED_WITHIN", 3.0)
+    queue = orders_queue(NETWORK)
+    queue.no_declare = False
+    made_just_before_a_death(hub, queue)
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+    picture = draw(tmp_path / "in" / "a.jpg")
+    order = order_for(picture, tmp_path / "in", tmp_path / "out")
+    sender = sending.Sender(hub.joins[WATCHER])
+
+    def is_sent() -> bool:
+        with suppress(HoldError):
+            sender.send(order)
+            return True
+        return False
+
+    wait_for(is_sent)
+    assert hub.count(queue.name) == 1
 
 
 # --- the secret ------------------------------------------------------------------------------
