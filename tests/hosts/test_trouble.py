@@ -74,9 +74,11 @@ def made_just_before_a_death(hub: Hub, queue: Queue) -> None:
     connection.default_channel.queue_delete(queue.name)
     queue(connection.default_channel).declare()
     hub.broker.kill()
+    dead_queues.let_go(connection)
     hub.broker.revive()
     connection = dead_queues.connected(hub.joins[WATCHER])
     queue(connection.default_channel).declare()  # as a daemon does that connects
+    dead_queues.let_go(connection)
 
 
 def test_a_queue_of_answers_that_takes_nothing(studio: Studio) -> None:
@@ -115,6 +117,7 @@ def test_a_queue_of_orders_that_takes_nothing(
 
     wait_for(is_sent)
     assert hub.count(queue.name) == 1
+    sender._app.close()
 
 
 # --- the secret ------------------------------------------------------------------------------
