@@ -60,7 +60,9 @@ def make_anew(connection: Connection, queue: Queue) -> None:
     log.warning("hub.queue_anew", queue=queue.name)
     channel = connection.channel()
     channel.queue_delete(queue.name)
-    queue(channel).declare()
+    arguments = queue.queue_arguments
+    anew = Queue(queue.name, queue.exchange, queue.routing_key, queue_arguments=arguments)
+    anew(channel).declare()
     channel.close()
 
 
