@@ -13,6 +13,7 @@ ScissorsError                  every error that is meant for a person
 ├── PlaceTakenError            something is there that is not our own: another name is chosen
 ├── SourceChangedError         the picture was replaced or taken away during the work
 ├── HoldError                  something that should pass: busy, full, denied, unreachable
+│   └── LeftToHostError            a host has it, and the daemon stops
 ├── WeightsError               a model file cannot be had
 ├── SessionError               no provider can open, or go on with, a session
 ├── JournalError               the job journal cannot be used
@@ -121,6 +122,10 @@ class HoldError(ScissorsError):
         super().__init__(what, advice)
         self.outbox_wide = outbox_wide
         self.kind = kind or what
+
+
+class LeftToHostError(HoldError):
+    """The daemon stops while a host has the picture: the next start waits for the answer."""
 
 
 class WeightsError(ScissorsError):

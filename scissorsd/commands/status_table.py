@@ -108,6 +108,8 @@ def _show_hub(console: Console, hub: HubStatus | None) -> None:
         refused = f", {hub.refused} answers refused" if hub.refused else ""
         there = f"the hub {hub.address} is there since {since}: {hub.out} orders out{refused}"
         print_sentence(console, there)
+        if hub.is_full:
+            print_sentence(console, "it takes no orders: it is short of memory or disk", "yellow")
     rows, lines = [], []
     for host in hub.hosts:
         runs = ", ".join(f"{net} on {on}" for net, on in host.providers.items() if on)

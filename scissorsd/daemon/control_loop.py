@@ -113,7 +113,7 @@ class Daemon:
             self._kills = oom.KillRecord(self.config.state)
             starting.blame_last_run(self.config.state, self.journal, self._kills)
             self._kills.keep("opening the networks")
-            starting.sweep_temporaries(self.journal)
+            starting.sweep_temporaries(self.journal, hosts=self._workers.hub is not None)
             try:
                 self._start()
                 self._loop()

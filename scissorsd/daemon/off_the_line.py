@@ -19,6 +19,7 @@ from scissorsd.daemon.set_aside import set_aside
 from scissorsd.errors import (
     HoldError,
     JournalError,
+    LeftToHostError,
     PictureError,
     PlaceTakenError,
     ScissorsError,
@@ -39,7 +40,8 @@ def off_the_line(task: Task, job: Job, bench: Bench, error: Exception) -> Outcom
             truncated = Held(str(error), truncated=True, kind="truncated")
             return hold(job, bench, truncated)
         case HoldError() | WeightsError() | SessionError() | JournalError():
-            return hold(job, bench, held(error))
+            is_left = isinstance(error, LeftToHostError)  # its job stays begun
+            return held(error) if is_left else hold(job, bench, held(error))
         case MemoryError():
             return _short_of_memory(task, job, bench)
         case ScissorsError():

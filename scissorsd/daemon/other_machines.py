@@ -42,6 +42,9 @@ class OtherMachines(Protocol):
     def suits(self, inbox: Inbox, path: str, size: int, rule: Rule) -> bool:
         """Whether a picture may be cut by a host at all, be it that there is none now."""
 
+    def given_out(self, inbox: Inbox, path: str) -> int:
+        """Return the turn in which hosts have a picture since before a restart; 0: they do not."""
+
     def make(self, task: Task, job: Job, bench: Bench) -> AbstractContextManager[Made]:
         """Have the outputs of a job made by a host."""
 

@@ -65,6 +65,7 @@ class Task:
     facts: Facts | None = None  # what names tell of the picture itself, once it is read
     maker: "Maker | None" = None  # who makes its outputs; none: this machine
     way: str = ""  # how it travels to who makes them, if it does: see other_machines.py
+    turn: int = 0  # of its job, in which hosts have it already: since before a restart
 
     def prepare(self) -> None:
         """Raise HoldError unless all of its outputs can be put where they belong."""

@@ -3,7 +3,8 @@
     journalled        what is made of it                                        where
     nothing           planned and begun                                         begin
     begun, held       under the same rule: begun again under its own names,     _begin_again
-                      its temporary files removed
+                      its temporary files removed; what hosts still have
+                      goes on in the same turn
                       under another rule: planned anew, and what it had         begin
                       published under other names is taken back
     published         nothing is cut; its source is disposed of                 recover
@@ -139,6 +140,8 @@ def _state(task: Task, bench: Bench) -> str:
 
 def _begin_again(task: Task, earlier: Job, bench: Bench) -> Job | None:
     """Begin a job again under its own names; None where one of these was taken meanwhile."""
+    if task.turn and earlier.turn == task.turn:
+        return earlier  # hosts have it: under these names, in this turn
     outbox = task.inbox.outbox
     _vouch(task, earlier, bench)
     job = bench.journal.begin(earlier, by_host=task.maker is not None)

@@ -54,9 +54,12 @@ def blame_last_run(state: Path, opened: Journal, kills: oom.KillRecord) -> None:
         opened.interrupted.hold(recovery.CRASH - 1 if crashed else 0)
 
 
-def sweep_temporaries(opened: Journal) -> None:
-    """Remove the temporary files of interrupted jobs, before any of these goes on."""
-    interrupted = opened.interrupted.jobs()
+def sweep_temporaries(opened: Journal, *, hosts: bool) -> None:
+    """Remove the temporary files of interrupted jobs, before any of these goes on.
+
+    With `hosts` (a hub is configured) those that a host may still answer for are left to the hub.
+    """
+    interrupted = opened.interrupted.jobs(hosts=not hosts)
 
     def sweep() -> None:
         for job_id, folders in interrupted:

@@ -35,11 +35,13 @@ class WorkerPool:
         self._pace = pace
         self._last = ""  # the inbox whose picture was begun last
         self._in_hand: dict[int, tuple[Task, float]] = {}  # by the task's id; since when
+        self._is_open = False
 
     def open(self, journal: Journal) -> None:
         """Give pictures to hosts from now on, where there is a hub."""
         if self.hub is not None:
             self.hub.start(journal)
+            self._is_open = True
 
     def let_go(self) -> None:
         """Let go of what hosts have: the next start does it anew."""
@@ -48,7 +50,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """End what `open` has begun."""
-        if self.hub is not None:
+        if self.hub is not None and self._is_open:
             self.hub.close()
 
     def follow(self, config: Config) -> None:
@@ -115,7 +117,8 @@ class WorkerPool:
             rule = choose(inbox.rules, path)
             if rule is None or rule.skip or not hub.suits(inbox, path, size, rule):
                 return False
-            return bool(way(inbox, size, rule))
+            is_out = hub.given_out(inbox, path) > 0  # since before a restart
+            return is_out or bool(way(inbox, size, rule))
 
         waiting = self._in_turn(states)
         while waiting:
@@ -124,9 +127,10 @@ class WorkerPool:
                 if task is None:
                     waiting.remove(state)
                     continue
-                by = way(state.inbox, task.source.size, task.rule)
+                turn = hub.given_out(task.inbox, task.key)
+                by = "paths" if turn else way(state.inbox, task.source.size, task.rule)
                 out[task.rule.model][by] += 1
-                self._start(replace(task, maker=hub.make, way=by), bench, now)
+                self._start(replace(task, maker=hub.make, way=by, turn=turn), bench, now)
                 self._last = state.name
 
     def _fits_no_host(self, inbox: Inbox, path: str, size: int) -> bool:

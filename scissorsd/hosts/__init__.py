@@ -12,6 +12,7 @@ definitions, broker_files, certificates    what `scissorsd hub init` writes
 unreachable    why a hub cannot be had, in words
 hub       the watcher's side: orders out, answers in, who is there         needs celery
 presence, ways    who is there, and by which way a picture goes to them     pure
+sending, line, dead_queues    its connections: orders out; answers in; queues that take nothing
 litter    what hosts staged and nobody took is removed
 worker    a host's side: `scissorsd worker`                                needs celery
 cutting, alone    one order on a host; the same in a process of its own

@@ -150,6 +150,9 @@ def discard(order: Order, answer: Answer, here: Here) -> None:
 
 
 def _make(order: Order, here: Here, nonce: str) -> Made:
+    if order.same_version and order.scissorsd != __version__:
+        wanted = f"the watcher wants hosts of its version, {order.scissorsd} (`same_version`)"
+        raise HoldError(f"{here.name} is of version {__version__}, and {wanted}", kind="version")
     if order.data is not None:
         return cutting_carried.make(order, order.data, here)
     _see_roots(order, here)

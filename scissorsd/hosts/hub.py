@@ -21,23 +21,24 @@ from scissorsd import __version__, failpoints
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Job, Rule
 from scissorsd.daemon.outcomes import Bench, Made, Task
-from scissorsd.errors import HoldError, JournalError
+from scissorsd.errors import HoldError, JournalError, LeftToHostError, ScissorsError
 from scissorsd.folders import publishing
 from scissorsd.hosts import engine, names, ways
 from scissorsd.hosts.carried import NOTHING, Way
 from scissorsd.hosts.faults import TooLargeError, error_of
-from scissorsd.hosts.join import Join
+from scissorsd.hosts.join import Join, read
 from scissorsd.hosts.line import Line
 from scissorsd.hosts.litter import Litter
 from scissorsd.hosts.orders import Answer, NotUnderstoodError, read_answer
 from scissorsd.hosts.orders_out import OrdersOut, Out, folders_of
 from scissorsd.hosts.outgoing import carrying, claim, order_for
 from scissorsd.hosts.presence import Presence
-from scissorsd.hosts.sending import send_order
+from scissorsd.hosts.sending import Sender
 from scissorsd.hosts.staged import made_of
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
+from scissorsd.records.orders_sent import OrdersSent
 from scissorsd.records.status_file import HubStatus
 from scissorsd.settings import Hosts, Inbox
 
@@ -48,7 +49,6 @@ TICK = 0.5  # seconds between two looks of a waiting thread whether its order is
 PATIENCE = failpoints.seconds("HUB_PATIENCE", 60.0)
 STAYS = failpoints.seconds("HUB_STAYS", 300.0)  # seconds that a picture no host can do stays here
 _TRIES = 3  # hosts that may say of a picture that they cannot
-_SENDERS = 8  # connections by which orders go out at once
 _ORDERS_TOLD = 200
 _LOOKED_INTO = 1000  # of the latest jobs their folders, at the start, for litter
 # What a host says of names, the watcher finds out for itself: it knows another one.
@@ -80,23 +80,27 @@ class Hub:
         """Connect, for the daemon of a journal."""
         engine.retell()
         self._journal = journal
-        self._app = engine.application(self._join, _SENDERS)
-        self._line = Line(self._join, journal.id, CATALOGUE, self)
+        self._sender = Sender(self._join)
+        self._line = Line(self.joined, journal.id, CATALOGUE, self)
+        sent = OrdersSent(journal.file.path.parent, f"{journal.id} {self._join.url}")
+        self._out.recall(sent, journal.interrupted.given_out())
         self._litter = Litter(journal.id, self._out.is_out)
         self._litter.may_lie_in(journal.entries.latest_folders(_LOOKED_INTO))
         self._litter.start()
         self._line.start()
 
     def stop(self) -> None:
-        """Let go of all orders that are out: their jobs are begun anew at the next start."""
+        """Wait no longer for the orders that are out: the next start does."""
         self._ending = True
-        self._out.give_up("scissorsd is stopping")
+        self._out.leave()
+        self._sender.stop()
 
     def close(self) -> None:
         """End the connection, once no picture is in hand."""
         self._litter.stop()
         self._line.stop()
         self._line.join(2.0)
+        self._out.close()
 
     def follow(self, hosts: Hosts) -> None:
         """Take over new options, but for the hub's address and the join file."""
@@ -117,7 +121,7 @@ class Hub:
     ) -> Way | Literal[""]:
         """Return how a picture of so many bytes may go out now; `out`: how many are out so."""
         with self._lock:
-            if not self._is_there or self._ending:
+            if not self._is_there or self._ending or self._sender.is_blocked:
                 return ""
             wanted = (networks, str(inbox.path), size, out)
             return ways.way_now(self._presence, self._hosts, *wanted, monotonic())
@@ -131,6 +135,10 @@ class Hub:
             if ways.is_too_large(self._presence, self._hosts, rule, str(inbox.path), size, now):
                 return False
             return self._stay.get((inbox.path, path), 0.0) <= now
+
+    def given_out(self, inbox: Inbox, path: str) -> int:
+        """Return the turn in which hosts have a picture since before a restart; 0: they do not."""
+        return self._out.given_out(str(inbox.path), path)
 
     # --- a picture ---------------------------------------------------------------------------
 
@@ -180,12 +188,16 @@ class Hub:
     def _sent(self, task: Task, job: Job, bench: Bench, way: str, lacked: str) -> Iterator[Out]:
         """Send the order for a job; it is out within the `with` block, and over after it."""
         order = order_for(task, job, bench)
+        order = replace(order, same_version=self._hosts.same_version)
         out = Out(order, bench.networks(job.rule), monotonic())
         if way == "bytes":
             out.order = replace(order, data=NOTHING)
-        self._out.add(out)
+        earlier = self._out.add(out)
         try:
-            self._send(out, task, bench, lacked)
+            for answer, message in earlier.answers if earlier is not None else ():
+                self._hear(answer, message)
+            if earlier is None or earlier.turn != order.turn:
+                self._send(out, task, bench, lacked)
             failpoints.at("order.sent", task.source.path)
             yield out
         finally:
@@ -193,18 +205,18 @@ class Hub:
             if out.message is not None:
                 failpoints.at("answer.unacknowledged", task.source.path)
                 self._line.acknowledge(out.message)
-            if not out.was_cut_once:
+            if not out.was_cut_once and not out.is_left:
                 self._litter.may_lie_in(folders_of(order))
 
     def _send(self, out: Out, task: Task, bench: Bench, lacked: str) -> None:
         """Send an order, and the picture along where it is to go so; its bytes are not kept.
 
         `lacked`: what the last host did not have; perhaps a background that it had said it has.
+        What lies at the hub by path is waited for after a restart; what goes along is sent anew.
         """
-        if self._ending:
-            raise HoldError("scissorsd is stopping", kind="stopping")
         if out.order.way == "paths":
-            send_order(self._app, self._join, out.order)
+            self._sender.send(out.order)
+            self._out.sent(out)
             return
         with self._lock:
             most, wanted = self._hosts.bytes, set(out.order.backgrounds.values())
@@ -212,7 +224,7 @@ class Hub:
                 wanted = self._presence.lacking(wanted, out.networks, monotonic())
         try:
             with bench.memory.lease(task.source.size):
-                send_order(self._app, self._join, carrying(out.order, task, most, wanted))
+                self._sender.send(carrying(out.order, task, most, wanted))
         except TooLargeError:
             self._keep_here(task)
             raise
@@ -228,6 +240,8 @@ class Hub:
             answer = self._out.answer_or_loss(out, why)
             if answer is not None:
                 return answer
+            if out.is_left:
+                raise LeftToHostError("scissorsd is stopping, and a host has it", kind="stopping")
             if out.lost == ways.UNSEEN:
                 return ways.of_no_host(out.order)
             if out.lost:
@@ -254,6 +268,8 @@ class Hub:
     def status(self) -> HubStatus:
         """Return how the hub and the hosts stand; and tell of hosts that have gone."""
         now = monotonic()
+        for answer, message in self._out.forget_earlier(now):
+            self._hear(answer, message)
         with self._lock:
             for host in self._presence.gone(now):
                 log.warning("host.gone", host=host.name, silent_s=round(now - host.seen))
@@ -264,19 +280,30 @@ class Hub:
                 out=len(self._out),
                 refused=self._refused,
                 here=self._hosts.here,
+                is_full=self._sender.is_blocked,
                 hosts=self._presence.statuses(now, __version__),
                 orders=self._out.oldest(_ORDERS_TOLD),
             )
 
     # --- what comes in (in the line's thread) ------------------------------------------------
 
-    def connected(self, *, anew: bool) -> None:
+    def joined(self) -> Join:
+        """Return how to join the hub: as the file says now, or did when it could be read."""
+        with suppress(ScissorsError):
+            return replace(read(self._hosts.join), url=self._hosts.hub)
+        return self._join
+
+    def connected(self, join: Join, *, anew: bool) -> None:
         """Go on; what was out is lost where the hub has forgotten what was on it."""
+        if join != self._join:
+            self._join = join
+            self._sender.follow(join)
         with self._lock:
             if self._away:
                 log.info("hub.back", hub=self._join.url)
             self._is_there, self._away, self._since = True, "", time()
         if anew:
+            self._out.forget_earlier()
             self._out.give_up("the hub has lost what was on it")
 
     def away(self, why: str) -> None:
@@ -311,10 +338,13 @@ class Hub:
         except NotUnderstoodError as error:
             self._refuse("", error.what, message)
             return
+        self._hear(answer, message)
+
+    def _hear(self, answer: Answer, message: Message) -> None:
         why = self._out.take(answer, message)
-        if why is True:  # it is being dealt with
-            self._line.acknowledge(message)
-        elif why:
+        if isinstance(why, bool):
+            return
+        if why:
             self._refuse(answer.host, why, message)
             self._sweep_for(answer.job)
         elif answer.made is not None:
@@ -322,8 +352,10 @@ class Hub:
                 self._presence.note_made(answer.host, monotonic())
 
     def _refuse(self, host: str, why: str, message: Message) -> None:
-        self._refused += 1
-        if self._refusals.left("refused", monotonic()):
+        with self._lock:
+            self._refused += 1
+            is_told = self._refusals.left("refused", monotonic())
+        if is_told:
             log.warning("answer.refused", host=host, why=one_line(why), refused=self._refused)
         self._line.acknowledge(message)
 

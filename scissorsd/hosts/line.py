@@ -5,7 +5,7 @@ One thread has it, with a connection of its own: those of kombu are for one thre
 
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -18,7 +18,7 @@ from kombu.serialization import loads
 
 from scissorsd import failpoints
 from scissorsd.core.backoff import backoff
-from scissorsd.hosts import names, packing
+from scissorsd.hosts import dead_queues, names, packing
 from scissorsd.hosts.join import Join
 from scissorsd.hosts.unreachable import in_words
 
@@ -35,8 +35,8 @@ _HEARD = ("host.standing", "task.started", "task.multi")  # of the events; Celer
 class Hears(Protocol):
     """Who is told of what comes in; called in the line's thread, and must not wait."""
 
-    def connected(self, *, anew: bool) -> None:
-        """Hear that the hub is there; `anew`: it has forgotten what was on it."""
+    def connected(self, join: Join, *, anew: bool) -> None:
+        """Hear that the hub lets one in so; `anew`: it has forgotten what was on it."""
 
     def away(self, why: str) -> None:
         """Hear that the hub is away, and why."""
@@ -53,18 +53,30 @@ def exchange(name: str, kind: str = "direct") -> Exchange:
     return Exchange(name, kind, no_declare=True)
 
 
+def answers_queue(watcher: str) -> Queue:
+    """Return the queue of a watcher's answers, which the watcher itself declares."""
+    return Queue(
+        names.answers_queue(watcher),
+        exchange(names.ANSWERS),
+        watcher,
+        queue_arguments=dict(names.QUEUE_ARGUMENTS),
+    )
+
+
 class Line(threading.Thread):
     """The line of one watcher, from `start` to `stop`."""
 
-    def __init__(self, join: Join, watcher: str, networks: Iterable[str], hears: Hears) -> None:
+    def __init__(
+        self, joined: Callable[[], Join], watcher: str, networks: Iterable[str], hears: Hears
+    ) -> None:
         super().__init__(name="hub", daemon=True)
-        self._join = join
+        self._joined = joined  # asked at each try: the file may be another by then
         self._watcher = watcher
         self._networks = tuple(networks)
         self._hears = hears
         self._done = SimpleQueue[Message]()  # to be acknowledged
         self._ending = threading.Event()
-        self._was_connected = False
+        self._is_new = False  # our queue was not there, and that was not told
 
     def acknowledge(self, message: Message) -> None:
         """Let go of an answer that is dealt with; from any thread."""
@@ -78,19 +90,21 @@ class Line(threading.Thread):
         """Connect, serve, and connect again."""
         tries = 0
         while not self._ending.is_set():
+            join = self._joined()
             try:
-                with self._connection() as connection:
+                with self._connection(join) as connection:
                     connection.connect()
-                    self._prepare(connection)
+                    self._prepare(connection, join)
+                    self._hears.connected(join, anew=self._is_new)
+                    self._is_new = False
                     tries = 0
                     self._serve(connection)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
-                self._hears.away(in_words(error, self._join).what)
+                self._hears.away(str(in_words(error, join)))
                 self._ending.wait(backoff(_FIRST_PAUSE, tries, _LONGEST_PAUSE))
                 tries += 1
 
-    def _connection(self) -> Connection:
-        join = self._join
+    def _connection(self, join: Join) -> Connection:
         return Connection(
             join.url,
             userid=join.user,
@@ -100,15 +114,14 @@ class Line(threading.Thread):
             connect_timeout=10,
         )
 
-    def _prepare(self, connection: Connection) -> None:
+    def _prepare(self, connection: Connection, join: Join) -> None:
         """Declare our queues, and see whether the hub has forgotten them."""
-        answers = self._answers()
-        is_there = True
+        answers = answers_queue(self._watcher)
         try:
             with closing(connection.channel()) as probe:
                 probe.queue_declare(answers.name, passive=True)
         except NotFound:
-            is_there = False
+            self._is_new = True
         with closing(connection.channel()) as channel:
             answers(channel).declare()
             for name in names.orders_queues(self._networks):
@@ -118,16 +131,9 @@ class Line(threading.Thread):
                     name,
                     queue_arguments=dict(names.QUEUE_ARGUMENTS),
                 )(channel).declare()
-        self._hears.connected(anew=self._was_connected and not is_there)
-        self._was_connected = True
-
-    def _answers(self) -> Queue:
-        return Queue(
-            names.answers_queue(self._watcher),
-            exchange(names.ANSWERS),
-            self._watcher,
-            queue_arguments=dict(names.QUEUE_ARGUMENTS),
-        )
+        if not dead_queues.takes(join, exchange(names.ANSWERS), self._watcher):
+            dead_queues.make_anew(connection, answers)
+            self._is_new = True
 
     def _serve(self, connection: Connection) -> None:
         channel = connection.channel()
@@ -147,7 +153,10 @@ class Line(threading.Thread):
         for key in _HEARD[1:]:
             bound.bind_to(exchange(names.EVENTS, "topic"), key)
         Consumer(
-            channel, [self._answers()], on_message=self._hear_answer, auto_declare=False
+            channel,
+            [answers_queue(self._watcher)],
+            on_message=self._hear_answer,
+            auto_declare=False,
         ).consume()
         Consumer(
             channel, [events], on_message=self._hear_event, auto_declare=False, no_ack=True
@@ -160,9 +169,14 @@ class Line(threading.Thread):
             if monotonic() - looked >= HEARTBEAT / 2:
                 connection.heartbeat_check()
                 looked = monotonic()
+        self._acknowledge(channel)
 
     def _hear_answer(self, message: Message) -> None:
-        self._hears.answered(_payload(message), message)
+        said = _payload(message)
+        if said == dead_queues.PROBE:
+            message.ack()
+        else:
+            self._hears.answered(said, message)
 
     def _hear_event(self, message: Message) -> None:
         said = _payload(message)

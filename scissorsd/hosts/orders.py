@@ -87,6 +87,7 @@ class Order:
     last_look: bool = False  # what is truncated now stays so
     backgrounds: Mapping[str, str] = field(default_factory=dict)  # of pictures: path, SHA-256
     data: Carried | None = None  # where the picture goes along; none: it is read where it lies
+    same_version: bool = False  # only a host of the watcher's version may cut it
     format: Literal[1] = FORMAT
 
     @property

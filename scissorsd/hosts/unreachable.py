@@ -4,7 +4,13 @@ import socket
 import ssl
 from typing import Final
 
-from amqp.exceptions import AccessRefused, NotAllowed, NotFound, PreconditionFailed
+from amqp.exceptions import (
+    AccessRefused,
+    MessageNacked,
+    NotAllowed,
+    NotFound,
+    PreconditionFailed,
+)
 
 from scissorsd.errors import ScissorsError
 from scissorsd.hosts.join import Join
@@ -84,6 +90,7 @@ _MEANINGS: Final[tuple[tuple[type[BaseException], str, str, str], ...]] = (
             "FOLDER --host NAME` was run, into `url` of the join file."
         ),
     ),
+    (MessageNacked, "", "the hub {at} does not take what is sent to it", ""),
     (ConnectionRefusedError, "", "nothing listens at the hub's address, {at}", "Does it run?"),
     (
         TimeoutError,
@@ -101,7 +108,7 @@ def in_words(error: BaseException, join: Join) -> ScissorsError:
 
     An error of kombu's or Celery's, which wraps the one that matters, may be given as it is.
     """
-    cause = _cause(error)
+    cause = cause_of(error)
     what, advice = "the hub {at} cannot be used: {text}", ""
     for kind, needle, meaning, remedy in _MEANINGS:
         if isinstance(cause, kind) and needle in str(cause):
@@ -120,7 +127,7 @@ def in_words(error: BaseException, join: Join) -> ScissorsError:
     return told
 
 
-def _cause(error: BaseException) -> BaseException:
+def cause_of(error: BaseException) -> BaseException:
     """Return the error inside of those that kombu and Celery wrap around it."""
     inner: BaseException | None = error
     while inner is not None and not isinstance(inner, _KINDS):

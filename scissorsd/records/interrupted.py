@@ -1,5 +1,7 @@
 """What a run that died has left in the job journal."""
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from scissorsd.records.journal_file import JournalFile
@@ -10,6 +12,17 @@ STARVED = (
     "the kernel ended scissorsd for want of memory while it worked on this picture; it is taken "
     "again, alone"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class GivenOut:
+    """A job that was begun by a host."""
+
+    job: int
+    turn: int
+    inbox: str
+    path: str
+    folders: list[Path]  # into which it may write
 
 
 class Interrupted:
@@ -34,7 +47,28 @@ class Interrupted:
             )
             self._file.forget()
 
-    def jobs(self) -> list[tuple[int, list[Path]]]:
-        """Return the jobs that were cut short, and the folders where each may have left files."""
-        rows = self._file.rows("state = 'begun' OR state IN ('published', 'held') AND attempts > 0")
+    def jobs(self, *, hosts: bool = True) -> list[tuple[int, list[Path]]]:
+        """Return the jobs that were cut short, and the folders where each may have left files.
+
+        Those that hosts may still be at only with `hosts`.
+        """
+        rows = self._file.rows(
+            "state IN ('begun', 'published', 'held') AND attempts > 0"
+            " OR state = 'begun' AND attempts = 0 AND ?",
+            hosts,
+        )
         return [(row["id"], folders_of(row)) for row in rows]
+
+    def given_out(self) -> list[GivenOut]:
+        """Return the jobs that hosts had when the last run ended."""
+        rows = self._file.rows("state = 'begun' AND attempts = 0 AND lies_at = x''")
+        return [
+            GivenOut(
+                row["id"],
+                row["turn"],
+                os.fsdecode(row["inbox"]),
+                os.fsdecode(row["path"]),
+                folders_of(row),
+            )
+            for row in rows
+        ]

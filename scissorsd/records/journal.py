@@ -9,8 +9,7 @@ A row of `jobs` is one version (size, mtime_ns) of one picture. Its state:
     held        it is tried again after a pause                 → begun
     again       a person asked for it                           → begun
 
-The names that belong to a job lie in the table `names` (names.py), the files that it has put out in
-`stamps` (stamps.py), the file and its transactions in journal_file.py.
+Names of jobs: names.py; files that they have put out: stamps.py; the file itself: journal_file.py.
 """
 
 import json
@@ -104,6 +103,7 @@ class Journal:
             moved_to=os.fsdecode(row["moved_to"]),
             id=row["id"],
             lies_at=os.fsdecode(row["lies_at"]),
+            turn=row["turn"] if row["state"] == "begun" and not row["attempts"] else 0,
         )
 
     def outputs_of(self, inbox: Path, source: Sighting) -> tuple[str, ...]:

@@ -157,6 +157,7 @@ class HubStatus:
     refused: int  # answers
     here: int | None  # pictures that this machine cuts at once, where that is configured
     hosts: tuple[HostStatus, ...] = ()
+    is_full: bool = False  # it is short of memory or disk, and takes no orders
     orders: tuple["OrderStatus", ...] = ()  # some of those that are out, the oldest first
 
 
