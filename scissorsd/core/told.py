@@ -52,6 +52,10 @@ def _watched(event: Event) -> str:
     return "{path} is looked through again and again, since it cannot be watched: {why}"
 
 
+def _found_folder(event: Event) -> str:
+    return "" if event.get("theirs") == event.get("here") else "{theirs} is {here} here: {by}"
+
+
 def _tried(event: Event) -> str:
     return "{model} in int8 is {times_as_fast:x} as fast here" if event.get("taken") else ""
 
@@ -153,6 +157,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "host.ready": Told(
             "{host} is ready: it cuts {slots} pictures at once for the hub {hub}; {networks}"
         ),
+        "host.found": Told(_found_folder),
         "host.paused": Told("no orders are taken for {again_in_s:s}: {why}"),
         "host.resumed": Told("orders are taken again"),
         "host.stuck": Told("{why}|It ends, to be started anew"),
