@@ -55,9 +55,16 @@ def table() -> Iterator[Mount]:
         number, parent, system, root, point, *_ = before.split(b" ")
         fs_type, source, options, *_ = (*after.split(b" "), b"", b"")
         address = _ADDRESS.search(options)
-        texts = [_unescaped(field) for field in (system, root, point, fs_type, source)]
-        told = _unescaped(address[1]) if address else ""
-        yield Mount(int(number), *texts, parent=int(parent), address=told)
+        yield Mount(
+            id=int(number),
+            system=_unescaped(system),
+            root=_unescaped(root),
+            point=_unescaped(point),
+            fs_type=_unescaped(fs_type),
+            source=_unescaped(source),
+            parent=int(parent),
+            address=_unescaped(address[1]) if address else "",
+        )
 
 
 def _unescaped(field: bytes) -> str:

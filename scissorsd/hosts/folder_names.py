@@ -144,16 +144,18 @@ def _rests(theirs: Name, ours: Name) -> Iterator[list[str]]:
         case "own", "own":  # a path on each: the disk tells whether it is one
             return
         case ("path" | "own", "path" | "own") | ("share", "share") | ("disk", "disk"):
-            if there[: len(here)] == here:
-                yield there[len(here) :]
+            yield from _below(there, here)
         case "path" | "own", "share":
             for after in _after(here[0], there):
-                if after[: len(here) - 1] == here[1:]:
-                    yield after[len(here) - 1 :]
+                yield from _below(after, here[1:])
         case "share", "path" | "own" if there:
             for after in _after(there[0], here):
-                if there[1 : 1 + len(after)] == after:
-                    yield there[1 + len(after) :]
+                yield from _below(there[1:], after)
+
+
+def _below(path: list[str], folder: list[str]) -> Iterator[list[str]]:
+    if path[: len(folder)] == folder:
+        yield path[len(folder) :]
 
 
 def _after(share: str, parts: list[str]) -> Iterator[list[str]]:
