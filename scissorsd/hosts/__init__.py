@@ -8,6 +8,7 @@ join      the file by which a machine joins: where the hub is, user, secret, CA
 definitions, broker_files, certificates    what `scissorsd hub init` writes
 unreachable    why a hub cannot be had, in words
 hub       the watcher's side: orders out, answers in, who is there         needs celery
+litter    what hosts staged and nobody took is removed
 worker    a host's side: `scissorsd worker`                                needs celery
 cutting, alone    one order on a host; the same in a process of its own
 engine    Celery as hosts have it                                          needs celery

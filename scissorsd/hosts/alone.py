@@ -1,7 +1,9 @@
 """An order that came back to the line is cut in a process of its own, which may die of it.
 
 Whoever had it before has died or lost its connection, perhaps by this very picture. So none of its
-neighbours in the process of a host comes to harm, and none is blamed.
+neighbours in the process of a host comes to harm, and none is blamed. The process is kept for the
+next one for a while: after a host has died, all that it had in hand comes back. It ends with its
+host, however that ends: what nobody will hear of must not be staged.
 """
 
 import json
@@ -11,9 +13,11 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
 
 from scissorsd import __version__, failpoints, logs
-from scissorsd.errors import CorruptPictureError, HoldError, ScissorsError
+from scissorsd.errors import EXIT_OK, CorruptPictureError, HoldError, ScissorsError
 from scissorsd.hosts.cutting import Here, Settings, cut
 from scissorsd.hosts.faults import fault_of
 from scissorsd.hosts.orders import (
@@ -30,42 +34,105 @@ from scissorsd.pictures import decoders
 
 # Seconds that a picture may be in hand: a share that hangs would keep it for ever.
 STALLED = failpoints.seconds("HOST_STALLED", 300.0)
+_KEPT = 600.0  # seconds that the process is kept when there is nothing for it
 
 
-_one_at_a_time = threading.Lock()  # each has sessions and memory of its own
+class Alone:
+    """Cuts one picture at a time in a process of its own. Any thread may call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()  # a process has sessions and memory of its own: there is one
+        self._child: _Child | None = None
+
+    def cut(self, order: Order, nonce: str) -> Answer:
+        """Cut a picture; if the process dies of it, that is the picture's fault, and an answer.
+
+        The death of one that has cut others before proves nothing: a fresh one tries again.
+        """
+        began = monotonic()
+        with self._lock:
+            if self._child is not None and self._child.process.poll() is not None:
+                self._end()  # killed while it was idle, most likely for want of memory
+            is_fresh = self._child is None
+            answer = self._ask(order, nonce)
+            if isinstance(answer, CorruptPictureError) and not is_fresh:
+                answer = self._ask(order, nonce)
+        if isinstance(answer, Answer):
+            return answer
+        about = (order.job, order.turn, nonce, self._settings.name, __version__)
+        return Answer(*about, monotonic() - began, error=fault_of(answer))
+
+    def rest(self) -> None:
+        """End the process if it has had nothing to do for long: its memory is given back."""
+        if self._lock.acquire(blocking=False):
+            if self._child is not None and monotonic() - self._child.idle_since > _KEPT:
+                self._end()
+            self._lock.release()
+
+    def _ask(self, order: Order, nonce: str) -> Answer | ScissorsError:
+        trouble: ScissorsError
+        try:
+            self._child = self._child or _Child(self._settings)
+            answer = self._child.ask({"order": write_order(order), "nonce": nonce})
+            if answer is not None:
+                return answer
+            trouble = _what_ended_it(self._child.process.wait())
+        except Empty:
+            trouble = stalled(self._settings.name)
+        except (OSError, ValueError, NotUnderstoodError) as error:
+            trouble = HoldError(f"the process that cuts one picture alone failed: {error}")
+        self._end()
+        return trouble
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.end()
+        self._child = None
 
 
-def cut_alone(order: Order, settings: Settings, nonce: str) -> Answer:
-    """Cut a picture in a process of its own; its death is the picture's fault, and an answer.
+class _Child:
+    """The process; what it is asked and what it answers are lines of JSON."""
 
-    There is one such process at a time: after a hub was away, all that was in hand comes back.
-    """
-    with _one_at_a_time:
-        return _cut_alone(order, settings, nonce)
+    def __init__(self, settings: Settings) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "scissorsd.hosts.alone"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us to obey
+        )
+        self.idle_since = monotonic()
+        self._said = SimpleQueue[bytes]()
+        self._unsaid: list[object] = [plain(settings)]
+        threading.Thread(target=self._listen, name="cuts alone", daemon=True).start()
 
+    def ask(self, asked: object) -> Answer | None:
+        """Return its answer, or None where it has ended; raises Empty where it hangs."""
+        assert self.process.stdin is not None  # noqa: S101 - a pipe was asked for
+        lines = [json.dumps(value).encode() + b"\n" for value in (*self._unsaid, asked)]
+        self._unsaid = []
+        with suppress(BrokenPipeError):  # it has ended, which is seen below
+            self.process.stdin.write(b"".join(lines))
+            self.process.stdin.flush()
+        line = self._said.get(timeout=STALLED)
+        if not line.endswith(b"\n"):
+            return None
+        answer = read_answer(json.loads(line))
+        self.idle_since = monotonic()
+        return answer
 
-def _cut_alone(order: Order, settings: Settings, nonce: str) -> Answer:
-    asked = {"order": write_order(order), "settings": plain(settings), "nonce": nonce}
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "scissorsd.hosts.alone"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for us to obey
-    )
-    try:
-        said, _ = process.communicate(json.dumps(asked).encode(), timeout=STALLED)
-        if process.returncode == 0:
-            return read_answer(json.loads(said))
-        trouble = _what_ended_it(process.returncode)
-    except subprocess.TimeoutExpired:
-        trouble = stalled(settings.name)
-    except (OSError, ValueError, NotUnderstoodError) as error:
-        trouble = HoldError(f"the process that cuts one picture alone failed: {error}")
-    finally:
-        with suppress(OSError):
-            process.kill()  # one that waits for a dead share ends once that lets go of it
-    about = (order.job, order.turn, nonce, settings.name, __version__, 0.0)
-    return Answer(*about, error=fault_of(trouble))
+    def end(self) -> None:
+        """Kill it; one that waits for a dead share ends once that lets go of it."""
+        assert self.process.stdin is not None  # noqa: S101 - a pipe was asked for
+        self.process.kill()
+        with suppress(OSError):  # what it did not read is lost
+            self.process.stdin.close()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None  # noqa: S101 - a pipe was asked for
+        for line in self.process.stdout:
+            self._said.put(line)
+        self._said.put(b"")
 
 
 def stalled(host: str) -> HoldError:
@@ -90,18 +157,32 @@ def _what_ended_it(code: int) -> ScissorsError:
     )
 
 
+# --- in the process itself -------------------------------------------------------------------
+
+
 def main() -> None:
-    """Read an order and settings from standard input; write the answer to standard output."""
+    """Read settings, then orders from standard input; write answers to standard output."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # it ends with its host, which finishes first
+        signal.signal(number, signal.SIG_IGN)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
     decoders.take_pillow_over()
     logs.line_buffer_c_stderr()
     logs.set_up(quiet=True)
-    asked = json.loads(sys.stdin.buffer.read())
-    here = Here.of(built(Settings, asked["settings"]), find_out=False)
-    answer = cut(read_order(asked["order"]), here, asked["nonce"])
-    with out:
-        json.dump(write_answer(answer), out)
+    asked = SimpleQueue[bytes]()
+    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
+    here = Here.of(built(Settings, json.loads(asked.get())), find_out=False)
+    while True:
+        one = json.loads(asked.get())
+        answer = cut(read_order(one["order"]), here, one["nonce"])
+        print(json.dumps(write_answer(answer)), file=out, flush=True)
+
+
+def _listen(asked: SimpleQueue[bytes]) -> None:
+    """Take what is asked; at the end of the host leave at once, whatever is in hand."""
+    for line in sys.stdin.buffer:
+        asked.put(line)
+    os._exit(EXIT_OK)
 
 
 if __name__ == "__main__":

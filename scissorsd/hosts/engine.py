@@ -16,7 +16,7 @@ from amqp.exceptions import AMQPError
 from celery import Celery, bootsteps
 from celery.events.dispatcher import EventDispatcher
 from celery.worker import WorkController
-from celery.worker.consumer import Consumer, Events
+from celery.worker.consumer import Consumer, Events, Tasks
 from celery.worker.consumer.consumer import CONNECTION_ERROR, CONNECTION_RETRY
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import KombuError
@@ -102,11 +102,15 @@ def engine(
     app: Celery,
     host: str,
     slots: int,
-    standing: Callable[[], dict[str, Any]],
+    follow: Callable[[Any], None],
     ready: Callable[[object], None],
 ) -> Any:  # noqa: ANN401 - Celery has no types
-    """Return a worker that takes orders once it is started, and says how it stands meanwhile."""
-    app.standing = standing
+    """Return a worker that takes orders once it is started.
+
+    `follow` is called in its loop at each connection and every STANDING seconds: it sees that the
+    worker takes orders or none, and says how it stands. What a loop is asked only once may be lost.
+    """
+    app.follow = follow
     return WorkController(
         app=app,
         hostname=f"scissorsd@{host}",
@@ -163,17 +167,14 @@ class _Events(EventDispatcher):  # type: ignore[misc]
 class _Standing(bootsteps.StartStopStep):  # type: ignore[misc]
     """Says every few seconds how the host stands, for as long as there is a connection."""
 
-    requires = (Events,)
+    requires = (Events, Tasks)
 
     def start(self, consumer: Any) -> None:  # noqa: ANN401
         """Say it at once, and again and again; the entry goes with the connection."""
         _back()
 
-        def say() -> None:
-            consumer.event_dispatcher.send(names.STANDING, **consumer.app.standing())
-
-        say()
-        consumer.timer.call_repeatedly(STANDING, say)
+        consumer.app.follow(consumer)
+        consumer.timer.call_repeatedly(STANDING, consumer.app.follow, (consumer,))
 
 
 class _Consumer(Consumer):  # type: ignore[misc]

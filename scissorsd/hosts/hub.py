@@ -5,13 +5,12 @@ answer is taken stands in orders_out.py; what was staged for another is removed.
 until its outputs are published and journalled, and only then is the answer acknowledged.
 """
 
-import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty
 from time import monotonic, time
 from typing import Any
 
@@ -28,8 +27,9 @@ from scissorsd.hosts import engine, names
 from scissorsd.hosts.faults import error_of
 from scissorsd.hosts.join import Join
 from scissorsd.hosts.line import Line
+from scissorsd.hosts.litter import Litter
 from scissorsd.hosts.orders import Answer, Fault, NotUnderstoodError, read_answer, write_order
-from scissorsd.hosts.orders_out import OrdersOut, Out
+from scissorsd.hosts.orders_out import OrdersOut, Out, folders_of
 from scissorsd.hosts.outgoing import claim, order_for
 from scissorsd.hosts.presence import Presence
 from scissorsd.hosts.staged import made_of
@@ -50,7 +50,7 @@ _TRIES = 3  # hosts that may say of a picture that they cannot
 _SENDERS = 8  # connections by which orders go out at once
 _CONFIRMED_WITHIN = 30.0  # seconds
 _ORDERS_TOLD = 200
-_NONCE = re.compile(r"[0-9a-f]{8}")
+_LOOKED_INTO = 1000  # of the latest jobs their folders, at the start, for litter
 # What a host says of names, the watcher finds out for itself: it knows another one.
 _OF_NAMES = ("NameRefusedError", "PlaceTakenError")
 
@@ -82,9 +82,10 @@ class Hub:
         self._journal = journal
         self._app = engine.application(self._join, _SENDERS)
         self._line = Line(self._join, journal.id, CATALOGUE, self)
-        self._sweeping = SimpleQueue[tuple[int, str] | None]()  # a job, and a tag
+        self._litter = Litter(journal.id, self._out.is_out)
+        self._litter.may_lie_in(journal.entries.latest_folders(_LOOKED_INTO))
+        self._litter.start()
         self._line.start()
-        threading.Thread(target=self._sweep, name="sweep for the hub", daemon=True).start()
 
     def stop(self) -> None:
         """Let go of all orders that are out: their jobs are begun anew at the next start."""
@@ -93,7 +94,7 @@ class Hub:
 
     def close(self) -> None:
         """End the connection, once no picture is in hand."""
-        self._sweeping.put(None)
+        self._litter.stop()
         self._line.stop()
         self._line.join(2.0)
 
@@ -192,7 +193,7 @@ class Hub:
                 failpoints.at("answer.unacknowledged", task.source.path)
                 self._line.acknowledge(out.message)
             if not out.was_cut_once:
-                self._sweep_soon(order.job, f"{order.watcher}-{order.job}-{order.turn}")
+                self._litter.may_lie_in(folders_of(order))
 
     def _send(self, out: Out) -> None:
         if self._ending:
@@ -311,9 +312,7 @@ class Hub:
             self._line.acknowledge(message)
         elif why:
             self._refuse(answer.host, why, message)
-            if _NONCE.fullmatch(answer.nonce):
-                tag = names.staging_tag(self._journal.id, answer.job, answer.turn, answer.nonce)
-                self._sweep_soon(answer.job, tag)
+            self._sweep_for(answer.job)
         elif answer.made is not None:
             with self._lock:
                 self._presence.note_made(answer.host, monotonic())
@@ -326,14 +325,8 @@ class Hub:
 
     # --- litter ------------------------------------------------------------------------------
 
-    def _sweep_soon(self, job: int, tag: str) -> None:
-        """Have removed what was staged under a tag, where its job may write, and was not taken."""
-        self._sweeping.put((job, tag))
-
-    def _sweep(self) -> None:
-        while (found := self._sweeping.get()) is not None:
-            job, tag = found
-            folders = self._out.folders(job)
-            with suppress(JournalError, OSError):  # it is swept when the job begins again
-                folders = folders or self._journal.entries.folders(job)
-                publishing.remove_temporaries(folders, tag=tag)
+    def _sweep_for(self, job: int) -> None:
+        """Have removed what a host has staged for a job, and will not be taken."""
+        folders = self._out.folders(job)
+        with suppress(JournalError):  # it is looked for at the next start
+            self._litter.may_lie_in(folders or self._journal.entries.folders(job))

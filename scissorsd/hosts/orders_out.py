@@ -57,7 +57,7 @@ class OrdersOut:
         order = out.order
         with self._lock:
             self._out[order.job, order.turn] = out
-            self._folders[order.job] = _folders_of(order)
+            self._folders[order.job] = folders_of(order)
             while len(self._folders) > _REMEMBERED:
                 self._folders.popitem(last=False)
 
@@ -65,6 +65,11 @@ class OrdersOut:
         """Note that all is done with an order: no answer is taken for it any more."""
         with self._lock:
             del self._out[out.order.job, out.order.turn]
+
+    def is_out(self, job: int, turn: int) -> bool:
+        """Whether the order for a job in this turn is out."""
+        with self._lock:
+            return (job, turn) in self._out
 
     def take(self, answer: Answer, message: Any) -> str | Literal[True]:  # noqa: ANN401 - kombu's
         """Take an answer, and wake who waits for it; or return why it is refused.
@@ -119,7 +124,8 @@ class OrdersOut:
             return self._folders.get(job, ())
 
 
-def _folders_of(order: Order) -> list[Path]:
+def folders_of(order: Order) -> list[Path]:
+    """Return the folders into which hosts may write for an order."""
     outbox = Path(order.roots.outbox.path)
     paths = [way for path in order.outputs for way in (path, in_review(path))]
     return list(dict.fromkeys((outbox / path).parent for path in paths))

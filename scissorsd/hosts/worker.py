@@ -27,7 +27,7 @@ from scissorsd.daemon.signals import Signals
 from scissorsd.daemon.systemd import notify
 from scissorsd.errors import EXIT_OK
 from scissorsd.hosts import engine, names
-from scissorsd.hosts.alone import STALLED, cut_alone, stalled
+from scissorsd.hosts.alone import STALLED, Alone, stalled
 from scissorsd.hosts.cutting import Here, Settings, cut, discard
 from scissorsd.hosts.faults import fault_of
 from scissorsd.hosts.join import Join
@@ -69,7 +69,7 @@ class Worker:
         self, join: Join, here: Here, settings: Settings, networks: tuple[str, ...], slots: int
     ) -> None:
         self._here = here
-        self._settings = settings
+        self._alone = Alone(settings)
         self._networks = networks
         folder = Path(settings.models)
         self._hashes = {one: weights.known_hash(CATALOGUE[one], folder) for one in networks}
@@ -79,7 +79,7 @@ class Worker:
             self._app.amqp.queues.add(engine.orders_queue(network))
         self._app.amqp.queues.select(self._queues)
         self._app.task(_task(self._take), name=names.TASK, bind=True)
-        self._engine = engine.engine(self._app, here.name, slots, self._standing, self._ready)
+        self._engine = engine.engine(self._app, here.name, slots, self._follow, self._ready)
         self._hub = f"{join.address.host}:{join.address.port}"
         self._lock = threading.Lock()
         self._in_hand: dict[str, _InHand] = {}  # by nonce
@@ -137,10 +137,7 @@ class Worker:
 
     def _carry_out(self, mine: _InHand) -> None:
         order, nonce = mine.order, mine.nonce
-        if mine.alone:
-            answer = cut_alone(order, self._settings, nonce)
-        else:
-            answer = cut(order, self._here, nonce)
+        answer = self._alone.cut(order, nonce) if mine.alone else cut(order, self._here, nonce)
         answer = replace(answer, came_back=mine.alone)
         with self._lock:
             is_late = mine.state == "given up"
@@ -224,28 +221,34 @@ class Worker:
         self._in_loop(self._follow)
         log.info("host.resumed")
 
-    def _follow(self) -> None:
-        """Take orders, or none, as it stands now: the loop keeps no order of what it is asked."""
-        with self._lock:
-            takes = not (self._trouble or self._stopping)
-        consumer = self._engine.consumer
-        for queue in self._queues:
-            (consumer.add_task_queue if takes else consumer.cancel_task_queue)(queue)
-        self._say_how_it_stands()
+    def _in_loop(self, act: Callable[[Any], None]) -> None:
+        """Have something done soon by Celery's loop, which alone touches its connection.
 
-    def _in_loop(self, act: Callable[[], None]) -> None:
-        """Have something done by Celery's loop, which alone touches its connection.
-
-        Where that is lost meanwhile, what was asked for is done as it connects again.
+        The loop keeps no order of what it is asked, and may lose it with the connection.
         """
 
         def acted() -> None:
-            with suppress(*self._engine.consumer.connection_errors, AttributeError):
-                act()
+            consumer = self._engine.consumer
+            with suppress(*consumer.connection_errors, AttributeError):
+                act(consumer)
 
         self._engine.hub.call_soon(acted)
 
     # --- how it stands -----------------------------------------------------------------------
+
+    def _follow(self, consumer: Any) -> None:  # noqa: ANN401 - Celery has no types
+        """Take orders, or none, as it stands now, and say so; done again every few seconds."""
+        with self._lock:
+            takes = not (self._trouble or self._stopping)
+        queues = self._app.amqp.queues
+        for name in self._queues:  # first of all: for the next connection, if this one is lost
+            if takes:
+                queues.select_add(queues[name])
+            else:
+                queues.deselect(name)
+        for name in self._queues:
+            (consumer.add_task_queue if takes else consumer.cancel_task_queue)(name)
+        consumer.event_dispatcher.send(names.STANDING, **self._standing())
 
     def _standing(self) -> dict[str, Any]:
         openings = self._here.sessions.providers_in_use()
@@ -269,9 +272,6 @@ class Worker:
             "trouble": trouble,
         }
 
-    def _say_how_it_stands(self) -> None:
-        self._engine.consumer.event_dispatcher.send(names.STANDING, **self._standing())
-
     # --- what hangs --------------------------------------------------------------------------
 
     def _look_after(self) -> None:
@@ -281,6 +281,7 @@ class Worker:
         """
         while True:
             sleep(min(_A_WHILE, STALLED))
+            self._alone.rest()
             with self._lock:
                 late = [one for one in self._in_hand.values() if _hangs(one)]
                 for one in late:
@@ -317,7 +318,7 @@ class Worker:
             sleep(_SOON)
         sleep(_SOON)  # the last acknowledgement is on its way through the loop
         at_work.should_stop = EXIT_OK
-        self._in_loop(lambda: None)  # wake it
+        self._in_loop(lambda _: None)  # wake it
 
 
 def _task(take: Callable[..., None]) -> Callable[..., None]:

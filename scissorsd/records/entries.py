@@ -43,6 +43,11 @@ class Entries:
         """Return the folders into which a job may write; none where it is not known any more."""
         return [folder for row in self._file.rows("id = ?", job_id) for folder in folders_of(row)]
 
+    def latest_folders(self, count: int) -> list[Path]:
+        """Return the folders into which the latest jobs, so many of them, may have written."""
+        rows = self._file.rows("id > 0 ORDER BY turn DESC LIMIT ?", count)
+        return list(dict.fromkeys(folder for row in rows for folder in folders_of(row)))
+
     def of_output(self, path: str) -> list[Entry]:
         """Return the jobs to which a file in an outbox belongs.
 

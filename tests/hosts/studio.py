@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from end_to_end.driver import NOTHING, Daemon, Workplace, wait_for
 
 from .broker import Hub
@@ -10,7 +11,7 @@ from .working import NETWORK, Host
 
 QUICK = (
     "FIRST_PAUSE=0.05,HUB_FIRST_PAUSE=0.1,HUB_LONGEST_PAUSE=0.5,HOST_STANDING=0.5,"
-    "HOST_FIRST_PAUSE=0.1"
+    "HOST_FIRST_PAUSE=0.1,LITTER_FIRST=1"
 )
 OWNER = ".scissorsd-owner"
 
@@ -64,7 +65,17 @@ class Studio:
 
     def wait_for_files(self, *files: str) -> None:
         """Wait until these, and no others, are in the outbox."""
-        wait_for(lambda: self.files() == sorted(files))
+        try:
+            wait_for(lambda: self.files() == sorted(files))
+        except pytest.fail.Exception:
+            pytest.fail(self._what_is_wrong(set(files)))
+
+    def _what_is_wrong(self, wanted: set[str]) -> str:
+        there = set(self.files())
+        said = [f"missing: {sorted(wanted - there)}", f"besides: {sorted(there - wanted)}"]
+        said += [str(entry) for entry in self.place.entries() if entry.state != "done"]
+        said += [str(line) for host in self._hosts for line in host.events()[-10:]]
+        return "\n".join(said)
 
     def close(self) -> None:
         """End all that still runs."""

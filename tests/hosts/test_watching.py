@@ -1,11 +1,13 @@
 """One watcher and its hosts, all real: who is killed when, and that each picture is cut once."""
 
 import io
+import os
 import random
 import shutil
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -254,9 +256,52 @@ def test_a_host_that_slept_is_not_heard(studio: Studio, place: str) -> None:
 
 
 def stands_still(host: Host) -> bool:
-    """Whether a process is stopped, as SIGSTOP does it."""
-    status = Path(f"/proc/{host.process.pid}/stat").read_text()
-    return status.rpartition(") ")[2].startswith("T")
+    """Whether a host is stopped, as SIGSTOP does it."""
+    return state_of(host.process.pid) == "T"
+
+
+def state_of(process: int) -> str:
+    """Return the letter by which the kernel tells the state of a process; "" if there is none."""
+    with suppress(OSError):
+        status = Path(f"/proc/{process}/stat").read_text()
+        return status.rpartition(") ")[2][0]
+    return ""
+
+
+@pytest.mark.full
+def test_what_cuts_alone_ends_with_its_host(studio: Studio) -> None:
+    """The process in which a host cuts what came back stages nothing once its host has died."""
+    studio.configure(**MOVED)
+    doomed = studio.host("doomed", "host.read=kill", slots=1)
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    wait_for(lambda: is_killed(doomed))
+    second = studio.host("second", "host.read=stop", slots=1)
+    tasks = Path(f"/proc/{second.process.pid}/task")
+    (alone,) = wait_for(lambda: " ".join(c.read_text() for c in tasks.glob("*/children")).split())
+    wait_for(lambda: state_of(int(alone)) == "T")
+    second.process.kill()
+    second.process.wait()
+    studio.host("heir")
+    assert daemon.wait("job.finished", source="0.jpg")["host"] == "heir"
+    os.kill(int(alone), signal.SIGCONT)
+    wait_for(lambda: state_of(int(alone)) in {"", "Z"})
+    done_once(studio, ["0"], daemon)
+
+
+@pytest.mark.full
+def test_litter_that_comes_late_is_removed(studio: Studio) -> None:
+    """A host that stages for what others have made, and dies then, leaves nothing for long."""
+    studio.configure(**MOVED)
+    zombie = studio.host("zombie", "decode=stop,host.staged=kill", slots=1)
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    wait_for(lambda: stands_still(zombie))
+    studio.host("heir")
+    assert daemon.wait("job.finished", source="0.jpg")["host"] == "heir"
+    zombie.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: is_killed(zombie))
+    done_once(studio, ["0"], daemon)
 
 
 # --- the daemon is killed --------------------------------------------------------------------
@@ -431,16 +476,21 @@ def send(studio: Studio, watcher: str, value: dict[str, Any]) -> None:
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_torture(studio: Studio, seed: int) -> None:
-    """Hosts, daemon and hub are killed at random while a folder is cut: each picture once."""
+    """Hosts, daemon and hub are killed at random while a folder is cut: each picture once.
+
+    TORTURE_PICTURES in the environment: so many instead of 60.
+    """
+    count = int(os.environ.get("TORTURE_PICTURES", "60"))
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     studio.configure(**MOVED)
     hosts = {name: studio.host(name, slots=2) for name in ("one", "two", "three")}
     daemons = [studio.daemon()]
-    stems = put(studio, 60)
+    stems = put(studio, count)
     fates = ["host"] * 10 + ["sleep"] * 3 + ["daemon"] * 2 + ["hub"] * 2 + ["wipe"]
+    fates *= max(1, min(3, count // 60))
     chance.shuffle(fates)
     for number, fate in enumerate(fates):
-        goal = 3 * number
+        goal = number * count // (len(fates) + 2)
         wait_for(lambda goal=goal: done(studio) >= goal)  # type: ignore[misc]
         name = chance.choice(sorted(hosts))
         if fate == "host":
