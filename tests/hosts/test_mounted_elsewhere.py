@@ -15,8 +15,13 @@ pytestmark = needs_mounts
 
 # In a mount namespace of its own: the folder $1 is at $2 and, where it was, an empty one is.
 ELSEWHERE = """
-mount --bind "$1" "$2" && $3 && mount -t tmpfs tmpfs "$1" && mkdir "$1"/{inbox,outbox,masks} || exit 9
-shift 3 && exec "$@"
+set -e
+mount --bind "$1" "$2"
+$3
+mount -t tmpfs tmpfs "$1"
+mkdir "$1"/{inbox,outbox,masks}
+shift 3
+exec "$@"
 """
 
 
