@@ -166,6 +166,11 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "hub.away": Told("the hub is away: {why}|It is gone on with once it is back"),
         "hub.back": Told("the hub is back"),
         "host.there": Told("{host} cuts, too, {slots} at once[; it gets no work: {trouble}]"),
+        "host.other_user": Told(
+            "what {host} writes belongs to {user}, and not to {ours} as here: whoever uses the "
+            "share may not be able to change it|Run it as the same user (docs/hosts.md: Who may "
+            "write)"
+        ),
         "host.gone": Told("{host} has been silent for {silent_s:s}|Others cut what it had"),
         "order.given_again": Told("{source} is given to another host: {why}"),
         "answer.refused": Told("an answer[ of {host}] was refused: {why}"),

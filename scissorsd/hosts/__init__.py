@@ -3,6 +3,8 @@
 names     what the parties call queues, exchanges, and the one task        pure
 orders    what travels: orders and answers, to plain values and back       pure
 plain_values    dataclasses to what JSON has, and back, to the letter       pure
+folder_names    which of what is mounted here is a watcher's folder        pure
+own_folders    what a watcher's folders are called here, and ours elsewhere
 faults    errors there and back: raised at the watcher as if it had been here
 join      the file by which a machine joins: where the hub is, user, secret, CA
 definitions, broker_files, certificates    what `scissorsd hub init` writes

@@ -259,7 +259,8 @@ def _with_own_backgrounds(order: Order, here: Here) -> Rule:
                 is_there = path.is_file()
             return is_there and sha256_of(path) == order.backgrounds.get(output.background)
 
-        folder = here.folders.find(root, has_it, f"none has the watcher's {theirs.name}")
+        unless = f"none has the watcher's {theirs.name}"
+        folder = here.folders.find(root, has_it, unless, kind="no background")
         return replace(output, background=str(folder / theirs.name))
 
     roots = {root.path: root for root in order.roots.backgrounds}

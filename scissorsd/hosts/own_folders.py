@@ -72,12 +72,13 @@ class OwnFolders:
         root: Root,
         fits: Callable[[Path], bool],
         unless: str = "",
+        kind: str = "no folder",
         best: Callable[[Path], bool] | None = None,
     ) -> Path:
         """Return the first folder that fits, or of several the first that is best.
 
-        Raises NotHereError where none does, with `unless`, what is wrong with those that are there;
-        and HoldError where that could not be seen.
+        Raises NotHereError of this kind where none does, with `unless`, what is wrong with those
+        that are there; and HoldError where that could not be seen.
         """
         looked_at = self.candidates(root)
         fitting, trouble = [], None
@@ -89,7 +90,7 @@ class OwnFolders:
                 trouble = trouble or error
         if not fitting:
             what = "; ".join(filter(None, (self._not_here(root, looked_at), unless)))
-            raise trouble or NotHereError(what, WAY_OUT, kind="no folder")
+            raise trouble or NotHereError(what, WAY_OUT, kind=kind)
         chosen = fitting[0]
         if best is not None and len(fitting) > 1:
             chosen = next((place for place in fitting if best(Path(place.path))), chosen)
