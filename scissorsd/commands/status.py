@@ -107,6 +107,8 @@ def as_json(chosen: Overview | None, others: Sequence[Overview]) -> str:
 def values_of(overview: Overview) -> dict[str, object]:
     """Return what `status --json` prints of one."""
     jobs = [{**asdict(entry), "source": entry.source} for entry in overview.jobs]
+    for job in jobs:
+        del job["plan"]  # the journal's own
     return {**asdict(overview), "jobs": jobs}
 
 

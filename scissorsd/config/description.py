@@ -43,7 +43,7 @@ def _hosts(hosts: Hosts) -> Iterator[str]:
     if hosts.here:
         here = f"up to {hosts.here} pictures at once, too"
     yield f"hosts: other machines cut over {hosts.hub}; this one cuts {here}"
-    yield f"  who it is there stands in {hosts.join}"
+    yield f"  its name and secret there are in {hosts.join}"
     if hosts.same_version:
         yield "  hosts of another version get no work"
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from scissorsd.core.rules import Edges, MaskOptions, Output, Rule
@@ -17,6 +18,7 @@ _FORMER_DEFAULTS: dict[tuple[type, str], object] = {
 }
 
 
+@lru_cache(maxsize=256)  # a list of the page asks for each picture in it
 def fingerprint(rule: Rule) -> str:
     """Return a text that two rules share if all their settings are the same; 32 hex digits.
 

@@ -24,6 +24,8 @@ class Wish:
         The network that a person names cuts the picture: no other one is asked, unless he names
         that, too.
         """
+        if self == NO_WISH:
+            return rule
         asked = _asked(self)
         other = asked.pop("second_opinion", "")
         if model := asked.pop("model", ""):

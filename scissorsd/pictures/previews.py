@@ -1,6 +1,7 @@
 """Small pictures for the page: of any picture that is read, upright, in sRGB, alpha kept."""
 
 import io
+from contextlib import suppress
 
 from PIL import Image
 
@@ -9,6 +10,8 @@ from scissorsd.pictures.reading import read
 
 _QUALITY = 80  # of WebP
 _EFFORT = 2  # of 6: a higher one buys a few percent in several times the time
+# What a PNG may have besides its samples, so that they are not what is to be shown.
+_OTHERWISE = {"icc_profile", "exif", "transparency", "gamma", "chromaticity", "loop"}
 
 
 def preview(data: bytes, side: int, *, max_pixels: int) -> bytes:
@@ -16,6 +19,9 @@ def preview(data: bytes, side: int, *, max_pixels: int) -> bytes:
 
     Raises what `reading.read` does.
     """
+    plain = _plain_png(data, max_pixels)
+    if plain is not None:
+        return _as_webp(_fitted(plain, side))
     picture = read(data, max_pixels=max_pixels, side=2 * side)
     image = Image.fromarray(picture.rgb)
     if picture.alpha is not None:
@@ -34,6 +40,24 @@ def alpha_preview(data: bytes, side: int, *, max_pixels: int) -> bytes:
         height, width = picture.rgb.shape[:2]
         return _as_webp(_fitted(Image.new("L", (width, height), "white"), side))
     return _as_webp(_fitted(Image.fromarray(picture.alpha), side))
+
+
+def _plain_png(data: bytes, max_pixels: int) -> Image.Image | None:
+    """Decode a PNG that Pillow has as it is to be shown, which most cutouts are; None for others.
+
+    It takes half the time that `reading.read` needs, which has more to look after.
+    """
+    if not data.startswith(b"\x89PNG"):
+        return None
+    with (
+        suppress(OSError, SyntaxError, ValueError),  # what is wrong with it `read` tells
+        Image.open(io.BytesIO(data), formats=("PNG",)) as image,
+    ):
+        is_plain = image.mode in {"L", "RGB", "RGBA"} and not _OTHERWISE & image.info.keys()
+        if is_plain and image.width * image.height <= max_pixels:
+            image.load()
+            return image
+    return None
 
 
 def _fitted(image: Image.Image, side: int) -> Image.Image:

@@ -70,6 +70,7 @@ class Entry:
     swept: tuple[tuple[Kept, float], ...] = ()  # what `keep` has removed since it ended, and when
     numbers: Mapping[str, float] = field(default_factory=dict)  # of its verdict; older have none
     model: str = ""  # the network whose mask it is; of those that older versions cut, not known
+    plan: str = ""  # by what it is known which rule it was planned under; see is_look_of
 
     @property
     def source(self) -> str:
@@ -139,6 +140,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
         swept=tuple((kind, at) for kind, at, done in swept_of(row) if done),
         numbers=json.loads(late(row, "numbers", "") or "{}"),
         model=late(row, "model", ""),
+        plan=row["plan"],
     )
 
 

@@ -237,10 +237,8 @@ def finishable(place: Workplace, page: Served) -> bool:
     """Ask what a card says of the picture."""
     assert page.port
     assert page.desk is not None
-    journal = page.desk.journal()
-    assert journal is not None
     (entry,) = place.entries()
-    return is_finishable(journal, page.desk.config.inboxes[0].rules, entry)
+    return is_finishable(page.desk.config.inboxes[0].rules, entry)
 
 
 @pytest.mark.full

@@ -18,7 +18,6 @@ from scissorsd.page.desk import Desk
 from scissorsd.page.lookup import Found, outputs_of
 from scissorsd.page.outputs.places import open_output, open_source, read_whole
 from scissorsd.pictures.reading import read_header
-from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry, is_look_of
 
 _LOSSLESS_SUFFIXES = tuple(
@@ -36,12 +35,12 @@ class Cutout:
     data: bytes
 
 
-def is_finishable(journal: Journal, rules: Iterable[Rule], entry: Entry) -> bool:
+def is_finishable(rules: Iterable[Rule], entry: Entry) -> bool:
     """Whether other outputs can be made of a job's cutout, by what is known without a look at it.
 
     `rules` are those of its inbox.
     """
-    return _number(journal, rules, entry) is not None
+    return _number(rules, entry) is not None
 
 
 def read_cutout(desk: Desk, found: Found) -> Cutout:
@@ -49,23 +48,23 @@ def read_cutout(desk: Desk, found: Found) -> Cutout:
     entry = found.entry
     if not any(kind == "cutout" for kind, _ in found.outputs):
         raise Refusal(409, "no_cutout", f"There is no cutout of {found.name} now.")
-    number = _number(found.journal, found.inbox.rules, entry)
+    number = _number(found.inbox.rules, entry)
     if number is None:
         raise _not_whole(found)
     opened = open_output(desk, found, number)
     limits = desk.config.limits
     data = read_whole(opened, max(limits.file, _BYTES_PER_PIXEL * limits.pixels))
-    if _rule(found.journal, found.inbox.rules, entry) is None:
+    if _rule(found.inbox.rules, entry) is None:
         _compare_with_source(desk, found, data)
     return Cutout(opened.path, opened.version, data)
 
 
-def _number(journal: Journal, rules: Iterable[Rule], entry: Entry) -> int | None:
+def _number(rules: Iterable[Rule], entry: Entry) -> int | None:
     """Return which output is a whole cutout; None where none is."""
     cutouts = [number for number, (kind, _) in enumerate(outputs_of(entry)) if kind == "cutout"]
     if not cutouts:
         return None
-    rule = _rule(journal, rules, entry)
+    rule = _rule(rules, entry)
     if rule is None:  # only its file tells
         paths = outputs_of(entry)
         named = (n for n in cutouts if str(paths[n][1]).lower().endswith(_LOSSLESS_SUFFIXES))
@@ -74,14 +73,11 @@ def _number(journal: Journal, rules: Iterable[Rule], entry: Entry) -> int | None
     return min(whole, key=lambda n: _likeness(rule.outputs[n]), default=None)
 
 
-def _rule(journal: Journal, rules: Iterable[Rule], entry: Entry) -> Rule | None:
+def _rule(rules: Iterable[Rule], entry: Entry) -> Rule | None:
     """Return the rule by which a job was cut, while the configuration has it."""
-    plans = [row["plan"] for row in journal.file.rows("id = ?", entry.id)]
     wish = wish_of(entry.wish)
     by_name = sorted(rules, key=lambda rule: rule.name != entry.rule)
-    return next(
-        (rule for rule in by_name if any(is_look_of(p, wish.over(rule)) for p in plans)), None
-    )
+    return next((rule for rule in by_name if is_look_of(entry.plan, wish.over(rule))), None)
 
 
 def _is_whole(output: Output) -> bool:

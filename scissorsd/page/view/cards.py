@@ -185,10 +185,10 @@ def _best(outputs: Sequence[Mapping[str, Any]]) -> int | None:
 
 def _is_finishable(at: Standpoint, entry: Entry, outputs: Sequence[Mapping[str, Any]]) -> bool:
     inbox = at.inbox(at.names.get(entry.inbox, ""))
-    if at.journal is None or inbox is None:
+    if inbox is None:
         return False
     is_there = any(out["kind"] == "cutout" and out["there"] for out in outputs)
-    return is_there and is_finishable(at.journal, inbox.rules, entry)
+    return is_there and is_finishable(inbox.rules, entry)
 
 
 def waiting_card(at: Standpoint, waiting: Waiting, place: int) -> Card:

@@ -32,7 +32,7 @@ log = structlog.get_logger("scissorsd")
 
 _TOLD = 0.34  # seconds from telling of a change to the next look
 _LOOK = 0.1  # seconds between two looks that found nothing new, soon after a change or a drop
-_IDLE_LOOK = 1.0  # ... and when nothing has changed for a while
+_IDLE_LOOK = 1.5  # ... and when nothing has changed for a while
 _BUSY = 10.0  # seconds
 _STANDING = 5.0  # seconds after which it is told how the daemon stands, whether or not it changed
 _STANDING_LOOK = 1.0
