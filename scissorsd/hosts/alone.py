@@ -1,9 +1,11 @@
-"""An order that came back to the line is cut in a process of its own, which may die of it.
+"""An order that came back to the line is cut in another process than the host's, which may die.
 
 Whoever had it before has died or lost its connection, perhaps by this very picture. So none of its
-neighbours in the process of a host comes to harm, and none is blamed. The process is kept for the
-next one for a while: after a host has died, all that it had in hand comes back. It ends with its
-host, however that ends: what nobody will hear of must not be staged.
+neighbours in the process of a host comes to harm. All that came back is cut in one process, which
+is kept for a while: after a host has died, all that it had in hand comes back at once. If that
+process dies, each picture that was in it is tried again in a process of its own, and only what dies
+there is to blame. Both end with their host, however that ends: what nobody will hear of must not be
+staged.
 """
 
 import json
@@ -12,7 +14,9 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
 
@@ -38,26 +42,22 @@ _KEPT = 600.0  # seconds that the process is kept when there is nothing for it
 
 
 class Alone:
-    """Cuts one picture at a time in a process of its own. Any thread may call."""
+    """Cuts pictures in another process. Any thread may call."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._lock = threading.Lock()  # a process has sessions and memory of its own: there is one
-        self._child: _Child | None = None
+        self._lock = threading.Lock()  # which process is shared; not held while one cuts
+        self._by_itself = threading.Lock()  # there is one at a time for a single picture
+        self._shared: _Child | None = None
 
     def cut(self, order: Order, nonce: str) -> Answer:
-        """Cut a picture; if the process dies of it, that is the picture's fault, and an answer.
-
-        The death of one that has cut others before proves nothing: a fresh one tries again.
-        """
+        """Cut a picture; if a process dies of it alone, that is its fault, and an answer."""
         began = monotonic()
-        with self._lock:
-            if self._child is not None and self._child.process.poll() is not None:
-                self._end()  # killed while it was idle, most likely for want of memory
-            is_fresh = self._child is None
-            answer = self._ask(order, nonce)
-            if isinstance(answer, CorruptPictureError) and not is_fresh:
-                answer = self._ask(order, nonce)
+        answer = self._ask(self._running, order, nonce)
+        if isinstance(answer, CorruptPictureError):  # it, or another one that was in the process
+            with self._by_itself, ExitStack() as ended:
+                fresh = partial(_Child, self._settings, ended)
+                answer = self._ask(fresh, order, nonce)
         if isinstance(answer, Answer):
             return answer
         about = (order.job, order.turn, nonce, self._settings.name, __version__)
@@ -65,74 +65,98 @@ class Alone:
 
     def rest(self) -> None:
         """End the process if it has had nothing to do for long: its memory is given back."""
-        if self._lock.acquire(blocking=False):
-            if self._child is not None and monotonic() - self._child.idle_since > _KEPT:
-                self._end()
-            self._lock.release()
+        with self._lock:
+            if self._shared is not None and self._shared.is_idle_since() < monotonic() - _KEPT:
+                self._shared.end()
+                self._shared = None
 
-    def _ask(self, order: Order, nonce: str) -> Answer | ScissorsError:
-        trouble: ScissorsError
+    def _running(self) -> "_Child":
+        with self._lock:
+            if self._shared is None or self._shared.has_ended:
+                self._shared = _Child(self._settings)
+            return self._shared
+
+    def _ask(
+        self, started: Callable[[], "_Child"], order: Order, nonce: str
+    ) -> Answer | ScissorsError:
         try:
-            self._child = self._child or _Child(self._settings)
-            answer = self._child.ask({"order": write_order(order), "nonce": nonce})
-            if answer is not None:
-                return answer
-            trouble = _what_ended_it(self._child.process.wait())
-        except Empty:
-            trouble = stalled(self._settings.name)
+            child = started()
+            try:
+                answer = child.ask(order, nonce)
+            except Empty:
+                child.end()
+                return stalled(self._settings.name)
+            return answer or _what_ended_it(child.process.wait())
         except (OSError, ValueError, NotUnderstoodError) as error:
-            trouble = HoldError(f"the process that cuts one picture alone failed: {error}")
-        self._end()
-        return trouble
-
-    def _end(self) -> None:
-        if self._child is not None:
-            self._child.end()
-        self._child = None
+            return HoldError(f"the process that cuts what came back failed: {error}")
 
 
 class _Child:
-    """The process; what it is asked and what it answers are lines of JSON."""
+    """Another process; what it is asked and what it answers are lines of JSON."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, until: ExitStack | None = None) -> None:
+        """Start it; with `until` it ends with that."""
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "scissorsd.hosts.alone"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us to obey
         )
-        self.idle_since = monotonic()
-        self._said = SimpleQueue[bytes]()
-        self._unsaid: list[object] = [plain(settings)]
-        threading.Thread(target=self._listen, name="cuts alone", daemon=True).start()
+        if until is not None:
+            until.callback(self.end)
+        self.has_ended = False
+        self._lock = threading.Lock()
+        self._telling = threading.Lock()
+        self._waiting: dict[str, SimpleQueue[Answer | None]] = {}  # for answers, by nonce
+        self._since = monotonic()  # that nobody waits
+        threading.Thread(target=self._listen, name="cut elsewhere", daemon=True).start()
+        self._tell(plain(settings))
 
-    def ask(self, asked: object) -> Answer | None:
+    def ask(self, order: Order, nonce: str) -> Answer | None:
         """Return its answer, or None where it has ended; raises Empty where it hangs."""
-        assert self.process.stdin is not None  # noqa: S101 - a pipe was asked for
-        lines = [json.dumps(value).encode() + b"\n" for value in (*self._unsaid, asked)]
-        self._unsaid = []
-        with suppress(BrokenPipeError):  # it has ended, which is seen below
-            self.process.stdin.write(b"".join(lines))
-            self.process.stdin.flush()
-        line = self._said.get(timeout=STALLED)
-        if not line.endswith(b"\n"):
-            return None
-        answer = read_answer(json.loads(line))
-        self.idle_since = monotonic()
-        return answer
+        answered = SimpleQueue[Answer | None]()
+        with self._lock:
+            if self.has_ended:
+                return None
+            self._waiting[nonce] = answered
+        try:
+            self._tell({"order": write_order(order), "nonce": nonce})
+            return answered.get(timeout=STALLED)
+        finally:
+            with self._lock:
+                del self._waiting[nonce]
+                self._since = monotonic()
+
+    def is_idle_since(self) -> float:
+        """Return since when (monotonic) it has had nothing to do; not yet: infinity."""
+        with self._lock:
+            return float("inf") if self._waiting else self._since
 
     def end(self) -> None:
         """Kill it; one that waits for a dead share ends once that lets go of it."""
-        assert self.process.stdin is not None  # noqa: S101 - a pipe was asked for
         self.process.kill()
-        with suppress(OSError):  # what it did not read is lost
-            self.process.stdin.close()
+
+    def _tell(self, value: object) -> None:
+        assert self.process.stdin is not None  # noqa: S101 - a pipe was asked for
+        left = memoryview(json.dumps(value).encode() + b"\n")
+        with self._telling, suppress(BrokenPipeError):  # it has ended, which is heard
+            while left:
+                left = left[os.write(self.process.stdin.fileno(), left) :]
 
     def _listen(self) -> None:
         assert self.process.stdout is not None  # noqa: S101 - a pipe was asked for
-        for line in self.process.stdout:
-            self._said.put(line)
-        self._said.put(b"")
+        with suppress(ValueError, NotUnderstoodError):  # half a line: it died in the middle of it
+            for line in self.process.stdout:
+                answer = read_answer(json.loads(line))
+                with self._lock:
+                    waits = self._waiting.get(answer.nonce)
+                if waits is not None:
+                    waits.put(answer)
+        self.end()
+        with self._lock:
+            self.has_ended = True
+            for waits in self._waiting.values():
+                waits.put(None)
 
 
 def stalled(host: str) -> HoldError:
@@ -143,7 +167,7 @@ def stalled(host: str) -> HoldError:
 
 def _what_ended_it(code: int) -> ScissorsError:
     if code >= 0:
-        return HoldError(f"the process that cuts one picture alone ended with {code}")
+        return HoldError(f"the process that cuts what came back ended with {code}")
     name = signal.Signals(-code).name
     if -code in {signal.SIGKILL, signal.SIGTERM}:  # no decoder does that
         return HoldError(
@@ -172,10 +196,17 @@ def main() -> None:
     asked = SimpleQueue[bytes]()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
     here = Here.of(built(Settings, json.loads(asked.get())), find_out=False)
+    saying = threading.Lock()
+
+    def cut_one(order: Order, nonce: str) -> None:
+        said = json.dumps(write_answer(cut(order, here, nonce)))
+        with saying:
+            print(said, file=out, flush=True)
+
     while True:
         one = json.loads(asked.get())
-        answer = cut(read_order(one["order"]), here, one["nonce"])
-        print(json.dumps(write_answer(answer)), file=out, flush=True)
+        args = (read_order(one["order"]), one["nonce"])
+        threading.Thread(target=cut_one, args=args, daemon=True).start()
 
 
 def _listen(asked: SimpleQueue[bytes]) -> None:
