@@ -42,10 +42,11 @@ from scissorsd import cli_options
 def worker(context: click.Context, /, join_file: Path, **options: Any) -> int:
     """Cut pictures for a daemon on another machine, as its hub gives them out.
 
-    JOINFILE is studio.join, which `scissorsd hub init` has written. This machine must see the
-    daemon's inboxes and outboxes; it reads pictures there, and writes beside their places what
-    the daemon then gives its name. Nothing is kept here, and nothing is lost when this machine
-    is: another one cuts what it had in hand.
+    JOINFILE is studio.join, which `scissorsd hub init` has written. Where this machine sees the
+    daemon's inboxes and outboxes it reads pictures there, and writes beside their places what
+    the daemon then gives its name; else pictures come over the hub itself, and go back so.
+    Nothing is kept here, and nothing is lost when this machine is: another one cuts what it had
+    in hand.
 
     Ctrl-C or SIGTERM lets it finish what is in hand; a second one ends it at once.
     """

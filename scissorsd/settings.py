@@ -96,6 +96,7 @@ class Hosts:
     join: Path  # the file with user, secret and CA
     here: int | None = None  # pictures that this machine cuts at once; None: `workers`
     ahead: int = 2  # orders that are out, for each picture that hosts cut at once
+    bytes: int = 12 << 20  # the largest picture that goes to hosts without the folders; 0: none
     lost_after: float = 10.0  # seconds of silence after which a host gets no work
     lease: float = 900.0  # seconds after which an order that nobody answers is given out anew
     same_version: bool = False  # whether hosts of another version get no work

@@ -70,6 +70,7 @@ HOMES = MappingProxyType(
         "celery": {"hosts"},
         "kombu": {"hosts"},
         "amqp": {"hosts"},
+        "msgpack": {"hosts.packing"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )

@@ -29,7 +29,7 @@ from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
 from scissorsd.records.reviews import Reviews
 from scissorsd.records.state_folders import StateFolder
-from scissorsd.records.status_file import InboxStatus
+from scissorsd.records.status_file import InboxStatus, OrderStatus
 from scissorsd.service import accounts
 from scissorsd.settings import Inbox
 
@@ -272,10 +272,16 @@ def _where_it_is(state: StateFolder, entry: Entry) -> str:
     waiting = [order for order in orders if not order.host]
     for order in orders:
         if order.source == entry.source and order.host:
-            return f"{order.host} has had it in hand for {monotonic() - order.since:.0f} s."
+            since = monotonic() - order.since
+            return f"{order.host} has had it in hand for {since:.0f} s{_travels(order)}."
         if order.source == entry.source:
-            return f"It is in line at the hub, {waiting.index(order)} before it."
+            before = waiting.index(order)
+            return f"It is in line at the hub, {before} before it{_travels(order)}."
     return ""
+
+
+def _travels(order: OrderStatus) -> str:
+    return "; the picture itself went over the hub" if order.way == "bytes" else ""
 
 
 def _by(entry: Entry) -> str:

@@ -44,6 +44,9 @@ def _hosts(hosts: Hosts) -> Iterator[str]:
         here = f"up to {hosts.here} pictures at once, too"
     yield f"hosts: other machines cut over {hosts.hub}; this one cuts {here}"
     yield f"  its name and secret there are in {hosts.join}"
+    if hosts.bytes:
+        most = said_size(hosts.bytes)
+        yield f"  to hosts that do not see the folders go pictures of up to {most}"
     if hosts.same_version:
         yield "  hosts of another version get no work"
 

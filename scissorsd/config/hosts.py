@@ -61,6 +61,17 @@ class HostsSection(Section):
         ge=1,
         le=100,
     )
+    bytes: Annotated[
+        int,
+        BeforeValidator(parse_quantities.size),
+        AfterValidator(parse_quantities.within("0MiB", "64MiB", parse_quantities.size)),
+        AMOUNT,
+    ] = Field(
+        default=written("12MiB"),
+        description="The largest picture that goes over the hub itself, to hosts that do not see "
+        "the folders. 0: none does.",
+        examples=["12MiB", 0],
+    )
     lost_after: Annotated[
         float, BeforeValidator(parse_quantities.seconds), _lasting("6s", "10m"), AMOUNT
     ] = Field(

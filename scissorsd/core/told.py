@@ -160,6 +160,11 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "host.found": Told(_found_folder),
         "host.paused": Told("no orders are taken for {again_in_s:s}: {why}"),
         "host.resumed": Told("orders are taken again"),
+        "host.blind": Told(
+            "no folder is seen of those that are asked for: {why}|Pictures are taken that come "
+            "over the hub themselves"
+        ),
+        "host.sees": Told("the folders are seen again"),
         "host.stuck": Told("{why}|It ends, to be started anew"),
         "host.stopping": Told("stopping[; in hand: {in_hand}]"),
         "host.stopped": Told("stopped: {cut} cut"),
@@ -173,6 +178,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         ),
         "host.gone": Told("{host} has been silent for {silent_s:s}|Others cut what it had"),
         "order.given_again": Told("{source} is given to another host: {why}"),
+        "order.carried": Told("{source} goes over the hub itself: {why}"),
         "answer.refused": Told("an answer[ of {host}] was refused: {why}"),
         "hub.says": Told("the hub: {what}"),
         "order.cut": Told("{source}: {verdict}, {total_s:s} on {provider}"),

@@ -33,7 +33,7 @@ log = structlog.get_logger("scissorsd")
 # Seconds before what lasts is logged again.
 TELL_AGAIN = failpoints.seconds("TELL_AGAIN", 600.0)
 LOOKED_THROUGH = 200  # pictures that are ready, for one that fits
-Fits = Callable[[Inbox, str], bool]  # whether a picture of an inbox, by its key, may be taken
+Fits = Callable[[Inbox, str, int], bool]  # whether a picture, of this key and size, may be taken
 FLAPS = 20  # so often within that time it is logged that an inbox went away or came back
 
 
@@ -245,10 +245,10 @@ class InboxState:
         return None
 
     def _first_ready(self, *, alone: bool, fits: Fits | None) -> str | None:
-        waiting = (path for path in self.ready if path not in self.working)
-        calm = (path for path in waiting if path not in self.crash_suspects)
+        calm = (p for p in self.ready if p not in self.working and p not in self.crash_suspects)
         if fits is not None:
-            calm = (path for path in islice(calm, LOOKED_THROUGH) if fits(self.inbox, path))
+            some = islice(calm, LOOKED_THROUGH)
+            calm = (path for path in some if fits(self.inbox, path, self.ready[path][1].size))
         if (path := next(calm, None)) is not None or not alone:
             return path
         suspects = (path for path in self.ready if path in self.crash_suspects)

@@ -5,8 +5,8 @@ and a host for one whose order it has (`scissorsd.hosts`), which then stages wha
 way the daemon that watches the inbox gives the files their names.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from scissorsd import failpoints
@@ -40,20 +40,35 @@ class RefusedByRuleError(PictureError):
         self.judgement = judgement
 
 
-@contextmanager
 def make_here(
     folder: Path, source: Sighting, rule: Rule, tools: Tools, /, *, known: bytes = b""
+) -> AbstractContextManager[Made]:
+    """Make the outputs of a picture that lies in a folder: see `make_of`.
+
+    `known` is the digest that the source must have, if that is known.
+    """
+
+    def read() -> bytes:
+        data = sources.read_source(folder, source, limit=tools.limits.file)
+        if known and publishing.digest_of(data) != known:
+            raise SourceChangedError(f"{folder / source.path} is no longer the picture it was")
+        return data
+
+    return make_of(read, source, rule, tools)
+
+
+@contextmanager
+def make_of(
+    read: Callable[[], bytes], source: Sighting, rule: Rule, tools: Tools, /
 ) -> Iterator[Made]:
     """Make the outputs of a picture, in memory, which is given back at the end of the `with` block.
 
-    `known` is the digest that the source must have, if that is known. Raises RefusedByRuleError
-    where the rule says that a picture with this verdict fails, and what else may be wrong with it.
+    `read` returns its bytes. Raises RefusedByRuleError where the rule says that a picture with this
+    verdict fails, and what else may be wrong with it.
     """
     with tools.memory.lease(min(source.size, tools.limits.file)) as lease:
-        data = sources.read_source(folder, source, limit=tools.limits.file)
+        data = read()
         content = publishing.digest_of(data)
-        if known not in {b"", content}:
-            raise SourceChangedError(f"{folder / source.path} is no longer the picture it was")
         picture = _decode(data, source, rule, tools, lease)
         del data
         cut = _cut(picture, rule, tools)

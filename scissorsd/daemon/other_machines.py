@@ -1,6 +1,6 @@
 """What the daemon knows of other machines that cut for it: `scissorsd.hosts.hub`, if configured."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -31,10 +31,15 @@ class OtherMachines(Protocol):
     def follow(self, hosts: Hosts) -> None:
         """Take over new options."""
 
-    def window(self, networks: Iterable[Model]) -> int:
-        """Return how many pictures for these networks may be out."""
+    def way(
+        self, inbox: Inbox, size: int, networks: Iterable[Model], out: Mapping[str, int]
+    ) -> str:
+        """Return how a picture of so many bytes may go out now: by its "paths", or its "bytes".
 
-    def suits(self, inbox: Inbox, path: str, rule: Rule) -> bool:
+        `out`: how many of its network are out by each way. "": there are enough, or no host can.
+        """
+
+    def suits(self, inbox: Inbox, path: str, size: int, rule: Rule) -> bool:
         """Whether a picture may be cut by a host at all, be it that there is none now."""
 
     def make(self, task: Task, job: Job, bench: Bench) -> AbstractContextManager[Made]:

@@ -64,6 +64,7 @@ class Task:
     roots_elsewhere: tuple[mounts.Root, ...] = ()  # of outputs that go to other folders
     facts: Facts | None = None  # what names tell of the picture itself, once it is read
     maker: "Maker | None" = None  # who makes its outputs; none: this machine
+    way: str = ""  # how it travels to who makes them, if it does: see other_machines.py
 
     def prepare(self) -> None:
         """Raise HoldError unless all of its outputs can be put where they belong."""

@@ -1,14 +1,14 @@
 """Workers: one thread for each picture in hand, and who gets the next picture."""
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from time import monotonic
 
 from scissorsd import failpoints
 from scissorsd.core.eta import Pace
-from scissorsd.core.rules import choose
+from scissorsd.core.rules import Rule, choose
 from scissorsd.daemon import outcomes, pipeline
 from scissorsd.daemon.inbox_state import InboxState
 from scissorsd.daemon.other_machines import OtherMachines
@@ -104,13 +104,18 @@ class WorkerPool:
         self, hub: OtherMachines, states: list[InboxState], bench: Bench, now: float
     ) -> None:
         """Start a thread for each picture that hosts may have, the inboxes in turn."""
-        out = Counter(task.rule.model for task, _ in self._in_hand.values() if task.maker)
+        out: dict[str, Counter[str]] = defaultdict(Counter)  # by network, and then by way
+        for gone, _ in self._in_hand.values():
+            out[gone.rule.model][gone.way] += 1
 
-        def fits(inbox: Inbox, path: str) -> bool:
+        def way(inbox: Inbox, size: int, rule: Rule) -> str:
+            return hub.way(inbox, size, bench.networks(rule), out[rule.model])
+
+        def fits(inbox: Inbox, path: str, size: int) -> bool:
             rule = choose(inbox.rules, path)
-            if rule is None or rule.skip or not hub.suits(inbox, path, rule):
+            if rule is None or rule.skip or not hub.suits(inbox, path, size, rule):
                 return False
-            return out[rule.model] < hub.window(bench.networks(rule))
+            return bool(way(inbox, size, rule))
 
         waiting = self._in_turn(states)
         while waiting:
@@ -119,14 +124,15 @@ class WorkerPool:
                 if task is None:
                     waiting.remove(state)
                     continue
-                out[task.rule.model] += 1
-                self._start(replace(task, maker=hub.make), bench, now)
+                by = way(state.inbox, task.source.size, task.rule)
+                out[task.rule.model][by] += 1
+                self._start(replace(task, maker=hub.make, way=by), bench, now)
                 self._last = state.name
 
-    def _fits_no_host(self, inbox: Inbox, path: str) -> bool:
+    def _fits_no_host(self, inbox: Inbox, path: str, size: int) -> bool:
         """Whether only this machine can cut a picture, which else is only to watch."""
         rule = choose(inbox.rules, path)
-        return self.hub is None or rule is None or not self.hub.suits(inbox, path, rule)
+        return self.hub is None or rule is None or not self.hub.suits(inbox, path, size, rule)
 
     def _in_turn(self, states: list[InboxState]) -> list[InboxState]:
         """Sort inboxes so that the one behind the last comes first."""

@@ -8,7 +8,6 @@ there is to blame. Both end with their host, however that ends: what nobody will
 staged.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -33,6 +32,7 @@ from scissorsd.hosts.orders import (
     write_answer,
     write_order,
 )
+from scissorsd.hosts.packing import of_line, to_line
 from scissorsd.hosts.plain_values import built, plain
 from scissorsd.pictures import decoders
 
@@ -92,7 +92,7 @@ class Alone:
 
 
 class _Child:
-    """Another process; what it is asked and what it answers are lines of JSON."""
+    """Another process; what it is asked and what it answers are lines: packing.py."""
 
     def __init__(self, settings: Settings, until: ExitStack | None = None) -> None:
         """Start it; with `until` it ends with that."""
@@ -138,7 +138,7 @@ class _Child:
 
     def _tell(self, value: object) -> None:
         assert self.process.stdin is not None  # noqa: S101 - a pipe was asked for
-        left = memoryview(json.dumps(value).encode() + b"\n")
+        left = memoryview(to_line(value))
         with self._telling, suppress(BrokenPipeError):  # it has ended, which is heard
             while left:
                 left = left[os.write(self.process.stdin.fileno(), left) :]
@@ -147,7 +147,7 @@ class _Child:
         assert self.process.stdout is not None  # noqa: S101 - a pipe was asked for
         with suppress(ValueError, NotUnderstoodError):  # half a line: it died in the middle of it
             for line in self.process.stdout:
-                answer = read_answer(json.loads(line))
+                answer = read_answer(of_line(line))
                 with self._lock:
                     waits = self._waiting.get(answer.nonce)
                 if waits is not None:
@@ -188,23 +188,24 @@ def main() -> None:
     """Read settings, then orders from standard input; write answers to standard output."""
     for number in (signal.SIGTERM, signal.SIGINT):  # it ends with its host, which finishes first
         signal.signal(number, signal.SIG_IGN)
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     decoders.take_pillow_over()
     logs.line_buffer_c_stderr()
     logs.set_up(quiet=True)
     asked = SimpleQueue[bytes]()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
-    here = Here.of(built(Settings, json.loads(asked.get())), find_out=False)
+    here = Here.of(built(Settings, of_line(asked.get())), find_out=False)
     saying = threading.Lock()
 
     def cut_one(order: Order, nonce: str) -> None:
-        said = json.dumps(write_answer(cut(order, here, nonce)))
+        said = to_line(write_answer(cut(order, here, nonce)))
         with saying:
-            print(said, file=out, flush=True)
+            out.write(said)
+            out.flush()
 
     while True:
-        one = json.loads(asked.get())
+        one = of_line(asked.get())
         args = (read_order(one["order"]), one["nonce"])
         threading.Thread(target=cut_one, args=args, daemon=True).start()
 

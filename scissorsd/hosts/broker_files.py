@@ -43,6 +43,10 @@ management.ssl.keyfile = {_PLACE}/server.key
 # Users, rights and queues: loaded at every start, so that an empty disk is filled again.
 load_definitions = {_PLACE}/definitions.json
 
+# Where hosts do not see the folders, pictures and outputs travel in the messages.
+max_message_size = 134217728
+raft.wal_max_size_bytes = 67108864
+
 # With less room than this no orders are taken; pictures then wait in their inboxes.
 disk_free_limit.absolute = 1GB
 log.console = true

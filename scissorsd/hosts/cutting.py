@@ -1,37 +1,37 @@
 """One order on a host: find the picture, see that it is the same one, make, stage, answer.
 
 Nothing here renames a file, journals, or touches a source: what is staged lies beside its place
-under a name of its own, until the watcher gives it its name or removes it.
+under a name of its own, until the watcher gives it its name or removes it. Where the picture came
+along with its order, the outputs go along with the answer, and no folder is looked at.
 """
 
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from time import monotonic
 
 from scissorsd import __version__, failpoints
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.core.rules import Output, Rule, action, in_review
+from scissorsd.core.rules import Output, Rule
 from scissorsd.core.settling import Sighting
-from scissorsd.core.stamps import Stamp
-from scissorsd.daemon import making, outcomes
+from scissorsd.daemon import making
 from scissorsd.daemon.memory import MemoryBudget
 from scissorsd.daemon.outcomes import Tools
-from scissorsd.errors import HoldError, OverLimitsError, PictureError, WeightsError
+from scissorsd.errors import HoldError, OverLimitsError, PictureError
 from scissorsd.folders import publishing, scanning
 from scissorsd.folders.holding import hold_on_error
+from scissorsd.hosts import cutting_carried
+from scissorsd.hosts.backgrounds import Backgrounds
+from scissorsd.hosts.carried import HEAD, head_of
+from scissorsd.hosts.cutting_steps import open_networks, paths_of, told, tools_for
 from scissorsd.hosts.faults import NotHereError, fault_of
 from scissorsd.hosts.orders import (
-    HEAD,
     Answer,
     Made,
     Order,
     Root,
-    StagedFile,
-    described,
-    head_of,
 )
 from scissorsd.hosts.outgoing import OWNER, sha256_of
 from scissorsd.hosts.own_folders import WAY_OUT, OwnFolders, is_below, mapped_by
@@ -76,6 +76,7 @@ class Here:
     tools: Tools
     sessions: Sessions
     folders: OwnFolders
+    backgrounds: Backgrounds = field(default_factory=Backgrounds)
 
     @classmethod
     def of(
@@ -104,9 +105,18 @@ class Here:
     def can(self, order: Order) -> bool:
         """Whether what stood in the way of an order has passed: folders there, networks open."""
         try:
-            _folders_of(order, self)
-            _open_networks(order, self)
+            if order.way == "paths":
+                _folders_of(order, self)
+            open_networks(order, self)
         except Exception:  # noqa: BLE001 - whatever it is, it lasts
+            return False
+        return True
+
+    def sees(self, order: Order) -> bool:
+        """Whether the folders of an order are here."""
+        try:
+            _folders_of(order, self)
+        except Exception:  # noqa: BLE001 - whatever it is, they are not to be had
             return False
         return True
 
@@ -124,9 +134,11 @@ def cut(order: Order, here: Here, nonce: str) -> Answer:
 
 def discard(order: Order, answer: Answer, here: Here) -> None:
     """Remove what was staged for an answer that nobody will hear."""
+    if order.way != "paths" or answer.made is None:
+        return
     with suppress(OSError, HoldError):  # the watcher sweeps when the job ends
         folders = _folders_of(order, here)
-        for one in answer.made.staged if answer.made else ():
+        for one in answer.made.staged:
             folders.place(one.path).with_name(one.temporary).unlink(missing_ok=True)
 
 
@@ -151,21 +163,22 @@ class _Folders:
 
 
 def _make(order: Order, here: Here, nonce: str) -> Made:
+    if order.data is not None:
+        return cutting_carried.make(order, order.data, here)
     folders = _folders_of(order, here)
-    _open_networks(order, here)
+    open_networks(order, here)
     rule = _with_own_backgrounds(order, here)
     source = _find(order, folders.inbox, here)
-    limits = Limits(file=order.limits.file, pixels=order.limits.pixels)
     failpoints.at("host.read", source.path)
-    with making.make_here(folders.inbox, source, rule, replace(here.tools, limits=limits)) as made:
-        wanted = action(rule, made.judgement.verdict)
-        paths = [in_review(path) if wanted == "review" else path for path in order.outputs]
+    with making.make_here(folders.inbox, source, rule, tools_for(order, here.tools)) as made:
+        paths = paths_of(order, made)
         places = [folders.place(path) for path in paths]
         _refuse_outside(places, folders)
-        files = list(zip(places, made.contents, strict=True))
-        staged = publishing.stage(files, tag=order.tag(nonce))
+        contents = list(zip(places, made.contents, strict=True))
+        staged = publishing.stage(contents, tag=order.tag(nonce))
         failpoints.at("host.staged", source.path)
-        return _told(made, paths, staged)
+        files = [(Path(one.temporary).name, one.size, one.digest.hex()) for one in staged]
+        return told(made, paths, files)
 
 
 def _folders_of(order: Order, here: Here) -> _Folders:
@@ -195,18 +208,6 @@ def _folders_of(order: Order, here: Here) -> _Folders:
         find(roots.outbox, is_the_watchers, f"no {OWNER} there names the daemon that asks"),
         tuple((root.path, str(find(root, is_folder))) for root in roots.elsewhere),
     )
-
-
-def _open_networks(order: Order, here: Here) -> None:
-    """Raise WeightsError or SessionError unless this machine has the very networks of an order."""
-    for theirs in filter(None, (order.model, order.second)):
-        ours = CATALOGUE.get(theirs.name)
-        if ours is None or described(ours) != theirs:
-            raise WeightsError(
-                f"{here.name} knows no network {theirs.name} as the watcher has it",
-                "Run one version of scissorsd on the watcher and on every host.",
-            )
-        here.sessions.open(theirs.name)
 
 
 def _find(order: Order, folder: Path, here: Here) -> Sighting:
@@ -284,24 +285,3 @@ def _refuse_link_out(path: Path, folder: Path) -> None:
 
 def _really_below(path: Path, folder: Path) -> bool:
     return is_below(os.path.realpath(path), os.path.realpath(folder))
-
-
-def _told(made: outcomes.Made, paths: Sequence[str], staged: Sequence[Stamp]) -> Made:
-    done = made.done
-    return Made(
-        staged=tuple(
-            StagedFile(Path(stamp.temporary).name, path, stamp.size, stamp.digest.hex())
-            for path, stamp in zip(paths, staged, strict=True)
-        ),
-        content=made.content.hex(),
-        facts=made.facts,
-        judgement=made.judgement,
-        model=done.model,
-        asked=done.asked,
-        provider=done.provider,
-        precision=done.precision,
-        width=done.width,
-        height=done.height,
-        infer_s=done.infer_s,
-        remarks=done.remarks,
-    )

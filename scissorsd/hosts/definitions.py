@@ -1,7 +1,7 @@
 r"""What RabbitMQ is told at its start: users, rights, queues. Values in, values out.
 
-For each network of the catalogue there are two queues. A custom network's are declared by the
-watcher whose rules name it, with the same arguments and the same binding: hosts declare nothing.
+For each network of the catalogue there are two queues (names.py). A custom network's are declared
+by the watcher whose rules name it, with the same arguments and binding: hosts declare nothing.
 
 Who may do what, as RabbitMQ has it (patterns of the names of queues and exchanges):
 
@@ -24,7 +24,6 @@ from scissorsd.hosts import names
 
 WATCHER: Final = "watcher"
 HOST: Final = "host"
-_WAYS: Final = ("paths", "bytes")
 # `pidbox` is what Flower asks workers by; ours listen to none, so it harms nothing.
 _PIDBOX: Final = r"(.+\.)?(reply\.)?celery\.pidbox"
 _OURS: Final = rf"^(scissorsd\.{names.FORMAT}\..+|{names.EVENTS}(\..+)?|{_PIDBOX})$"
@@ -33,7 +32,7 @@ _RIGHTS: Final[dict[str, dict[str, str]]] = {
     HOST: {
         "configure": "^$",
         "write": f"^({re.escape(names.ANSWERS)}|{names.EVENTS})$",
-        "read": rf"^scissorsd\.{names.FORMAT}\..+\.({'|'.join(_WAYS)})$",
+        "read": rf"^scissorsd\.{names.FORMAT}\..+\.({'|'.join(names.WAYS)})$",
     },
 }
 # `monitoring` lets the watcher's user see RabbitMQ's own pages; a host's user does not get in.
@@ -45,7 +44,7 @@ def definitions(
     hashes: Mapping[str, str], networks: Iterable[str] = CATALOGUE, vhost: str = VHOST
 ) -> dict[str, Any]:
     """Return the definitions; `hashes`: the hashed secret of each user."""
-    queues = [names.orders_queue(network, way) for network in networks for way in _WAYS]
+    queues = names.orders_queues(networks)
     return {
         "users": [
             {

@@ -7,12 +7,13 @@ not send heartbeats while it works, and each process of a pool would open sessio
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
 import structlog
-from amqp.exceptions import AMQPError
+from amqp.exceptions import AMQPError, PreconditionFailed
 from celery import Celery, bootsteps
 from celery.events.dispatcher import EventDispatcher
 from celery.worker import WorkController
@@ -22,8 +23,10 @@ from kombu import Connection, Exchange, Queue
 from kombu.exceptions import KombuError
 
 from scissorsd import failpoints
-from scissorsd.hosts import names
+from scissorsd.hosts import names, packing
+from scissorsd.hosts.faults import TooLargeError, fault_of
 from scissorsd.hosts.join import Join
+from scissorsd.hosts.orders import Answer, write_answer
 from scissorsd.hosts.unreachable import in_words
 from scissorsd.plain_text import one_line
 
@@ -42,6 +45,7 @@ _ORDERS = Exchange(names.ORDERS, "direct", no_declare=True)
 
 def application(join: Join, slots: int) -> Celery:
     """Return the application of a host, or of a watcher's senders; nothing is connected yet."""
+    packing.teach_kombu()
     app = Celery("scissorsd", broker=join.url, fixups=[])
     app.conf.update(
         broker_user=join.user,
@@ -53,7 +57,7 @@ def application(join: Join, slots: int) -> Celery:
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,
         broker_transport_options={"confirm_publish": True},
-        accept_content=["json"],
+        accept_content=["json", packing.NAME],
         task_serializer="json",
         task_queues=[],
         task_default_queue=None,
@@ -84,17 +88,16 @@ def see_that_it_is_there(join: Join, networks: Iterable[str]) -> None:
             connect_timeout=_CONNECTED_WITHIN,
             transport_options={"max_retries": 0},
         ) as connection:
-            for network in networks:
+            for queue in names.orders_queues(networks):
                 channel = connection.connect().channel()
-                channel.queue_declare(names.orders_queue(network), passive=True)
+                channel.queue_declare(queue, passive=True)
                 channel.close()
     except (AMQPError, KombuError, OSError) as error:
         raise in_words(error, join) from error
 
 
-def orders_queue(network: str) -> Queue:
-    """Return the queue of orders for a network, as Celery wants it told."""
-    name = names.orders_queue(network)
+def orders_queue(name: str) -> Queue:
+    """Return a queue of orders, as Celery wants it told."""
     return Queue(name, _ORDERS, name, no_declare=True, queue_arguments=dict(names.QUEUE_ARGUMENTS))
 
 
@@ -111,6 +114,7 @@ def engine(
     worker takes orders or none, and says how it stands. What a loop is asked only once may be lost.
     """
     app.follow = follow
+    app.set_default()  # threads of the pool unpack orders as the default application may
     return WorkController(
         app=app,
         hostname=f"scissorsd@{host}",
@@ -125,35 +129,56 @@ def engine(
     )
 
 
-def send_answer(
-    app: Celery, watcher: str, answer: dict[str, Any], *, is_patient: Callable[[], bool]
-) -> None:
-    """Send an answer; return when the broker has it.
+def task(take: Callable[..., None]) -> Callable[..., None]:
+    """Return the one task there is; whatever comes with it but an order is no order."""
 
-    While `is_patient`, for most of a minute, a broker that is away is waited for. Raises what
-    kombu, amqp or a socket does where it cannot be sent.
+    def cut(task: Any, *values: object, **named: object) -> None:  # noqa: ANN401
+        value = values[0] if len(values) == 1 and not named else None
+        take(value, came_back=_came_back(task.request))
+
+    return cut
+
+
+def _came_back(request: Any) -> bool:  # noqa: ANN401 - Celery has no types
+    """Whether an order was given out before, to a host that died or lost its connection."""
+    count = getattr(request, "x-delivery-count", None) or 0
+    return bool(count) or bool((request.delivery_info or {}).get("redelivered"))
+
+
+def send_answer(
+    app: Celery, watcher: str, answer: Answer, is_patient: Callable[[], bool]
+) -> Answer:
+    """Send an answer; return what was sent when the broker has it.
+
+    Outputs that are too large for the broker are no answer: it is told that they are. While
+    `is_patient`, for most of a minute, a broker that is away is waited for. Raises what kombu, amqp
+    or a socket does where it cannot be sent.
     """
     until = monotonic() + _PATIENCE
     while True:
         try:
             with app.producer_pool.acquire(block=True) as producer:
                 producer.publish(
-                    answer,
+                    write_answer(answer),
                     exchange=_ANSWERS,
                     routing_key=watcher,
-                    serializer="json",
+                    serializer=packing.NAME if answer.made and answer.made.data else "json",
                     delivery_mode="persistent",
                     declare=[],
                     retry=True,  # the connection may have been lost long ago
                     retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0},
                     confirm_timeout=_CONFIRMED_WITHIN,
                 )
-        except (AMQPError, KombuError, OSError):
+        except (AMQPError, KombuError, OSError) as error:
+            if isinstance(error, PreconditionFailed) and answer.made is not None:
+                refused = TooLargeError(f"what comes of it is too large for the hub: {error}")
+                answer = replace(answer, made=None, error=fault_of(refused))
+                continue
             if monotonic() > until or not is_patient():
                 raise
             sleep(_SOON)
         else:
-            return
+            return answer
 
 
 class _Events(EventDispatcher):  # type: ignore[misc]

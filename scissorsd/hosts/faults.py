@@ -22,9 +22,19 @@ from scissorsd.errors import (
 )
 from scissorsd.hosts.orders import Fault
 
+# Kinds of a HoldError by which a host is in no trouble: it can cut, but not this, or not so.
+LACKING = ("no folder", "no background", "too large")
+
 
 class NotHereError(HoldError):
     """A host does not have the picture, or has another one under its name."""
+
+
+class TooLargeError(HoldError):
+    """What is to go over the hub is too large for that."""
+
+    def __init__(self, what: str, advice: str = "", **_: object) -> None:
+        super().__init__(what, advice, kind="too large")
 
 
 # What a host may meet, by name. Those below are made anew with more than their two sentences.
@@ -49,6 +59,7 @@ _WITH_MORE: dict[str, Callable[[Fault, Rule], Exception]] = {
     "NotHereError": lambda fault, _: NotHereError(
         fault.what, fault.advice, outbox_wide=fault.outbox_wide, kind=fault.as_
     ),
+    "TooLargeError": lambda fault, _: TooLargeError(fault.what, fault.advice),
     "NameRefusedError": lambda fault, _: NameRefusedError(
         fault.what, fault.advice, too_long=fault.too_long
     ),

@@ -6,13 +6,13 @@ until its outputs are published and journalled, and only then is the answer ackn
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty
 from time import monotonic, time
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from kombu import Message
@@ -23,17 +23,18 @@ from scissorsd.core.rules import Job, Rule
 from scissorsd.daemon.outcomes import Bench, Made, Task
 from scissorsd.errors import HoldError, JournalError
 from scissorsd.folders import publishing
-from scissorsd.hosts import engine, names
-from scissorsd.hosts.faults import error_of
+from scissorsd.hosts import engine, names, ways
+from scissorsd.hosts.carried import NOTHING, Way
+from scissorsd.hosts.faults import TooLargeError, error_of
 from scissorsd.hosts.join import Join
 from scissorsd.hosts.line import Line
 from scissorsd.hosts.litter import Litter
-from scissorsd.hosts.orders import Answer, Fault, NotUnderstoodError, read_answer, write_order
+from scissorsd.hosts.orders import Answer, NotUnderstoodError, read_answer
 from scissorsd.hosts.orders_out import OrdersOut, Out, folders_of
-from scissorsd.hosts.outgoing import claim, order_for
+from scissorsd.hosts.outgoing import carrying, claim, order_for
 from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.sending import send_order
 from scissorsd.hosts.staged import made_of
-from scissorsd.hosts.unreachable import in_words
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal
@@ -48,7 +49,6 @@ PATIENCE = failpoints.seconds("HUB_PATIENCE", 60.0)
 STAYS = failpoints.seconds("HUB_STAYS", 300.0)  # seconds that a picture no host can do stays here
 _TRIES = 3  # hosts that may say of a picture that they cannot
 _SENDERS = 8  # connections by which orders go out at once
-_CONFIRMED_WITHIN = 30.0  # seconds
 _ORDERS_TOLD = 200
 _LOOKED_INTO = 1000  # of the latest jobs their folders, at the start, for litter
 # What a host says of names, the watcher finds out for itself: it knows another one.
@@ -112,27 +112,25 @@ class Hub:
         """How many pictures this machine cuts at once; None: as without hosts."""
         return self._hosts.here
 
-    def window(self, networks: Iterable[Model]) -> int:
-        """Return how many orders for these networks may be out."""
+    def way(
+        self, inbox: Inbox, size: int, networks: Iterable[Model], out: Mapping[str, int]
+    ) -> Way | Literal[""]:
+        """Return how a picture of so many bytes may go out now; `out`: how many are out so."""
         with self._lock:
             if not self._is_there or self._ending:
-                return 0
-            return self._hosts.ahead * self._presence.slots(networks, monotonic())
+                return ""
+            wanted = (networks, str(inbox.path), size, out)
+            return ways.way_now(self._presence, self._hosts, *wanted, monotonic())
 
-    def suits(self, inbox: Inbox, path: str, rule: Rule) -> bool:
-        """Whether a picture may be cut by a host at all, be it that there is none now.
-
-        The page's own desk lies in the state folder; what is cut again where it was moved to has no
-        turn of its own; and names that tell of the picture are only known once it is read.
-        """
-        if (
-            inbox.quick
-            or path.startswith("/")
-            or rule.is_told_by_pictures
-            or rule.model not in CATALOGUE
-        ):
+    def suits(self, inbox: Inbox, path: str, size: int, rule: Rule) -> bool:
+        """Whether a picture may be cut by a host at all, be it that there is none now."""
+        if not ways.may_go_out(inbox, path, rule):
             return False
-        return self._stay.get((inbox.path, path), 0.0) <= monotonic()
+        now = monotonic()
+        with self._lock:
+            if ways.is_too_large(self._presence, self._hosts, rule, str(inbox.path), size, now):
+                return False
+            return self._stay.get((inbox.path, path), 0.0) <= now
 
     # --- a picture ---------------------------------------------------------------------------
 
@@ -140,9 +138,9 @@ class Hub:
     def make(self, task: Task, job: Job, bench: Bench) -> Iterator[Made]:
         """Have the outputs of a job made by a host."""
         claim(task.inbox.outbox, self._journal.id)  # each time: the folder may be another by now
-        tries = 0
+        tries, way, lacked = 0, task.way or "paths", ""
         while True:
-            with self._sent(task, job, bench) as out:
+            with self._sent(task, job, bench, way, lacked) as out:
                 answer = self._wait(out)
                 fault = answer.error
                 if fault is None:
@@ -156,20 +154,21 @@ class Hub:
                     raise error_of(fault, job.rule)
             tries += 1
             why = f"{answer.host} could not do it: {fault.what}"
-            log.warning("order.given_again", source=str(task.path), why=one_line(why))
-            self._note_trouble(answer.host, fault)
-            may_go = tries < _TRIES and self.window(out.networks) > 0
+            with self._lock:
+                now, order = monotonic(), out.order
+                ways.note_trouble(self._presence, answer.host, fault, order, now)
+                way = ways.way_after(self._presence, self._hosts, out.networks, order, fault, now)
+                lacked = fault.as_
+            if way == "bytes":
+                log.info("order.carried", source=str(task.path), why=one_line(why))
+            else:
+                log.warning("order.given_again", source=str(task.path), why=one_line(why))
+            may_go = way and tries < _TRIES and self._is_there and not self._ending
             again = bench.journal.begin(job, by_host=True) if may_go else None
             if again is None:
                 self._keep_here(task)
                 raise HoldError(why, fault.advice, kind="hosts cannot")
             job = again
-
-    def _note_trouble(self, host: str, fault: Fault) -> None:
-        """Send a host nothing until it says again how it stands, if the trouble is its own."""
-        with self._lock:
-            if fault.host_only and host in self._presence.hosts:
-                self._presence.hosts[host].trouble = one_line(fault.what)
 
     def _keep_here(self, task: Task) -> None:
         now = monotonic()
@@ -178,13 +177,15 @@ class Hub:
             self._stay[task.inbox.path, task.key] = now + STAYS
 
     @contextmanager
-    def _sent(self, task: Task, job: Job, bench: Bench) -> Iterator[Out]:
+    def _sent(self, task: Task, job: Job, bench: Bench, way: str, lacked: str) -> Iterator[Out]:
         """Send the order for a job; it is out within the `with` block, and over after it."""
         order = order_for(task, job, bench)
         out = Out(order, bench.networks(job.rule), monotonic())
+        if way == "bytes":
+            out.order = replace(order, data=NOTHING)
         self._out.add(out)
         try:
-            self._send(out)
+            self._send(out, task, bench, lacked)
             failpoints.at("order.sent", task.source.path)
             yield out
         finally:
@@ -195,28 +196,26 @@ class Hub:
             if not out.was_cut_once:
                 self._litter.may_lie_in(folders_of(order))
 
-    def _send(self, out: Out) -> None:
+    def _send(self, out: Out, task: Task, bench: Bench, lacked: str) -> None:
+        """Send an order, and the picture along where it is to go so; its bytes are not kept.
+
+        `lacked`: what the last host did not have; perhaps a background that it had said it has.
+        """
         if self._ending:
             raise HoldError("scissorsd is stopping", kind="stopping")
-        order, queue = out.order, engine.orders_queue(out.order.rule.model)
+        if out.order.way == "paths":
+            send_order(self._app, self._join, out.order)
+            return
+        with self._lock:
+            most, wanted = self._hosts.bytes, set(out.order.backgrounds.values())
+            if lacked != "no background":
+                wanted = self._presence.lacking(wanted, out.networks, monotonic())
         try:
-            self._app.send_task(
-                names.TASK,
-                args=(write_order(order),),
-                task_id=names.order_id(order.job, order.turn),
-                queue=queue,  # else Celery would look for a default one
-                exchange=names.ORDERS,
-                routing_key=queue.name,
-                serializer="json",
-                delivery_mode="persistent",
-                ignore_result=True,
-                declare=[],
-                retry=True,
-                retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0},
-                confirm_timeout=_CONFIRMED_WITHIN,
-            )
-        except Exception as error:  # whatever it is, nothing is wrong with the picture
-            raise HoldError(in_words(error, self._join).what, kind="the hub is away") from error
+            with bench.memory.lease(task.source.size):
+                send_order(self._app, self._join, carrying(out.order, task, most, wanted))
+        except TooLargeError:
+            self._keep_here(task)
+            raise
 
     def _wait(self, out: Out) -> Answer:
         """Wait for the answer; raises HoldError where there is none to be hoped for."""
@@ -229,6 +228,8 @@ class Hub:
             answer = self._out.answer_or_loss(out, why)
             if answer is not None:
                 return answer
+            if out.lost == ways.UNSEEN:
+                return ways.of_no_host(out.order)
             if out.lost:
                 raise HoldError(f"no host answered for it: {out.lost}", kind="no answer")
 
@@ -241,7 +242,10 @@ class Hub:
                 gone = now - max(out.sent_at, self._away_from)
                 return f"the hub has been away for {gone:.0f} s" if gone > PATIENCE else ""
             names_of = tuple(network.name for network in out.networks)
-            if self._presence.slots(out.networks, now):
+            can_it = ways.can_come(self._presence, out.networks, out.order, now)
+            if can_it == "otherwise" and not out.begun:
+                return ways.UNSEEN
+            if can_it is True:
                 self._alone_from.pop(names_of, None)
                 return ""
             gone = now - max(out.sent_at, self._alone_from.setdefault(names_of, now))

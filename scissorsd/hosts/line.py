@@ -14,10 +14,11 @@ from typing import Any, Protocol
 import structlog
 from amqp.exceptions import NotFound
 from kombu import Connection, Consumer, Exchange, Message, Queue
+from kombu.serialization import loads
 
 from scissorsd import failpoints
 from scissorsd.core.backoff import backoff
-from scissorsd.hosts import names
+from scissorsd.hosts import names, packing
 from scissorsd.hosts.join import Join
 from scissorsd.hosts.unreachable import in_words
 
@@ -110,8 +111,7 @@ class Line(threading.Thread):
             is_there = False
         with closing(connection.channel()) as channel:
             answers(channel).declare()
-            for network in self._networks:
-                name = names.orders_queue(network)
+            for name in names.orders_queues(self._networks):
                 Queue(
                     name,
                     exchange(names.ORDERS),
@@ -181,9 +181,10 @@ class Line(threading.Thread):
 
 
 def _payload(message: Message) -> Any:  # noqa: ANN401 - from the wire
-    """Return what a message says, or None where it is no JSON."""
-    message.accept = {"application/json"}
+    """Return what a message says, or None where it says nothing that is plain."""
+    body, message.body = message.body, b""  # it is long kept, until it is acknowledged
+    accepted = {"application/json", packing.CONTENT_TYPE}
     try:
-        return message.payload
+        return loads(body, message.content_type, message.content_encoding, accept=accepted)
     except Exception:  # noqa: BLE001 - whatever a stranger sends
         return None

@@ -47,8 +47,7 @@ def look(join: Join, networks: Iterable[str]) -> Look:
             for exchange, kind in _EXCHANGES:
                 with closing(connection.channel()) as channel:
                     channel.exchange_declare(exchange, kind, passive=True)
-            for network in networks:
-                queue = names.orders_queue(network)
+            for queue in names.orders_queues(networks):
                 with closing(connection.channel()) as channel:
                     channel.queue_declare(queue, passive=True)
                     channel.queue_declare(  # it is there: this only compares

@@ -4,7 +4,6 @@ Pure: values in, values out. Everything is named as the watcher has it; a host t
 under another path translates. What comes off the wire is taken only if it is so to the letter.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,20 +12,17 @@ from typing import Any, Literal, TypeVar
 
 from scissorsd.core.catalogue import Model
 from scissorsd.core.masking import Judgement
-from scissorsd.core.rules import Rule, action, in_review
+from scissorsd.core.rules import Rule
 from scissorsd.errors import ScissorsError
+from scissorsd.hosts.carried import NOTHING, Carried, Way, is_what_was_ordered
 from scissorsd.hosts.folder_names import Name
 from scissorsd.hosts.names import FORMAT, answers_queue, staging_tag
 from scissorsd.hosts.plain_values import NotPlainError, built, plain
 
-HEAD = 64 << 10  # bytes of a picture by which a host knows that it has the same one
-
 T = TypeVar("T")
 
 _ID = re.compile(r"[0-9A-Za-z]{1,64}")
-_NONCE = re.compile(r"[0-9a-f]{8}")
-_NUMBER = re.compile(r"[0-9a-f]{1,16}")  # the end of a temporary's name
-_HASH = re.compile(r"[0-9a-f]{32}")
+HASH = re.compile(r"[0-9a-f]{32}")  # BLAKE2b, 16 bytes
 _FOLDER_UP = {"", ".", ".."}
 
 
@@ -83,7 +79,7 @@ class Order:
     inbox: str  # its name
     roots: Roots
     source: Source
-    head: str  # `head_of` the picture
+    head: str  # `carried.head_of` the picture
     rule: Rule
     model: Model  # as `described`
     outputs: tuple[str, ...]  # for each of the rule's its path: in the outbox, or absolute
@@ -91,6 +87,7 @@ class Order:
     second: Model | None = None  # the network that gives a second opinion
     last_look: bool = False  # what is truncated now stays so
     backgrounds: Mapping[str, str] = field(default_factory=dict)  # of pictures: path, SHA-256
+    data: Carried | None = None  # where the picture goes along; none: it is read where it lies
     format: Literal[1] = FORMAT
 
     @property
@@ -98,20 +95,24 @@ class Order:
         """The queue in which the answer is awaited."""
         return answers_queue(self.watcher)
 
+    @property
+    def way(self) -> Way:
+        """How the picture comes to a host."""
+        return "paths" if self.data is None else "bytes"
+
     def tag(self, nonce: str) -> str:
         """Return the tag of the temporary files of one execution of it."""
         return staging_tag(self.watcher, self.job, self.turn, nonce)
+
+    def sent(self) -> "Order":
+        """Return it as it is remembered while it is out: without what it carries."""
+        return self if self.data is None else replace(self, data=NOTHING)
 
 
 def described(model: Model) -> Model:
     """Return what a host must know of a network: what it is, not where it could be had."""
     name = PurePosixPath(model.file).name
     return replace(model, file=name, url=None, wheel=None, licence="", unclear="", tested=True)
-
-
-def head_of(data: bytes) -> str:
-    """Return by what a picture's beginning is known; only the first HEAD bytes count."""
-    return hashlib.blake2b(data[:HEAD], digest_size=16).hexdigest()
 
 
 def write_order(order: Order) -> dict[str, Any]:
@@ -156,11 +157,12 @@ def _wrong_with(order: Order, reply: object) -> str:
     paths = [path for root in roots for path in (root.path, *(name.path for name in root.names))]
     elsewhere = [root.path for root in order.roots.elsewhere]
     second = order.second.name if order.second else ""
+    ordered = (order.source.size, order.head, order.backgrounds)
     checks = (
         (bool(_ID.fullmatch(order.watcher)), "the watcher's id"),
         (reply == order.reply, "its reply goes to another watcher"),
         (order.job > 0 and order.turn > 0, "job and turn"),
-        (bool(_HASH.fullmatch(order.head)), "the head of the picture"),
+        (bool(HASH.fullmatch(order.head)), "the head of the picture"),
         (order.source.size > 0, "the size of the picture"),
         (order.model.name == order.rule.model, "the network is not its rule's"),
         (second in {"", order.rule.second_opinion}, "the second network is not its rule's"),
@@ -168,11 +170,13 @@ def _wrong_with(order: Order, reply: object) -> str:
         (all(path.startswith("/") and _is_inside(path) for path in paths), "its folders"),
         (_is_inside(order.source.path, absolute=False), "the path of the picture"),
         (all(_is_planned(path, elsewhere) for path in order.outputs), "the path of an output"),
+        (is_what_was_ordered(order.data, *ordered), "what goes along is not what it says"),
     )
-    return _first_broken(checks)
+    return first_broken(checks)
 
 
-def _first_broken(checks: Iterable[tuple[bool, str]]) -> str:
+def first_broken(checks: Iterable[tuple[bool, str]]) -> str:
+    """Return what the first check is called that does not hold; "" if all do."""
     return next((name for holds, name in checks if not holds), "")
 
 
@@ -194,9 +198,9 @@ def _is_inside(path: str, *, absolute: bool = True) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """An output, whole and synced, that has not got its name yet."""
+    """An output, whole and synced, that has not got its name yet; or that goes along."""
 
-    temporary: str  # its name for now, in the folder that it belongs to
+    temporary: str  # its name for now, in the folder that it belongs to; empty: it goes along
     path: str  # the planned one, or that in review/
     size: int  # bytes
     digest: str  # BLAKE2b of its content, 16 bytes in hex
@@ -218,6 +222,7 @@ class Made:
     height: int
     infer_s: float
     remarks: tuple[str, ...]
+    data: tuple[bytes, ...] = field(default=(), repr=False)  # the outputs that go along
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,53 +268,6 @@ def read_answer(value: object) -> Answer:
     if (answer.made is None) == (answer.error is None):
         raise NotUnderstoodError("an answer says neither or both: what was made, and an error")
     return answer
-
-
-def refusal(order: Order, answer: Answer) -> str:
-    """Return why an answer must not be taken for this order; "" if, by all it says, it may be.
-
-    What was made must be exactly the planned outputs, in their order, where the verdict has them,
-    each under a temporary name of this very execution. What is on the disk is not looked at.
-    """
-    if (answer.job, answer.turn) != (order.job, order.turn):
-        return f"it is for turn {answer.turn} of job {answer.job}"
-    if not _NONCE.fullmatch(answer.nonce):
-        return "its execution has no proper name"
-    return "" if answer.made is None else _wrong_with_made(order, answer.made, answer.nonce)
-
-
-def _wrong_with_made(order: Order, made: Made, nonce: str) -> str:
-    verdict = made.judgement.verdict
-    wanted = action(order.rule, verdict)
-    paths = [in_review(path) if wanted == "review" else path for path in order.outputs]
-    names = [one.temporary for one in made.staged]
-    digests = [made.content, *(one.digest for one in made.staged)]
-    checks = (
-        (wanted != "fail", f"the rule says that a picture fails which is {verdict}"),
-        ([one.path for one in made.staged] == paths, "its outputs are not the planned ones"),
-        (len(set(names)) == len(names), "two of its temporary files are one"),
-        (
-            all(is_temporary_of(name, order, nonce) for name in names),
-            "its temporary files are not of this order",
-        ),
-        (all(one.size > 0 for one in made.staged), "an output is empty"),
-        (all(map(_HASH.fullmatch, digests)), "a file has no digest"),
-        (
-            made.model in {order.rule.model, order.rule.second_opinion},
-            f"the network {made.model!r:.80} was not asked for",
-        ),
-    )
-    return _first_broken(checks)
-
-
-def is_temporary_of(name: str, order: Order, nonce: str) -> bool:
-    """Whether a file name is that of a temporary file which this execution may have made."""
-    number = name.removeprefix(f".scissorsd-{order.tag(nonce)}-")
-    return (
-        number != name
-        and bool(_NUMBER.fullmatch(number.removesuffix(".tmp")))
-        and (number.endswith(".tmp"))
-    )
 
 
 def _read(kind: type[T], value: object, name: str) -> T:

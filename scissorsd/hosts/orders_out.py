@@ -1,7 +1,7 @@
 """The orders that are out, and whether an answer is taken for one of them.
 
 An answer is taken only for an order that is out at this moment, in this turn of its job, and once;
-what it says must fit (`orders.refusal`). What is on the disk `publishing.commit` looks at.
+what it says must fit (`fence.refusal`). What is on the disk `publishing.commit` looks at.
 """
 
 import threading
@@ -15,7 +15,8 @@ from typing import Any, Literal
 from scissorsd.core.catalogue import Model
 from scissorsd.core.rules import in_review
 from scissorsd.hosts import names
-from scissorsd.hosts.orders import Answer, Order, refusal
+from scissorsd.hosts.fence import refusal
+from scissorsd.hosts.orders import Answer, Order
 from scissorsd.records.status_file import OrderStatus
 
 _REMEMBERED = 10_000  # jobs that went out, for answers that come too late
@@ -133,4 +134,5 @@ def folders_of(order: Order) -> list[Path]:
 
 def _told(out: Out) -> OrderStatus:
     host, since = out.begun[-1] if out.begun else ("", out.sent_at)
-    return OrderStatus(f"{out.order.roots.inbox.path}/{out.order.source.path}", since, host)
+    source = f"{out.order.roots.inbox.path}/{out.order.source.path}"
+    return OrderStatus(source, since, host, out.order.way)

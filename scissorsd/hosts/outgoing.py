@@ -1,6 +1,8 @@
-"""What goes with an order: the picture's beginning, the folders, the networks, the backgrounds."""
+"""What goes with an order: the folders, the networks, the backgrounds; perhaps the picture."""
 
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
@@ -12,14 +14,15 @@ from scissorsd.errors import HoldError, PlaceTakenError, SourceChangedError
 from scissorsd.folders import publishing
 from scissorsd.folders.holding import hold_on_error
 from scissorsd.folders.scanning import open_no_follow
+from scissorsd.folders.sources import read_source
+from scissorsd.hosts.carried import HEAD, Carried, head_of
+from scissorsd.hosts.faults import TooLargeError
 from scissorsd.hosts.orders import (
-    HEAD,
     Order,
     OrderLimits,
     Roots,
     Source,
     described,
-    head_of,
 )
 from scissorsd.hosts.own_folders import known_as
 
@@ -52,6 +55,24 @@ def order_for(task: Task, job: Job, bench: Bench) -> Order:
         last_look=task.last_attempt,
         backgrounds=backgrounds,
     )
+
+
+def carrying(order: Order, task: Task, most: int, lacking: Collection[str]) -> Order:
+    """Return an order with which the picture goes along; and backgrounds, those that are `lacking`.
+
+    Raises TooLargeError for what has more than `most` bytes.
+    """
+    if task.source.size > most:
+        raise TooLargeError(f"{task.path} is too large to go over the hub")
+    picture = read_source(task.inbox.path, task.source, limit=most)
+    backgrounds = {}
+    for path, sha256 in order.backgrounds.items():
+        if sha256 in lacking:
+            with hold_on_error(f"read {path}"):
+                backgrounds[sha256] = Path(path).read_bytes()
+            if len(backgrounds[sha256]) > most:
+                raise TooLargeError(f"the background {path} is too large to go over the hub")
+    return replace(order, head=head_of(picture), data=Carried(picture, backgrounds))
 
 
 def claim(outbox: Path, watcher: str) -> None:

@@ -1,4 +1,7 @@
-"""Frozen dataclasses to the plain values of JSON, and back: strictly, and nothing is guessed."""
+"""Frozen dataclasses to plain values, and back: strictly, and nothing is guessed.
+
+Plain is what JSON has; and bytes, which travel by packing.py.
+"""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -112,7 +115,7 @@ def _scalar(kind: Any, value: Any) -> Any:  # noqa: ANN401
     if kind is NoneType and value is None:
         return None
     fits = type(value) in {int, float} if kind is float else type(value) is kind  # bool is no int
-    if not fits or kind not in {str, int, float, bool}:
+    if not fits or kind not in {str, int, float, bool, bytes}:
         raise NotPlainError(f" is {value!r:.80}, which is not {kind.__name__}")
     if kind is float and not math.isfinite(value):
         raise NotPlainError(f" is {value}, which is no number")

@@ -2,19 +2,25 @@
 
 Pure: times are seconds on one monotonic clock of the watcher's, at which it heard of something.
 What a host says of a time is not looked at: clocks differ.
+
+A picture goes out by its path, or its bytes go along. A host counts for one of the ways only, for
+each inbox: by paths, if it takes orders so and has not said of late that it does not see the
+folders; else by bytes. It may well take by bytes, too, what others have no hand free for.
 """
 
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from scissorsd.core.catalogue import Model
+from scissorsd.hosts.carried import Way
 from scissorsd.hosts.names import FORMAT
 from scissorsd.records.status_file import HostStatus
 
 _REMEMBERED = 24 * 3600.0  # seconds that a host is told of after it was last heard
 _PACE = 300.0  # seconds over which pictures a minute are counted
+_LACKING = 300.0  # seconds that a host is not asked again for folders that it does not see
 _TEXT = 200  # of what a host says of itself, so many characters
 
 
@@ -30,9 +36,17 @@ class Host:
     busy: int = 0
     takes: tuple[str, ...] = ()
     models: dict[str, tuple[str, str]] = field(default_factory=dict)  # → provider, SHA-256
+    backgrounds: frozenset[str] = frozenset()  # the SHA-256 of those that it has
+    lacks: dict[str, float] = field(default_factory=dict)  # inboxes it does not see; until when
     trouble: str = ""
     is_gone: bool = False  # and that was told
     ended: deque[float] = field(default_factory=deque)  # when each of its last pictures was made
+
+    def way(self, inbox: str, now: float) -> Way | Literal[""]:
+        """Return by which way pictures of an inbox come to it."""
+        if "paths" in self.takes and self.lacks.get(inbox, now) <= now:
+            return "paths"
+        return "bytes" if "bytes" in self.takes else ""
 
     def pace(self, now: float) -> float:
         """Return how many pictures a minute it has made lately."""
@@ -66,8 +80,10 @@ class Presence:
         host.seen, host.format, host.is_gone = now, number, False
         host.version, host.trouble = _text(said, "version"), _text(said, "trouble")
         host.slots, host.busy = _count(said, "slots"), _count(said, "busy")
-        takes, models = said.get("takes"), said.get("models")
-        host.takes = tuple(map(str, takes)) if isinstance(takes, list) else ()
+        takes, models = _words(said, "takes"), said.get("models")
+        if "paths" in takes and "paths" not in host.takes:  # it sees folders again
+            host.lacks.clear()
+        host.takes, host.backgrounds = takes, frozenset(_words(said, "backgrounds"))
         host.models = {}
         for network, about in models.items() if isinstance(models, dict) else ():
             if isinstance(about, dict):
@@ -79,6 +95,11 @@ class Presence:
         """Note that a host has made a picture of ours."""
         if name in self.hosts:
             self.hosts[name].ended.append(now)
+
+    def note_lack(self, name: str, inbox: str, now: float) -> None:
+        """Note that a host does not see the folders of an inbox, or not what it needs there."""
+        if name in self.hosts:
+            self.hosts[name].lacks[inbox] = now + _LACKING
 
     def gone(self, now: float) -> list[Host]:
         """Return the hosts that are silent since the last call; forget what was so for long."""
@@ -119,17 +140,25 @@ class Presence:
             return f"it is of version {host.version}, and this daemon {version} (`same_version`)"
         return host.trouble
 
-    def slots(self, networks: Iterable[Model], now: float) -> int:
-        """Return how many pictures the hosts that have all of these networks cut at once."""
+    def slots(self, networks: Iterable[Model], inbox: str, now: float) -> Counter[str]:
+        """Return how many pictures of an inbox hosts with these networks cut at once, by way."""
+        slots = Counter[str]()
+        for host in self._able(networks, now):
+            slots[host.way(inbox, now)] += host.slots
+        del slots[""]
+        return slots
+
+    def lacking(self, wanted: Iterable[str], networks: Iterable[Model], now: float) -> set[str]:
+        """Return of `wanted` backgrounds those that are not on every host that may get them."""
+        hosts = [host for host in self._able(networks, now) if "bytes" in host.takes]
+        return {one for one in wanted if not all(one in host.backgrounds for host in hosts)}
+
+    def _able(self, networks: Iterable[Model], now: float) -> Iterator[Host]:
         wanted = list(networks)
-        return sum(
-            host.slots
-            for host in self.hosts.values()
-            if self.is_live(host, now)
-            and not self.why_idle(host, self.only_version)
-            and "paths" in host.takes
-            and all(_has(host, network) for network in wanted)
-        )
+        for host in self.hosts.values():
+            is_there = self.is_live(host, now) and not self.why_idle(host, self.only_version)
+            if is_there and all(_has(host, network) for network in wanted):
+                yield host
 
 
 def _has(host: Host, network: Model) -> bool:
@@ -142,6 +171,11 @@ def _has(host: Host, network: Model) -> bool:
 def _text(values: Mapping[str, Any], key: str) -> str:
     value = values.get(key)
     return value[:_TEXT] if isinstance(value, str) else ""
+
+
+def _words(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    words = values.get(key)
+    return tuple(str(word)[:_TEXT] for word in words[:_TEXT]) if isinstance(words, list) else ()
 
 
 def _count(values: Mapping[str, Any], key: str) -> int:

@@ -1,4 +1,7 @@
-"""What a host has made, by what lies there: as `outcomes.Made`, in the words of the line."""
+"""What a host has made, by what lies there or came along: as `outcomes.Made`, which the line has.
+
+What came along is staged as what is made here is: by the pipeline, in the names that it then has.
+"""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -42,8 +45,11 @@ def made_of(answer: Answer, outbox: Path) -> Made:
             remarks=told.remarks,
             host=answer.host,
         ),
+        contents=told.data,
         staged=tuple(
-            _stamp(outbox / one.path, one.temporary, one.size, one.digest) for one in told.staged
+            _stamp(outbox / one.path, one.temporary, one.size, one.digest)
+            for one in told.staged
+            if not told.data
         ),
     )
 

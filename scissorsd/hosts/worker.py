@@ -29,7 +29,7 @@ from scissorsd.errors import EXIT_OK
 from scissorsd.hosts import engine, names
 from scissorsd.hosts.alone import STALLED, Alone, stalled
 from scissorsd.hosts.cutting import Here, Settings, cut, discard
-from scissorsd.hosts.faults import fault_of
+from scissorsd.hosts.faults import LACKING, fault_of
 from scissorsd.hosts.join import Join
 from scissorsd.hosts.orders import (
     Answer,
@@ -38,8 +38,8 @@ from scissorsd.hosts.orders import (
     Order,
     address_of,
     read_order,
-    write_answer,
 )
+from scissorsd.hosts.sight import Sight
 from scissorsd.inference import weights
 from scissorsd.plain_text import one_line
 
@@ -75,14 +75,15 @@ class Worker:
         self._hashes = {one: weights.known_hash(CATALOGUE[one], folder) for one in networks}
         self._slots = slots
         self._app = engine.application(join, slots)
-        for network in networks:
-            self._app.amqp.queues.add(engine.orders_queue(network))
-        self._app.amqp.queues.select(self._queues)
-        self._app.task(_task(self._take), name=names.TASK, bind=True)
+        for queue in names.orders_queues(networks):
+            self._app.amqp.queues.add(engine.orders_queue(queue))
+        self._app.amqp.queues.select(names.orders_queues(networks))
+        self._app.task(engine.task(self._take), name=names.TASK, bind=True)
         self._engine = engine.engine(self._app, here.name, slots, self._follow, self._ready)
         self._hub = f"{join.address.host}:{join.address.port}"
         self._lock = threading.Lock()
         self._in_hand: dict[str, _InHand] = {}  # by nonce
+        self._sight = Sight(here, lambda: self._in_loop(self._follow))
         self._failures = 0  # orders in a row that met trouble of this host
         self._trouble = ""  # why it takes no orders for now
         self._stopping = False
@@ -90,8 +91,11 @@ class Worker:
         self._cut = 0
 
     @property
-    def _queues(self) -> list[str]:
-        return [names.orders_queue(network) for network in self._networks]
+    def _takes(self) -> list[str]:
+        """The ways by which pictures may come now."""
+        if self._trouble or self._stopping:
+            return []
+        return ["bytes"] if self._sight.is_blind else list(names.WAYS)
 
     def run(self) -> int:
         """Take orders until SIGTERM or SIGINT; what is in hand then is finished and answered."""
@@ -126,6 +130,8 @@ class Worker:
         except NotUnderstoodError as error:
             self._refuse(value, error, nonce)
             return
+        if order.way == "paths":
+            self._sight.asked(order)
         mine = _InHand(order, nonce, monotonic(), alone=came_back)
         with self._lock:
             self._in_hand[nonce] = mine
@@ -147,7 +153,7 @@ class Worker:
             return
         failpoints.at("host.unanswered", order.source.path)
         try:
-            self._send(order.watcher, answer)
+            answer = self._send(order.watcher, answer)
         except Exception as error:
             discard(order, answer, self._here)
             why = one_line(str(error))
@@ -170,9 +176,8 @@ class Worker:
         except Exception as unsent:
             raise Reject(f"the answer cannot be sent: {unsent}", requeue=True) from unsent
 
-    def _send(self, watcher: str, answer: Answer) -> None:
-        value = write_answer(answer)
-        engine.send_answer(self._app, watcher, value, is_patient=lambda: not self._stopping)
+    def _send(self, watcher: str, answer: Answer) -> Answer:
+        return engine.send_answer(self._app, watcher, answer, lambda: not self._stopping)
 
     def _note(self, order: Order, answer: Answer) -> None:
         """Tell what came of an order; stand down where it met trouble of this host."""
@@ -185,7 +190,10 @@ class Worker:
             log.info("order.failed", **about, why=one_line(fault.what))
         elif fault is not None:
             log.warning("order.returned", **about, why=one_line(fault.what), advice=fault.advice)
-            self._pause(order, fault)
+            if fault.as_ in LACKING:
+                self._sight.missing(fault.what)
+            else:
+                self._pause(order, fault)
             return
         with self._lock:
             self._cut += made is not None
@@ -239,22 +247,23 @@ class Worker:
     def _follow(self, consumer: Any) -> None:  # noqa: ANN401 - Celery has no types
         """Take orders, or none, as it stands now, and say so; done again every few seconds."""
         with self._lock:
-            takes = not (self._trouble or self._stopping)
+            takes = names.orders_queues(self._networks, self._takes)
         queues = self._app.amqp.queues
-        for name in self._queues:  # first of all: for the next connection, if this one is lost
-            if takes:
+        every = names.orders_queues(self._networks)
+        for name in every:  # first of all: for the next connection, if this one is lost
+            if name in takes:
                 queues.select_add(queues[name])
             else:
                 queues.deselect(name)
-        for name in self._queues:
-            (consumer.add_task_queue if takes else consumer.cancel_task_queue)(name)
+        # The loop begins by taking what is selected; before, nobody is there to whom orders go.
+        for name in every if consumer.task_consumer.on_message is not None else ():
+            (consumer.add_task_queue if name in takes else consumer.cancel_task_queue)(name)
         consumer.event_dispatcher.send(names.STANDING, **self._standing())
 
     def _standing(self) -> dict[str, Any]:
         openings = self._here.sessions.providers_in_use()
         with self._lock:
-            takes = [] if self._trouble or self._stopping else ["paths"]
-            trouble, busy = self._trouble, len(self._in_hand)
+            takes, trouble, busy = self._takes, self._trouble, len(self._in_hand)
         return {
             "format": names.FORMAT,
             "version": __version__,
@@ -269,6 +278,7 @@ class Worker:
                 }
                 for network in self._networks
             },
+            "backgrounds": self._here.backgrounds.known(),
             "trouble": trouble,
         }
 
@@ -319,22 +329,6 @@ class Worker:
         sleep(_SOON)  # the last acknowledgement is on its way through the loop
         at_work.should_stop = EXIT_OK
         self._in_loop(lambda _: None)  # wake it
-
-
-def _task(take: Callable[..., None]) -> Callable[..., None]:
-    """Return the one task there is; whatever comes with it but an order is no order."""
-
-    def cut(task: Any, *values: object, **named: object) -> None:  # noqa: ANN401
-        value = values[0] if len(values) == 1 and not named else None
-        take(value, came_back=_came_back(task.request))
-
-    return cut
-
-
-def _came_back(request: Any) -> bool:  # noqa: ANN401 - Celery has no types
-    """Whether an order was given out before, to a host that died or lost its connection."""
-    count = getattr(request, "x-delivery-count", None) or 0
-    return bool(count) or bool((request.delivery_info or {}).get("redelivered"))
 
 
 def _hangs(one: _InHand) -> bool:

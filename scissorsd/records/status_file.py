@@ -136,7 +136,7 @@ class HostStatus:
 
     name: str
     version: str
-    takes: tuple[str, ...]  # how pictures come to it: paths
+    takes: tuple[str, ...]  # how pictures come to it: paths, bytes
     slots: int
     busy: int
     providers: dict[str, str]  # network → where it runs; "" where it is not open
@@ -167,6 +167,7 @@ class OrderStatus:
     source: str  # absolute
     since: float  # monotonic: that it is out, or that a host has begun with it
     host: str = ""  # that has it in hand; empty: it is in line
+    way: str = "paths"  # how it comes to a host: it is read where it lies, or its bytes travel
 
 
 @dataclass(frozen=True, slots=True)

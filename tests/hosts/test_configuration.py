@@ -51,6 +51,8 @@ def test_what_is_left_open(tmp_path: Path) -> None:
     assert (config.hosts.here, config.hosts.ahead, config.hosts.lease) == (None, 2, 900.0)
     assert "other machines cut over amqps://nas.local:5671/scissorsd" in describe(config)
     assert "only what no host can" in describe(configured(tmp_path, here=0))
+    assert "go pictures of up to 12MiB" in describe(config)
+    assert "pictures of up to" not in describe(configured(tmp_path, bytes=0))
 
 
 @pytest.mark.parametrize(
@@ -64,10 +66,11 @@ def test_what_is_left_open(tmp_path: Path) -> None:
         ({"lost_after": "1s"}, "6s"),
         ({"lease": "1s"}, "1m"),
         ({"ahead": 0}, "1"),
-        ({"bytes": "12MiB"}, "bytes"),
+        ({"bytes": "65MiB"}, "64MiB"),
+        ({"bytes": -1}, "bytes"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, wrong: dict[str, object], why: str) -> None:
-    """What cannot be is refused with a sentence that says why; so is what this version has not."""
+    """What cannot be is refused with a sentence that says why."""
     with pytest.raises(ConfigError, match=why):
         configured(tmp_path, **wrong)

@@ -1,4 +1,5 @@
 import hashlib
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,10 @@ from PIL import Image
 
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Output
+from scissorsd.hosts.carried import Carried
 from scissorsd.hosts.cutting import Here, Settings, cut, discard
-from scissorsd.hosts.orders import Fault, Order, Root, Roots, described, refusal
+from scissorsd.hosts.fence import refusal
+from scissorsd.hosts.orders import Fault, Order, Root, Roots, described
 from scissorsd.hosts.outgoing import OWNER, claim
 
 from .working import ID, NETWORK, RULE, draw, order_for
@@ -116,6 +119,70 @@ def test_folders_called_otherwise(order: Order, settings: Settings, tmp_path: Pa
     fault = cut(other, here, NONCE).error
     assert fault is not None
     assert (fault.kind, fault.host_only) == ("NotHereError", True)
+
+
+# --- the picture came along ------------------------------------------------------------------
+
+
+def carried(order: Order, backgrounds: dict[str, bytes] | None = None) -> Order:
+    """Return the order with its picture, and folders that are nowhere here."""
+    picture = Path(order.roots.inbox.path) / order.source.path
+    roots = Roots(Root("/nowhere/in"), Root("/nowhere/out"))
+    return replace(order, roots=roots, data=Carried(picture.read_bytes(), backgrounds or {}))
+
+
+def test_what_came_along_is_cut_as_here(order: Order, here: Here, tmp_path: Path) -> None:
+    """Its outputs are those that are staged where the folders are seen; nothing is written."""
+    staged = cut(order, here, NONCE)
+    assert staged.made is not None
+    lies = tmp_path / "out" / "may" / staged.made.staged[0].temporary
+    content = lies.read_bytes()
+    lies.unlink()
+    asked = carried(order)
+    answer = cut(asked, here, NONCE)
+    assert refusal(asked, answer) == ""
+    assert answer.made is not None
+    assert answer.made.data == (content,)
+    assert replace(answer.made, data=(), staged=staged.made.staged, infer_s=0.0) == replace(
+        staged.made, infer_s=0.0
+    )
+    discard(asked, answer, here)
+    assert staged_below(tmp_path / "out") == []
+    assert here.can(asked)
+    assert not here.sees(asked)
+
+
+def test_a_background_that_came_along(order: Order, settings: Settings, tmp_path: Path) -> None:
+    """It is used, and kept for the next order; one that neither came nor is kept is asked for."""
+    here = Here.of(settings, find_out=False)
+    Image.new("RGB", (8, 8), "blue").save(tmp_path / "blue.png")
+    content = (tmp_path / "blue.png").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    rule = replace(RULE, outputs=(Output("flat", "jpeg", background="/nas/blue.png"),))
+    order = replace(order, rule=rule, outputs=("a.jpg",), backgrounds={"/nas/blue.png": digest})
+    fault = cut(carried(order), here, NONCE).error
+    assert fault is not None
+    assert (fault.kind, fault.as_, fault.host_only) == ("NotHereError", "no background", True)
+    first = cut(carried(order, {digest: content}), here, NONCE)
+    again = cut(carried(order), here, NONCE)
+    assert first.made is not None
+    assert again.made is not None
+    assert first.made.data == again.made.data
+    with Image.open(io.BytesIO(again.made.data[0])) as flat:
+        pixel = flat.getpixel((0, 0))
+    assert isinstance(pixel, tuple)
+    assert pixel[2] > 4 * pixel[0]
+    assert here.backgrounds.known() == [digest]
+
+
+def test_outputs_too_large_to_go_back(
+    order: Order, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not sent; the watcher hears that, and the host is in no trouble."""
+    monkeypatch.setattr("scissorsd.hosts.cutting_carried.MOST_OUTPUTS", 10)
+    fault = cut(carried(order), here, NONCE).error
+    assert fault is not None
+    assert (fault.kind, fault.as_, fault.host_only) == ("TooLargeError", "too large", True)
 
 
 # --- not the picture that the watcher has, or not from here ----------------------------------

@@ -6,7 +6,7 @@ from scissorsd import errors
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Rule
 from scissorsd.daemon.making import RefusedByRuleError
-from scissorsd.hosts.faults import NotHereError, error_of, fault_of
+from scissorsd.hosts.faults import NotHereError, TooLargeError, error_of, fault_of
 from scissorsd.hosts.orders import Fault
 from scissorsd.hosts.plain_values import built, plain
 
@@ -31,6 +31,7 @@ DOUBT = Judgement("no_subject", 0.1, 0.0, 0.0)
         (errors.SourceChangedError("a"), True),
         (errors.HoldError("a", "b", outbox_wide=True, kind="full"), True),
         (NotHereError("a", "b"), True),
+        (TooLargeError("a", "b"), True),
         (MemoryError("there was not enough memory"), True),
     ],
 )

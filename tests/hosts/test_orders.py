@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
+from scissorsd.hosts.carried import head_of
+from scissorsd.hosts.fence import refusal
 from scissorsd.hosts.folder_names import Name
 from scissorsd.hosts.orders import (
     Answer,
@@ -25,10 +27,8 @@ from scissorsd.hosts.orders import (
     StagedFile,
     address_of,
     described,
-    head_of,
     read_answer,
     read_order,
-    refusal,
     write_answer,
     write_order,
 )
@@ -40,6 +40,7 @@ NAMES = st.one_of(
     st.binary(min_size=1, max_size=12).map(lambda name: name.decode("utf-8", "surrogateescape")),
 ).filter(lambda name: name not in {".", ".."} and not set("/\0") & set(name))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+INTEGERS = st.integers(-(1 << 63), (1 << 63) - 1)
 
 
 TEXTS = st.one_of(st.text(max_size=8), NAMES)
@@ -65,14 +66,15 @@ def values(hint: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - a type as ann
         return st.tuples(*map(values, parts))
     if origin is Mapping:
         return st.dictionaries(TEXTS, values(parts[1]), max_size=3)
-    return {float: NUMBERS, str: TEXTS}[hint] if hint in {float, str} else st.from_type(hint)
+    known = {float: NUMBERS, str: TEXTS, int: INTEGERS}
+    return known[hint] if hint in known else st.from_type(hint)
 
 
 OUTPUTS = of(Output)
 RULES = of(Rule, outputs=st.lists(OUTPUTS, min_size=1, max_size=3).map(tuple))
 MODELS = of(Model)
 ANSWERS = st.one_of(
-    of(Answer, made=of(Made), error=st.none(), format=st.just(1)),
+    of(Answer, made=of(Made, data=st.just(())), error=st.none(), format=st.just(1)),
     of(Answer, made=st.none(), error=of(Fault), format=st.just(1)),
 )
 

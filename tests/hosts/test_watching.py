@@ -157,6 +157,7 @@ def test_a_picture_is_replaced_meanwhile(studio: Studio) -> None:
 @pytest.mark.full
 def test_what_no_host_can_is_cut_here(studio: Studio) -> None:
     """A picture that the only host does not find is cut by the machine that else only watches."""
+    studio.configure(hosts={"bytes": 0})
     studio.host("blind", maps=(f"{studio.place.inbox}=/nowhere",))
     daemon = studio.daemon()
     studio.place.put("0.jpg")

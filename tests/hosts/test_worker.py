@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from scissorsd.hosts import names
+from scissorsd.hosts.carried import Carried
 from scissorsd.hosts.definitions import HOST
+from scissorsd.hosts.fence import refusal
 from scissorsd.hosts.join import write
-from scissorsd.hosts.orders import Answer, Root, Roots, refusal, write_order
+from scissorsd.hosts.orders import Answer, Root, Roots, write_order
 
 from .broker import Hub
 from .working import ID, NETWORK, PATIENCE, Host, Watcher
@@ -61,7 +63,7 @@ def test_orders_are_cut_and_answered(
         host.ready()
         standing = watcher.standing()
         assert standing["host"] == "gpu-1"
-        assert standing["takes"] == ["paths"]
+        assert standing["takes"] == ["paths", "bytes"]
         assert standing["models"][NETWORK]["provider"] == "cpu"
         orders = [
             watcher.order(watcher.picture("a.jpg")),
@@ -162,7 +164,7 @@ def test_poison_among_innocents(
 def test_a_share_that_is_gone_from_the_host(
     hub: Hub, watcher: Watcher, models_folder: Path, tmp_path: Path
 ) -> None:
-    """The order goes back, no other is taken until the folder is there again, and then they are."""
+    """The order goes back; until the folder is there again, what comes over the hub is taken."""
     seconds = "HOST_FIRST_PAUSE=0.2"
     with Host(
         hub.studio_join, tmp_path, models_folder, "--slots", "1", SCISSORSD_SECONDS=seconds
@@ -174,17 +176,20 @@ def test_a_share_that_is_gone_from_the_host(
         answer = watcher.answer()
         assert answer.error is not None
         assert (answer.error.kind, answer.error.host_only) == ("NotHereError", True)
-        host.wait_for("host.paused", times=2)
-        assert watcher.standing("takes", [])["trouble"]
+        host.wait_for("host.blind")
+        assert watcher.standing("takes", ["bytes"])["trouble"] == ""
         watcher.give(replace(order, turn=2))
-        host.wait_for("host.paused", times=4)
+        picture = watcher.inbox / order.source.path
+        watcher.give(replace(order, turn=3, data=Carried(picture.read_bytes(), {})))
+        carried = watcher.answer()
+        assert (carried.turn, made(carried)) == (3, [""])
         assert len(host.events("order.returned")) == 1
         away.rename(watcher.outbox)
-        host.wait_for("host.resumed")
+        host.wait_for("host.sees")
         again = watcher.answer()
         assert again.turn == 2
         assert made(again)
-        assert watcher.standing("takes", ["paths"])["trouble"] == ""
+        assert watcher.standing("takes", ["paths", "bytes"])["trouble"] == ""
         assert host.stop() == 0, host.said()
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Rule
 from scissorsd.hosts import names
+from scissorsd.hosts.carried import head_of
 from scissorsd.hosts.definitions import WATCHER
 from scissorsd.hosts.engine import orders_queue
 from scissorsd.hosts.orders import (
@@ -29,11 +30,11 @@ from scissorsd.hosts.orders import (
     Roots,
     Source,
     described,
-    head_of,
     read_answer,
     write_order,
 )
 from scissorsd.hosts.outgoing import claim
+from scissorsd.hosts.packing import CONTENT_TYPE, teach_kombu
 
 from .broker import Hub
 
@@ -155,6 +156,7 @@ class Watcher:
     def connect(self) -> None:
         """Connect to the broker, anew if that was away."""
         join = self.hub.joins[WATCHER]
+        teach_kombu()
         self._app = Celery("watcher", broker=join.url, set_as_current=False)
         self._app.conf.update(broker_user=join.user, broker_password=join.secret)
         # Else a broker that dies the next moment takes the order along.
@@ -192,14 +194,15 @@ class Watcher:
     def give(self, order: Order | dict[str, Any]) -> None:
         """Put an order into the line."""
         value = write_order(order) if isinstance(order, Order) else order
+        queue = names.orders_queue(NETWORK, "bytes" if value.get("data") else "paths")
         self._app.send_task(
             names.TASK,
             args=[value],
             task_id=f"{value.get('job')}-{value.get('turn')}",
-            queue=orders_queue(NETWORK),
+            queue=orders_queue(queue),
             exchange=names.ORDERS,
-            routing_key=names.orders_queue(NETWORK),
-            serializer="json",
+            routing_key=queue,
+            serializer="msgpack" if value.get("data") else "json",
             ignore_result=True,
         )
 
@@ -225,6 +228,8 @@ class Watcher:
                 self.connect()
                 continue
             if message is not None:
-                return channel.message_to_python(message).payload
+                came = channel.message_to_python(message)
+                came.accept = {"application/json", CONTENT_TYPE}
+                return came.payload
             assert time.monotonic() < deadline, f"nothing came by {queue}"
             time.sleep(0.02)
