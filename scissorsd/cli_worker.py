@@ -23,13 +23,21 @@ from scissorsd import cli_options
     "maps",
     multiple=True,
     metavar="THEIRS=OURS",
-    help="A folder that the watcher has as THEIRS is OURS here. Default: by the same path.",
+    help="A folder that the watcher has as THEIRS is OURS here. Default: where the same share is "
+    "mounted, else by the same path.",
 )
 @click.option("--name", help="What it is called in logs and status. Default: the machine's name.")
 @cli_options.models
 @click.option("--providers", help="Where the network runs, in order: cuda,openvino,cpu.")
 @click.option("--precision", type=click.Choice(["auto", "full", "fast"]), default="auto")
 @click.option("--require-gpu", is_flag=True, help="Refuse to work without a GPU.")
+@click.option(
+    "--service",
+    type=click.Choice(["install", "show", "uninstall"]),
+    help="Have systemd start it with these options, from boot on; show the unit for that; or take "
+    "it away.",
+)
+@click.option("--root", type=cli_options.FOLDER, default="/", hidden=True)
 @click.pass_context
 def worker(context: click.Context, /, join_file: Path, **options: Any) -> int:
     """Cut pictures for a daemon on another machine, as its hub gives them out.

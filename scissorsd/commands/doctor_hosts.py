@@ -4,13 +4,15 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from scissorsd.commands.findings import Finding
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.errors import ScissorsError
 from scissorsd.hosts import installed, join
-from scissorsd.settings import Config
+from scissorsd.hosts.own_folders import known_as
+from scissorsd.settings import Config, Inbox
 
 _OLDEST: Final = (3, 10)  # of RabbitMQ
 _SOON: Final = 90 * 24 * 3600.0  # seconds
@@ -20,6 +22,7 @@ def examine(config: Config) -> Iterator[Finding]:
     """Yield what there is to say of the hub, where one is configured."""
     if config.hosts is None:
         return
+    yield from _folders(config)
     try:
         installed.see_that_it_is_installed()
         from scissorsd.hosts import looking  # noqa: PLC0415 - it needs the extra
@@ -55,3 +58,20 @@ def examine(config: Config) -> Iterator[Finding]:
                 "with the new certificate.",
             )
     yield Finding("ok", f"hub: {address}, RabbitMQ {seen.version}{lasts}")
+
+
+def _folders(config: Config) -> Iterator[Finding]:
+    """Say by what names hosts look for each folder that lies under another path there."""
+    for inbox in config.inboxes:
+        if not inbox.quick:
+            known = (_called(folder) for folder in _folders_of(inbox) if folder.is_dir())
+            yield Finding("ok", f"inbox {inbox.name}: hosts look for {'; '.join(known)}")
+
+
+def _folders_of(inbox: Inbox) -> list[Path]:
+    return list(dict.fromkeys((inbox.path, inbox.outbox, *inbox.folders_elsewhere)))
+
+
+def _called(folder: Path) -> str:
+    names = [str(name) for name in known_as(folder).names if name.kind != "disk"]
+    return f"{folder} as {' or '.join(names)}" if names else str(folder)

@@ -2,21 +2,24 @@
 
 import os
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from scissorsd.commands.messages import say
 from scissorsd.commands.progress import Bars
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.errors import UsageError
+from scissorsd.errors import EXIT_OK, UsageError
 from scissorsd.hosts import engine, join
 from scissorsd.hosts.cutting import Here, Settings
 from scissorsd.hosts.worker import Worker
 from scissorsd.inference import weights
 from scissorsd.inference.providers import PROVIDERS
 from scissorsd.machine import usable_cpus
+from scissorsd.service import install_worker
 
 log = structlog.get_logger("scissorsd")
 
@@ -25,7 +28,9 @@ _USUAL = "u2net"
 
 
 def work(join_file: Path, options: Mapping[str, Any]) -> int:
-    """Take orders until a signal comes; return the exit code."""
+    """Take orders until a signal comes, or see to the service; return the exit code."""
+    if options["service"]:
+        return _see_to_service(join_file, options)
     joined = join.read(join_file)
     if warning := join.exposed(join_file):
         log.warning("join.exposed", why=warning)
@@ -48,6 +53,42 @@ def work(join_file: Path, options: Mapping[str, Any]) -> int:
         bars.clear()
         slots = options["slots"] or max(2, usable_cpus())
         return Worker(joined, here, settings, networks, slots).run()
+
+
+def _see_to_service(join_file: Path, options: Mapping[str, Any]) -> int:
+    """Install the unit that works with these options, show it, or take it away."""
+    root = options["root"].absolute()
+    if options["service"] == "uninstall":
+        sentences = install_worker.uninstall(root, join_file)
+    else:
+        join.read(join_file)
+        words = _words(options)
+        if options["service"] == "show":
+            sys.stdout.write(install_worker.unit_text(join_file, words))
+            return EXIT_OK
+        sentences = install_worker.install(root, join_file, words)
+    for sentence in sentences:
+        say(sentence)
+    return EXIT_OK
+
+
+def _words(options: Mapping[str, Any]) -> list[str]:
+    """Return the options as they stand in a unit; what cannot be is refused now."""
+    _networks(options["networks"], Path())
+    _providers(options["providers"])
+    maps = [f"{theirs}={ours}" for theirs, ours in map(_map, options["maps"])]
+    models = options["models"].absolute() if options["models"] else None
+    given = [
+        *(("--model", name) for name in options["networks"]),
+        *(("--map", one) for one in maps),
+        ("--slots", options["slots"]),
+        ("--name", options["name"]),
+        ("--models", models),
+        ("--providers", options["providers"]),
+        ("--precision", options["precision"] if options["precision"] != "auto" else None),
+    ]
+    words = [str(word) for option, value in given if value for word in (option, value)]
+    return [*words, *(["--require-gpu"] if options["require_gpu"] else [])]
 
 
 def _networks(asked: Sequence[str], folder: Path) -> tuple[str, ...]:

@@ -52,6 +52,10 @@ def _watched(event: Event) -> str:
     return "{path} is looked through again and again, since it cannot be watched: {why}"
 
 
+def _found_folder(event: Event) -> str:
+    return "" if event.get("theirs") == event.get("here") else "{theirs} is {here} here: {by}"
+
+
 def _tried(event: Event) -> str:
     return "{model} in int8 is {times_as_fast:x} as fast here" if event.get("taken") else ""
 
@@ -153,6 +157,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "host.ready": Told(
             "{host} is ready: it cuts {slots} pictures at once for the hub {hub}; {networks}"
         ),
+        "host.found": Told(_found_folder),
         "host.paused": Told("no orders are taken for {again_in_s:s}: {why}"),
         "host.resumed": Told("orders are taken again"),
         "host.blind": Told(
@@ -169,6 +174,11 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "hub.takes_again": Told("the hub {hub} takes orders again"),
         "hub.queue_anew": Told("the queue {queue} at the hub took nothing|It is made anew"),
         "host.there": Told("{host} cuts, too, {slots} at once[; it gets no work: {trouble}]"),
+        "host.other_user": Told(
+            "what {host} writes belongs to {user}, and not to {ours} as here: whoever uses the "
+            "share may not be able to change it|Run it as the same user (docs/hosts.md: Who may "
+            "write)"
+        ),
         "host.gone": Told("{host} has been silent for {silent_s:s}|Others cut what it had"),
         "order.given_again": Told("{source} is given to another host: {why}"),
         "order.carried": Told("{source} goes over the hub itself: {why}"),

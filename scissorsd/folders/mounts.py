@@ -8,6 +8,7 @@ import os
 import re
 import select
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Mount:
     point: str  # where
     fs_type: str
     source: str  # such as /dev/sda1 or //nas/photos
+    parent: int = 0  # the mount that it lies on
+    address: str = ""  # of the machine that serves it, where the kernel tells
 
 
 def table() -> Iterator[Mount]:
@@ -49,9 +52,19 @@ def table() -> Iterator[Mount]:
         return
     for line in lines:
         before, _, after = line.partition(b" - ")
-        number, _, system, root, point, *_ = before.split(b" ")
-        fs_type, source, *_ = (*after.split(b" "), b"")
-        yield Mount(int(number), *map(_unescaped, (system, root, point, fs_type, source)))
+        number, parent, system, root, point, *_ = before.split(b" ")
+        fs_type, source, options, *_ = (*after.split(b" "), b"", b"")
+        address = _ADDRESS.search(options)
+        yield Mount(
+            id=int(number),
+            system=_unescaped(system),
+            root=_unescaped(root),
+            point=_unescaped(point),
+            fs_type=_unescaped(fs_type),
+            source=_unescaped(source),
+            parent=int(parent),
+            address=_unescaped(address[1]) if address else "",
+        )
 
 
 def _unescaped(field: bytes) -> str:
@@ -61,6 +74,44 @@ def _unescaped(field: bytes) -> str:
 
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
+_ADDRESS = re.compile(rb"(?:^|,)addr=([^,]+)")
+
+
+class View:
+    """Which mount is seen at a path, as the kernel walks: later mounts hide earlier ones. Pure."""
+
+    def __init__(self, mounts: Sequence[Mount]) -> None:
+        numbers = {mount.id for mount in mounts}
+        self._on: dict[tuple[int | None, str], Mount] = {}  # what lies on a mount, by its point
+        for mount in mounts:
+            lies_on = mount.parent if mount.parent in numbers - {mount.id} else None
+            self._on[lies_on, mount.point] = mount
+        self.visible = [mount for mount in mounts if self.at(mount.point) is mount]
+
+    def at(self, path: str) -> Mount | None:
+        """Return the mount that is seen at an absolute path without links."""
+        seen, here = None, ""
+        for part in ("", *filter(None, path.split("/"))):
+            here = f"{here.rstrip('/')}/{part}"
+            while (above := self._on.get((seen.id if seen else None, here))) is not None:
+                seen = above
+        return seen
+
+
+class Table:
+    """The table of mounts, read again only once it has changed. Any thread may call."""
+
+    def __init__(self) -> None:
+        self._changes = Changes()
+        self._lock = threading.Lock()
+        self._view: View | None = None
+
+    def view(self) -> View:
+        """Return what is mounted now; the same object as long as nothing has changed."""
+        with self._lock:
+            if self._changes.any() or self._view is None:
+                self._view = View(list(table()))
+            return self._view
 
 
 def is_mount(path: Path) -> bool:
@@ -114,6 +165,16 @@ def mount_type(path: Path) -> str:
     """Return the kernel's name for the type of the file system that a path lies on, or ""."""
     mount = mount_of(path)
     return mount.fs_type if mount is not None else ""
+
+
+def below_source(mount: Mount) -> str:
+    """Return which folder of the source of a remote mount is mounted; "" for the source itself.
+
+    To the kernel mounts of two folders of a server may be one file system: `root` is then, for some
+    of them, a part of the source already.
+    """
+    root = mount.root.rstrip("/")
+    return "" if mount.source.rstrip("/").endswith(root) else root
 
 
 def is_remote(mount: Mount) -> bool:

@@ -233,8 +233,7 @@ def _spot(mount: Mount, path: Path, below: PurePath) -> Spot:
     """
     system, root = mount.system, mount.root
     if mounts.is_remote(mount):
-        source, below_it = mount.source.strip("/"), mount.root.rstrip("/")
-        system, root = "share", f"/{source}{'' if source.endswith(below_it) else below_it}"
+        system, root = "share", f"/{mount.source.strip('/')}{mounts.below_source(mount)}"
     rest = path.relative_to(mount.point)
     return Spot(system, PurePosixPath(root) / rest, below, mounts.keeps_inodes(mount.fs_type))
 

@@ -5,6 +5,8 @@ orders    what travels: orders and answers, to plain values and back       pure
 carried   what goes along to hosts that do not see the folders             pure
 fence     whether an answer may be taken for an order                      pure
 plain_values    dataclasses to what JSON has, and back, to the letter       pure
+folder_names    which of what is mounted here is a watcher's folder        pure
+own_folders    what a watcher's folders are called here, and ours elsewhere
 packing   plain values with bytes among them, packed                       needs msgpack
 faults    errors there and back: raised at the watcher as if it had been here
 join      the file by which a machine joins: where the hub is, user, secret, CA

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from time import monotonic
 
 from scissorsd import __version__, failpoints
@@ -31,8 +31,10 @@ from scissorsd.hosts.orders import (
     Answer,
     Made,
     Order,
+    Root,
 )
 from scissorsd.hosts.outgoing import OWNER, sha256_of
+from scissorsd.hosts.own_folders import WAY_OUT, OwnFolders, is_below, mapped_by
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds
@@ -40,7 +42,6 @@ from scissorsd.machine import memory_bounds
 from scissorsd.settings import Limits
 
 _CLOCKS_DIFFER = 2_000_000_000  # ns: FAT keeps even seconds, SMB 100 ns
-_WAY_OUT = "Give `scissorsd worker` --map THEIRS=OURS where the folder is called otherwise here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Here:
     name: str
     tools: Tools
     sessions: Sessions
-    maps: tuple[tuple[str, str], ...]
+    folders: OwnFolders
     backgrounds: Backgrounds = field(default_factory=Backgrounds)
 
     @classmethod
@@ -99,21 +100,13 @@ class Here:
         )
         memory = _OwnMemory(settings.memory, memory_bounds())
         tools = Tools(sessions, CATALOGUE, Limits(0, 0), memory)  # the limits are an order's
-        return cls(settings.name, tools, sessions, settings.maps)
-
-    def local(self, path: str) -> Path:
-        """Return what a path of a watcher is called here."""
-        fitting = [pair for pair in self.maps if _is_below(path, pair[0])]
-        if not fitting:
-            return Path(path)
-        theirs, ours = max(fitting, key=lambda pair: len(pair[0]))
-        return Path(ours, path[len(theirs.rstrip("/")) :].lstrip("/"))
+        return cls(settings.name, tools, sessions, OwnFolders(settings.name, settings.maps))
 
     def can(self, order: Order) -> bool:
         """Whether what stood in the way of an order has passed: folders there, networks open."""
         try:
             if order.way == "paths":
-                _see_roots(order, self)
+                _folders_of(order, self)
             open_networks(order, self)
         except Exception:  # noqa: BLE001 - whatever it is, it lasts
             return False
@@ -122,7 +115,7 @@ class Here:
     def sees(self, order: Order) -> bool:
         """Whether the folders of an order are here."""
         try:
-            _see_roots(order, self)
+            _folders_of(order, self)
         except Exception:  # noqa: BLE001 - whatever it is, they are not to be had
             return False
         return True
@@ -141,12 +134,32 @@ def cut(order: Order, here: Here, nonce: str) -> Answer:
 
 def discard(order: Order, answer: Answer, here: Here) -> None:
     """Remove what was staged for an answer that nobody will hear."""
-    for one in answer.made.staged if answer.made and order.way == "paths" else ():
-        with suppress(OSError):  # the watcher sweeps when the job ends
-            _place(order, one.path, here).with_name(one.temporary).unlink(missing_ok=True)
+    if order.way != "paths" or answer.made is None:
+        return
+    with suppress(OSError, HoldError):  # the watcher sweeps when the job ends
+        folders = _folders_of(order, here)
+        for one in answer.made.staged:
+            folders.place(one.path).with_name(one.temporary).unlink(missing_ok=True)
 
 
 # --- the steps -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """The folders of an order, as they are called here."""
+
+    inbox: Path
+    outbox: Path
+    elsewhere: tuple[tuple[str, str], ...]  # as the watcher has it, and as it is here
+
+    def place(self, path: str) -> Path:
+        """Return where an output belongs; its path is in the outbox, or absolute."""
+        if not path.startswith("/"):
+            return self.outbox / path
+        place = mapped_by(self.elsewhere, path)
+        assert place is not None  # noqa: S101 - the order is sound
+        return Path(place)
 
 
 def _make(order: Order, here: Here, nonce: str) -> Made:
@@ -155,15 +168,15 @@ def _make(order: Order, here: Here, nonce: str) -> Made:
         raise HoldError(f"{here.name} is of version {__version__}, and {wanted}", kind="version")
     if order.data is not None:
         return cutting_carried.make(order, order.data, here)
-    _see_roots(order, here)
+    folders = _folders_of(order, here)
     open_networks(order, here)
     rule = _with_own_backgrounds(order, here)
-    folder, source = _find(order, here)
+    source = _find(order, folders.inbox, here)
     failpoints.at("host.read", source.path)
-    with making.make_here(folder, source, rule, tools_for(order, here.tools)) as made:
+    with making.make_here(folders.inbox, source, rule, tools_for(order, here.tools)) as made:
         paths = paths_of(order, made)
-        places = [_place(order, path, here) for path in paths]
-        _refuse_outside(order, places, here)
+        places = [folders.place(path) for path in paths]
+        _refuse_outside(places, folders)
         contents = list(zip(places, made.contents, strict=True))
         staged = publishing.stage(contents, tag=order.tag(nonce))
         failpoints.at("host.staged", source.path)
@@ -171,52 +184,60 @@ def _make(order: Order, here: Here, nonce: str) -> Made:
         return told(made, paths, files)
 
 
-def _see_roots(order: Order, here: Here) -> None:
-    """Raise NotHereError unless every folder of an order is there, and the outbox the watcher's.
+def _folders_of(order: Order, here: Here) -> _Folders:
+    """Return the folders of an order; raises NotHereError unless each is there.
 
-    None of them is ever made: where a share is not mounted, its place is an empty folder.
+    The outbox is the one that says that it is the watcher's. None of them is ever made: where a
+    share is not mounted, its place is an empty folder.
     """
-    roots = (order.roots.inbox, order.roots.outbox, *order.roots.elsewhere)
-    for root in roots:
-        folder = here.local(root.path)
+
+    def is_folder(folder: Path) -> bool:
         with hold_on_error(f"look at {folder}"):
-            if folder.is_dir():
-                continue
-        raise NotHereError(f"{here.name} has no folder {folder}", _WAY_OUT, kind="no folder")
-    outbox = here.local(order.roots.outbox.path)
-    if publishing.read_small_file(outbox / OWNER).decode(errors="replace").strip() != order.watcher:
-        raise NotHereError(
-            f"on {here.name}, {outbox} is not the outbox of the daemon that asks: its {OWNER} is "
-            "not there, or names another",
-            _WAY_OUT,
-            kind="no folder",
+            return folder.is_dir()
+
+    def is_the_watchers(folder: Path) -> bool:
+        return publishing.read_small_file(folder / OWNER).decode(errors="replace").strip() == (
+            order.watcher
         )
 
+    def has_the_picture(folder: Path) -> bool:
+        with suppress(OSError):
+            return (folder / order.source.path).lstat().st_size == order.source.size
+        return False
 
-def _find(order: Order, here: Here) -> tuple[Path, Sighting]:
-    """Return the inbox and the picture in it, which is the one that the watcher saw settle.
+    find, roots = here.folders.find, order.roots
+    return _Folders(
+        find(roots.inbox, is_folder, best=has_the_picture),
+        find(roots.outbox, is_the_watchers, f"no {OWNER} there names the daemon that asks"),
+        tuple((root.path, str(find(root, is_folder))) for root in roots.elsewhere),
+    )
 
-    Inodes and devices are not compared: they differ from machine to machine.
+
+def _find(order: Order, folder: Path, here: Here) -> Sighting:
+    """Return the picture in the inbox, which is the one that the watcher saw settle.
+
+    Inodes and devices are not compared: they differ from machine to machine. NFS may tell for a
+    minute how a file was before, but not of one that has just been opened.
     """
-    folder = here.local(order.roots.inbox.path)
     path = folder / order.source.path
     with hold_on_error(f"read {path}"):
         _refuse_link_out(path, folder)
+        head = head_of(_beginning(path))
         there = scanning.sight(folder, order.source.path)
         if there is None:
-            raise NotHereError(f"{here.name} does not have {path}", _WAY_OUT, kind="not here")
+            raise NotHereError(f"{here.name} does not have {path}", WAY_OUT, kind="not here")
         is_same = (
             there.size == order.source.size
             and abs(there.mtime_ns - order.source.mtime_ns) <= _CLOCKS_DIFFER
-            and head_of(_beginning(path)) == order.head
+            and head == order.head
         )
     if not is_same:
         raise NotHereError(
             f"on {here.name}, {path} is not the picture that the watcher has",
-            _WAY_OUT,
+            WAY_OUT,
             kind="not here",
         )
-    return folder, there
+    return there
 
 
 def _beginning(path: Path) -> bytes:
@@ -233,29 +254,26 @@ def _with_own_backgrounds(order: Order, here: Here) -> Rule:
     def own(output: Output) -> Output:
         if "/" not in output.background:
             return output
-        path = here.local(output.background)
-        is_there = path.is_file()
-        if not is_there or sha256_of(path) != order.backgrounds.get(output.background):
-            raise NotHereError(
-                f"on {here.name}, {path} is not the background that the watcher has",
-                _WAY_OUT,
-                kind="no background",
-            )
-        return replace(output, background=str(path))
+        theirs = PurePosixPath(output.background)
+        root = roots.get(str(theirs.parent), Root(str(theirs.parent)))
 
+        def has_it(folder: Path) -> bool:
+            path = folder / theirs.name
+            with hold_on_error(f"read {path}"):
+                is_there = path.is_file()
+            return is_there and sha256_of(path) == order.backgrounds.get(output.background)
+
+        unless = f"none has the watcher's {theirs.name}"
+        folder = here.folders.find(root, has_it, unless, kind="no background")
+        return replace(output, background=str(folder / theirs.name))
+
+    roots = {root.path: root for root in order.roots.backgrounds}
     return replace(order.rule, outputs=tuple(map(own, order.rule.outputs)))
 
 
-def _place(order: Order, path: str, here: Here) -> Path:
-    """Return where an output belongs; its path is in the outbox, or absolute."""
-    if path.startswith("/"):
-        return here.local(path)
-    return here.local(order.roots.outbox.path) / path
-
-
-def _refuse_outside(order: Order, places: Sequence[Path], here: Here) -> None:
+def _refuse_outside(places: Sequence[Path], folders: _Folders) -> None:
     """Raise PictureError for a place that a link leads out of the folders of an order."""
-    roots = [here.local(root.path) for root in (order.roots.outbox, *order.roots.elsewhere)]
+    roots = [folders.outbox, *(Path(ours) for _, ours in folders.elsewhere)]
     for place in places:
         with hold_on_error(f"look at {place}"):
             inside = any(_really_below(place.parent, root) for root in roots)
@@ -269,8 +287,4 @@ def _refuse_link_out(path: Path, folder: Path) -> None:
 
 
 def _really_below(path: Path, folder: Path) -> bool:
-    return _is_below(os.path.realpath(path), os.path.realpath(folder))
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return f"{path}/".startswith(folder.rstrip("/") + "/")
+    return is_below(os.path.realpath(path), os.path.realpath(folder))

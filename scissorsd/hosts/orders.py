@@ -15,6 +15,7 @@ from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Rule
 from scissorsd.errors import ScissorsError
 from scissorsd.hosts.carried import NOTHING, Carried, Way, is_what_was_ordered
+from scissorsd.hosts.folder_names import Name
 from scissorsd.hosts.names import FORMAT, answers_queue, staging_tag
 from scissorsd.hosts.plain_values import NotPlainError, built, plain
 
@@ -37,8 +38,7 @@ class Root:
     """A folder as the watcher has it, and how another machine may find the same one."""
 
     path: str  # absolute
-    mount: str = ""  # what is mounted there or above, `nas:/volume1/shop`; empty: not known
-    below: str = ""  # the path below the mount
+    names: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Roots:
     inbox: Root
     outbox: Root
     elsewhere: tuple[Root, ...] = ()  # those outside of the outbox to which outputs go
+    backgrounds: tuple[Root, ...] = ()  # those of pictures for backgrounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,9 @@ def address_of(value: object) -> Address | None:
 
 def _wrong_with(order: Order, reply: object) -> str:
     """Return what contradicts itself in an order; "" if nothing does."""
-    roots = (order.roots.inbox, order.roots.outbox, *order.roots.elsewhere)
+    known = order.roots
+    roots = (known.inbox, known.outbox, *known.elsewhere, *known.backgrounds)
+    paths = [path for root in roots for path in (root.path, *(name.path for name in root.names))]
     elsewhere = [root.path for root in order.roots.elsewhere]
     second = order.second.name if order.second else ""
     ordered = (order.source.size, order.head, order.backgrounds)
@@ -165,7 +168,7 @@ def _wrong_with(order: Order, reply: object) -> str:
         (order.model.name == order.rule.model, "the network is not its rule's"),
         (second in {"", order.rule.second_opinion}, "the second network is not its rule's"),
         (len(order.outputs) == len(order.rule.outputs) > 0, "the number of its outputs"),
-        (all(root.path.startswith("/") and _is_inside(root.path) for root in roots), "its folders"),
+        (all(path.startswith("/") and _is_inside(path) for path in paths), "its folders"),
         (_is_inside(order.source.path, absolute=False), "the path of the picture"),
         (all(_is_planned(path, elsewhere) for path in order.outputs), "the path of an output"),
         (is_what_was_ordered(order.data, *ordered), "what goes along is not what it says"),

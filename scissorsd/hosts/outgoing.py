@@ -20,11 +20,11 @@ from scissorsd.hosts.faults import TooLargeError
 from scissorsd.hosts.orders import (
     Order,
     OrderLimits,
-    Root,
     Roots,
     Source,
     described,
 )
+from scissorsd.hosts.own_folders import known_as
 
 OWNER = ".scissorsd-owner"  # in an outbox: the id of the job journal whose daemon has hosts
 
@@ -32,14 +32,19 @@ OWNER = ".scissorsd-owner"  # in an outbox: the id of the job journal whose daem
 def order_for(task: Task, job: Job, bench: Bench) -> Order:
     """Return the order for a job that was begun; reads the picture's beginning."""
     networks = [described(network) for network in bench.networks(job.rule)]
-    elsewhere = tuple(Root(str(root.path)) for root in task.roots_elsewhere)
+    backgrounds = _backgrounds(job.rule)
     return Order(
         scissorsd=__version__,
         watcher=bench.journal.id,
         job=job.id,
         turn=job.turn,
         inbox=task.inbox.name,
-        roots=Roots(Root(str(task.inbox.path)), Root(str(task.inbox.outbox)), elsewhere),
+        roots=Roots(
+            known_as(task.inbox.path),
+            known_as(task.inbox.outbox),
+            tuple(known_as(root.path) for root in task.roots_elsewhere),
+            tuple(map(known_as, dict.fromkeys(Path(path).parent for path in backgrounds))),
+        ),
         source=Source(job.source.path, job.source.size, job.source.mtime_ns),
         head=_head(task),
         rule=job.rule,
@@ -48,7 +53,7 @@ def order_for(task: Task, job: Job, bench: Bench) -> Order:
         limits=OrderLimits(bench.limits.file, bench.limits.pixels),
         second=networks[1] if len(networks) > 1 else None,
         last_look=task.last_attempt,
-        backgrounds=_backgrounds(job.rule),
+        backgrounds=backgrounds,
     )
 
 

@@ -12,7 +12,7 @@ from scissorsd.errors import ScissorsError, UsageError
 from scissorsd.service import permissions, unit
 from scissorsd.service.make_folders import make
 from scissorsd.service.systemctl import run, run_and_tell, systemd_version
-from scissorsd.service.target import UNIT_NAME, Target
+from scissorsd.service.target import DAEMON, Target
 from scissorsd.service.unit_for_config import load_for, unit_for
 
 _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
@@ -29,7 +29,7 @@ def install(
     Before anything is written, raises UsageError without root or over somebody else's unit, and
     ConfigError for a configuration that is bad or not there.
     """
-    _refuse_without_rights(target, "install")
+    refuse_without_rights(target, "install")
     path, settings = load_for(target, config)
     unit_values = unit_for(target, path, settings)
     files = {target.unit: unit.text(unit_values)}
@@ -37,23 +37,24 @@ def install(
         own = [str(p) for p in (settings.state, settings.models) if _is_to_be_made(p)]
         files |= dict(zip(target.beside, (unit.sysusers(), unit.tmpfiles(own)), strict=True))
     for file in files:
-        _refuse_anothers_file(file)
+        refuse_anothers_file(file)
     for file, content in files.items():
-        yield _write(file, content)
+        yield write(file, content)
     yield _how_it_runs(unit_values)
     if not target.personal:
-        yield from _account_and_folders(target)
+        yield from make_account(target)
     account = unit.ACCOUNT if target.live and not target.personal else None
     if make_folders and target.live:
         yield from make(settings, account)
     elif make_folders:
         yield "folders are made by an install on the machine itself"
-    yield from _reload_manager(target)
+    yield from reload_manager(target)
     yield from permissions.warnings(settings, path, unit_values, account)
-    yield from _next_step(target)
+    yield from next_step(target)
 
 
-def _refuse_without_rights(target: Target, verb: str) -> None:
+def refuse_without_rights(target: Target, verb: str) -> None:
+    """Raise an error where there is no systemd, or only root may do this."""
     if target.live and systemd_version() is None:
         raise ScissorsError(
             "there is no systemd here (systemctl was not found)",
@@ -63,7 +64,9 @@ def _refuse_without_rights(target: Target, verb: str) -> None:
         raise UsageError(
             f"only root can {verb} a service for the whole system",
             f"As root: sudo {target.command(verb)}\n"
-            f"Or for yourself alone: {Target(personal=True).command(verb)}",
+            f"Or for yourself alone: {Target(personal=True).command(verb)}"
+            if target.name == DAEMON
+            else "Put sudo before the command.",
         )
 
 
@@ -71,22 +74,25 @@ def _is_to_be_made(folder: Path) -> bool:
     return not folder.is_relative_to(unit.STATE) and not folder.exists()
 
 
-def _is_ours(file: Path) -> bool:
+def is_ours(file: Path) -> bool:
+    """Whether a file is one that scissorsd has written."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace").startswith(unit.MARK)
+        return file.read_text(encoding="utf-8", errors="replace").startswith(unit.WRITTEN)
     except OSError as error:
         raise ScissorsError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
-def _refuse_anothers_file(file: Path) -> None:
-    if file.exists() and not _is_ours(file):
+def refuse_anothers_file(file: Path) -> None:
+    """Raise UsageError for a file of somebody else."""
+    if file.exists() and not is_ours(file):
         raise UsageError(
-            f"{file} was not written by `service install`, and is left as it is",
+            f"{file} was not written by scissorsd, and is left as it is",
             "Move it away first if you want it to be; settings of your own belong in a drop-in.",
         )
 
 
-def _write(file: Path, content: str) -> str:
+def write(file: Path, content: str) -> str:
+    """Write a file if it is not so already; return a sentence."""
     try:
         same = file.exists() and file.read_text(encoding="utf-8") == content
         if not same:
@@ -113,7 +119,8 @@ def _how_it_runs(unit_values: unit.Unit) -> str:
     return f"for {version}: {service_type}; {delays}"
 
 
-def _account_and_folders(target: Target) -> Iterator[str]:
+def make_account(target: Target) -> Iterator[str]:
+    """Make the account and the folders that the files beside the unit name."""
     sysusers, tmpfiles = target.beside
     for command in (["systemd-sysusers", sysusers], ["systemd-tmpfiles", "--create", tmpfiles]):
         words = list(map(str, command))
@@ -123,7 +130,8 @@ def _account_and_folders(target: Target) -> Iterator[str]:
             yield f"to be run on the machine itself: {shlex.join(words)}"
 
 
-def _reload_manager(target: Target) -> Iterator[str]:
+def reload_manager(target: Target) -> Iterator[str]:
+    """Let systemd read the units anew."""
     words = target.systemctl("daemon-reload").split()
     if not target.live:
         return
@@ -133,14 +141,15 @@ def _reload_manager(target: Target) -> Iterator[str]:
         yield "systemd does not run now; it reads the unit when it starts"
 
 
-def _next_step(target: Target) -> Iterator[str]:
-    asked = target.systemctl("is-active", "--quiet", "scissorsd").split()
+def next_step(target: Target) -> Iterator[str]:
+    """Say how it is started."""
+    asked = target.systemctl("is-active", "--quiet", target.name).split()
     active = run(*asked) if target.live else None
     yield ""
     if active is not None and active.returncode == 0:
-        yield f"It runs as it was before; next: {target.systemctl('restart', 'scissorsd')}"
+        yield f"It runs as it was before; next: {target.systemctl('restart', target.name)}"
     else:
-        yield f"Next: {target.systemctl('enable', '--now', 'scissorsd')}"
+        yield f"Next: {target.systemctl('enable', '--now', target.name)}"
     if target.personal:
         yield "So that it runs while you are not logged in, too: loginctl enable-linger"
 
@@ -153,22 +162,23 @@ def uninstall(target: Target) -> Iterator[str]:
 
     Raises UsageError, before anything is done, without root or for a unit of somebody else.
     """
-    _refuse_without_rights(target, "uninstall")
-    _refuse_anothers_file(target.unit)
+    refuse_without_rights(target, "uninstall")
+    refuse_anothers_file(target.unit)
     there = [file for file in (target.unit, *target.beside) if file.exists()]
     if not there:
         yield f"Nothing to take away: {target.unit} is not there."
         return
     live = target.live and _BOOTED.exists()
     if live and target.unit in there:
-        yield from run_and_tell(*target.systemctl("disable", "--now", "scissorsd").split())
+        yield from run_and_tell(*target.systemctl("disable", "--now", target.name).split())
     for file in there:
-        yield _remove(file) if _is_ours(file) else f"left {file}, which `install` did not write"
-    yield from _reload_manager(target)
+        yield remove(file) if is_ours(file) else f"left {file}, which `install` did not write"
+    yield from reload_manager(target)
     yield from _what_stays(target)
 
 
-def _remove(file: Path) -> str:
+def remove(file: Path) -> str:
+    """Remove a file; return a sentence."""
     try:
         file.unlink()
     except OSError as error:
@@ -179,7 +189,7 @@ def _remove(file: Path) -> str:
 def _what_stays(target: Target) -> Iterator[str]:
     yield ""
     yield "Left as they are: the configuration, the state folder with the weights, every picture."
-    drop_ins = target.unit.with_name(f"{UNIT_NAME}.d")
+    drop_ins = target.unit.with_name(f"{target.unit_name}.d")
     if drop_ins.exists():
         yield f"Left: your drop-ins in {drop_ins}"
     if not target.personal and target.live and _has_account():

@@ -11,7 +11,8 @@ from scissorsd.errors import UsageError
 from scissorsd.settings import DEFAULT_CONFIG
 
 SYSTEM = Path("/")
-UNIT_NAME = "scissorsd.service"
+DAEMON = "scissorsd"
+WORKER = "scissorsd-worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,12 @@ class Target:
 
     personal: bool = False
     root: Path = SYSTEM
+    name: str = DAEMON
+
+    @property
+    def unit_name(self) -> str:
+        """Return the file name of the unit."""
+        return f"{self.name}.service"
 
     @property
     def live(self) -> bool:
@@ -30,14 +37,14 @@ class Target:
     def unit(self) -> Path:
         """Where the unit goes."""
         if self.personal:
-            return self._at(_own_settings() / "systemd" / "user" / UNIT_NAME)
-        return self._at(Path("/etc/systemd/system") / UNIT_NAME)
+            return self.at(_own_settings() / "systemd" / "user" / self.unit_name)
+        return self.at(Path("/etc/systemd/system") / self.unit_name)
 
     @property
     def beside(self) -> tuple[Path, ...]:
         """Where sysusers.d and tmpfiles.d look; one user's service needs neither."""
         names = () if self.personal else ("sysusers.d", "tmpfiles.d")
-        return tuple(self._at(Path("/etc") / name / "scissorsd.conf") for name in names)
+        return tuple(self.at(Path("/etc") / name / "scissorsd.conf") for name in names)
 
     @property
     def default_config(self) -> Path:
@@ -53,7 +60,8 @@ class Target:
         words = (*words, *(["--user"] if self.personal else []))
         return shlex.join([*program(), "service", *words])
 
-    def _at(self, path: Path) -> Path:
+    def at(self, path: Path) -> Path:
+        """Return where a file of the machine lies below the root."""
         return self.root / path.relative_to("/")
 
 

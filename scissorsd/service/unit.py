@@ -14,7 +14,8 @@ from scissorsd.errors import EXIT_BAD_CONFIG, UsageError
 from scissorsd.settings import DEFAULT_CONFIG, DEFAULT_STATE
 
 FOLDER = Path(__file__).resolve().parents[2] / "systemd"
-MARK = '# Written by "scissorsd service install"'
+WRITTEN = '# Written by "scissorsd '  # begins what we may write anew, and take away
+MARK = f'{WRITTEN}service install"'
 ACCOUNT = "scissorsd"
 STATE = str(DEFAULT_STATE)
 MODELS = f"{STATE}/models"
@@ -200,8 +201,8 @@ StartLimitIntervalSec=0
 def _command(unit: Unit) -> str:
     words = [*unit.program[1:], "run", "-c", unit.config]
     # the program is no place for variables, and so its $ is left alone
-    program = _plain_or_quoted(unit.program[0])
-    return " ".join([program, *(_plain_or_quoted(word, "$") for word in words)])
+    program = plain_or_quoted(unit.program[0])
+    return " ".join([program, *(plain_or_quoted(word, "$") for word in words)])
 
 
 def _sandbox(unit: Unit) -> str:
@@ -210,18 +211,18 @@ def _sandbox(unit: Unit) -> str:
     if homes:
         lines.append("# Homes are hidden but for what is named here.")
     lines.append(f"ProtectHome={'tmpfs' if homes else 'yes'}")
-    lines += [f"BindPaths={_plain_or_quoted(path)}" for path in unit.bind_paths]
-    lines += [f"BindReadOnlyPaths={_plain_or_quoted(path)}" for path in unit.bind_read_only_paths]
+    lines += [f"BindPaths={plain_or_quoted(path)}" for path in unit.bind_paths]
+    lines += [f"BindReadOnlyPaths={plain_or_quoted(path)}" for path in unit.bind_read_only_paths]
     if unit.open_tmp:
         lines.append("ReadWritePaths=/tmp /var/tmp")
     if unit.writable or unit.optional_writable:
         lines.append("# The configuration's folders.")
-    lines += [f"ReadWritePaths={_plain_or_quoted(path)}" for path in unit.writable]
-    lines += [f"ReadWritePaths={_plain_or_quoted('-' + path)}" for path in unit.optional_writable]
+    lines += [f"ReadWritePaths={plain_or_quoted(path)}" for path in unit.writable]
+    lines += [f"ReadWritePaths={plain_or_quoted('-' + path)}" for path in unit.optional_writable]
     return "\n".join(lines) + "\n" + _SANDBOX
 
 
-def _plain_or_quoted(word: str, doubled: str = "") -> str:
+def plain_or_quoted(word: str, doubled: str = "") -> str:
     r"""Return a word as systemd reads it back (systemd.syntax(7)): % doubled, \ and " behind a \.
 
     Characters in `doubled` are doubled too. Raises UsageError for control characters and for
@@ -241,7 +242,7 @@ def _plain_or_quoted(word: str, doubled: str = "") -> str:
 
 def tmpfiles(folders: Iterable[str] = (), *, marked: bool = True) -> str:
     """Return the folders for tmpfiles.d: the usual ones, and `folders` of the service's own."""
-    more = (f"d {_plain_or_quoted(path)} 0750 {ACCOUNT} {ACCOUNT} -\n" for path in folders)
+    more = (f"d {plain_or_quoted(path)} 0750 {ACCOUNT} {ACCOUNT} -\n" for path in folders)
     lines = "".join([_TMPFILES, *more])
     return f"{MARK}\n{lines}" if marked else lines + _TMPFILES_ADVICE
 

@@ -131,7 +131,7 @@ def test_what_the_kernel_tells_of_mounts(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(kernel, "_TABLE", table)
     monkeypatch.setattr(kernel, "_mount_number", lambda _: None)
     assert kernel.mount_of(Path("/srv/a b/deep")) == Mount(
-        21, "8:2", "/my cut", "/srv/a b", "btrfs", "/dev/sdb"
+        21, "8:2", "/my cut", "/srv/a b", "btrfs", "/dev/sdb", parent=20
     )
     assert kernel.mount_type(Path("/srv/x")) == "nfs4"
     assert kernel.mount_type(Path("/srv/xy")) == "ext4"

@@ -43,13 +43,19 @@ class Studio:
         return daemon
 
     def host(
-        self, name: str, faults: str = "", *, slots: int = 2, maps: tuple[str, ...] = ()
+        self,
+        name: str,
+        faults: str = "",
+        *,
+        slots: int = 2,
+        maps: tuple[str, ...] = (),
+        kind: type[Host] = Host,
     ) -> Host:
         """Start a host; return when it takes orders."""
         options: tuple[str, ...] = ("--name", name, "--slots", str(slots))
         options += tuple(word for one in maps for word in ("--map", one))
         environment = {"SCISSORSD_FAULTS": faults, "SCISSORSD_SECONDS": QUICK}
-        host = Host(self.hub.studio_join, self.place.folder, self._models, *options, **environment)
+        host = kind(self.hub.studio_join, self.place.folder, self._models, *options, **environment)
         self._hosts.append(host)
         return host.ready()
 

@@ -13,6 +13,7 @@ from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
 from scissorsd.hosts.carried import head_of
 from scissorsd.hosts.fence import refusal
+from scissorsd.hosts.folder_names import Name
 from scissorsd.hosts.orders import (
     Answer,
     Fault,
@@ -83,7 +84,11 @@ ORDER = Order(
     job=7,
     turn=2,
     inbox="shop",
-    roots=Roots(Root("/srv/in", "nas:/shop", "in"), Root("/srv/out"), (Root("/srv/masks"),)),
+    roots=Roots(
+        Root("/srv/in", (Name("path", ("nas",), "/shop/in"),)),
+        Root("/srv/out"),
+        (Root("/srv/masks"),),
+    ),
     source=Source("may/a.jpg", 100, 1_700_000_000_000_000_001),
     head=head_of(b"a picture"),
     rule=Rule(

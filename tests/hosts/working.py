@@ -47,15 +47,18 @@ RULE = Rule("all", model=NETWORK, when_no_subject="publish")
 class Host:
     """`scissorsd worker` as a child; what it logs is kept."""
 
+    before: tuple[str, ...] = ()  # a command in which it runs
+
     def __init__(
         self, join: Path, folder: Path, models: Path, *options: str, **environment: str
     ) -> None:
         self._log = folder / f"host-{time.monotonic_ns()}.log"
         words: tuple[str, ...] = ("--log", "json", "worker", str(join), "--models", str(models))
         words = (*words, "--model", NETWORK, "--providers", "cpu", *options)
+        command = [*self.before, sys.executable, "-m", "scissorsd", *words]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "scissorsd", *words],
+                command,
                 env={**os.environ, **environment},
                 stdout=log,
                 stderr=log,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scissorsd.errors import UsageError
-from scissorsd.service import unit
+from scissorsd.service import unit, worker_unit
 from scissorsd.service.unit import Unit, text
 
 SHIPPED = Path(__file__).parents[2] / "systemd"
@@ -34,9 +34,10 @@ def values(written: str, key: str) -> list[str]:
 
 
 def test_the_shipped_files_are_up_to_date() -> None:
-    """What is in systemd/ is what the template gives now (python -m scissorsd.service.unit)."""
+    """What is in systemd/ is what the template gives now (`python -m …`)."""
     for name, content in unit.shipped().items():
         assert (SHIPPED / name).read_text(encoding="utf-8") == content
+    assert worker_unit.SHIPPED.read_text(encoding="utf-8") == worker_unit.shipped()
 
 
 @pytest.mark.parametrize(
