@@ -14,6 +14,7 @@ definitions, broker_files, certificates    what `scissorsd hub init` writes
 unreachable    why a hub cannot be had, in words
 hub       the watcher's side: orders out, answers in, who is there         needs celery
 presence, ways    who is there, and by which way a picture goes to them     pure
+patience  whether the hub is there, and how long an answer is waited for    pure
 sending, line, dead_queues    its connections: orders out; answers in; queues that take nothing
 litter    what hosts staged and nobody took is removed
 worker    a host's side: `scissorsd worker`                                needs celery

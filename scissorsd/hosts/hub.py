@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty
-from time import monotonic, time
+from time import monotonic
 from typing import Any, Literal
 
 import structlog
@@ -32,6 +32,7 @@ from scissorsd.hosts.litter import Litter
 from scissorsd.hosts.orders import Answer, NotUnderstoodError, read_answer
 from scissorsd.hosts.orders_out import OrdersOut, Out, folders_of
 from scissorsd.hosts.outgoing import carrying, claim, order_for
+from scissorsd.hosts.patience import Patience
 from scissorsd.hosts.presence import Presence
 from scissorsd.hosts.sending import Sender
 from scissorsd.hosts.staged import made_of
@@ -45,8 +46,6 @@ from scissorsd.settings import Hosts, Inbox
 log = structlog.get_logger("scissorsd")
 
 TICK = 0.5  # seconds between two looks of a waiting thread whether its order is lost
-# Seconds without the hub, or without any host that could, until what is out is cut here.
-PATIENCE = failpoints.seconds("HUB_PATIENCE", 60.0)
 STAYS = failpoints.seconds("HUB_STAYS", 300.0)  # seconds that a picture no host can do stays here
 _TRIES = 3  # hosts that may say of a picture that they cannot
 _ORDERS_TOLD = 200
@@ -65,11 +64,7 @@ class Hub:
         self._presence = Presence(hosts.lost_after, __version__ if hosts.same_version else "")
         self._out = OrdersOut()
         self._stay: dict[tuple[Path, str], float] = {}  # pictures no host can do; until when
-        self._is_there = False
-        self._away = ""  # why it is away, once that was told
-        self._since = time()  # that it is away, or there
-        self._away_from = monotonic()
-        self._alone_from: dict[tuple[str, ...], float] = {}  # networks that no host has had since
+        self._patience = Patience(away_from=monotonic())
         self._refused = 0
         self._refusals = RateLimiter(10, 600.0)
         self._ending = False
@@ -121,7 +116,7 @@ class Hub:
     ) -> Way | Literal[""]:
         """Return how a picture of so many bytes may go out now; `out`: how many are out so."""
         with self._lock:
-            if not self._is_there or self._ending or self._sender.is_blocked:
+            if not self._patience.is_there or self._ending or self._sender.is_blocked:
                 return ""
             wanted = (networks, str(inbox.path), size, out)
             return ways.way_now(self._presence, self._hosts, *wanted, monotonic())
@@ -171,7 +166,8 @@ class Hub:
                 log.info("order.carried", source=str(task.path), why=one_line(why))
             else:
                 log.warning("order.given_again", source=str(task.path), why=one_line(why))
-            may_go = way and tries < _TRIES and self._is_there and not self._ending
+            is_there = self._patience.is_there and not self._ending
+            may_go = way and tries < _TRIES and is_there
             again = bench.journal.begin(job, by_host=True) if may_go else None
             if again is None:
                 self._keep_here(task)
@@ -248,22 +244,8 @@ class Hub:
                 raise HoldError(f"no host answered for it: {out.lost}", kind="no answer")
 
     def _why_lost(self, out: Out) -> str:
-        now = monotonic()
         with self._lock:
-            if now - out.sent_at > self._hosts.lease:
-                return f"its order has been out for {now - out.sent_at:.0f} s"
-            if not self._is_there:
-                gone = now - max(out.sent_at, self._away_from)
-                return f"the hub has been away for {gone:.0f} s" if gone > PATIENCE else ""
-            names_of = tuple(network.name for network in out.networks)
-            can_it = ways.can_come(self._presence, out.networks, out.order, now)
-            if can_it == "otherwise" and not out.begun:
-                return ways.UNSEEN
-            if can_it is True:
-                self._alone_from.pop(names_of, None)
-                return ""
-            gone = now - max(out.sent_at, self._alone_from.setdefault(names_of, now))
-            return f"no host that could has been there for {gone:.0f} s" if gone > PATIENCE else ""
+            return self._patience.why_lost(out, self._hosts, self._presence, monotonic())
 
     def status(self) -> HubStatus:
         """Return how the hub and the hosts stand; and tell of hosts that have gone."""
@@ -271,12 +253,13 @@ class Hub:
         for answer, message in self._out.forget_earlier(now):
             self._hear(answer, message)
         with self._lock:
+            stands = self._patience
             for host in self._presence.gone(now):
                 log.warning("host.gone", host=host.name, silent_s=round(now - host.seen))
             return HubStatus(
                 address=self._join.url,
-                away="" if self._is_there else self._away or "it was not reached yet",
-                since=self._since,
+                away="" if stands.is_there else stands.away or "it was not reached yet",
+                since=stands.since,
                 out=len(self._out),
                 refused=self._refused,
                 here=self._hosts.here,
@@ -299,9 +282,8 @@ class Hub:
             self._join = join
             self._sender.follow(join)
         with self._lock:
-            if self._away:
+            if self._patience.note_there():
                 log.info("hub.back", hub=self._join.url)
-            self._is_there, self._away, self._since = True, "", time()
         if anew:
             self._out.forget_earlier()
             self._out.give_up("the hub has lost what was on it")
@@ -309,10 +291,8 @@ class Hub:
     def away(self, why: str) -> None:
         """Send nothing more until it is back."""
         with self._lock:
-            if self._is_there or not self._away:
-                self._since, self._away_from = time(), monotonic()
+            if self._patience.note_away(one_line(why), monotonic()):
                 log.warning("hub.away", hub=self._join.url, why=one_line(why))
-            self._is_there, self._away = False, one_line(why)
 
     def event(self, event: Any) -> None:  # noqa: ANN401 - from the wire
         """Note how a host stands, or who has begun with an order."""

@@ -11,6 +11,7 @@ folders; else by bytes. It may well take by bytes, too, what others have no hand
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from scissorsd.core.catalogue import Model
@@ -34,6 +35,7 @@ class Host:
     version: str = ""
     slots: int = 0
     busy: int = 0
+    idle_since: float = inf  # that it has said, each time, that it has nothing in hand
     takes: tuple[str, ...] = ()
     models: dict[str, tuple[str, str]] = field(default_factory=dict)  # → provider, SHA-256
     backgrounds: frozenset[str] = frozenset()  # the SHA-256 of those that it has
@@ -80,6 +82,8 @@ class Presence:
         host.seen, host.format, host.is_gone = now, number, False
         host.version, host.trouble = _text(said, "version"), _text(said, "trouble")
         host.slots, host.busy = _count(said, "slots"), _count(said, "busy")
+        idle_since = now if is_new or host.idle_since == inf else host.idle_since
+        host.idle_since = inf if host.busy else idle_since
         takes, models = _words(said, "takes"), said.get("models")
         if "paths" in takes and "paths" not in host.takes:  # it sees folders again
             host.lacks.clear()
@@ -109,6 +113,10 @@ class Presence:
         for host in silent:
             host.is_gone = True
         return silent
+
+    def idle_since(self, networks: Iterable[Model], now: float) -> float:
+        """Return since when no host that has these networks has had anything to do; else inf."""
+        return max((host.idle_since for host in self._able(networks, now)), default=inf)
 
     def statuses(self, now: float, version: str) -> tuple[HostStatus, ...]:
         """Return how each host stands, for telling."""

@@ -20,7 +20,7 @@ from PIL import Image
 from scissorsd import __version__
 from scissorsd.core.masking import Judgement
 from scissorsd.hosts import names
-from scissorsd.hosts.definitions import HOST
+from scissorsd.hosts.definitions import HOST, WATCHER
 from scissorsd.hosts.orders import Answer, Made, StagedFile, write_answer
 from scissorsd.records.journal import Journal
 
@@ -370,6 +370,23 @@ def test_without_a_hub_this_machine_cuts(studio: Studio) -> None:
     stems = put(studio, 3)
     done_once(studio, stems, daemon)
     assert {line.get("host") for line in daemon.told("job.finished")} == {None}
+
+
+@pytest.mark.full
+def test_an_order_is_lost_at_the_hub(studio: Studio) -> None:
+    """What somebody has purged from the line is given out anew once hosts have nothing to do."""
+    studio.configure(**MOVED)
+    host = studio.host("one", "host.read=stop", slots=1)
+    daemon = studio.daemon(HUB_IDLE=1)
+    stems = put(studio, 2)
+    wait_for(lambda: stands_still(host))
+    join = studio.hub.joins[WATCHER]
+    with Connection(join.url, userid=join.user, password=join.secret) as connection:
+        channel = connection.default_channel
+        wait_for(lambda: channel.queue_purge(names.orders_queue(NETWORK)))
+    host.process.send_signal(signal.SIGCONT)
+    done_once(studio, stems, daemon)
+    assert any("had anything to do" in line["why"] for line in daemon.told("job.held"))
 
 
 # --- answers that are not to be taken --------------------------------------------------------
