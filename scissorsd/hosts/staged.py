@@ -26,7 +26,8 @@ def made_of(answer: Answer, outbox: Path) -> Made:
     """Return what an answer that was taken has made; raises HoldError where it is not there so."""
     told = answer.made
     assert told is not None  # noqa: S101 - the caller has looked
-    for one in told.staged[:1]:
+    staged = () if told.data else told.staged
+    for one in staged[:1]:
         _compare_owners(answer.host, outbox / OWNER, (outbox / one.path).with_name(one.temporary))
     return Made(
         content=bytes.fromhex(told.content),
@@ -47,9 +48,7 @@ def made_of(answer: Answer, outbox: Path) -> Made:
         ),
         contents=told.data,
         staged=tuple(
-            _stamp(outbox / one.path, one.temporary, one.size, one.digest)
-            for one in told.staged
-            if not told.data
+            _stamp(outbox / one.path, one.temporary, one.size, one.digest) for one in staged
         ),
     )
 
