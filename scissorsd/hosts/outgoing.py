@@ -1,5 +1,6 @@
 """What goes with an order: the folders, the networks, the backgrounds; perhaps the picture."""
 
+import threading
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -27,6 +28,9 @@ from scissorsd.hosts.orders import (
 from scissorsd.hosts.own_folders import known_as
 
 OWNER = ".scissorsd-owner"  # in an outbox: the id of the job journal whose daemon has hosts
+
+_claiming: dict[Path, threading.Lock] = {}
+_claimed: set[tuple[Path, str]] = set()  # outboxes, and by whom, since this process began
 
 
 def order_for(task: Task, job: Job, bench: Bench) -> Order:
@@ -80,10 +84,14 @@ def claim(outbox: Path, watcher: str) -> None:
 
     Two watchers with one outbox would each believe that the other's files are not theirs.
     """
-    note = outbox / OWNER
-    if not publishing.is_there(note):
-        with suppress(PlaceTakenError):  # another was first
-            publishing.publish([(note, f"{watcher}\n".encode())], tag=f"{watcher}-owner")
+    note, tag = outbox / OWNER, f"{watcher}-owner"
+    with _claiming.setdefault(outbox, threading.Lock()):
+        if (outbox, watcher) not in _claimed:
+            publishing.remove_temporaries([outbox], tag=tag)  # of a run that was killed meanwhile
+            _claimed.add((outbox, watcher))
+        if not publishing.is_there(note):
+            with suppress(PlaceTakenError):  # another was first
+                publishing.publish([(note, f"{watcher}\n".encode())], tag=tag)
     owner = publishing.read_small_file(note).decode(errors="replace").strip()
     if owner != watcher:
         raise HoldError(

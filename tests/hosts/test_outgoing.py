@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from scissorsd import atomic
 from scissorsd.errors import HoldError
 from scissorsd.folders import publishing
 from scissorsd.hosts.outgoing import OWNER, claim
@@ -43,3 +44,11 @@ def test_a_claim_that_is_cut_short_leaves_the_outbox_to_be_claimed(
     assert not (tmp_path / OWNER).exists()
     claim(tmp_path, "one")
     assert (tmp_path / OWNER).read_text() == "one\n"
+
+
+def test_what_a_death_left_of_a_claim_is_removed(tmp_path: Path) -> None:
+    """A note that was being written when the daemon died does not lie in the outbox for ever."""
+    left = atomic.temporary(tmp_path, "0a1b-owner")
+    left.touch()
+    claim(tmp_path, "0a1b")
+    assert [path.name for path in tmp_path.iterdir()] == [OWNER]

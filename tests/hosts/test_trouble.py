@@ -100,7 +100,7 @@ def test_a_queue_of_orders_that_takes_nothing(
 ) -> None:
     """The same of a network's: it is made anew once it has taken no order for long enough."""
     monkeypatch.setattr(sending, "_CONFIRMED_WITHIN", 3.0)
-    queue = orders_queue(NETWORK)
+    queue = orders_queue(names.orders_queue(NETWORK))
     queue.no_declare = False
     made_just_before_a_death(hub, queue)
     for folder in ("in", "out"):
