@@ -489,14 +489,16 @@ def send(studio: Studio, watcher: str, value: dict[str, Any]) -> None:
 
 # --- all of it, at random --------------------------------------------------------------------
 
+SEEDS = [int(seed) for seed in os.environ.get("TORTURE_SEEDS", "1").split()]
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_torture(studio: Studio, seed: int) -> None:
     """Hosts, daemon and hub are killed at random while a folder is cut: each picture once.
 
-    TORTURE_PICTURES in the environment: so many instead of 60.
+    TORTURE_PICTURES=2000 TORTURE_SEEDS="1 2 3" in the environment ask for more of it.
     """
     count = int(os.environ.get("TORTURE_PICTURES", "60"))
     chance = random.Random(seed)  # noqa: S311 - not for secrets
