@@ -14,7 +14,7 @@ from typing import Any, Self
 
 SPARE, BUSY = 0.6, 2.0  # seconds between two looks: at the least, and without an event
 SHOWN = 30  # cards: five columns, the rows on the screen and two more
-LISTED = 200  # in one answer
+LISTED = 100  # in one answer
 WIDTH = 320
 
 

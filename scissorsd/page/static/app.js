@@ -55,7 +55,7 @@ async function lookOnce() {
 		if (performance.now() - stoodAt > STANDING) stand(await call("api/v1/status"));
 		if (!choices) await begin();
 		const before = shownUploads().length;
-		await pictures.read(Math.max(list.last + 100 - before, viewer.index + 9));
+		await pictures.read(Math.max(list.last + 50 - before, viewer.index + 9));
 		if (away) uploads.refused().filter(({ mayPass }) => mayPass).forEach(uploads.again);
 		if (decisions.countUnsent()) await decisions.resend();
 		away = "";

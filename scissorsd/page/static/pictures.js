@@ -3,7 +3,7 @@
 import { call, keyOf } from "./api.js";
 import { tell } from "./dom.js";
 
-const LIMIT = 200; // of one answer
+const LIMIT = 100; // of one answer
 
 export let list = [];
 export let at = new Map(); // key → index
