@@ -13,7 +13,9 @@ import pickle
 import signal
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 import structlog
 
@@ -28,6 +30,8 @@ from scissorsd.pictures import decoders
 from scissorsd.plain_text import one_line
 
 log = structlog.get_logger("scissorsd")
+
+NICE = 10  # where a picture that is cut wants a processor, too, the page waits
 
 
 class Daemon:
@@ -56,6 +60,7 @@ class Daemon:
 def main() -> int:
     """Serve the page until the daemon ends, or ends us; returns the exit code."""
     config = pickle.loads(base64.b64decode(sys.stdin.buffer.readline()))  # noqa: S301 - our own daemon's
+    _stand_back()
     decoders.take_pillow_over()
     logs.set_up()
     logs.line_buffer_c_stderr()
@@ -72,6 +77,14 @@ def main() -> int:
     finally:
         desk.close()
     return EXIT_OK
+
+
+def _stand_back() -> None:
+    """Let the daemon go first, also where the kernel shares by sessions: this is one of its own."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 def _end_with_daemon(until: threading.Event) -> None:

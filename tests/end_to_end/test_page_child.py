@@ -11,6 +11,7 @@ import yaml
 
 from scissorsd.commands import doctor_page
 from scissorsd.config import load
+from scissorsd.page.child import NICE
 
 from .driver import Workplace, picture, wait_for
 from .pages import ANYWHERE, page_of, with_page
@@ -46,6 +47,16 @@ def test_a_page_that_dies_is_started_again_and_is_no_trouble(place: Workplace) -
     daemon.finished("b.jpg")
     daemon.stop()
     assert again.is_gone()
+
+
+def test_pictures_go_first(place: Workplace) -> None:
+    """Each thread of the page waits where the daemon wants a processor, too."""
+    daemon, page = with_page(place)
+    page.put("shop/a.jpg", picture())
+    threads = [int(path.name) for path in Path(f"/proc/{page.pid}/task").iterdir()]
+    assert all(os.getpriority(os.PRIO_PROCESS, one) >= NICE for one in threads)
+    daemon.finished("a.jpg")
+    daemon.stop()
 
 
 @pytest.mark.full

@@ -42,7 +42,7 @@ MOST_BYTES = 500_000_000  # of the whole cache
 _SWEPT_TO = 0.9  # of it
 _USED_AGAIN = 600.0  # seconds after which it is noted that a preview was used again
 _MOST_THREADS = 4
-_NICE = 10  # previews wait for the pictures that are cut
+_NICE = 15  # previews wait for all else
 _BYTES_PER_PIXEL = 8  # of a file of our own, at most: RGBA of 16 bits
 
 log = structlog.get_logger("scissorsd")
