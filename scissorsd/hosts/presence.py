@@ -115,8 +115,11 @@ class Presence:
         return silent
 
     def idle_since(self, networks: Iterable[Model], now: float) -> float:
-        """Return since when no host that has these networks has had anything to do; else inf."""
-        return max((host.idle_since for host in self._able(networks, now)), default=inf)
+        """Return since when no host that has these networks has had anything to do; else inf.
+
+        Those that get no more work count, too: they may still have some in hand.
+        """
+        return max((host.idle_since for host in self._there(networks, now)), default=inf)
 
     def statuses(self, now: float, version: str) -> tuple[HostStatus, ...]:
         """Return how each host stands, for telling."""
@@ -162,10 +165,13 @@ class Presence:
         return {one for one in wanted if not all(one in host.backgrounds for host in hosts)}
 
     def _able(self, networks: Iterable[Model], now: float) -> Iterator[Host]:
+        there = self._there(networks, now)
+        return (host for host in there if not self.why_idle(host, self.only_version))
+
+    def _there(self, networks: Iterable[Model], now: float) -> Iterator[Host]:
         wanted = list(networks)
         for host in self.hosts.values():
-            is_there = self.is_live(host, now) and not self.why_idle(host, self.only_version)
-            if is_there and all(_has(host, network) for network in wanted):
+            if self.is_live(host, now) and all(_has(host, network) for network in wanted):
                 yield host
 
 

@@ -32,10 +32,10 @@ inboxes:
     return file
 
 
-def run(*words: object) -> "subprocess.CompletedProcess[str]":
-    """Run `scissorsd service` as a user would."""
+def run(*words: object, command: str = "service") -> "subprocess.CompletedProcess[str]":
+    """Run `scissorsd service`, or another command that has to do with one, as a user would."""
     return subprocess.run(
-        [sys.executable, "-m", "scissorsd", "service", *map(str, words)],
+        [sys.executable, "-m", "scissorsd", command, *map(str, words)],
         capture_output=True,
         text=True,
         check=False,

@@ -2,12 +2,14 @@
 
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from scissorsd.hosts.join import Join, write
+
+from . import test_service_install as service
+from .test_service_install import files
 
 UNIT = "etc/systemd/system/scissorsd-worker.service"
 JOIN = "etc/scissorsd/studio.join"
@@ -23,18 +25,7 @@ def join(tmp_path: Path) -> Path:
 
 def run(join: Path, *words: object) -> "subprocess.CompletedProcess[str]":
     """Run `scissorsd worker` as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", "scissorsd", "worker", str(join), *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-
-
-def files(root: Path) -> list[str]:
-    """Return every file below a folder."""
-    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+    return service.run(join, *words, command="worker")
 
 
 def test_install_and_uninstall(join: Path, tmp_path: Path) -> None:

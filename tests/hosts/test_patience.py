@@ -42,6 +42,17 @@ def test_hosts_that_do_nothing(busy: list[int], is_lost: bool) -> None:  # noqa:
     assert bool(why(heard(*busy), after)) == is_lost
 
 
+@pytest.mark.parametrize(("busy_for", "is_lost"), [(90, True), (150, False)])
+def test_a_host_in_trouble_may_still_be_at_it(busy_for: int, is_lost: bool) -> None:  # noqa: FBT001
+    """While a host that gets no more work has something in hand, that may be the order."""
+    presence = Presence(10.0)
+    for after in range(0, 180, 3):
+        presence.note(said("one", takes=["paths"], busy=0), SENT + after)
+        in_hand = int(after < busy_for)
+        presence.note(said("two", takes=[], trouble="full", busy=in_hand), SENT + after)
+    assert bool(why(presence, 177)) == is_lost
+
+
 def test_the_others_reasons() -> None:
     """An order is lost after its lease, without a hub, and without a host that could, for long."""
     assert "has been out for" in why(heard(1), HOSTS.lease + 1)
