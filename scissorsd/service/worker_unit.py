@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scissorsd.errors import EXIT_BAD_CONFIG
 from scissorsd.service.unit import ACCOUNT, FOLDER, MODELS, WRITTEN, plain_or_quoted
 
-SHIPPED = FOLDER / "scissorsd-worker.service"
+NAME = "scissorsd-worker.service"
 
 _MARKED = f"""\
 {WRITTEN}worker --service install", which writes it anew; `--service uninstall` takes it away.
@@ -99,8 +99,8 @@ def shipped() -> str:
 
 def main() -> None:
     """Write the file in systemd/ anew."""
-    SHIPPED.write_text(shipped(), encoding="utf-8")
-    sys.stdout.write(f"{SHIPPED}\n")
+    (FOLDER / NAME).write_text(shipped(), encoding="utf-8")
+    sys.stdout.write(f"{FOLDER / NAME}\n")
 
 
 if __name__ == "__main__":

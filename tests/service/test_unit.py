@@ -37,7 +37,7 @@ def test_the_shipped_files_are_up_to_date() -> None:
     """What is in systemd/ is what the template gives now (`python -m …`)."""
     for name, content in unit.shipped().items():
         assert (SHIPPED / name).read_text(encoding="utf-8") == content
-    assert worker_unit.SHIPPED.read_text(encoding="utf-8") == worker_unit.shipped()
+    assert (SHIPPED / worker_unit.NAME).read_text(encoding="utf-8") == worker_unit.shipped()
 
 
 @pytest.mark.parametrize(
