@@ -18,6 +18,7 @@ from scissorsd import atomic, failpoints
 
 FIRST = failpoints.seconds("LITTER_FIRST", 30.0)  # until a folder is looked into again; it doubles
 LAST = 1800.0  # seconds after which a folder is left
+_REST = 9.0  # times as long as the look: late answers by the hundred cost a tenth of this thread
 
 
 class Litter(threading.Thread):
@@ -32,6 +33,7 @@ class Litter(threading.Thread):
         )
         self._told = SimpleQueue[Iterable[Path] | None]()
         self._due: dict[Path, tuple[float, float]] = {}  # when it is looked into, and since when
+        self._rests_until = 0.0  # a folder with very many files on a share is slow to list
 
     def may_lie_in(self, folders: Iterable[Path]) -> None:
         """Look into these folders soon, and again later; from any thread."""
@@ -44,17 +46,18 @@ class Litter(threading.Thread):
     def run(self) -> None:
         """Look into what is due, and wait for what comes."""
         while True:
-            soonest = min((at for at, _ in self._due.values()), default=None)
+            soonest = min(self._due.items(), key=lambda due: due[1], default=None)
+            wait = max(soonest[1][0], self._rests_until) - monotonic() if soonest else None
             with suppress(Empty):
-                told = self._told.get(
-                    timeout=None if soonest is None else max(0.0, soonest - monotonic())
-                )
+                told = self._told.get(timeout=None if wait is None else max(0.0, wait))
                 if told is None:
                     return
                 self._due |= {folder: (0.0, monotonic()) for folder in told}
                 continue
-            for folder in [one for one, (at, _) in self._due.items() if at <= monotonic()]:
-                self._look_into(folder)
+            if soonest is not None:
+                began = monotonic()
+                self._look_into(soonest[0])
+                self._rests_until = monotonic() + _REST * (monotonic() - began)
 
     def _look_into(self, folder: Path) -> None:
         _, since = self._due.pop(folder)

@@ -30,7 +30,8 @@ from scissorsd.hosts import definitions as given
 from scissorsd.hosts.broker_files import PAGES_PORT
 from scissorsd.hosts.join import Join, read, write
 
-_SCRIPTS = Path("/usr/lib/rabbitmq/bin")  # Debian's in /usr/sbin change the user
+# Debian's in /usr/sbin change the user. To test with another RabbitMQ: its folder of scripts.
+_SCRIPTS = Path(os.environ.get("RABBITMQ_SCRIPTS", "/usr/lib/rabbitmq/bin"))
 _PATIENCE = 300.0  # seconds; a machine that is busy is no fault
 _ADMIN = "admin"
 NETWORKS = ("u2netp", "u2net")  # whose queues are there; of others the watcher declares them
