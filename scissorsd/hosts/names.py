@@ -41,9 +41,9 @@ def answers_queue(watcher: str) -> str:
     return f"{ANSWERS}.{watcher}"
 
 
-def order_id(job: int, turn: int) -> str:
-    """Return the id of the task by which a job's turn goes out."""
-    return f"{job}-{turn}"
+def order_id(watcher: str, job: int, turn: int) -> str:
+    """Return the id of the task by which a job's turn goes out; other watchers hear of it, too."""
+    return f"{watcher}-{job}-{turn}"
 
 
 def staging_tag(watcher: str, job: int, turn: int, nonce: str) -> str:

@@ -50,6 +50,13 @@ class Host:
             return "paths"
         return "bytes" if "bytes" in self.takes else ""
 
+    def has(self, network: Model) -> bool:
+        """Whether it has a network, with the very weights."""
+        if network.name not in self.models:
+            return False
+        _, sha256 = self.models[network.name]
+        return not sha256 or not network.sha256 or sha256 == network.sha256
+
     def pace(self, now: float) -> float:
         """Return how many pictures a minute it has made lately."""
         while self.ended and now - self.ended[0] > _PACE:
@@ -171,15 +178,8 @@ class Presence:
     def _there(self, networks: Iterable[Model], now: float) -> Iterator[Host]:
         wanted = list(networks)
         for host in self.hosts.values():
-            if self.is_live(host, now) and all(_has(host, network) for network in wanted):
+            if self.is_live(host, now) and all(map(host.has, wanted)):
                 yield host
-
-
-def _has(host: Host, network: Model) -> bool:
-    if network.name not in host.models:
-        return False
-    _, sha256 = host.models[network.name]
-    return not sha256 or not network.sha256 or sha256 == network.sha256
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:
