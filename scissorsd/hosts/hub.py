@@ -256,6 +256,8 @@ class Hub:
             stands = self._patience
             for host in self._presence.gone(now):
                 log.warning("host.gone", host=host.name, silent_s=round(now - host.seen))
+            for name in self._presence.twins(now):
+                log.warning("host.twin", host=name)
             return HubStatus(
                 address=self._join.url,
                 away="" if stands.is_there else stands.away or "it was not reached yet",
