@@ -215,7 +215,7 @@ class _Consumer(Consumer):  # type: ignore[misc]
         return self.ensure_connected(connection)
 
     def create_task_handler(self, *of: Any, **more: Any) -> Callable[[Any], None]:  # noqa: ANN401
-        """Take orders, and drop what is none: Celery would end of some of it, or keep it for ever."""
+        """Take orders, and drop what is none: Celery would end of some of it, or keep some."""
         take = super().create_task_handler(*of, **more)
 
         def taken(message: Message) -> None:

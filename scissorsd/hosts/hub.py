@@ -127,7 +127,7 @@ class Hub:
             return False
         now = monotonic()
         with self._lock:
-            if ways.is_too_large(self._presence, self._hosts, rule, str(inbox.path), size, now):
+            if ways.none_takes(self._presence, self._hosts, rule, str(inbox.path), size, now):
                 return False
             return self._stay.get((inbox.path, path), 0.0) <= now
 

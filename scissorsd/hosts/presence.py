@@ -194,6 +194,10 @@ class Presence:
         del slots[""]
         return slots
 
+    def is_known(self, networks: Iterable[Model], now: float) -> bool:
+        """Whether a host that is there has these networks, be it in trouble."""
+        return any(self._there(networks, now))
+
     def lacking(self, wanted: Iterable[str], networks: Iterable[Model], now: float) -> set[str]:
         """Return of `wanted` backgrounds those that are not on every host that may get them."""
         hosts = [host for host in self._able(networks, now) if "bytes" in host.takes]
