@@ -1,18 +1,24 @@
-"""`doctor` on the hub of several hosts: whether it is reached, lets the daemon in, and fits."""
+"""`doctor` on the hub of several hosts: whether it is reached, lets the daemon in, and fits.
+
+And whether each host truly cuts: a drawn picture goes through it.
+"""
 
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from scissorsd.commands.findings import Finding
-from scissorsd.core.catalogue import CATALOGUE
+from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import ScissorsError
 from scissorsd.hosts import installed, join
 from scissorsd.hosts.own_folders import known_as
-from scissorsd.settings import Config, Inbox
+from scissorsd.settings import Config, Hosts, Inbox
+
+if TYPE_CHECKING:
+    from scissorsd.hosts.trial_orders import Tried
 
 _OLDEST: Final = (3, 10)  # of RabbitMQ
 _SOON: Final = 90 * 24 * 3600.0  # seconds
@@ -31,9 +37,8 @@ def examine(config: Config) -> Iterator[Finding]:
         if warning := join.exposed(config.hosts.join):
             yield Finding("note", f"hub: {warning}")
         joined = replace(known, url=config.hosts.hub)
-        # A custom network's queues the daemon declares itself.
-        asked = {rule.model for inbox in config.inboxes for rule in inbox.rules if not rule.skip}
-        seen = looking.look(joined, sorted(asked & CATALOGUE.keys()))
+        networks = _networks(config)
+        seen = looking.look(joined, [network.name for network in networks])
     except ScissorsError as error:
         yield Finding("bad", f"hub: {error.what}", error.advice)
         return
@@ -58,6 +63,42 @@ def examine(config: Config) -> Iterator[Finding]:
                 "with the new certificate.",
             )
     yield Finding("ok", f"hub: {address}, RabbitMQ {seen.version}{lasts}")
+    yield from _hosts(joined, config.hosts, networks)
+
+
+def _networks(config: Config) -> list[Model]:
+    """Return the networks that rules name, in their order; none of one's own goes to hosts."""
+    rules = [rule for inbox in config.inboxes for rule in inbox.rules if not rule.skip]
+    return [CATALOGUE[name] for name in dict.fromkeys(r.model for r in rules) if name in CATALOGUE]
+
+
+def _hosts(joined: join.Join, hosts: Hosts, networks: list[Model]) -> Iterator[Finding]:
+    """Say of each host that is there whether it cuts."""
+    from scissorsd.hosts.trial_orders import try_hosts  # noqa: PLC0415 - it needs the extra
+
+    someone = False
+    try:
+        for tried in try_hosts(joined, hosts, networks):
+            someone = True
+            yield _said_of(tried)
+    except ScissorsError as error:
+        yield Finding("bad", f"hub: {error.what}", error.advice)
+        return
+    if not someone:
+        grade: Literal["note", "bad"] = "note" if hosts.here != 0 else "bad"
+        yield Finding(
+            grade, "no host is there", "On each further machine: scissorsd worker studio.join"
+        )
+
+
+def _said_of(tried: "Tried") -> Finding:
+    host = tried.host
+    if tried.provider:
+        cut = f"cut a drawn picture by {tried.network} on {tried.provider}"
+        took = f"in {1000 * tried.seconds:.0f} ms; it takes {' and '.join(host.takes)}"
+        return Finding("ok", f"host {host.name}: {cut} {took}")
+    grade: Literal["note", "bad"] = "bad" if tried.is_trouble else "note"
+    return Finding(grade, f"host {host.name}: {tried.why}", tried.advice)
 
 
 def _folders(config: Config) -> Iterator[Finding]:

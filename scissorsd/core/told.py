@@ -174,6 +174,9 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "hub.takes_again": Told("the hub {hub} takes orders again"),
         "hub.queue_anew": Told("the queue {queue} at the hub took nothing|It is made anew"),
         "host.there": Told("{host} cuts, too, {slots} at once[; it gets no work: {trouble}]"),
+        "host.twin": Told(
+            "two hosts have the name {host}, and count for one|Give one of them another --name"
+        ),
         "host.other_user": Told(
             "what {host} writes belongs to {user}, and not to {ours} as here: whoever uses the "
             "share may not be able to change it|Run it as the same user (docs/hosts.md: Who may "

@@ -17,7 +17,7 @@ from scissorsd.inference.timings import Speeds
 from scissorsd.inference.weights import Progress
 from scissorsd.machine import memory_bounds
 from scissorsd.plain_text import one_line
-from scissorsd.records import journal_file, status_file
+from scissorsd.records import journal_file, orders_sent, status_file
 from scissorsd.records.interrupted import STARVED
 from scissorsd.records.journal import Journal
 from scissorsd.settings import Config
@@ -58,8 +58,12 @@ def sweep_temporaries(opened: Journal, *, hosts: bool) -> None:
     """Remove the temporary files of interrupted jobs, before any of these goes on.
 
     With `hosts` (a hub is configured) those that a host may still answer for are left to the hub.
+    Where none is any more, what hosts have made since of their last orders is removed, too.
     """
     interrupted = opened.interrupted.jobs(hosts=not hosts)
+    if not hosts:
+        given_out = orders_sent.jobs_of(opened.file.path.parent, opened.id)
+        interrupted += [(job, opened.entries.folders(job)) for job in given_out]
 
     def sweep() -> None:
         for job_id, folders in interrupted:

@@ -17,6 +17,7 @@ presence, ways    who is there, and by which way a picture goes to them     pure
 patience  whether the hub is there, and how long an answer is waited for    pure
 sending, line, dead_queues    its connections: orders out; answers in; queues that take nothing
 litter    what hosts staged and nobody took is removed
+looking, trial_orders    what `doctor` asks: of the hub, and of each host
 worker    a host's side: `scissorsd worker`                                needs celery
 cutting, alone    one order on a host; the same in a process of its own
 cutting_carried   one whose picture came along

@@ -103,10 +103,14 @@ class Here:
         return cls(settings.name, tools, sessions, OwnFolders(settings.name, settings.maps))
 
     def can(self, order: Order) -> bool:
-        """Whether what stood in the way of an order has passed: folders there, networks open."""
+        """Whether what stood in the way of an order has passed: folders answer, networks open.
+
+        Folders that are not there stand in nobody's way: they may have moved since it was given.
+        """
         try:
             if order.way == "paths":
-                _folders_of(order, self)
+                with suppress(NotHereError):
+                    _folders_of(order, self)
             open_networks(order, self)
         except Exception:  # noqa: BLE001 - whatever it is, it lasts
             return False

@@ -19,7 +19,7 @@ from celery.events.dispatcher import EventDispatcher
 from celery.worker import WorkController
 from celery.worker.consumer import Consumer, Events, Tasks
 from celery.worker.consumer.consumer import CONNECTION_ERROR, CONNECTION_RETRY
-from kombu import Connection, Exchange, Queue
+from kombu import Connection, Exchange, Message, Queue
 from kombu.exceptions import KombuError
 
 from scissorsd import failpoints
@@ -214,6 +214,19 @@ class _Consumer(Consumer):  # type: ignore[misc]
         connection.transport_options = {}
         return self.ensure_connected(connection)
 
+    def create_task_handler(self, *of: Any, **more: Any) -> Callable[[Any], None]:  # noqa: ANN401
+        """Take orders, and drop what is none: Celery would end of some of it, or keep some."""
+        take = super().create_task_handler(*of, **more)
+
+        def taken(message: Message) -> None:
+            if _is_a_task(message):
+                take(message)
+            else:
+                log.warning("order.refused", why="what came in the line of orders is none at all")
+                message.reject_log_error(logging.getLogger("celery"), self.connection_errors)
+
+        return taken
+
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         """All but what declares queues, takes orders from the wire, or asks who is there."""
 
@@ -225,6 +238,26 @@ class _Consumer(Consumer):  # type: ignore[misc]
             _Standing,
             "celery.worker.consumer.consumer:Evloop",
         )
+
+
+def _is_a_task(message: Message) -> bool:
+    """Whether a message is the one task that there is, and asks for nothing besides."""
+    heads = message.headers if isinstance(message.headers, dict) else {}
+    try:
+        match message.payload:
+            case [list(), dict(), dict() as besides]:
+                is_plain = not any(besides.values())
+            case _:
+                is_plain = False
+    except Exception:  # noqa: BLE001 - whatever it is that cannot be read
+        is_plain = False
+    return (
+        is_plain
+        and heads.get("task") == names.TASK
+        and isinstance(heads.get("id"), str)
+        and heads.get("timelimit") in (None, [None, None])
+        and not any(heads.get(more) for more in ("eta", "expires", "retries", "group"))
+    )
 
 
 # --- what Celery says ------------------------------------------------------------------------

@@ -127,7 +127,7 @@ class Hub:
             return False
         now = monotonic()
         with self._lock:
-            if ways.is_too_large(self._presence, self._hosts, rule, str(inbox.path), size, now):
+            if ways.none_takes(self._presence, self._hosts, rule, str(inbox.path), size, now):
                 return False
             return self._stay.get((inbox.path, path), 0.0) <= now
 
@@ -256,6 +256,8 @@ class Hub:
             stands = self._patience
             for host in self._presence.gone(now):
                 log.warning("host.gone", host=host.name, silent_s=round(now - host.seen))
+            for name in self._presence.twins(now):
+                log.warning("host.twin", host=name)
             return HubStatus(
                 address=self._join.url,
                 away="" if stands.is_there else stands.away or "it was not reached yet",

@@ -172,14 +172,14 @@ class Line(threading.Thread):
         self._acknowledge(channel)
 
     def _hear_answer(self, message: Message) -> None:
-        said = _payload(message)
+        said = payload(message)
         if said == dead_queues.PROBE:
             message.ack()
         else:
             self._hears.answered(said, message)
 
     def _hear_event(self, message: Message) -> None:
-        said = _payload(message)
+        said = payload(message)
         for event in said if isinstance(said, list) else [said]:
             self._hears.event(event)
 
@@ -194,7 +194,7 @@ class Line(threading.Thread):
                 message.ack()
 
 
-def _payload(message: Message) -> Any:  # noqa: ANN401 - from the wire
+def payload(message: Message) -> Any:  # noqa: ANN401 - from the wire
     """Return what a message says, or None where it says nothing that is plain."""
     body, message.body = message.body, b""  # it is long kept, until it is acknowledged
     accepted = {"application/json", packing.CONTENT_TYPE}

@@ -16,9 +16,9 @@ ORDERS: Final = f"scissorsd.{FORMAT}.orders"  # exchange, direct; routing key: t
 ANSWERS: Final = f"scissorsd.{FORMAT}.answers"  # exchange, direct; routing key: the watcher's id
 EVENTS: Final = "celeryev"  # exchange, topic: Celery's own name for it
 # The event by which a host says every few seconds how it stands. Its fields: format, version,
-# host, slots, busy, takes (["paths", "bytes"], or ["bytes"] where it sees no folder of those that
-# orders name), models {network: {"provider": …, "sha256": …}}, backgrounds (the SHA-256 of those
-# that it has), trouble.
+# host, start (another each time that it starts), slots, busy, takes (["paths", "bytes"], or
+# ["bytes"] where it sees no folder of those that orders name), models {network: {"provider": …,
+# "sha256": …}}, backgrounds (the SHA-256 of those that it has), trouble.
 STANDING: Final = "host-standing"
 # How pictures come to hosts: they are read where they lie, or their bytes go along.
 WAYS: Final = ("paths", "bytes")
@@ -41,9 +41,9 @@ def answers_queue(watcher: str) -> str:
     return f"{ANSWERS}.{watcher}"
 
 
-def order_id(job: int, turn: int) -> str:
-    """Return the id of the task by which a job's turn goes out."""
-    return f"{job}-{turn}"
+def order_id(watcher: str, job: int, turn: int) -> str:
+    """Return the id of the task by which a job's turn goes out; other watchers hear of it, too."""
+    return f"{watcher}-{job}-{turn}"
 
 
 def staging_tag(watcher: str, job: int, turn: int, nonce: str) -> str:

@@ -220,7 +220,8 @@ class OrdersOut:
         """Note that a host has begun with an order, if it is one of these."""
         with self._lock:
             for out in self._out.values():
-                if names.order_id(out.order.job, out.order.turn) == order_id:
+                order = out.order
+                if names.order_id(order.watcher, order.job, order.turn) == order_id:
                     out.begun.append((host, now))
 
     def oldest(self, count: int) -> tuple[OrderStatus, ...]:

@@ -22,6 +22,8 @@ from scissorsd.records.status_file import HostStatus
 _REMEMBERED = 24 * 3600.0  # seconds that a host is told of after it was last heard
 _PACE = 300.0  # seconds over which pictures a minute are counted
 _LACKING = 300.0  # seconds that a host is not asked again for folders that it does not see
+_STARTS = 8  # of a host, that are remembered
+TWINS = "two hosts have this name, and count for one: give one another --name"
 _TEXT = 200  # of what a host says of itself, so many characters
 
 
@@ -42,6 +44,9 @@ class Host:
     lacks: dict[str, float] = field(default_factory=dict)  # inboxes it does not see; until when
     trouble: str = ""
     is_gone: bool = False  # and that was told
+    starts: deque[str] = field(default_factory=lambda: deque(maxlen=_STARTS))  # by the latest first
+    twin_seen: float = -inf  # that two of its name have spoken in turn
+    is_twin_told: bool = False
     ended: deque[float] = field(default_factory=deque)  # when each of its last pictures was made
 
     def way(self, inbox: str, now: float) -> Way | Literal[""]:
@@ -49,6 +54,22 @@ class Host:
         if "paths" in self.takes and self.lacks.get(inbox, now) <= now:
             return "paths"
         return "bytes" if "bytes" in self.takes else ""
+
+    def note_start(self, start: str, now: float) -> None:
+        """Note by which start of it something was said; two that speak in turn are two hosts."""
+        if not start or (self.starts and self.starts[0] == start):
+            return
+        if start in self.starts:
+            self.starts.remove(start)
+            self.twin_seen = now
+        self.starts.appendleft(start)
+
+    def has(self, network: Model) -> bool:
+        """Whether it has a network, with the very weights."""
+        if network.name not in self.models:
+            return False
+        _, sha256 = self.models[network.name]
+        return not sha256 or not network.sha256 or sha256 == network.sha256
 
     def pace(self, now: float) -> float:
         """Return how many pictures a minute it has made lately."""
@@ -92,6 +113,7 @@ class Presence:
         for network, about in models.items() if isinstance(models, dict) else ():
             if isinstance(about, dict):
                 host.models[str(network)] = (_text(about, "provider"), _text(about, "sha256"))
+        host.note_start(_text(said, "start"), now)
         self.hosts[name] = host
         return host if is_new else None
 
@@ -114,6 +136,19 @@ class Presence:
             host.is_gone = True
         return silent
 
+    def twins(self, now: float) -> list[str]:
+        """Return the names that two hosts have had since the last call."""
+        found = []
+        for host in self.hosts.values():
+            is_twin = self._is_twin(host, now)
+            if is_twin and not host.is_twin_told:
+                found.append(host.name)
+            host.is_twin_told = is_twin
+        return found
+
+    def _is_twin(self, host: Host, now: float) -> bool:
+        return now - host.twin_seen <= self.lost_after
+
     def idle_since(self, networks: Iterable[Model], now: float) -> float:
         """Return since when no host that has these networks has had anything to do; else inf.
 
@@ -133,7 +168,7 @@ class Presence:
                 providers={network: where for network, (where, _) in host.models.items()},
                 pace=host.pace(now),
                 silent=now - host.seen,
-                trouble=self.why_idle(host, version),
+                trouble=self.why_idle(host, version) or (TWINS if self._is_twin(host, now) else ""),
                 live=self.is_live(host, now),
             )
             for host in sorted(self.hosts.values(), key=lambda one: one.name)
@@ -159,6 +194,10 @@ class Presence:
         del slots[""]
         return slots
 
+    def is_known(self, networks: Iterable[Model], now: float) -> bool:
+        """Whether a host that is there has these networks, be it in trouble."""
+        return any(self._there(networks, now))
+
     def lacking(self, wanted: Iterable[str], networks: Iterable[Model], now: float) -> set[str]:
         """Return of `wanted` backgrounds those that are not on every host that may get them."""
         hosts = [host for host in self._able(networks, now) if "bytes" in host.takes]
@@ -171,15 +210,8 @@ class Presence:
     def _there(self, networks: Iterable[Model], now: float) -> Iterator[Host]:
         wanted = list(networks)
         for host in self.hosts.values():
-            if self.is_live(host, now) and all(_has(host, network) for network in wanted):
+            if self.is_live(host, now) and all(map(host.has, wanted)):
                 yield host
-
-
-def _has(host: Host, network: Model) -> bool:
-    if network.name not in host.models:
-        return False
-    _, sha256 = host.models[network.name]
-    return not sha256 or not network.sha256 or sha256 == network.sha256
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

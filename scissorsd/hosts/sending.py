@@ -74,7 +74,7 @@ class Sender:
                 names.TASK,
                 args=(write_order(order),),
                 argsrepr=f"({order.source.path!r},)",  # else all of it is written out, to be shown
-                task_id=names.order_id(order.job, order.turn),
+                task_id=names.order_id(order.watcher, order.job, order.turn),
                 queue=queue,  # else Celery would look for a default one
                 exchange=names.ORDERS,
                 routing_key=queue.name,

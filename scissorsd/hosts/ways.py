@@ -24,15 +24,20 @@ UNSEEN = "no host sees its folders"
 def may_go_out(inbox: Inbox, path: str, rule: Rule) -> bool:
     """Whether a picture may be cut by a host at all.
 
-    The page's own desk lies in the state folder; what is cut again where it was moved to has no
-    turn of its own; and names that tell of the picture are only known once it is read.
+    For what lies on the page's own desk somebody waits, and it is not put into a line; what is cut
+    again where it was moved to has no turn of its own; names that tell of the picture are only
+    known once it is read; and hosts know the networks of the catalogue, and no others.
     """
     return not (
         inbox.quick
         or path.startswith("/")
         or rule.is_told_by_pictures
-        or rule.model not in CATALOGUE
+        or any(name not in CATALOGUE for name in _asked(rule))
     )
+
+
+def _asked(rule: Rule) -> list[str]:
+    return list(filter(None, (rule.model, rule.second_opinion)))
 
 
 def way_now(
@@ -70,16 +75,18 @@ def way_after(
     return "bytes" if may_travel and slots["bytes"] else ""
 
 
-def is_too_large(
+def none_takes(
     presence: Presence, hosts: Hosts, rule: Rule, inbox: str, size: int, now: float
 ) -> bool:
-    """Whether the hosts that are there would only take a picture that is smaller."""
-    if size <= hosts.bytes:
-        return False
-    asked = (rule.model, rule.second_opinion)
-    networks = [CATALOGUE[name] for name in asked if name in CATALOGUE]
+    """Whether hosts are there, and it takes another than those to cut a picture.
+
+    They lack its networks, or would only take one that is smaller.
+    """
+    networks = [CATALOGUE[name] for name in _asked(rule)]
     slots = presence.slots(networks, inbox, now)
-    return bool(slots["bytes"] and not slots["paths"])
+    if slots.total():
+        return size > hosts.bytes and not slots["paths"]
+    return not presence.is_known(networks, now) and bool(presence.slots((), inbox, now))
 
 
 def can_come(

@@ -87,6 +87,7 @@ class Worker:
         self._failures = 0  # orders in a row that met trouble of this host
         self._trouble = ""  # why it takes no orders for now
         self._stopping = False
+        self._start = secrets.token_hex(4)  # tells this process from another of the same name
         self._signalled = SimpleQueue[None]()  # whose `put` a handler may call
         self._cut = 0
 
@@ -268,6 +269,7 @@ class Worker:
             "format": names.FORMAT,
             "version": __version__,
             "host": self._here.name,
+            "start": self._start,
             "slots": self._slots,
             "busy": busy,
             "takes": takes,

@@ -7,6 +7,7 @@ is synced here, and a line that is missing only makes a picture be cut again.
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +24,9 @@ class OrdersSent:
     def __init__(self, folder: Path, of: str) -> None:
         self._path = folder / FILE
         self._of = of
-        self.out = self._read()  # by job and turn: when (seconds since the epoch)
+        self.out = _noted(
+            self._path, lambda head: head == of
+        )  # by job and turn: when (seconds since the epoch)
         self._file = -1
         self._lines = 0
         self._is_closed = False
@@ -44,21 +47,6 @@ class OrdersSent:
         """Close the file: it may be the next daemon's now."""
         self._is_closed = True
         self._let_go()
-
-    def _read(self) -> dict[tuple[int, int], float]:
-        found: dict[tuple[int, int], float] = {}
-        try:
-            head, *lines = self._path.read_text("utf-8", "replace").splitlines()
-        except (OSError, ValueError):
-            return found
-        for line in lines if head == self._of else ():
-            if match := _LINE.fullmatch(line):
-                key = int(match[2]), int(match[3])
-                if match[1] == "+":
-                    found[key] = float(match[4])
-                else:
-                    found.pop(key, None)
-        return found
 
     def _add(self, sign: str, job: int, turn: int, at: float) -> None:
         self._lines += 1
@@ -82,6 +70,28 @@ class OrdersSent:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def jobs_of(folder: Path, journal: str) -> list[int]:
+    """Return the jobs of a journal that hosts may still be at, whichever hub that was by."""
+    noted = _noted(folder / FILE, lambda head: head.startswith(f"{journal} "))
+    return sorted({job for job, _ in noted})
+
+
+def _noted(path: Path, is_ours: Callable[[str], bool]) -> dict[tuple[int, int], float]:
+    found: dict[tuple[int, int], float] = {}
+    try:
+        head, *lines = path.read_text("utf-8", "replace").splitlines()
+    except (OSError, ValueError):
+        return found
+    for line in lines if is_ours(head) else ():
+        if match := _LINE.fullmatch(line):
+            key = int(match[2]), int(match[3])
+            if match[1] == "+":
+                found[key] = float(match[4])
+            else:
+                found.pop(key, None)
+    return found
 
 
 def _line(sign: str, job: int, turn: int, at: float) -> bytes:

@@ -70,11 +70,11 @@ class Mounts:
         wait_for(lambda: _try("umount", str(point)))
         self._points.remove(point)
 
-    def through_bindfs(self, folder: Path, point: Path) -> "subprocess.Popen[bytes]":
+    def through_bindfs(self, folder: Path, point: Path, *options: str) -> "subprocess.Popen[bytes]":
         """Mount a folder at another place through a FUSE server; give its process."""
         point.mkdir()
         server = subprocess.Popen(
-            [shutil.which("bindfs") or "bindfs", "-f", str(folder), str(point)],
+            [shutil.which("bindfs") or "bindfs", "-f", *options, str(folder), str(point)],
             stdin=subprocess.DEVNULL,
         )
         self._servers.append(server)

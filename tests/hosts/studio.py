@@ -50,11 +50,13 @@ class Studio:
         slots: int = 2,
         maps: tuple[str, ...] = (),
         kind: type[Host] = Host,
+        **seconds: float,
     ) -> Host:
         """Start a host; return when it takes orders."""
         options: tuple[str, ...] = ("--name", name, "--slots", str(slots))
         options += tuple(word for one in maps for word in ("--map", one))
-        environment = {"SCISSORSD_FAULTS": faults, "SCISSORSD_SECONDS": QUICK}
+        more = "".join(f",{what}={value}" for what, value in seconds.items())
+        environment = {"SCISSORSD_FAULTS": faults, "SCISSORSD_SECONDS": QUICK + more}
         host = kind(self.hub.studio_join, self.place.folder, self._models, *options, **environment)
         self._hosts.append(host)
         return host.ready()

@@ -1,14 +1,18 @@
 """A watcher, and a host that has the same folders under other paths, by real mounts."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from end_to_end.deaths import whole
 from end_to_end.driver import wait_for
-from end_to_end.mounts import needs_mounts
+from end_to_end.mounts import Mounts, mounted, needs_bindfs, needs_mounts
 from PIL import Image
 
+from scissorsd.records.journal import Journal
+
 from .studio import Studio
+from .test_watching import MOVED, done_once
 from .working import Host
 
 pytestmark = needs_mounts
@@ -21,6 +25,16 @@ $3
 mount -t tmpfs tmpfs "$1"
 mkdir "$1"/{inbox,outbox,masks}
 shift 3
+exec "$@"
+"""
+
+
+# In a mount namespace of its own: at $1 is a full disk that says that it is $2's outbox.
+FULL = """
+set -e
+mount -t tmpfs -o size=4k tmpfs "$1"
+echo "$2" > "$1"/.scissorsd-owner
+shift 2
 exec "$@"
 """
 
@@ -70,4 +84,56 @@ def test_an_outbox_that_only_the_host_cannot_write_to(studio: Studio, tmp_path: 
     assert "host" not in finished
     assert "Read-only file system" in host.wait_for("host.paused")["why"]
     wait_for(lambda: studio.files() == ["0.png"])
+    daemon.stop()
+
+
+@pytest.mark.full
+def test_an_outbox_that_is_full_only_on_a_host(studio: Studio, tmp_path: Path) -> None:
+    """A host whose disk is full pauses and says so; others cut on, and no inbox waits for it."""
+    studio.configure(**MOVED)
+    studio.place.state.mkdir()
+    journal = Journal(studio.place.state)
+    point = tmp_path / "full"
+    point.mkdir()
+    shell = ("unshare", "--mount", "bash", "-c", FULL, "bash", str(point), journal.id)
+    journal.close()
+    maps = (f"{studio.place.outbox}={point}",)
+    full = studio.host("full", maps=maps, kind=type("FullHost", (Host,), {"before": shell}))
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    assert "host" not in daemon.wait(
+        "job.finished", source="0.jpg"
+    )  # by itself, as no other host is there
+    assert "No space left on device" in full.wait_for("host.paused")["why"]
+    studio.host("one")
+    stems = ["0"]
+    for number in range(1, 5):
+        studio.place.put(f"{number}.jpg", number=number)
+        stems.append(str(number))
+    done_once(studio, stems, daemon)
+    assert not full.events("order.cut")
+    assert not daemon.told("inbox.barred")
+
+
+@pytest.fixture
+def held() -> Iterator[Mounts]:
+    """Mount what the test asks for."""
+    with mounted() as found:
+        yield found
+
+
+@pytest.mark.full
+@needs_bindfs
+def test_a_host_that_writes_as_another_user(studio: Studio, tmp_path: Path, held: Mounts) -> None:
+    """Once for each host it is told that what it writes belongs to another than here."""
+    point = tmp_path / "shop"
+    held.through_bindfs(studio.place.folder, point, "--create-for-user=nobody")
+    studio.host("stranger", maps=(f"{studio.place.folder}={point}",))
+    daemon = studio.daemon()
+    for number in range(2):
+        studio.place.put(f"{number}.jpg", number=number)
+        assert daemon.wait("job.finished", source=f"{number}.jpg")["host"] == "stranger"
+    told = daemon.told("host.other_user")
+    assert [(line["host"], line["user"]) for line in told] == [("stranger", "nobody")]
+    assert (studio.place.outbox / "0.png").owner() == "nobody"
     daemon.stop()

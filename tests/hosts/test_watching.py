@@ -168,6 +168,19 @@ def test_what_no_host_can_is_cut_here(studio: Studio) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("rule", [{"model": "u2net"}, {"second_opinion": "darkness"}])
+def test_what_no_host_has_the_network_for_is_cut_here(studio: Studio, rule: dict[str, Any]) -> None:
+    """The machine that else only watches cuts what hosts lack a network for, one of its own too."""
+    studio.configure(**rule)
+    studio.host("one")
+    daemon = studio.daemon()
+    daemon.wait("host.there")
+    studio.place.put("0.jpg")
+    assert "host" not in daemon.wait("job.finished", source="0.jpg")
+    daemon.stop()
+
+
+@pytest.mark.full
 def test_an_outbox_has_one_watcher(studio: Studio) -> None:
     """What goes into an outbox of another watcher with hosts is held, and says whose it is."""
     studio.place.outbox.mkdir()

@@ -113,7 +113,33 @@ def test_what_is_too_large_stays_here() -> None:
         (there(sees=BOTH, blind=("bytes",)), 1001, False),
         (there(), 1001, False),
     ):
-        assert ways.is_too_large(presence, HOSTS, rule, INBOX, size, NOW) == answer
+        assert ways.none_takes(presence, HOSTS, rule, INBOX, size, NOW) == answer
+
+
+def test_what_no_host_has_the_network_for_stays_here() -> None:
+    """Only while hosts are there that have other networks; one in trouble has its own still."""
+    for rule, answer in (
+        (Rule("all", model="u2net"), False),
+        (Rule("all", model="u2netp"), True),
+        (Rule("all", model="u2net", second_opinion="u2netp"), True),
+    ):
+        assert ways.none_takes(there(sees=BOTH), HOSTS, rule, INBOX, 1, NOW) == answer
+        assert not ways.none_takes(there(), HOSTS, rule, INBOX, 1, NOW)
+    presence = there(sees=BOTH)
+    presence.note(said("other", takes=list(BOTH), models={"u2netp": {}}, trouble="ill"), NOW)
+    assert not ways.none_takes(presence, HOSTS, Rule("all", model="u2netp"), INBOX, 1, NOW)
+
+
+def test_two_hosts_of_one_name_are_told_of_once() -> None:
+    """Two that speak in turn are two; one that has started again is not."""
+    presence = Presence(10.0)
+    for start, twins in (("a", []), ("a", []), ("b", []), ("b", []), ("a", ["x"]), ("b", [])):
+        presence.note(said("x", takes=list(BOTH), start=start), NOW)
+        assert presence.twins(NOW) == twins
+    assert "two hosts have this name" in presence.statuses(NOW, "")[0].trouble
+    presence.note(said("x", takes=list(BOTH), start="b"), NOW + 11)
+    assert presence.twins(NOW + 11) == []
+    assert presence.statuses(NOW + 11, "")[0].trouble == ""
 
 
 def test_a_background_goes_along_until_every_host_has_it() -> None:

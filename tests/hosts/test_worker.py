@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kombu import Connection
 
 from scissorsd.hosts import names
 from scissorsd.hosts.carried import Carried
-from scissorsd.hosts.definitions import HOST
+from scissorsd.hosts.definitions import HOST, WATCHER
 from scissorsd.hosts.fence import refusal
 from scissorsd.hosts.join import write
 from scissorsd.hosts.orders import Answer, Root, Roots, write_order
+from scissorsd.hosts.packing import CONTENT_TYPE
 
 from .broker import Hub
 from .working import ID, NETWORK, PATIENCE, Host, Watcher
@@ -286,3 +289,43 @@ def test_an_order_that_hangs(
     with Host(hub.studio_join, tmp_path, models_folder) as other:
         assert {watcher.answer().turn for _ in range(2)} == {1, 2}  # both came back
         assert other.stop() == 0, other.said()
+
+
+_HEADERS: dict[str, Any] = {"lang": "py", "task": names.TASK, "id": "9-9", "retries": 0}
+_JSON = "application/json"
+_TASK = b'[[null], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]'
+
+
+@pytest.mark.full
+def test_what_is_no_order_at_all(
+    hub: Hub, watcher: Watcher, models_folder: Path, tmp_path: Path
+) -> None:
+    """Whatever else lies in the line is dropped; it ends no host, and is not given to the next."""
+    strange = [
+        (b"{}", _JSON, {}),
+        (b"[[], {}, {}]", _JSON, {**_HEADERS, "task": "other"}),
+        (b"\x80", "application/x-python-serialize", _HEADERS),
+        (b"[[{", _JSON, _HEADERS),
+        (b"\xc1", CONTENT_TYPE, _HEADERS),
+        (b"[3, 4, 5]", _JSON, _HEADERS),
+        (b"[3]", _JSON, _HEADERS),
+        (b"5", _JSON, _HEADERS),
+        (b"\xff", "", {}),
+        (_TASK.replace(b'"chain": null', b'"chain": [{"task": "x"}]'), _JSON, _HEADERS),
+        (_TASK, _JSON, {**_HEADERS, "eta": "2999-01-01T00:00:00"}),
+        (_TASK, _JSON, {**_HEADERS, "timelimit": 5}),
+        (_TASK, _JSON, _HEADERS),  # a task, and no order
+    ]
+    join = hub.joins[WATCHER]
+    with Connection(join.url, userid=join.user, password=join.secret) as connection:
+        channel = connection.default_channel
+        for body, kind, headers in strange:
+            message = channel.prepare_message(body, content_type=kind, headers=headers)
+            channel.basic_publish(message, exchange=names.ORDERS, routing_key=ORDERS)
+    with Host(hub.studio_join, tmp_path, models_folder, "--name", "one") as host:
+        host.wait_for("order.refused", times=len(strange))
+        order = watcher.order(watcher.picture())
+        watcher.give(order)
+        assert refusal(order, watcher.answer()) == ""
+        assert host.stop() == 0
+    assert left_in_line(hub) == 0
