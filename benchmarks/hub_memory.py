@@ -13,10 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import sleep
 
-from bench import Figures, parser, place, table
+from bench import Figures, Place, parser, place, table
 from kombu import Connection
 from processes import MIB
 from studio import Machine
@@ -33,6 +32,7 @@ SIZES = (4.5, 12, 64)  # MiB: a photograph; the most by default; the most that m
 _NETWORK = "u2netp"
 _AT_ONCE = 8  # connections, each way
 _SAMPLE = 0.02  # seconds
+_REST = 10.0  # seconds, after which the hub has let go of what it had
 
 
 class _Memory:
@@ -70,36 +70,38 @@ class _Memory:
             thread.join()
 
 
-def measure(machine: Machine) -> Figures:
-    """Measure all."""
-    working = import_module("hosts.working")
-    with TemporaryDirectory() as folder, machine.studio("memory") as studio:
-        picture = working.draw(Path(folder) / "a.jpg")
-        order = working.order_for(picture, Path(folder), Path(folder))
-        join = studio.hub.joins["watcher"]
-        sender = Sender(join)
-        memory = _Memory(machine.broker.pid)
-        rows = []
-        with memory.watched():
-            for size in SIZES:
+def measure(where: Place) -> Figures:
+    """Measure all, each size with a new broker, and print it as it comes."""
+    rows: list[Figures] = []
+    for size in SIZES:
+        with ExitStack() as held:
+            machine = Machine(where, held)
+            studio = held.enter_context(machine.studio("memory"))
+            working = import_module("hosts.working")
+            picture = working.draw(studio.inbox / "a.jpg")
+            order = working.order_for(picture, studio.inbox, studio.outbox)
+            join = studio.hub.joins["watcher"]
+            sender = Sender(join)
+            memory = _Memory(machine.broker.pid)
+            with memory.watched():
                 rows.append(_row(order, size, sender, join, memory))
-                print(rows[-1], flush=True)
-        above = _above(order, sender)
+            print(rows[-1], flush=True)
+            above = _above(order, sender)
     return {"rows": rows, "above": above}
 
 
 def _row(order: Order, size: float, sender: Sender, join: Join, memory: _Memory) -> Figures:
     length = round(size * 2**20)
     count = BYTES_OUT // length
-    sleep(2)  # what was before is let go of
-    row: Figures = {"size": size, "count": count, "before": memory.now()}
-    memory.most()
+    row: Figures = {"size": size, "count": count, "before": memory.most()}
     carrying = replace(order, data=Carried(b"\0" * length, {}))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(sender.send, (replace(carrying, job=number) for number in range(count))))
         row["sent"], row["waiting"] = memory.most(), memory.now()
         taken = sum(pool.map(lambda _: _take(join, length), range(_AT_ONCE)))
         row["taken"] = memory.most()
+        sleep(_REST)
+        row["after"] = memory.now()
     if taken != count:
         raise SystemExit(f"{count} orders were sent, and {taken} came")
     return row
@@ -131,14 +133,14 @@ def section(figures: Figures) -> list[str]:
     """Return the table."""
     headings = (
         *("picture, MiB", "orders out", "MiB in all"),
-        *("memory before, MiB", "at most, sent", "all waiting", "at most, taken"),
+        *("memory before, MiB", "at most, sent", "all waiting", "at most, taken", "after"),
     )
     rows = [
         (
             f"{row['size']:g}",
             str(row["count"]),
             row["size"] * row["count"],
-            *(row[when] for when in ("before", "sent", "waiting", "taken")),
+            *(row[when] for when in ("before", "sent", "waiting", "taken", "after")),
         )
         for row in figures["rows"]
     ]
@@ -148,8 +150,7 @@ def section(figures: Figures) -> list[str]:
 def main() -> None:
     """Measure, print and keep."""
     where = place(parser(__doc__).parse_args())
-    with ExitStack() as held:
-        figures = measure(Machine(where, held))
+    figures = measure(where)
     where.save("hub_memory", figures)
     sys.stdout.write("\n".join(section(figures)) + "\n")
 

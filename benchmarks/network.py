@@ -7,8 +7,8 @@ trip of a LAN, then of a VPN (cable.py: two network namespaces, which are gone h
 Pictures of 12 MP, really read, cut out, rendered and staged; the network sleeps (studio.py).
 
 The share is sshfs without ssh: its FUSE client straight at OpenSSH's sftp-server, unencrypted as
-NFS is, since neither NFS nor SMB is in every kernel. It asks for each thing when it is wanted, as
-NFS does, but reads and writes by 128 kB at most, over one connection. The hub is reached by TLS.
+NFS is, since neither NFS nor SMB is in every kernel. As NFS does, it asks for each thing when it is
+wanted; it reads and writes by 32 kB, a few of them under way at once. The hub is reached by TLS.
 On Debian: `apt install rabbitmq-server sshfs openssh-sftp-server socat`.
 """
 
