@@ -72,7 +72,7 @@ services:
       - hub:/var/lib/rabbitmq
     ulimits:
       nofile: 65536   # with millions, as some systems allow, Erlang takes gigabytes at its start
-    mem_limit: 1g
+    mem_limit: 2g
 
 volumes:
   hub: {{}}

@@ -68,12 +68,12 @@ def server_script() -> Path:
 class Broker:
     """A RabbitMQ of our own. `folder` holds all that it writes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "localhost") -> None:
         self.folder = folder
         self._script = server_script()
         self.port, self._pages, self._nodes, self._names, tls, tls_pages = free_ports(6)
-        self.written = folder / "hub"  # what `hub init` wrote, for the name localhost
-        init(self.written, ["localhost"], tls)
+        self.written = folder / "hub"  # what `hub init` wrote, for this name or address
+        init(self.written, [host], tls)
         self.joins = {
             given.WATCHER: read(self.written / "watcher.join"),
             given.HOST: read(self.written / "studio.join"),

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from scissorsd.commands.hub_init import init
+from scissorsd.config import parse_quantities
 from scissorsd.errors import ScissorsError, UsageError
-from scissorsd.hosts import certificates
+from scissorsd.hosts import certificates, ways
 from scissorsd.hosts.join import read
 
 BROKER = "broker/rabbitmq"
@@ -72,6 +73,14 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert (folder / hub["volumes"][0].partition(":")[0]).samefile(folder / BROKER)
 
 
+def test_the_container_has_room(tmp_path: Path) -> None:
+    """Before RabbitMQ takes no more orders, it may have all pictures that a watcher has out."""
+    init(tmp_path, ["nas.local"], None)
+    hub = yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"]["hub"]
+    at_rest, share = 150 << 20, 0.4  # measured; of its memory, RabbitMQ's default
+    assert share * parse_quantities.size(f"{hub['mem_limit'][:-1]}GiB") > at_rest + ways.BYTES_OUT
+
+
 def test_done_twice(tmp_path: Path) -> None:
     """Done again it changes nothing, and says what it kept."""
     init(tmp_path, ["nas.local"], None)
@@ -126,6 +135,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from scissorsd.commands.hub_init import init
+from scissorsd.config import parse_quantities
 left = int(sys.argv[2])
 rename = os.replace
 def counted(self, target):
