@@ -135,7 +135,6 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from scissorsd.commands.hub_init import init
-from scissorsd.config import parse_quantities
 left = int(sys.argv[2])
 rename = os.replace
 def counted(self, target):
