@@ -22,7 +22,7 @@ class Studio:
     def __init__(self, place: Workplace, hub: Hub, models: Path) -> None:
         self.place = place
         self.hub = hub
-        self._models = models
+        self.models = models
         self._hosts: list[Host] = []
         self.configure()
 
@@ -55,7 +55,14 @@ class Studio:
         options: tuple[str, ...] = ("--name", name, "--slots", str(slots))
         options += tuple(word for one in maps for word in ("--map", one))
         environment = {"SCISSORSD_FAULTS": faults, "SCISSORSD_SECONDS": QUICK}
-        host = kind(self.hub.studio_join, self.place.folder, self._models, *options, **environment)
+        host = kind(
+            self.hub.studio_join,
+            self.place.folder,
+            self.models,
+            *options,
+            forks=self.place.forks,
+            **environment,
+        )
         self._hosts.append(host)
         return host.ready()
 
