@@ -11,18 +11,10 @@ from .driver import Workplace
 from .mounts import Mounts, Unprivileged, mounted
 
 
-def may_fork(request: pytest.FixtureRequest) -> bool:
-    """Whether a test is of those whose processes are forked: see forking.py."""
-    return any(map(request.node.get_closest_marker, ("full", "slow")))
-
-
 @pytest.fixture
-def place(
-    request: pytest.FixtureRequest, tmp_path: Path, models_folder: Path
-) -> Iterator[Workplace]:
+def place(tmp_path: Path, models_folder: Path) -> Iterator[Workplace]:
     """Set up a workplace; whatever still runs there in the end is killed."""
     workplace = Workplace(tmp_path, models_folder)
-    workplace.forks = may_fork(request)
     yield workplace
     workplace.close()
 

@@ -166,8 +166,6 @@ def _flat(line: Line) -> Line:
 class Workplace:
     """A folder with an inbox, an outbox, a configuration, and a home of its own."""
 
-    forks = False  # whether processes are started by forking.py, where that can be
-
     def __init__(self, folder: Path, models: Path) -> None:
         self.folder = folder
         self.inbox = folder / "inbox"
@@ -259,7 +257,8 @@ class Workplace:
         self, arguments: "tuple[str | Path, ...]"
     ) -> "subprocess.CompletedProcess[str] | None":
         with ExitStack() as opened:
-            said = [opened.enter_context(tempfile.TemporaryFile("w+b")) for _ in range(2)]
+            files = (tempfile.TemporaryFile("w+", encoding="utf-8") for _ in range(2))
+            said = [opened.enter_context(file) for file in files]
             streams = (stream.fileno() for stream in said)
             forked = forking.start(arguments, self._environment, self.folder, *streams)
             if forked is None:
@@ -267,7 +266,7 @@ class Workplace:
             code = forked.wait(DEADLINE)
             for stream in said:
                 stream.seek(0)
-            out, err = (stream.read().decode() for stream in said)
+            out, err = (stream.read() for stream in said)
         return subprocess.CompletedProcess(arguments, code, out, err)
 
     def pipe(
@@ -292,7 +291,7 @@ class Workplace:
         return answer.stdout
 
     def _may_fork(self) -> bool:
-        return self.forks and type(self)._command is Workplace._command
+        return type(self)._command is Workplace._command
 
     def _command(self, arguments: "tuple[str | Path, ...]") -> list[str]:
         return [sys.executable, "-m", "scissorsd", *map(str, arguments)]

@@ -1,9 +1,9 @@
 """Starts `scissorsd` by a fork of a process that has imported what is not of scissorsd.
 
-Three fifths of a start go by in importing numpy, Pillow, pydantic and the like, which are the same
-in each of the thousands of processes of the large families of tests (those marked `full` or
-`slow`). All of scissorsd is imported by the new process, once arguments, environment, folder and
-streams are its own. `make test` starts every process as users do.
+More than half of a start goes by in importing numpy, Pillow, pydantic and the like, which are the
+same in each of the thousands of processes of these tests. All of scissorsd is imported by the new
+process, once arguments, environment, folder and streams are its own. Where coverage is measured,
+as in the first half of `.ci/run`, every process is started as users start it.
 """
 
 import atexit

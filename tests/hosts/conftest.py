@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from end_to_end.conftest import may_fork
 from end_to_end.driver import Workplace
 
 from scissorsd.core.catalogue import Model
@@ -71,13 +70,10 @@ def real_network() -> None:
 
 
 @pytest.fixture
-def studio(
-    request: pytest.FixtureRequest, hub: Hub, tmp_path: Path, models: Path
-) -> Iterator[Studio]:
+def studio(hub: Hub, tmp_path: Path, models: Path) -> Iterator[Studio]:
     """Set up a daemon's workplace with a hub; whatever still runs there in the end is killed."""
     folder = tmp_path / "place"
     folder.mkdir()
     opened = Studio(Workplace(folder, models), hub, models)
-    opened.place.forks = may_fork(request)
     yield opened
     opened.close()

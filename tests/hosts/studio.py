@@ -55,14 +55,7 @@ class Studio:
         options: tuple[str, ...] = ("--name", name, "--slots", str(slots))
         options += tuple(word for one in maps for word in ("--map", one))
         environment = {"SCISSORSD_FAULTS": faults, "SCISSORSD_SECONDS": QUICK}
-        host = kind(
-            self.hub.studio_join,
-            self.place.folder,
-            self.models,
-            *options,
-            forks=self.place.forks,
-            **environment,
-        )
+        host = kind(self.hub.studio_join, self.place.folder, self.models, *options, **environment)
         self._hosts.append(host)
         return host.ready()
 

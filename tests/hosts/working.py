@@ -51,13 +51,7 @@ class Host:
     before: tuple[str, ...] = ()  # a command in which it runs
 
     def __init__(
-        self,
-        join: Path,
-        folder: Path,
-        models: Path,
-        *options: str,
-        forks: bool = False,
-        **environment: str,
+        self, join: Path, folder: Path, models: Path, *options: str, **environment: str
     ) -> None:
         self._log = folder / f"host-{time.monotonic_ns()}.log"
         words: tuple[str, ...] = ("--log", "json", "worker", str(join), "--models", str(models))
@@ -66,8 +60,8 @@ class Host:
         variables = {**os.environ, **environment}
         with self._log.open("wb") as log:
             said = log.fileno()
-            may_fork = forks and not self.before
-            forked = forking.start(words, variables, Path(), said, said) if may_fork else None
+            plain = not self.before
+            forked = forking.start(words, variables, Path(), said, said) if plain else None
             self.process = forked or subprocess.Popen(
                 command, env=variables, stdout=log, stderr=log
             )
