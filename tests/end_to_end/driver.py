@@ -6,12 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -256,18 +255,18 @@ class Workplace:
     def _run_forked(
         self, arguments: "tuple[str | Path, ...]"
     ) -> "subprocess.CompletedProcess[str] | None":
-        with ExitStack() as opened:
-            files = (tempfile.TemporaryFile("w+", encoding="utf-8") for _ in range(2))
-            said = [opened.enter_context(file) for file in files]
-            streams = (stream.fileno() for stream in said)
+        with (
+            TemporaryFile("w+", encoding="utf-8") as out,
+            TemporaryFile("w+", encoding="utf-8") as err,
+        ):
+            streams = out.fileno(), err.fileno()
             forked = forking.start(arguments, self._environment, self.folder, *streams)
             if forked is None:
                 return None
             code = forked.wait(DEADLINE)
-            for stream in said:
-                stream.seek(0)
-            out, err = (stream.read() for stream in said)
-        return subprocess.CompletedProcess(arguments, code, out, err)
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
     def pipe(
         self, *arguments: str | Path, sent: bytes = b""
