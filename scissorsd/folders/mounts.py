@@ -113,6 +113,11 @@ class Table:
                 self._view = View(list(table()))
             return self._view
 
+    def close(self) -> None:
+        """Close it; a change is no longer seen."""
+        with self._lock:
+            self._changes.close()
+
 
 def is_mount(path: Path) -> bool:
     """Whether something is mounted at the path, be it a folder of the same file system."""

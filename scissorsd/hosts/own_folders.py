@@ -4,6 +4,7 @@ A host looks, in this order: at what `--map` says; where what the folder lies on
 the same path.
 """
 
+import atexit
 import os
 import re
 import socket
@@ -151,4 +152,6 @@ def _addresses() -> list[str]:
 
 @cache
 def _table() -> Table:
-    return Table()
+    table = Table()
+    atexit.register(table.close)
+    return table

@@ -543,4 +543,4 @@ class TestAFewLives(Lives.TestCase):  # type: ignore[misc,valid-type]
 class TestManyLives(Lives.TestCase):  # type: ignore[misc,valid-type]
     """Many, for when there is time: others each time."""
 
-    settings = lives(300)
+    settings = lives(100)

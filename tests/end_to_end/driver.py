@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ import scissorsd
 from scissorsd.records.journal import Journal
 from scissorsd.records.journal_rows import Entry
 
+from . import forking
+from .forking import Forked
 from .networks import write_darkness
 
 pillow_heif.register_heif_opener()  # for writing only
@@ -40,6 +43,7 @@ FORMATS = {
     ".heic": "HEIF",
 }
 SIZE = (96, 72)
+_PACKAGE = str(Path(scissorsd.__file__).parent.parent)
 HANDED_ON = ("PATH", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_CONFIG")  # of our own environment
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -58,19 +62,23 @@ def picture(name: str = "a.jpg", *, number: int = 0) -> bytes:
 
 
 def wait_for(wanted: Callable[[], Answer]) -> Answer:
-    """Ask until the answer is something; fail at the deadline."""
-    deadline = time.monotonic() + DEADLINE
+    """Ask until the answer is something; fail at the deadline.
+
+    The pauses grow with the wait, by a tenth of it: what is asked may be a process, or a journal.
+    """
+    began = time.monotonic()
     while not (answer := wanted()):
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > DEADLINE:
             pytest.fail("it never came to be")
-        time.sleep(0.005)
+        time.sleep(min(max(0.005, waited / 10), 0.3))
     return answer
 
 
 class Daemon:
     """A running `scissorsd` process, and every line it has written to its standard error."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: "subprocess.Popen[str] | Forked") -> None:
         self.process = process
         self.lines: list[Line] = []
         self.noise: list[str] = []  # what is no log line
@@ -169,7 +177,7 @@ class Workplace:
             "HOME": str(folder / "home"),
             "XDG_STATE_HOME": str(folder / "home" / "state"),
             "U2NET_HOME": str(models),
-            "PYTHONPATH": str(Path(scissorsd.__file__).parent.parent),
+            "PYTHONPATH": os.pathsep.join([_PACKAGE, *filter(None, [os.getenv("PYTHONPATH")])]),
             "LANG": "C.UTF-8",
             "PYTHONIOENCODING": "utf-8:strict",  # as where the language is not C
             "OPENBLAS_NUM_THREADS": "1",  # a tenth of a start, and not needed
@@ -209,14 +217,17 @@ class Workplace:
 
     def start(self, *arguments: str, variables: Mapping[str, str] = NOTHING) -> Daemon:
         """Start a process; without arguments the daemon on the configuration, up to `ready`."""
-        process = subprocess.Popen(
-            self._command(arguments or ("--debug", "run", "-c", str(self.config))),
+        words = arguments or ("--debug", "run", "-c", str(self.config))
+        environment = {**self._environment, **variables}
+        forked = forking.start(words, environment, self.folder) if self._may_fork() else None
+        process = forked or subprocess.Popen(
+            self._command(words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**self._environment, **variables},
+            env=environment,
             cwd=self.folder,
         )
         daemon = Daemon(process)
@@ -227,6 +238,8 @@ class Workplace:
 
     def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
+        if self._may_fork() and (answer := self._run_forked(arguments)):
+            return answer
         return subprocess.run(
             self._command(arguments),
             stdin=subprocess.DEVNULL,
@@ -238,6 +251,22 @@ class Workplace:
             timeout=DEADLINE,
             check=False,
         )
+
+    def _run_forked(
+        self, arguments: "tuple[str | Path, ...]"
+    ) -> "subprocess.CompletedProcess[str] | None":
+        with (
+            TemporaryFile("w+", encoding="utf-8") as out,
+            TemporaryFile("w+", encoding="utf-8") as err,
+        ):
+            streams = out.fileno(), err.fileno()
+            forked = forking.start(arguments, self._environment, self.folder, *streams)
+            if forked is None:
+                return None
+            code = forked.wait(DEADLINE)
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
     def pipe(
         self, *arguments: str | Path, sent: bytes = b""
@@ -259,6 +288,9 @@ class Workplace:
         assert answer.returncode == 0, answer.stderr
         assert not answer.stderr
         return answer.stdout
+
+    def _may_fork(self) -> bool:
+        return type(self)._command is Workplace._command
 
     def _command(self, arguments: "tuple[str | Path, ...]") -> list[str]:
         return [sys.executable, "-m", "scissorsd", *map(str, arguments)]

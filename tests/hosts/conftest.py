@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from end_to_end.driver import Workplace
 
+from scissorsd.core.catalogue import Model
+
 from .broker import Broker, Hub, temporary_folder
+from .drawn_network import make_known, write_drawn
 from .studio import Studio
 
 _numbers = itertools.count(1)
@@ -39,11 +42,38 @@ def hub(broker: Broker, tmp_path: Path) -> Iterator[Hub]:
     broker.remove(name)
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Model]:
+    """Write the drawn network once."""
+    folder = tmp_path_factory.mktemp("models")
+    return folder, write_drawn(folder)
+
+
 @pytest.fixture
-def studio(hub: Hub, tmp_path: Path, models_folder: Path) -> Iterator[Studio]:
+def models(
+    request: pytest.FixtureRequest,
+    drawn: tuple[Path, Model],
+    models_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Return a models folder whose u2netp is drawn, or real for tests with `real_network`."""
+    if "real_network" in request.fixturenames:
+        return models_folder
+    folder, row = drawn
+    make_known(row, folder, monkeypatch)
+    return folder
+
+
+@pytest.fixture
+def real_network() -> None:
+    """Let the test have u2netp as it is."""
+
+
+@pytest.fixture
+def studio(hub: Hub, tmp_path: Path, models: Path) -> Iterator[Studio]:
     """Set up a daemon's workplace with a hub; whatever still runs there in the end is killed."""
     folder = tmp_path / "place"
     folder.mkdir()
-    opened = Studio(Workplace(folder, models_folder), hub, models_folder)
+    opened = Studio(Workplace(folder, models), hub, models)
     yield opened
     opened.close()

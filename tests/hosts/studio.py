@@ -22,7 +22,7 @@ class Studio:
     def __init__(self, place: Workplace, hub: Hub, models: Path) -> None:
         self.place = place
         self.hub = hub
-        self._models = models
+        self.models = models
         self._hosts: list[Host] = []
         self.configure()
 
@@ -57,7 +57,7 @@ class Studio:
         options += tuple(word for one in maps for word in ("--map", one))
         more = "".join(f",{what}={value}" for what, value in seconds.items())
         environment = {"SCISSORSD_FAULTS": faults, "SCISSORSD_SECONDS": QUICK + more}
-        host = kind(self.hub.studio_join, self.place.folder, self._models, *options, **environment)
+        host = kind(self.hub.studio_join, self.place.folder, self.models, *options, **environment)
         self._hosts.append(host)
         return host.ready()
 

@@ -69,6 +69,7 @@ def test_a_host_without_the_share(studio: Studio) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.usefixtures("real_network")
 def test_the_same_comes_out_by_both_ways(studio: Studio) -> None:
     """Over the hub comes out what does by path, to the byte: on a background, in review, failed."""
     behind = studio.place.folder / "blue.png"

@@ -54,11 +54,11 @@ def test_what_cannot_be_seen_does_not_hide_what_can(tmp_path: Path) -> None:
     root = Root(str(there), known_as(tmp_path / "here").names)
 
     def is_it(folder: Path) -> bool:
-        if folder.name == "here":
+        if folder.name == "here":  # by whatever mount
             raise HoldError(f"cannot look at {folder}: {os.strerror(errno.EIO)}")
         return folder == there
 
-    assert str(tmp_path / "here") in [place.path for place in folders.candidates(root)]
+    assert str(tmp_path / "here") in [place.path for place in folders.candidates(root)[:-1]]
     assert folders.find(root, is_it) == there
     there = tmp_path
     with pytest.raises(HoldError, match="Input/output error"):

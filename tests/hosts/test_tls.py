@@ -94,7 +94,7 @@ def test_the_files_of_hub_init_are_all_it_takes(studio: Studio, broker: Broker) 
     """A daemon with watcher.join has a host with studio.join cut for it, over TLS."""
     hub = {"hub": broker.joins[WATCHER].url, "join": str(broker.written / "watcher.join")}
     studio.configure(hosts=hub)
-    with Host(broker.written / "studio.join", studio.place.folder, studio._models) as host:
+    with Host(broker.written / "studio.join", studio.place.folder, studio.models) as host:
         host.ready()
         daemon = studio.daemon()
         studio.place.put("mug.jpg")

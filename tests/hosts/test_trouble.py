@@ -21,6 +21,7 @@ from scissorsd.hosts.line import answers_queue
 from scissorsd.records.journal import Journal
 
 from .broker import Hub
+from .drawn_network import ROW
 from .studio import QUICK, Studio
 from .test_restarting import cut_by
 from .test_watching import MOVED, done_once, put
@@ -173,11 +174,11 @@ def test_a_reload(studio: Studio) -> None:
 
 
 @pytest.fixture
-def other(hub: Hub, tmp_path: Path, models_folder: Path) -> Iterator[Studio]:
+def other(hub: Hub, tmp_path: Path, models: Path) -> Iterator[Studio]:
     """Set up a second daemon's workplace with the same hub."""
     folder = tmp_path / "other"
     folder.mkdir()
-    opened = Studio(Workplace(folder, models_folder), hub, models_folder)
+    opened = Studio(Workplace(folder, models), hub, models)
     yield opened
     opened.close()
 
@@ -217,24 +218,24 @@ def test_two_watchers_with_one_outbox(studio: Studio, other: Studio) -> None:
 # --- versions --------------------------------------------------------------------------------
 
 
-def of_version(studio: Studio, version: str, models: Path, *options: str) -> Host:
+def of_version(studio: Studio, version: str, *options: str) -> Host:
     """Return a host whose scissorsd is of another version, once it takes orders."""
     folder = studio.place.folder / "other-version"
     folder.mkdir()
     said = f"import scissorsd\nscissorsd.__version__ = {version!r}\n"
-    (folder / "sitecustomize.py").write_text(said)
+    (folder / ROW).write_text((studio.models / ROW).read_text() + said)
     environment = {"PYTHONPATH": str(folder), "SCISSORSD_SECONDS": QUICK}
     words = ("--name", "other", *options)
-    host = Host(studio.hub.studio_join, studio.place.folder, models, *words, **environment)
+    host = Host(studio.hub.studio_join, studio.place.folder, studio.models, *words, **environment)
     studio._hosts.append(host)
     return host.ready()
 
 
 @pytest.mark.parametrize("same_version", [False, True])
-def test_another_version(studio: Studio, models_folder: Path, *, same_version: bool) -> None:
+def test_another_version(studio: Studio, *, same_version: bool) -> None:
     """A host of another version cuts along, but not where only the same is wanted."""
     studio.configure(hosts={"same_version": same_version}, **MOVED)
-    old = of_version(studio, "0.1.9", models_folder, "--slots", "1")
+    old = of_version(studio, "0.1.9", "--slots", "1")
     daemon = studio.daemon()
     assert ("0.1.9" in daemon.wait("host.there", host="other")["trouble"]) is same_version
     studio.host("one", slots=1)

@@ -83,6 +83,7 @@ def test_two_hosts_cut_for_a_watcher(studio: Studio) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.usefixtures("real_network")
 def test_the_same_comes_out_as_here(studio: Studio) -> None:
     """What a host makes of a picture is, to the byte, what this machine makes of it; also a fault.
 

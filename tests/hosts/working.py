@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from amqp.exceptions import InternalError
 from celery import Celery
+from end_to_end import forking
 from kombu import Connection, Exchange, Queue
 from PIL import Image
 
@@ -56,12 +57,13 @@ class Host:
         words: tuple[str, ...] = ("--log", "json", "worker", str(join), "--models", str(models))
         words = (*words, "--model", NETWORK, "--providers", "cpu", *options)
         command = [*self.before, sys.executable, "-m", "scissorsd", *words]
+        variables = {**os.environ, **environment}
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                env={**os.environ, **environment},
-                stdout=log,
-                stderr=log,
+            said = log.fileno()
+            plain = not self.before
+            forked = forking.start(words, variables, Path(), said, said) if plain else None
+            self.process = forked or subprocess.Popen(
+                command, env=variables, stdout=log, stderr=log
             )
 
     def __enter__(self) -> Self:
@@ -92,7 +94,7 @@ class Host:
         while len(self.events(event)) < times:
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
-            time.sleep(0.02)
+            time.sleep(0.05)
         return self.events(event)[-1]
 
     def ready(self) -> Self:
@@ -232,4 +234,4 @@ class Watcher:
                 came.accept = {"application/json", CONTENT_TYPE}
                 return came.payload
             assert time.monotonic() < deadline, f"nothing came by {queue}"
-            time.sleep(0.02)
+            time.sleep(0.05)

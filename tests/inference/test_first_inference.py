@@ -45,8 +45,8 @@ def run_once(folder: Path, provider: str) -> str:
     [
         pytest.param("openvino", 4, marks=pytest.mark.full),
         ("cpu", 2),
-        pytest.param("openvino", 20, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
-        pytest.param("cpu", 20, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+        pytest.param("openvino", 8, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+        pytest.param("cpu", 8, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )
 def test_first_inferences_at_once(models_folder: Path, provider: str, times: int) -> None:

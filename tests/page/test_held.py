@@ -40,7 +40,7 @@ def test_what_waits_for_an_outbox_says_so(place: Workplace) -> None:
         assert shown["state"] == "waiting"
         assert shown["words"].startswith("held, again in ")
         assert "Read-only file system. It is mounted read-only" in shown["reason"]
-        banner = view.ask("status")["banner"]
+        banner = wait_for(lambda: view.ask("status")["banner"])  # with the daemon's next beat
         assert banner.startswith("Nothing comes out of inbox shop: cannot make the folder")
         assert "mount it for writing" in banner
         told = view.ask("settings")["sections"][0]["lines"]
