@@ -137,3 +137,48 @@ def test_a_host_that_writes_as_another_user(studio: Studio, tmp_path: Path, held
     assert [(line["host"], line["user"]) for line in told] == [("stranger", "nobody")]
     assert (studio.place.outbox / "0.png").owner() == "nobody"
     daemon.stop()
+
+
+@pytest.mark.full
+@needs_bindfs
+@pytest.mark.parametrize("fate", ["unmounted", "its server dies"])
+def test_a_share_goes_on_a_host_only(
+    studio: Studio, tmp_path: Path, held: Mounts, fate: str
+) -> None:
+    """A host's mount goes away and comes back: nothing is lost meanwhile, and it reads there again.
+
+    Where it is not mounted the host sees no folders, and gets pictures over the hub; a mount that
+    is dead is its own trouble, and it pauses.
+    """
+    studio.configure(**MOVED)
+    point = tmp_path / "shop"
+    server = held.through_bindfs(studio.place.folder, point)
+    host = studio.host("one", maps=(f"{studio.place.folder}={point}",))
+    daemon = studio.daemon()
+    studio.place.put("0.jpg")
+    assert daemon.wait("job.finished", source="0.jpg")["host"] == "one"
+    if fate == "its server dies":
+        server.kill()
+        server.wait()
+    else:
+        held.unmount(point)
+    studio.place.put("1.jpg", number=1)
+    finished = daemon.wait("job.finished", source="1.jpg")
+    if fate == "its server dies":
+        host.wait_for("host.paused")
+        held.unmount(point)
+    else:
+        host.wait_for("host.blind")
+        assert finished["host"] == "one"
+    held.bind(studio.place.folder, point)
+    host.wait_for("host.resumed" if fate == "its server dies" else "host.sees")
+    stems = ["0", "1"]
+
+    def is_cut_there() -> bool:
+        stems.append(str(len(stems)))
+        source = studio.place.put(f"{stems[-1]}.jpg", number=len(stems)).name
+        daemon.wait("job.finished", source=source)
+        return any(line["source"].endswith(f"/{source}") for line in host.events("order.cut"))
+
+    wait_for(is_cut_there)
+    done_once(studio, stems, daemon)
