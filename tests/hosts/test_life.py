@@ -1,7 +1,6 @@
 """What becomes of orders that are out while folders move, hosts are upgraded, or are no more."""
 
 import signal
-from pathlib import Path
 
 import pytest
 import yaml
@@ -112,10 +111,10 @@ def test_back_to_one_machine(studio: Studio, *, back: bool) -> None:
 # --- a host is upgraded, or there twice ------------------------------------------------------
 
 
-def test_a_host_is_upgraded(studio: Studio, models_folder: Path) -> None:
+def test_a_host_is_upgraded(studio: Studio) -> None:
     """A host of an older version is ended with orders in hand, and goes on as a newer one."""
     studio.configure(**MOVED)
-    old = of_version(studio, "0.1.9", models_folder, "--slots", "2")
+    old = of_version(studio, "0.1.9", "--slots", "2")
     daemon = studio.daemon()
     stems = put(studio, 8)
     daemon.wait("job.finished")
