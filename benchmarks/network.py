@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from math import nan
 from pathlib import Path
 
 from bench import Figures, Goal, Place, number, parser, place, table
@@ -147,8 +148,7 @@ def section(figures: Figures) -> list[str]:
             1000 * (row["slot_s_1"] - local["slot_s_1"]),
             4 / row["slot_s_4"],
             local["slot_s_4"] / row["slot_s_4"],
-            row["there"] / 1e6,
-            row["back"] / 1e6,
+            *(row[way] / 1e6 if row is not local else nan for way in ("there", "back")),
             *(row["cpu_ms"].get(whose, 0.0) for whose in ("daemon", "broker", "hosts", "share")),
         )
         for row in figures["rows"]

@@ -24,12 +24,13 @@ import hub
 import known
 import latency
 import memory
+import network
 import stages
 import startup
 
 PARTS: tuple[ModuleType, ...] = (
     *(compare, stages, gpu, encoders, startup),
-    *(latency, known, adopt, memory, backlog, hub),
+    *(latency, known, adopt, memory, backlog, hub, network),
 )
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 HEAD = """# How fast it is
