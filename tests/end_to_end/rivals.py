@@ -6,7 +6,6 @@ may be lost, nothing may be there twice, and nothing may be half there.
 """
 
 import hashlib
-import os
 import random
 import signal
 from collections import Counter
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from .driver import Daemon, Workplace
+from .driver import Daemon, Workplace, wait_for
 from .scenes import drawn, number_of
 
 OUTPUTS = [{"kind": "cutout"}, {"kind": "mask", "folder": "masks"}]
@@ -65,7 +64,7 @@ class Contest:
                 code = running.pop(n).exit_code()
                 assert code in {0, 3, -signal.SIGKILL}, code
             if running:
-                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # until one of them has ended
+                wait_for(lambda: any(one.process.poll() is not None for one in running.values()))
 
     def _workplace(self, folder: Path, models: Path, number: int) -> Workplace:
         folder.mkdir(parents=True)
