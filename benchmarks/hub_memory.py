@@ -20,13 +20,13 @@ from kombu import Connection
 from processes import MIB
 from studio import Machine
 
-from scissorsd.hosts import names
-from scissorsd.hosts.carried import Carried
-from scissorsd.hosts.faults import TooLargeError
-from scissorsd.hosts.join import Join
-from scissorsd.hosts.orders import Order
-from scissorsd.hosts.sending import Sender
-from scissorsd.hosts.ways import BYTES_OUT
+from scissorsd.hosts.joining.join import Join
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.carried import Carried
+from scissorsd.hosts.messages.faults import TooLargeError
+from scissorsd.hosts.messages.orders import Order
+from scissorsd.hosts.watcher.sending import Sender
+from scissorsd.hosts.watcher.ways import BYTES_OUT
 
 SIZES = (4.5, 12, 64)  # MiB: a photograph; the most by default; the most that may be set
 _NETWORK = "u2netp"

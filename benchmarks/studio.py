@@ -241,5 +241,5 @@ class Machine:
         join = self.broker.joins["host"]
         url = f"{join.url.rpartition('/')[0]}/{studio.hub.vhost}"
         path = studio.folder / "tls.join"
-        import_module("scissorsd.hosts.join").write(path, replace(join, url=url))
+        import_module("scissorsd.hosts.joining.join").write(path, replace(join, url=url))
         return path

@@ -32,7 +32,7 @@ def init_hub(folder: Path, names: tuple[str, ...], port: int | None) -> int:
     watcher.join and studio.join. What is there is kept: done again, it makes what is missing, and
     with another --host a certificate for that too.
     """
-    from scissorsd.hosts.installed import see_that_it_is_installed
+    from scissorsd.hosts.joining.installed import see_that_it_is_installed
 
     see_that_it_is_installed()
     from scissorsd.commands.hub_init import init

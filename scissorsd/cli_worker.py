@@ -50,7 +50,7 @@ def worker(context: click.Context, /, join_file: Path, **options: Any) -> int:
 
     Ctrl-C or SIGTERM lets it finish what is in hand; a second one ends it at once.
     """
-    from scissorsd.hosts.installed import see_that_it_is_installed
+    from scissorsd.hosts.joining.installed import see_that_it_is_installed
 
     cli_options.set_up_logs(context)
     see_that_it_is_installed()

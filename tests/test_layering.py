@@ -48,7 +48,7 @@ HOMES = MappingProxyType(
             *("records.moving", "records.pictures_view"),
         },
         "watchdog": {"folders.native_watch"},
-        "yaml": {"config", "hosts.join"},
+        "yaml": {"config", "hosts.joining.join"},
         "pydantic": {"config"},
         "onnxruntime": {"inference.onnx_runtime"},
         "openvino": {"inference.openvino", "inference.openvino_int8"},
@@ -62,7 +62,7 @@ HOMES = MappingProxyType(
         "sse_starlette": {"page"},
         "prometheus_client": {"page.metrics"},
         "python_multipart": {"page.foreign.bodies"},
-        "cryptography": {"hosts.certificates"},
+        "cryptography": {"hosts.joining.certificates"},
         "isal": {"pictures.png", "pictures.tiff"},
         "rich": {
             *("commands.console", "commands.models", "commands.status_table"),
@@ -70,7 +70,7 @@ HOMES = MappingProxyType(
         "celery": {"hosts"},
         "kombu": {"hosts"},
         "amqp": {"hosts"},
-        "msgpack": {"hosts.packing"},
+        "msgpack": {"hosts.messages.packing"},
         "PIL": {"core", "config", "pictures", "api", "commands.lettering", "commands.sheet"},
     }
 )

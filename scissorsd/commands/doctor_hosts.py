@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final, Literal
 from scissorsd.commands.findings import Finding
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.errors import ScissorsError
-from scissorsd.hosts import installed, join
+from scissorsd.hosts.joining import installed, join
 from scissorsd.hosts.own_folders import known_as
 from scissorsd.settings import Config, Hosts, Inbox
 
 if TYPE_CHECKING:
-    from scissorsd.hosts.trial_orders import Tried
+    from scissorsd.hosts.watcher.trial_orders import Tried
 
 _OLDEST: Final = (3, 10)  # of RabbitMQ
 _SOON: Final = 90 * 24 * 3600.0  # seconds
@@ -31,7 +31,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield from _folders(config)
     try:
         installed.see_that_it_is_installed()
-        from scissorsd.hosts import looking  # noqa: PLC0415 - it needs the extra
+        from scissorsd.hosts.watcher import looking  # noqa: PLC0415 - it needs the extra
 
         known = join.read(config.hosts.join)
         if warning := join.exposed(config.hosts.join):
@@ -74,7 +74,7 @@ def _networks(config: Config) -> list[Model]:
 
 def _hosts(joined: join.Join, hosts: Hosts, networks: list[Model]) -> Iterator[Finding]:
     """Say of each host that is there whether it cuts."""
-    from scissorsd.hosts.trial_orders import try_hosts  # noqa: PLC0415 - it needs the extra
+    from scissorsd.hosts.watcher.trial_orders import try_hosts  # noqa: PLC0415 - it needs the extra
 
     someone = False
     try:

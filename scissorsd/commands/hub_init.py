@@ -28,8 +28,8 @@ from typing import Final
 from scissorsd import atomic
 from scissorsd.core import hub_address
 from scissorsd.errors import ScissorsError, UsageError
-from scissorsd.hosts import broker_files, certificates, join
-from scissorsd.hosts.definitions import HOST, WATCHER, definitions, hashed, is_of
+from scissorsd.hosts.joining import broker_files, certificates, join
+from scissorsd.hosts.joining.definitions import HOST, WATCHER, definitions, hashed, is_of
 from scissorsd.service.unit import ACCOUNT
 
 _FILES: Final = {WATCHER: "watcher.join", HOST: "studio.join"}

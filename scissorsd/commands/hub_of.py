@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from scissorsd.settings import Config
 
 if TYPE_CHECKING:
-    from scissorsd.hosts.hub import Hub
+    from scissorsd.hosts.watcher.hub import Hub
 
 
 def hub_of(config: Config) -> "Hub | None":
@@ -15,10 +15,10 @@ def hub_of(config: Config) -> "Hub | None":
     """
     if config.hosts is None:
         return None
-    from scissorsd.hosts import installed, join  # noqa: PLC0415 - only where hosts are wanted
+    from scissorsd.hosts.joining import installed, join  # noqa: PLC0415 - only where hosts are wanted
 
     installed.see_that_it_is_installed()
     joined = join.read(config.hosts.join)
-    from scissorsd.hosts.hub import Hub  # noqa: PLC0415 - the same, and it needs the extra
+    from scissorsd.hosts.watcher.hub import Hub  # noqa: PLC0415 - the same, and it needs the extra
 
     return Hub(config.hosts, joined)

@@ -13,9 +13,10 @@ from scissorsd.commands.messages import say
 from scissorsd.commands.progress import Bars
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.errors import EXIT_OK, UsageError
-from scissorsd.hosts import engine, join
-from scissorsd.hosts.cutting import Here, Settings
-from scissorsd.hosts.worker import Worker
+from scissorsd.hosts import engine
+from scissorsd.hosts.host.cutting import Here, Settings
+from scissorsd.hosts.host.worker import Worker
+from scissorsd.hosts.joining import join
 from scissorsd.inference import weights
 from scissorsd.inference.providers import PROVIDERS
 from scissorsd.machine import usable_cpus

@@ -1,4 +1,4 @@
-"""What the daemon knows of other machines that cut for it: `scissorsd.hosts.hub`, if configured."""
+"""What the daemon knows of other machines that cut for it: `hosts.watcher.hub`, if configured."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager

@@ -23,11 +23,11 @@ from kombu import Connection, Exchange, Message, Queue
 from kombu.exceptions import KombuError
 
 from scissorsd import failpoints
-from scissorsd.hosts import names, packing
-from scissorsd.hosts.faults import TooLargeError, fault_of
-from scissorsd.hosts.join import Join
-from scissorsd.hosts.orders import Answer, write_answer
-from scissorsd.hosts.unreachable import in_words
+from scissorsd.hosts.joining.join import Join
+from scissorsd.hosts.joining.unreachable import in_words
+from scissorsd.hosts.messages import names, packing
+from scissorsd.hosts.messages.faults import TooLargeError, fault_of
+from scissorsd.hosts.messages.orders import Answer, write_answer
 from scissorsd.plain_text import one_line
 
 log = structlog.get_logger("scissorsd")

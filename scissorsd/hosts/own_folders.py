@@ -20,9 +20,9 @@ import structlog
 
 from scissorsd.errors import HoldError
 from scissorsd.folders.mounts import Table, View
-from scissorsd.hosts.faults import NotHereError
-from scissorsd.hosts.folder_names import Machine, Place, names_of, places
-from scissorsd.hosts.orders import Root
+from scissorsd.hosts.messages.faults import NotHereError
+from scissorsd.hosts.messages.folder_names import Machine, Place, names_of, places
+from scissorsd.hosts.messages.orders import Root
 
 log = structlog.get_logger("scissorsd")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scissorsd.hosts.join import Join, write
+from scissorsd.hosts.joining.join import Join, write
 
 from . import test_service_install as service
 from .test_service_install import files

@@ -26,9 +26,9 @@ from urllib.parse import quote
 import pytest
 
 from scissorsd.commands.hub_init import init
-from scissorsd.hosts import definitions as given
-from scissorsd.hosts.broker_files import PAGES_PORT
-from scissorsd.hosts.join import Join, read, write
+from scissorsd.hosts.joining import definitions as given
+from scissorsd.hosts.joining.broker_files import PAGES_PORT
+from scissorsd.hosts.joining.join import Join, read, write
 
 # Debian's in /usr/sbin change the user. To test with another RabbitMQ: its folder of scripts.
 _SCRIPTS = Path(os.environ.get("RABBITMQ_SCRIPTS", "/usr/lib/rabbitmq/bin"))

@@ -12,9 +12,9 @@ from end_to_end.driver import picture, wait_for
 from kombu import Connection, Exchange, Producer
 from PIL import Image
 
-from scissorsd.hosts import names
-from scissorsd.hosts.definitions import HOST
-from scissorsd.hosts.packing import teach_kombu
+from scissorsd.hosts.joining.definitions import HOST
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.packing import teach_kombu
 
 from .studio import Studio
 from .test_watching import (

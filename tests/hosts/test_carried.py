@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scissorsd.core.rules import Output, Rule
-from scissorsd.hosts.carried import MOST_OUTPUTS, Carried, head_of
-from scissorsd.hosts.fence import refusal
-from scissorsd.hosts.orders import (
+from scissorsd.hosts.messages.carried import MOST_OUTPUTS, Carried, head_of
+from scissorsd.hosts.messages.fence import refusal
+from scissorsd.hosts.messages.orders import (
     Answer,
     Made,
     NotUnderstoodError,
@@ -21,7 +21,7 @@ from scissorsd.hosts.orders import (
     write_answer,
     write_order,
 )
-from scissorsd.hosts.packing import pack, unpack
+from scissorsd.hosts.messages.packing import pack, unpack
 
 from .test_orders import ANSWER, MADE, NAMES, ORDER, RULES, changed, of
 

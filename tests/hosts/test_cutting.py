@@ -9,11 +9,11 @@ from PIL import Image
 
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Output
-from scissorsd.hosts.carried import Carried
-from scissorsd.hosts.cutting import Here, Settings, cut, discard
-from scissorsd.hosts.fence import refusal
-from scissorsd.hosts.orders import Fault, Order, Root, Roots, described
-from scissorsd.hosts.outgoing import OWNER, claim
+from scissorsd.hosts.host.cutting import Here, Settings, cut, discard
+from scissorsd.hosts.messages.carried import Carried
+from scissorsd.hosts.messages.fence import refusal
+from scissorsd.hosts.messages.orders import Fault, Order, Root, Roots, described
+from scissorsd.hosts.watcher.outgoing import OWNER, claim
 
 from .working import ID, NETWORK, RULE, draw, order_for
 
@@ -179,7 +179,7 @@ def test_outputs_too_large_to_go_back(
     order: Order, here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are not sent; the watcher hears that, and the host is in no trouble."""
-    monkeypatch.setattr("scissorsd.hosts.cutting_carried.MOST_OUTPUTS", 10)
+    monkeypatch.setattr("scissorsd.hosts.host.cutting_carried.MOST_OUTPUTS", 10)
     fault = cut(carried(order), here, NONCE).error
     assert fault is not None
     assert (fault.kind, fault.as_, fault.host_only) == ("TooLargeError", "too large", True)

@@ -8,9 +8,9 @@ from kombu import Connection
 
 from scissorsd.commands import doctor_hosts
 from scissorsd.config import load
-from scissorsd.hosts import names
-from scissorsd.hosts.definitions import HOST, WATCHER
-from scissorsd.hosts.join import Join, write
+from scissorsd.hosts.joining.definitions import HOST, WATCHER
+from scissorsd.hosts.joining.join import Join, write
+from scissorsd.hosts.messages import names
 
 from .broker import NETWORKS, Hub
 
@@ -25,7 +25,7 @@ inboxes:
 @pytest.fixture(autouse=True)
 def no_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     """No host is listened for: there is none."""
-    monkeypatch.setattr("scissorsd.hosts.trial_orders.LISTEN", 0.0)
+    monkeypatch.setattr("scissorsd.hosts.watcher.trial_orders.LISTEN", 0.0)
 
 
 def found(folder: Path, join: Join, network: str = NETWORKS[0]) -> list[str]:
@@ -80,6 +80,6 @@ def test_a_library_is_missing(
     hub: Hub, tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the extra is not installed, that is what is said."""
-    monkeypatch.setattr("scissorsd.hosts.installed.NEEDED", (missing, f"{missing}_not"))
+    monkeypatch.setattr("scissorsd.hosts.joining.installed.NEEDED", (missing, f"{missing}_not"))
     (said,) = found(tmp_path, hub.joins[WATCHER])
     assert f"several hosts need {missing}_not" in said

@@ -6,9 +6,9 @@ from scissorsd import errors
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Rule
 from scissorsd.daemon.making import RefusedByRuleError
-from scissorsd.hosts.faults import NotHereError, TooLargeError, error_of, fault_of
-from scissorsd.hosts.orders import Fault
-from scissorsd.hosts.plain_values import built, plain
+from scissorsd.hosts.messages.faults import NotHereError, TooLargeError, error_of, fault_of
+from scissorsd.hosts.messages.orders import Fault
+from scissorsd.hosts.messages.plain_values import built, plain
 
 RULE = Rule("all", when_no_subject="fail")
 DOUBT = Judgement("no_subject", 0.1, 0.0, 0.0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scissorsd.folders.mounts import Mount, View
-from scissorsd.hosts.folder_names import Machine, Name, names_of, places
+from scissorsd.hosts.messages.folder_names import Machine, Name, names_of, places
 
 ROOT = Mount(1, "8:1", "/", "/", "ext4", "/dev/sda1")
 WATCHER = Machine("1111", ("nas", "192.168.1.5"))

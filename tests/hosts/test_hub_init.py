@@ -13,8 +13,9 @@ import yaml
 from scissorsd.commands.hub_init import init
 from scissorsd.config import parse_quantities
 from scissorsd.errors import ScissorsError, UsageError
-from scissorsd.hosts import certificates, ways
-from scissorsd.hosts.join import read
+from scissorsd.hosts.joining import certificates
+from scissorsd.hosts.joining.join import read
+from scissorsd.hosts.watcher import ways
 
 BROKER = "broker/rabbitmq"
 FILES = {

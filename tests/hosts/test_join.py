@@ -6,7 +6,7 @@ import pytest
 
 from scissorsd.core.hub_address import HubAddress, hub_address
 from scissorsd.errors import ScissorsError
-from scissorsd.hosts.join import Join, exposed, read, write
+from scissorsd.hosts.joining.join import Join, exposed, read, write
 
 SECRET = "s3cret: #not a comment"  # noqa: S105 - what YAML might take amiss
 JOIN = Join("amqps://nas.local/scissorsd", "host", SECRET, "-----BEGIN\nfüß\n-----END\n")

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from end_to_end.driver import wait_for
 
-from scissorsd.hosts import names
+from scissorsd.hosts.messages import names
 
 from .studio import Studio
 from .test_restarting import cut_by, given_out

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from end_to_end.driver import wait_for
 
-from scissorsd.hosts.litter import Litter
+from scissorsd.hosts.watcher.litter import Litter
 
 OUT = ".scissorsd-0a1b-7-3-0a0a0a0a-0123456789abcdef.tmp"
 LITTER = ".scissorsd-0a1b-7-2-0a0a0a0a-0123456789abcdef.tmp"

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Length, MaskOptions, Output, Rule
-from scissorsd.hosts.carried import head_of
-from scissorsd.hosts.fence import refusal
-from scissorsd.hosts.folder_names import Name
-from scissorsd.hosts.orders import (
+from scissorsd.hosts.messages.carried import head_of
+from scissorsd.hosts.messages.fence import refusal
+from scissorsd.hosts.messages.folder_names import Name
+from scissorsd.hosts.messages.orders import (
     Answer,
     Fault,
     Made,
@@ -32,7 +32,7 @@ from scissorsd.hosts.orders import (
     write_answer,
     write_order,
 )
-from scissorsd.hosts.plain_values import built, plain
+from scissorsd.hosts.messages.plain_values import built, plain
 
 # Names as folders have them: any text, and bytes that are not UTF-8.
 NAMES = st.one_of(

@@ -7,7 +7,7 @@ import pytest
 from scissorsd import atomic
 from scissorsd.errors import HoldError
 from scissorsd.folders import publishing
-from scissorsd.hosts.outgoing import OWNER, claim
+from scissorsd.hosts.watcher.outgoing import OWNER, claim
 
 
 def test_an_outbox_is_claimed_once_and_again_when_the_note_is_gone(tmp_path: Path) -> None:

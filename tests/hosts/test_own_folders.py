@@ -12,11 +12,11 @@ from end_to_end.mounts import needs_mounts
 
 from scissorsd.errors import HoldError
 from scissorsd.folders import mounts
-from scissorsd.hosts.faults import NotHereError
-from scissorsd.hosts.folder_names import Name
-from scissorsd.hosts.orders import Root
+from scissorsd.hosts.messages.faults import NotHereError
+from scissorsd.hosts.messages.folder_names import Name
+from scissorsd.hosts.messages.orders import Root
+from scissorsd.hosts.messages.plain_values import plain
 from scissorsd.hosts.own_folders import OwnFolders, known_as
-from scissorsd.hosts.plain_values import plain
 
 
 def test_a_folder_of_this_machine_is_at_its_own_path(tmp_path: Path) -> None:
@@ -67,9 +67,9 @@ def test_what_cannot_be_seen_does_not_hide_what_can(tmp_path: Path) -> None:
 
 IN_A_NAMESPACE = """
 import json, sys
-from scissorsd.hosts.orders import Root
+from scissorsd.hosts.messages.orders import Root
 from scissorsd.hosts.own_folders import OwnFolders
-from scissorsd.hosts.plain_values import built
+from scissorsd.hosts.messages.plain_values import built
 root = built(Root, json.loads(sys.argv[1]))
 folders = OwnFolders("gpu-1")
 print(folders.find(root, lambda folder: (folder / "it is me").exists()))

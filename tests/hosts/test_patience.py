@@ -2,9 +2,9 @@
 
 import pytest
 
-from scissorsd.hosts.orders_out import Out
-from scissorsd.hosts.patience import IDLE, PATIENCE, Patience
-from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.watcher.orders_out import Out
+from scissorsd.hosts.watcher.patience import IDLE, PATIENCE, Patience
+from scissorsd.hosts.watcher.presence import Presence
 
 from .test_orders import ORDER
 from .test_ways import HOSTS, NETWORKS, said

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from end_to_end.driver import Daemon, wait_for
 
-from scissorsd.hosts import names
+from scissorsd.hosts.messages import names
 from scissorsd.records.orders_sent import FILE, OrdersSent
 
 from .studio import Studio

@@ -6,8 +6,8 @@ import pytest
 from amqp.exceptions import AccessRefused
 from kombu import Connection, Exchange, Producer, Queue
 
-from scissorsd.hosts import names
-from scissorsd.hosts.definitions import HOST, WATCHER
+from scissorsd.hosts.joining.definitions import HOST, WATCHER
+from scissorsd.hosts.messages import names
 
 from .broker import NETWORKS, Hub
 

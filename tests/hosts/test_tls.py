@@ -7,8 +7,9 @@ import pytest
 from kombu import Connection
 
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.hosts import certificates, join, names, unreachable
-from scissorsd.hosts.definitions import HOST, WATCHER
+from scissorsd.hosts.joining import certificates, join, unreachable
+from scissorsd.hosts.joining.definitions import HOST, WATCHER
+from scissorsd.hosts.messages import names
 
 from .broker import Broker, free_ports
 from .studio import Studio

@@ -8,8 +8,9 @@ from end_to_end.driver import wait_for
 from scissorsd.commands import doctor_hosts
 from scissorsd.config import load
 from scissorsd.core.catalogue import CATALOGUE
-from scissorsd.hosts import dead_queues, names, trial_orders
-from scissorsd.hosts.definitions import WATCHER
+from scissorsd.hosts.joining.definitions import WATCHER
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.watcher import dead_queues, trial_orders
 from scissorsd.settings import Hosts
 
 from .broker import Hub

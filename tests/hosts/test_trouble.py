@@ -13,11 +13,12 @@ from kombu import Connection, Exchange, Producer, Queue
 
 from scissorsd import __version__
 from scissorsd.errors import HoldError
-from scissorsd.hosts import dead_queues, names, sending
-from scissorsd.hosts.definitions import HOST, WATCHER
 from scissorsd.hosts.engine import orders_queue
-from scissorsd.hosts.join import write
-from scissorsd.hosts.line import answers_queue
+from scissorsd.hosts.joining.definitions import HOST, WATCHER
+from scissorsd.hosts.joining.join import write
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.watcher import dead_queues, sending
+from scissorsd.hosts.watcher.line import answers_queue
 from scissorsd.records.journal import Journal
 
 from .broker import Hub

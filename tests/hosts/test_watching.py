@@ -19,9 +19,9 @@ from PIL import Image
 
 from scissorsd import __version__
 from scissorsd.core.masking import Judgement
-from scissorsd.hosts import names
-from scissorsd.hosts.definitions import HOST, WATCHER
-from scissorsd.hosts.orders import Answer, Made, StagedFile, write_answer
+from scissorsd.hosts.joining.definitions import HOST, WATCHER
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.orders import Answer, Made, StagedFile, write_answer
 from scissorsd.records.journal import Journal
 
 from .studio import Studio, inode_and_ctime

@@ -8,10 +8,11 @@ import pytest
 
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Rule
-from scissorsd.hosts import names, ways
-from scissorsd.hosts.backgrounds import Backgrounds, as_files
-from scissorsd.hosts.orders import Fault
-from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.host.backgrounds import Backgrounds, as_files
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.orders import Fault
+from scissorsd.hosts.watcher import ways
+from scissorsd.hosts.watcher.presence import Presence
 from scissorsd.settings import Hosts
 
 from .test_orders import ORDER

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from kombu import Connection
 
-from scissorsd.hosts import names
-from scissorsd.hosts.carried import Carried
-from scissorsd.hosts.definitions import HOST, WATCHER
-from scissorsd.hosts.fence import refusal
-from scissorsd.hosts.join import write
-from scissorsd.hosts.orders import Answer, Root, Roots, write_order
-from scissorsd.hosts.packing import CONTENT_TYPE
+from scissorsd.hosts.joining.definitions import HOST, WATCHER
+from scissorsd.hosts.joining.join import write
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.carried import Carried
+from scissorsd.hosts.messages.fence import refusal
+from scissorsd.hosts.messages.orders import Answer, Root, Roots, write_order
+from scissorsd.hosts.messages.packing import CONTENT_TYPE
 
 from .broker import Hub
 from .working import ID, NETWORK, PATIENCE, Host, Watcher

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scissorsd.hosts.join import Join, write
+from scissorsd.hosts.joining.join import Join, write
 
 from .broker import Hub, free_ports
 

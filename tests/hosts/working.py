@@ -19,11 +19,11 @@ from PIL import Image
 
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.rules import Rule
-from scissorsd.hosts import names
-from scissorsd.hosts.carried import head_of
-from scissorsd.hosts.definitions import WATCHER
 from scissorsd.hosts.engine import orders_queue
-from scissorsd.hosts.orders import (
+from scissorsd.hosts.joining.definitions import WATCHER
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.carried import head_of
+from scissorsd.hosts.messages.orders import (
     Answer,
     Order,
     OrderLimits,
@@ -34,8 +34,8 @@ from scissorsd.hosts.orders import (
     read_answer,
     write_order,
 )
-from scissorsd.hosts.outgoing import claim
-from scissorsd.hosts.packing import CONTENT_TYPE, teach_kombu
+from scissorsd.hosts.messages.packing import CONTENT_TYPE, teach_kombu
+from scissorsd.hosts.watcher.outgoing import claim
 
 from .broker import Hub
 

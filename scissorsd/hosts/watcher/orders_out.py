@@ -20,9 +20,9 @@ from typing import Any
 from scissorsd import failpoints
 from scissorsd.core.catalogue import Model
 from scissorsd.core.rules import in_review
-from scissorsd.hosts import names
-from scissorsd.hosts.fence import refusal
-from scissorsd.hosts.orders import Answer, Order
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.fence import refusal
+from scissorsd.hosts.messages.orders import Answer, Order
 from scissorsd.records.interrupted import GivenOut
 from scissorsd.records.orders_sent import OrdersSent
 from scissorsd.records.status_file import OrderStatus

@@ -13,8 +13,8 @@ from scissorsd.core.stamps import Stamp
 from scissorsd.daemon.outcomes import Done, Made
 from scissorsd.folders import publishing
 from scissorsd.folders.scanning import fold_time
-from scissorsd.hosts.orders import Answer
-from scissorsd.hosts.outgoing import OWNER
+from scissorsd.hosts.messages.orders import Answer
+from scissorsd.hosts.watcher.outgoing import OWNER
 from scissorsd.service.accounts import user_name
 
 log = structlog.get_logger("scissorsd")

@@ -16,11 +16,13 @@ from kombu.transport.pyamqp import Connection, Transport
 
 from scissorsd import failpoints
 from scissorsd.errors import HoldError
-from scissorsd.hosts import dead_queues, engine, names, packing
-from scissorsd.hosts.faults import TooLargeError
-from scissorsd.hosts.join import Join
-from scissorsd.hosts.orders import Order, write_order
-from scissorsd.hosts.unreachable import cause_of, in_words
+from scissorsd.hosts import engine
+from scissorsd.hosts.joining.join import Join
+from scissorsd.hosts.joining.unreachable import cause_of, in_words
+from scissorsd.hosts.messages import names, packing
+from scissorsd.hosts.messages.faults import TooLargeError
+from scissorsd.hosts.messages.orders import Order, write_order
+from scissorsd.hosts.watcher import dead_queues
 
 log = structlog.get_logger("scissorsd")
 

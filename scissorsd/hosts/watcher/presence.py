@@ -15,8 +15,8 @@ from math import inf
 from typing import Any, Literal
 
 from scissorsd.core.catalogue import Model
-from scissorsd.hosts.carried import Way
-from scissorsd.hosts.names import FORMAT
+from scissorsd.hosts.messages.carried import Way
+from scissorsd.hosts.messages.names import FORMAT
 from scissorsd.records.status_file import HostStatus
 
 _REMEMBERED = 24 * 3600.0  # seconds that a host is told of after it was last heard

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from scissorsd.core.rules import action, in_review
-from scissorsd.hosts.carried import MOST_OUTPUTS, are_as_told
-from scissorsd.hosts.orders import HASH, Answer, Made, Order, first_broken
+from scissorsd.hosts.messages.carried import MOST_OUTPUTS, are_as_told
+from scissorsd.hosts.messages.orders import HASH, Answer, Made, Order, first_broken
 
 _NONCE = re.compile(r"[0-9a-f]{8}")
 _NUMBER = re.compile(r"[0-9a-f]{1,16}")  # the end of a temporary's name

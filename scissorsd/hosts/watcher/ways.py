@@ -10,10 +10,10 @@ from typing import Literal
 
 from scissorsd.core.catalogue import CATALOGUE, Model
 from scissorsd.core.rules import Rule
-from scissorsd.hosts.carried import Way
-from scissorsd.hosts.faults import LACKING, NotHereError
-from scissorsd.hosts.orders import Answer, Fault, Order
-from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.messages.carried import Way
+from scissorsd.hosts.messages.faults import LACKING, NotHereError
+from scissorsd.hosts.messages.orders import Answer, Fault, Order
+from scissorsd.hosts.watcher.presence import Presence
 from scissorsd.plain_text import one_line
 from scissorsd.settings import Hosts, Inbox
 

@@ -14,7 +14,7 @@ from amqp.exceptions import MessageNacked
 from kombu import Connection, Exchange, Producer, Queue
 
 from scissorsd import failpoints
-from scissorsd.hosts.join import Join
+from scissorsd.hosts.joining.join import Join
 
 log = structlog.get_logger("scissorsd")
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from time import time
 
 from scissorsd import failpoints
-from scissorsd.hosts import ways
-from scissorsd.hosts.orders_out import Out
-from scissorsd.hosts.presence import Presence
+from scissorsd.hosts.watcher import ways
+from scissorsd.hosts.watcher.orders_out import Out
+from scissorsd.hosts.watcher.presence import Presence
 from scissorsd.settings import Hosts
 
 # Seconds without the hub, or without any host that could, until what is out is cut here.

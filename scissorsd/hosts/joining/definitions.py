@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.core.hub_address import VHOST
-from scissorsd.hosts import names
+from scissorsd.hosts.messages import names
 
 WATCHER: Final = "watcher"
 HOST: Final = "host"

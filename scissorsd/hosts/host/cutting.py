@@ -22,19 +22,19 @@ from scissorsd.daemon.outcomes import Tools
 from scissorsd.errors import HoldError, OverLimitsError, PictureError
 from scissorsd.folders import publishing, scanning
 from scissorsd.folders.holding import hold_on_error
-from scissorsd.hosts import cutting_carried
-from scissorsd.hosts.backgrounds import Backgrounds
-from scissorsd.hosts.carried import HEAD, head_of
-from scissorsd.hosts.cutting_steps import open_networks, paths_of, told, tools_for
-from scissorsd.hosts.faults import NotHereError, fault_of
-from scissorsd.hosts.orders import (
+from scissorsd.hosts.host import cutting_carried
+from scissorsd.hosts.host.backgrounds import Backgrounds
+from scissorsd.hosts.host.cutting_steps import open_networks, paths_of, told, tools_for
+from scissorsd.hosts.messages.carried import HEAD, head_of
+from scissorsd.hosts.messages.faults import NotHereError, fault_of
+from scissorsd.hosts.messages.orders import (
     Answer,
     Made,
     Order,
     Root,
 )
-from scissorsd.hosts.outgoing import OWNER, sha256_of
 from scissorsd.hosts.own_folders import WAY_OUT, OwnFolders, is_below, mapped_by
+from scissorsd.hosts.watcher.outgoing import OWNER, sha256_of
 from scissorsd.inference import weights
 from scissorsd.inference.sessions import Sessions
 from scissorsd.inference.timings import Speeds

@@ -21,9 +21,9 @@ from time import monotonic
 
 from scissorsd import __version__, failpoints, logs
 from scissorsd.errors import EXIT_OK, CorruptPictureError, HoldError, ScissorsError
-from scissorsd.hosts.cutting import Here, Settings, cut
-from scissorsd.hosts.faults import fault_of
-from scissorsd.hosts.orders import (
+from scissorsd.hosts.host.cutting import Here, Settings, cut
+from scissorsd.hosts.messages.faults import fault_of
+from scissorsd.hosts.messages.orders import (
     Answer,
     NotUnderstoodError,
     Order,
@@ -32,8 +32,8 @@ from scissorsd.hosts.orders import (
     write_answer,
     write_order,
 )
-from scissorsd.hosts.packing import of_line, to_line
-from scissorsd.hosts.plain_values import built, plain
+from scissorsd.hosts.messages.packing import of_line, to_line
+from scissorsd.hosts.messages.plain_values import built, plain
 from scissorsd.pictures import decoders
 
 # Seconds that a picture may be in hand: a share that hangs would keep it for ever.
@@ -97,7 +97,7 @@ class _Child:
     def __init__(self, settings: Settings, until: ExitStack | None = None) -> None:
         """Start it; with `until` it ends with that."""
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "scissorsd.hosts.alone"],
+            [sys.executable, "-P", "-m", "scissorsd.hosts.host.alone"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us to obey

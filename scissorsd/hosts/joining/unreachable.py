@@ -13,7 +13,7 @@ from amqp.exceptions import (
 )
 
 from scissorsd.errors import ScissorsError
-from scissorsd.hosts.join import Join
+from scissorsd.hosts.joining.join import Join
 
 _BROKER_ANEW: Final = "Start the broker again with the definitions.json of `scissorsd hub init`."
 _CERTIFICATE_ANEW: Final = "and start the broker again with the new certificate."

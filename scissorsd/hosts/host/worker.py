@@ -26,12 +26,14 @@ from scissorsd.core.catalogue import CATALOGUE
 from scissorsd.daemon.signals import Signals
 from scissorsd.daemon.systemd import notify
 from scissorsd.errors import EXIT_OK
-from scissorsd.hosts import engine, names
-from scissorsd.hosts.alone import STALLED, Alone, stalled
-from scissorsd.hosts.cutting import Here, Settings, cut, discard
-from scissorsd.hosts.faults import LACKING, fault_of
-from scissorsd.hosts.join import Join
-from scissorsd.hosts.orders import (
+from scissorsd.hosts import engine
+from scissorsd.hosts.host.alone import STALLED, Alone, stalled
+from scissorsd.hosts.host.cutting import Here, Settings, cut, discard
+from scissorsd.hosts.host.sight import Sight
+from scissorsd.hosts.joining.join import Join
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.faults import LACKING, fault_of
+from scissorsd.hosts.messages.orders import (
     Answer,
     Fault,
     NotUnderstoodError,
@@ -39,7 +41,6 @@ from scissorsd.hosts.orders import (
     address_of,
     read_order,
 )
-from scissorsd.hosts.sight import Sight
 from scissorsd.inference import weights
 from scissorsd.plain_text import one_line
 

@@ -23,19 +23,21 @@ from scissorsd.core.rules import Job, Rule
 from scissorsd.daemon.outcomes import Bench, Made, Task
 from scissorsd.errors import HoldError, JournalError, LeftToHostError, ScissorsError
 from scissorsd.folders import publishing
-from scissorsd.hosts import engine, names, ways
-from scissorsd.hosts.carried import NOTHING, Way
-from scissorsd.hosts.faults import TooLargeError, error_of
-from scissorsd.hosts.join import Join, read
-from scissorsd.hosts.line import Line
-from scissorsd.hosts.litter import Litter
-from scissorsd.hosts.orders import Answer, NotUnderstoodError, read_answer
-from scissorsd.hosts.orders_out import OrdersOut, Out, folders_of
-from scissorsd.hosts.outgoing import carrying, claim, order_for
-from scissorsd.hosts.patience import Patience
-from scissorsd.hosts.presence import Presence
-from scissorsd.hosts.sending import Sender
-from scissorsd.hosts.staged import made_of
+from scissorsd.hosts import engine
+from scissorsd.hosts.joining.join import Join, read
+from scissorsd.hosts.messages import names
+from scissorsd.hosts.messages.carried import NOTHING, Way
+from scissorsd.hosts.messages.faults import TooLargeError, error_of
+from scissorsd.hosts.messages.orders import Answer, NotUnderstoodError, read_answer
+from scissorsd.hosts.watcher import ways
+from scissorsd.hosts.watcher.line import Line
+from scissorsd.hosts.watcher.litter import Litter
+from scissorsd.hosts.watcher.orders_out import OrdersOut, Out, folders_of
+from scissorsd.hosts.watcher.outgoing import carrying, claim, order_for
+from scissorsd.hosts.watcher.patience import Patience
+from scissorsd.hosts.watcher.presence import Presence
+from scissorsd.hosts.watcher.sending import Sender
+from scissorsd.hosts.watcher.staged import made_of
 from scissorsd.plain_text import one_line
 from scissorsd.rate_limit import RateLimiter
 from scissorsd.records.journal import Journal

@@ -16,9 +16,9 @@ from scissorsd.folders import publishing
 from scissorsd.folders.holding import hold_on_error
 from scissorsd.folders.scanning import open_no_follow
 from scissorsd.folders.sources import read_source
-from scissorsd.hosts.carried import HEAD, Carried, head_of
-from scissorsd.hosts.faults import TooLargeError
-from scissorsd.hosts.orders import (
+from scissorsd.hosts.messages.carried import HEAD, Carried, head_of
+from scissorsd.hosts.messages.faults import TooLargeError
+from scissorsd.hosts.messages.orders import (
     Order,
     OrderLimits,
     Roots,

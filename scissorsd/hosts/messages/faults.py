@@ -20,7 +20,7 @@ from scissorsd.errors import (
     SourceChangedError,
     WeightsError,
 )
-from scissorsd.hosts.orders import Fault
+from scissorsd.hosts.messages.orders import Fault
 
 # Kinds of a HoldError by which a host is in no trouble: it can cut, but not this, or not so.
 LACKING = ("no folder", "no background", "too large")

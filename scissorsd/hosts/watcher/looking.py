@@ -10,9 +10,9 @@ from amqp.exceptions import AMQPError
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-from scissorsd.hosts import names
-from scissorsd.hosts.join import Join
-from scissorsd.hosts.unreachable import in_words
+from scissorsd.hosts.joining.join import Join
+from scissorsd.hosts.joining.unreachable import in_words
+from scissorsd.hosts.messages import names
 
 _CONNECTED_WITHIN: Final = 10.0  # seconds
 _EXCHANGES: Final = ((names.ORDERS, "direct"), (names.ANSWERS, "direct"), (names.EVENTS, "topic"))

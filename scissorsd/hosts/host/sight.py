@@ -15,8 +15,8 @@ import structlog
 
 from scissorsd import failpoints
 from scissorsd.core.backoff import backoff
-from scissorsd.hosts.cutting import Here
-from scissorsd.hosts.orders import Order
+from scissorsd.hosts.host.cutting import Here
+from scissorsd.hosts.messages.orders import Order
 from scissorsd.plain_text import one_line
 
 log = structlog.get_logger("scissorsd")

@@ -18,9 +18,10 @@ from kombu.serialization import loads
 
 from scissorsd import failpoints
 from scissorsd.core.backoff import backoff
-from scissorsd.hosts import dead_queues, names, packing
-from scissorsd.hosts.join import Join
-from scissorsd.hosts.unreachable import in_words
+from scissorsd.hosts.joining.join import Join
+from scissorsd.hosts.joining.unreachable import in_words
+from scissorsd.hosts.messages import names, packing
+from scissorsd.hosts.watcher import dead_queues
 
 log = structlog.get_logger("scissorsd")
 

@@ -22,12 +22,13 @@ from scissorsd import __version__
 from scissorsd.core.catalogue import Model
 from scissorsd.core.rules import Rule
 from scissorsd.errors import PictureError, ScissorsError
-from scissorsd.hosts import dead_queues, engine, names, packing
-from scissorsd.hosts.carried import Carried, head_of
-from scissorsd.hosts.fence import refusal
-from scissorsd.hosts.join import Join
-from scissorsd.hosts.line import payload
-from scissorsd.hosts.orders import (
+from scissorsd.hosts import engine
+from scissorsd.hosts.joining.join import Join
+from scissorsd.hosts.joining.unreachable import in_words
+from scissorsd.hosts.messages import names, packing
+from scissorsd.hosts.messages.carried import Carried, head_of
+from scissorsd.hosts.messages.fence import refusal
+from scissorsd.hosts.messages.orders import (
     Answer,
     NotUnderstoodError,
     Order,
@@ -39,8 +40,9 @@ from scissorsd.hosts.orders import (
     read_answer,
     write_order,
 )
-from scissorsd.hosts.presence import Host, Presence
-from scissorsd.hosts.unreachable import in_words
+from scissorsd.hosts.watcher import dead_queues
+from scissorsd.hosts.watcher.line import payload
+from scissorsd.hosts.watcher.presence import Host, Presence
 from scissorsd.pictures.png import encode_png
 from scissorsd.pictures.reading import read_header
 from scissorsd.settings import Hosts

@@ -14,10 +14,10 @@ from scissorsd.core.catalogue import Model
 from scissorsd.core.masking import Judgement
 from scissorsd.core.rules import Rule
 from scissorsd.errors import ScissorsError
-from scissorsd.hosts.carried import NOTHING, Carried, Way, is_what_was_ordered
-from scissorsd.hosts.folder_names import Name
-from scissorsd.hosts.names import FORMAT, answers_queue, staging_tag
-from scissorsd.hosts.plain_values import NotPlainError, built, plain
+from scissorsd.hosts.messages.carried import NOTHING, Carried, Way, is_what_was_ordered
+from scissorsd.hosts.messages.folder_names import Name
+from scissorsd.hosts.messages.names import FORMAT, answers_queue, staging_tag
+from scissorsd.hosts.messages.plain_values import NotPlainError, built, plain
 
 T = TypeVar("T")
 

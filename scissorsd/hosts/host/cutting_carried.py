@@ -14,14 +14,14 @@ from scissorsd.core.settling import Sighting
 from scissorsd.daemon import making
 from scissorsd.folders import publishing, sources
 from scissorsd.folders.scanning import NO_INODE
-from scissorsd.hosts.backgrounds import as_files
-from scissorsd.hosts.carried import MOST_OUTPUTS, Carried
-from scissorsd.hosts.cutting_steps import open_networks, paths_of, told, tools_for
-from scissorsd.hosts.faults import NotHereError, TooLargeError
-from scissorsd.hosts.orders import Made, Order
+from scissorsd.hosts.host.backgrounds import as_files
+from scissorsd.hosts.host.cutting_steps import open_networks, paths_of, told, tools_for
+from scissorsd.hosts.messages.carried import MOST_OUTPUTS, Carried
+from scissorsd.hosts.messages.faults import NotHereError, TooLargeError
+from scissorsd.hosts.messages.orders import Made, Order
 
 if TYPE_CHECKING:
-    from scissorsd.hosts.cutting import Here
+    from scissorsd.hosts.host.cutting import Here
 
 
 def make(order: Order, data: Carried, here: "Here") -> Made:

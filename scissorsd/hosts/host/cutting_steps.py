@@ -9,11 +9,11 @@ from scissorsd.core.rules import action, in_review
 from scissorsd.daemon import outcomes
 from scissorsd.daemon.outcomes import Tools
 from scissorsd.errors import WeightsError
-from scissorsd.hosts.orders import Made, Order, StagedFile, described
+from scissorsd.hosts.messages.orders import Made, Order, StagedFile, described
 from scissorsd.settings import Limits
 
 if TYPE_CHECKING:
-    from scissorsd.hosts.cutting import Here
+    from scissorsd.hosts.host.cutting import Here
 
 
 def open_networks(order: Order, here: "Here") -> None:
