@@ -343,8 +343,6 @@ class Hub:
             log.warning("answer.refused", host=host, why=one_line(why), refused=self._refused)
         self._line.acknowledge(message)
 
-    # --- litter ------------------------------------------------------------------------------
-
     def _sweep_for(self, job: int) -> None:
         """Have removed what a host has staged for a job, and will not be taken."""
         folders = self._out.folders(job)
