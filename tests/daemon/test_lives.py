@@ -541,6 +541,6 @@ class TestAFewLives(Lives.TestCase):  # type: ignore[misc,valid-type]
 @pytest.mark.slow
 @pytest.mark.timeout(2400)  # two minutes of processor time: on a busy machine that is long
 class TestManyLives(Lives.TestCase):  # type: ignore[misc,valid-type]
-    """Many, for when there is time: others each time."""
+    """Many, always the same; as many others as LIVES says, if it is set."""
 
-    settings = lives(100)
+    settings = lives(int(os.getenv("LIVES", "100")), always_the_same="LIVES" not in os.environ)
