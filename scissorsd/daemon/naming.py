@@ -138,7 +138,7 @@ def is_name_taken(
         return False  # it cannot be there; to publish it says why
     if owner is None or journal is None:
         return there
-    return there and not _is_own(inbox, source, outbox / name, journal)
+    return there and not is_put_there(inbox.path, source, outbox / name, journal)
 
 
 def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
@@ -150,14 +150,15 @@ def stricter(naming: Naming, refusal: NameRefusedError) -> Naming:
 
 def is_own(task: Task, place: Path, bench: Bench) -> bool:
     """Whether what is at a place was put there for this same picture, or one before it."""
-    return _is_own(task.inbox, task.source.path, place, bench.journal)
+    return is_put_there(task.inbox.path, task.source.path, place, bench.journal)
 
 
-def _is_own(inbox: Inbox, source: str, place: Path, journal: Journal) -> bool:
-    stamps = journal.stamps.at(place, inbox.path, source)
+def is_put_there(inbox: Path, source: str, place: Path, journal: Journal) -> bool:
+    """Whether what is at a place was put there for a picture of an inbox."""
+    stamps = journal.stamps.at(place, inbox, source)
     if stamps:
         return any(publishing.matches_stamp(stamp) for stamp in stamps)
-    return journal.stamps.was_published(place, inbox.path, source)
+    return journal.stamps.was_published(place, inbox, source)
 
 
 def take_back(job: Job, task: Task, bench: Bench) -> None:

@@ -37,6 +37,7 @@ from scissorsd.daemon.recovery import (
     origin_of,
     recover,
     refuse_deadly,
+    remove_superseded,
 )
 from scissorsd.daemon.set_aside import free_note, reason_of, remove_reasons
 from scissorsd.errors import (
@@ -66,7 +67,7 @@ def process(task: Task, bench: Bench) -> Outcome:
                 job, stamps = _publish(task, job, made, bench)
                 done = replace(made.done, outputs=tuple(stamp.place for stamp in stamps))
                 _published(job, done, stamps, made.content, bench)
-        _remove_superseded(task, job, bench)
+        remove_superseded(job.id, task.inbox.path, task.source.path, bench.journal)
         moved, stays = _dispose(task, job, bench)
         bench.journal.finish(job, moved=moved, stays=bool(stays))
     except Exception as error:  # noqa: BLE001 - no picture stops the daemon
@@ -148,13 +149,6 @@ def _published(
         stamps=stamps,
         content=content,
     )
-
-
-def _remove_superseded(task: Task, job: Job, bench: Bench) -> None:
-    """Remove what was put out of this picture before and is not made of it now, if it is ours."""
-    for place in map(Path, bench.journal.recuts.superseded(job)):
-        if publishing.is_there(place) and is_own(task, place, bench):
-            publishing.remove(place)
 
 
 def _dispose(task: Task, job: Job, bench: Bench) -> tuple[Stamp | None, str]:

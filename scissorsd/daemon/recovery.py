@@ -27,7 +27,7 @@ from pathlib import Path
 from scissorsd.core.rules import Job, in_review
 from scissorsd.core.settling import Sighting
 from scissorsd.core.wishes import wish_of
-from scissorsd.daemon.naming import plan_and_record, plan_job, tag_of, take_back
+from scissorsd.daemon.naming import is_put_there, plan_and_record, plan_job, tag_of, take_back
 from scissorsd.daemon.outcomes import Bench, LeftAlone, Task
 from scissorsd.errors import PictureError, SourceChangedError
 from scissorsd.folders import publishing, scanning
@@ -163,11 +163,24 @@ def _vouch(task: Task, earlier: Job, bench: Bench) -> None:
 
 
 def sweep(journal: Journal, job_id: int, places: Sequence[Path]) -> None:
-    """Remove what an interrupted job left under temporary names in these folders."""
+    """Remove what an interrupted job left under temporary names in these folders.
+
+    And, if its outputs are out, what they were to replace: its source may be gone since.
+    """
     unplaced = [s for s in journal.stamps.unplaced(job_id) if not publishing.is_stamp_placed(s)]
     journal.stamps.remove(unplaced)  # first: without its temporary name it would count as placed
     publishing.discard(unplaced)
     publishing.remove_temporaries(places, tag=tag_of(journal, job_id))
+    entry = journal.entries.of_job(job_id)
+    if entry is not None and entry.state == "published":
+        remove_superseded(job_id, Path(entry.inbox), entry.path, journal)
+
+
+def remove_superseded(job_id: int, inbox: Path, source: str, journal: Journal) -> None:
+    """Remove what was put out of a picture before and is not made of it now, if it is ours."""
+    for place in map(Path, journal.recuts.superseded(job_id)):
+        if publishing.is_there(place) and is_put_there(inbox, source, place, journal):
+            publishing.remove(place)
 
 
 def _found_done(task: Task, bench: Bench) -> Job | None:

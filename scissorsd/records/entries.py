@@ -31,6 +31,10 @@ class Entries:
         """Return the jobs that ended last, the latest first."""
         return self._entries("ended_at > 0 ORDER BY ended_at DESC, id DESC LIMIT ?", count)
 
+    def of_job(self, job_id: int) -> Entry | None:
+        """Return a job as it stands now; None where there is none any more."""
+        return next(iter(self._entries("id = ?", job_id)), None)
+
     def of_source(self, inbox: Path, path: str) -> list[Entry]:
         """Return what is recorded of a path in an inbox, the latest first."""
         return self._entries(

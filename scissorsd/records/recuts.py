@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scissorsd.core.rules import Job, Rule, choose
+from scissorsd.core.rules import Rule, choose
 from scissorsd.core.settling import Sighting
 from scissorsd.core.wishes import Wish, wish_of
 from scissorsd.records.journal_file import JournalFile
@@ -204,7 +204,7 @@ class Recuts:
 
     # --- what is no longer made -------------------------------------------------------------------
 
-    def superseded(self, job: Job) -> tuple[str, ...]:
+    def superseded(self, job_id: int) -> tuple[str, ...]:
         """Return the outputs of before that a job has not put out anew.
 
         Also what an earlier version of the picture was about to put out when it was cut short and
@@ -212,17 +212,19 @@ class Recuts:
         hand while this one is cut where it was moved to: what comes out of that is not touched.
         """
         with self._file.locked("read") as db:
-            (row,) = self._file.rows("id = ?", job.id)
+            (row,) = self._file.rows("id = ?", job_id)
             cut_short = db.execute(
                 "SELECT place, set_aside FROM stamps JOIN jobs ON job = id"
                 " WHERE inbox = ? AND path = ? AND id != ?"
                 " AND state IN ('begun', 'held') AND lies_at = x'' AND temporary != x''"
                 " AND turn < ?",
-                (row["inbox"], row["path"], job.id, row["turn"]),
+                (row["inbox"], row["path"], job_id, row["turn"]),
             ).fetchall()
-        left = {os.fsdecode(r["place"]) for r in cut_short} - {*json.loads(row["published"])}
+        left = {os.fsdecode(r["place"]) for r in cut_short}
         left = left.difference(*(json.loads(r["set_aside"]) for r in cut_short))
-        return *json.loads(row["superseded"]), *sorted(left)
+        # What was accepted meanwhile may have taken the place of an earlier one.
+        kept = json.loads(row["published"])
+        return tuple(sorted({*json.loads(row["superseded"]), *left}.difference(kept)))
 
     # --- what may be asked for ------------------------------------------------------------------
 

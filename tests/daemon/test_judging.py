@@ -12,7 +12,7 @@ from scissorsd import failpoints
 from scissorsd.config import from_values
 from scissorsd.core.rules import Job, Output, Rule, in_review, plan
 from scissorsd.core.settling import Sighting
-from scissorsd.daemon import judging, review_watch
+from scissorsd.daemon import judging, recovery, review_watch
 from scissorsd.daemon.reason_files import note
 from scissorsd.daemon.review_watch import ReviewWatch
 from scissorsd.errors import HoldError, ScissorsError
@@ -54,7 +54,9 @@ class Shop:
 
         return plan(self.inbox, self.outbox, source, RULE, inbox_name="shop", date="", taken=taken)
 
-    def cut(self, name: str = "a.jpg", cutout: bytes = b"cutout") -> Review:
+    def cut(
+        self, name: str = "a.jpg", cutout: bytes = b"cutout", *, is_killed: bool = False
+    ) -> Review:
         """Put the outputs of a picture and the reason into review/, as the pipeline does."""
         job = self.journal.begin(self.plan(name))
         assert job is not None
@@ -67,7 +69,8 @@ class Shop:
         publishing.commit(staged)
         places = [stamp.place for stamp in staged]
         self.journal.published(job, places, verdict="doubtful", provider="cpu", stamps=staged)
-        self.journal.finish(job)
+        if not is_killed:
+            self.journal.finish(job)
         return self.review(job.id)
 
     def review(self, job_id: int = 1) -> Review:
@@ -88,6 +91,11 @@ class Shop:
     def reasons(self) -> list[str]:
         """Return where the reasons lie."""
         return sorted(str(path.relative_to(self.outbox)) for path in self.outbox.rglob("*.txt"))
+
+    def start(self) -> None:
+        """Remove what was cut short, as the daemon does when it starts."""
+        for job_id, folders in self.journal.interrupted.jobs():
+            recovery.sweep(self.journal, job_id, folders)
 
     def scan(self) -> None:
         """Let the daemon look at review/, as it does after a scan."""
@@ -186,6 +194,22 @@ def test_an_earlier_output_in_the_way(shop: Shop) -> None:
     judging.accept(shop.journal, shop.cut())
     again = shop.cut(cutout=b"anew")
     judging.accept(shop.journal, again)
+    assert shop.files() == {**ACCEPTED, "a.png": b"anew"}
+
+
+def test_killed_before_an_earlier_output_was_removed(shop: Shop) -> None:
+    """At the next start it is removed, though the source may be gone since."""
+    judging.accept(shop.journal, shop.cut())
+    shop.cut(cutout=b"anew", is_killed=True)
+    shop.start()
+    assert shop.files() == {**REVIEWED, "review/a.png": b"anew"}
+
+
+def test_accepted_before_an_earlier_output_was_removed(shop: Shop) -> None:
+    """What was accepted in the stead of an earlier one, after a kill, is not removed as that."""
+    judging.accept(shop.journal, shop.cut())
+    judging.accept(shop.journal, shop.cut(cutout=b"anew", is_killed=True))
+    shop.start()
     assert shop.files() == {**ACCEPTED, "a.png": b"anew"}
 
 
