@@ -57,6 +57,7 @@ def test_what_is_out_at_a_death_is_taken_over(studio: Studio, place: str, here: 
     host = studio.host("one", slots=2)
     at, _, number = place.partition("@")
     first = studio.daemon(f"{at}=kill@{number}")
+    first.wait("host.there")  # else this machine would cut them all meanwhile
     stems = put(studio, 6)
     assert first.exit_code() == -signal.SIGKILL
     left = given_out(studio)
