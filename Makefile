@@ -24,8 +24,8 @@
 VENV ?= .venv
 PYTEST_ARGS ?=
 BENCHMARKS ?= $(patsubst %,benchmarks/%.py,compare stages encoders startup report)
-# Most of the tests with processes wait; six at once keep two processors busy.
-WORKERS ?= 6
+# Most of the tests with processes wait; four at once keep two processors busy, and six are no faster.
+WORKERS ?= 4
 DAEMON_BENCHMARKS ?= $(patsubst %,benchmarks/%.py,latency known adopt memory backlog hub report)
 
 bin := $(VENV)/bin
