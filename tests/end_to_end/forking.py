@@ -105,6 +105,8 @@ class ForkServer:
         with self._one_by_one, self._news:
             socket.send_fds(self._door, [json.dumps(request).encode()], streams)
             self._news.wait_for(lambda: self._started or not self._hearing.is_alive(), _PATIENCE)
+            if not self._started:
+                raise RuntimeError("the process that forks others has ended, or does not answer")
             return self._started.pop()
 
     def wait(self, pid: int, timeout: float | None) -> int:
