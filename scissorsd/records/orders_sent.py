@@ -24,9 +24,8 @@ class OrdersSent:
     def __init__(self, folder: Path, of: str) -> None:
         self._path = folder / FILE
         self._of = of
-        self.out = _noted(
-            self._path, lambda head: head == of
-        )  # by job and turn: when (seconds since the epoch)
+        # By job and turn: when (seconds since the epoch).
+        self.out = _noted(self._path, lambda head: head == of)
         self._file = -1
         self._lines = 0
         self._is_closed = False
