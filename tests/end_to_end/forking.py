@@ -26,9 +26,13 @@ from typing import IO
 
 # Those of others that a daemon imports, but for onnxruntime, which starts a thread.
 _MODULES = (
-    *("PIL.Image", "PIL.ImageCms", "PIL.ImageFilter", "PIL.ExifTags", "asyncio", "attr", "click"),
-    *("celery.app.trace", "kombu.connection", "numpy", "pydantic", "rich.console", "rich.progress"),
-    *("rich.traceback", "sqlite3", "ssl", "structlog", "watchdog.observers", "yaml"),
+    *("PIL.ImageCms", "PIL.ImageFilter", "PIL.ImageOps", "PIL.AvifImagePlugin"),
+    *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin"),
+    *("PIL.PpmImagePlugin", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "asyncio", "attr"),
+    *("celery.app.trace", "click", "concurrent.futures.thread", "difflib", "http.client"),
+    *("isal.igzip_lib", "kombu.connection", "numpy.typing", "pydantic.dataclasses", "pydantic.main"),
+    *("rich.console", "rich.progress", "rich.traceback", "sqlite3", "ssl", "structlog"),
+    *("urllib.request", "watchdog.observers", "yaml"),
 )
 # What Python and its libraries read as they start: such an environment is not to be had by a fork.
 _EARLY = ("PYTHON", "LANG", "LC_", "LD_", "OPENBLAS", "OMP", "MALLOC", "TZ")
