@@ -30,9 +30,9 @@ _MODULES = (
     *("PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin"),
     *("PIL.PpmImagePlugin", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "asyncio", "attr"),
     *("celery.app.trace", "click", "concurrent.futures.thread", "difflib", "http.client"),
-    *("isal.igzip_lib", "kombu.connection", "numpy.typing", "pydantic.dataclasses", "pydantic.main"),
-    *("rich.console", "rich.progress", "rich.traceback", "sqlite3", "ssl", "structlog"),
-    *("urllib.request", "watchdog.observers", "yaml"),
+    *("isal.igzip_lib", "kombu.connection", "numpy.typing", "pydantic.dataclasses"),
+    *("pydantic.main", "rich.console", "rich.progress", "rich.traceback", "sqlite3", "ssl"),
+    *("structlog", "urllib.request", "watchdog.observers", "yaml"),
 )
 # What Python and its libraries read as they start: such an environment is not to be had by a fork.
 _EARLY = ("PYTHON", "LANG", "LC_", "LD_", "OPENBLAS", "OMP", "MALLOC", "TZ")
