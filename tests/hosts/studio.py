@@ -79,10 +79,14 @@ class Studio:
         said += [str(line) for host in self._hosts for line in host.events()[-10:]]
         return "\n".join(said)
 
-    def close(self) -> None:
-        """End all that still runs."""
+    def end_hosts(self) -> None:
+        """Kill the hosts that still run."""
         for host in self._hosts:
             host.__exit__(None, None, None)
+
+    def close(self) -> None:
+        """Kill all that still runs."""
+        self.end_hosts()
         self.place.close()
 
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 import yaml
-from end_to_end.driver import wait_for
+from end_to_end.driver import Workplace, wait_for
 
 from scissorsd.hosts.messages import names
 
@@ -137,3 +137,28 @@ def test_two_hosts_of_one_name(studio: Studio) -> None:
     done_once(studio, stems, daemon)
     assert cut_by(*hosts) == stems
     assert len(daemon.told("host.twin")) == 1
+
+
+def test_two_watchers_of_one_hub(studio: Studio) -> None:
+    """Two machines give their pictures to one host: each hears of its own, and all come out."""
+    folder = studio.place.folder.with_name("another")
+    folder.mkdir()
+    another = Studio(Workplace(folder, studio.models), studio.hub, studio.models)
+    watchers = (studio, another)
+    try:
+        for one in watchers:
+            one.configure(**MOVED)
+        daemons = [one.daemon() for one in watchers]
+        studio.host("one", "host.read=hang", slots=1)
+        for one, words in zip(
+            watchers, ("one has had it in hand", "It is in line at the hub"), strict=True
+        ):
+            path = one.place.put("0.jpg")
+            wait_for(lambda one=one, path=path, w=words: w in one.place.ask("why", path))  # type: ignore[misc]
+        studio.end_hosts()
+        studio.host("two")
+        for one, daemon in zip(watchers, daemons, strict=True):
+            assert [entry.id for entry in one.place.entries()] == [1]
+            done_once(one, ["0"], daemon)
+    finally:
+        another.close()
