@@ -148,7 +148,7 @@ def test_what_came_along_is_cut_as_here(order: Order, here: Here, tmp_path: Path
     )
     discard(asked, answer, here)
     assert staged_below(tmp_path / "out") == []
-    assert here.can(asked)
+    assert here.hindrance(asked) == ""
     assert not here.sees(asked)
 
 
@@ -257,7 +257,7 @@ def test_what_is_not_here(change: Change, order: Order, here: Here, tmp_path: Pa
     assert not (tmp_path / "gone" / "may" / "a.png").exists()
     is_folder = change in {no_inbox, no_outbox, another_outbox}
     assert here.sees(changed) == (not is_folder)
-    assert here.can(changed)  # its pause may end: folders may have moved since
+    assert here.hindrance(changed) == ""  # its pause may end: folders may have moved since
 
 
 def test_clocks_of_shares_differ(order: Order, here: Here) -> None:
@@ -279,7 +279,10 @@ def test_no_link_leads_out_of_the_outbox(order: Order, here: Here, tmp_path: Pat
 
 
 def test_another_network_under_its_name(order: Order, here: Here) -> None:
-    """A network that the watcher has otherwise, or that is not known, is not taken for it."""
+    """A network that the watcher has otherwise, or that is not known, is not taken for it.
+
+    As long as that is so, the host says so.
+    """
     for model in (
         replace(order.model, sha256="0" * 64),
         described(CATALOGUE["u2net"]),
@@ -288,6 +291,7 @@ def test_another_network_under_its_name(order: Order, here: Here) -> None:
         changed = replace(order, model=replace(model, name=name), rule=replace(RULE, model=name))
         fault = fault_of(changed, here)
         assert (fault.kind, fault.host_only) == ("WeightsError", True)
+        assert here.hindrance(changed) == fault.what
 
 
 def test_the_pictures_own_faults(order: Order, here: Here, tmp_path: Path) -> None:

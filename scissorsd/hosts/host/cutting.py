@@ -102,8 +102,8 @@ class Here:
         tools = Tools(sessions, CATALOGUE, Limits(0, 0), memory)  # the limits are an order's
         return cls(settings.name, tools, sessions, OwnFolders(settings.name, settings.maps))
 
-    def can(self, order: Order) -> bool:
-        """Whether what stood in the way of an order has passed: folders answer, networks open.
+    def hindrance(self, order: Order) -> str:
+        """Return what stands in the way of an order; "" where folders answer and networks open.
 
         Folders that are not there stand in nobody's way: they may have moved since it was given.
         """
@@ -112,9 +112,9 @@ class Here:
                 with suppress(NotHereError):
                     _folders_of(order, self)
             open_networks(order, self)
-        except Exception:  # noqa: BLE001 - whatever it is, it lasts
-            return False
-        return True
+        except Exception as error:  # noqa: BLE001 - whatever it is, it lasts
+            return fault_of(error).what
+        return ""
 
     def sees(self, order: Order) -> bool:
         """Whether the folders of an order are here."""

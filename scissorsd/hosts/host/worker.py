@@ -220,9 +220,12 @@ class Worker:
             pause = backoff(FIRST_PAUSE, failures - 1, LONGEST_PAUSE)
             log.warning("host.paused", why=self._trouble, again_in_s=pause)
             sleep(pause)
-            if self._here.can(order):
+            why = self._here.hindrance(order)
+            if not why:
                 break
             failures += 1
+            with self._lock:
+                self._trouble = one_line(why)
         with self._lock:
             self._failures = failures
             self._trouble = ""
