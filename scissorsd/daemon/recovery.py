@@ -178,9 +178,12 @@ def sweep(journal: Journal, job_id: int, places: Sequence[Path]) -> None:
 
 def remove_superseded(job_id: int, inbox: Path, source: str, journal: Journal) -> None:
     """Remove what was put out of a picture before and is not made of it now, if it is ours."""
-    for place in map(Path, journal.recuts.superseded(job_id)):
-        if publishing.is_there(place) and is_put_there(inbox, source, place, journal):
-            publishing.remove(place)
+    for place in journal.recuts.superseded(job_id):
+        path = Path(place)
+        if not publishing.is_there(path) or not is_put_there(inbox, source, path, journal):
+            continue
+        if place in journal.recuts.superseded(job_id):  # nothing was accepted there meanwhile
+            publishing.remove(path)
 
 
 def _found_done(task: Task, bench: Bench) -> Job | None:

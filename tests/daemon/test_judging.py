@@ -213,6 +213,24 @@ def test_accepted_before_an_earlier_output_was_removed(shop: Shop) -> None:
     assert shop.files() == {**ACCEPTED, "a.png": b"anew"}
 
 
+def test_accepted_while_an_earlier_output_is_removed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is accepted while the share hangs in that moment is not removed as the earlier one."""
+    judging.accept(shop.journal, shop.cut())
+    review = shop.cut(cutout=b"anew", is_killed=True)
+    look = recovery.is_put_there
+
+    def hang(inbox: Path, source: str, place: Path, journal: Journal) -> bool:
+        monkeypatch.undo()
+        judging.accept(shop.journal, review)
+        return look(inbox, source, place, journal)
+
+    monkeypatch.setattr(recovery, "is_put_there", hang)
+    shop.start()
+    assert shop.files() == {**ACCEPTED, "a.png": b"anew"}
+
+
 def test_a_place_that_is_taken_in_the_last_moment(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
