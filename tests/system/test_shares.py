@@ -23,7 +23,6 @@ import pytest
 from end_to_end import driver
 from end_to_end.driver import Daemon, Workplace, picture, wait_for
 from end_to_end.mounts import health, stands
-from end_to_end.networks import write_darkness
 
 from scissorsd.folders.mounts import mount_type
 
@@ -111,11 +110,10 @@ def lay_out(
     inbox, outbox = inbox or share.here / "inbox", outbox or share.here / "outbox"
     (share.server / "inbox").mkdir(exist_ok=True)
     wait_for(inbox.is_dir)
-    darkness = write_darkness(place.folder / "darkness.onnx")
     rules = [{"name": "all", "model": "darkness", "when_no_subject": "publish", **rule}]
     common = {"settle": "1s", "rescan": "30s", "rules": rules}
     place.write_config(
-        {"models": "models", "custom_models": {"darkness": darkness}},
+        {"models": "models"},
         far={"path": str(inbox), "outbox": str(outbox), **common},
         near={"path": "inbox", "outbox": "outbox", **common},
     )
