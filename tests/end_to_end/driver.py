@@ -180,6 +180,7 @@ class Workplace:
             "PYTHONPATH": os.pathsep.join([_PACKAGE, *filter(None, [os.getenv("PYTHONPATH")])]),
             "LANG": "C.UTF-8",
             "PYTHONIOENCODING": "utf-8:strict",  # as where the language is not C
+            "PYTHONSAFEPATH": "1",  # what is installed is tested, not what lies in this folder
             "OPENBLAS_NUM_THREADS": "1",  # a tenth of a start, and not needed
         }
         self.inbox.mkdir()

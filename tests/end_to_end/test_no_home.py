@@ -24,6 +24,8 @@ class Homeless(Workplace):
         super().__init__(folder, models)
         for name in ("HOME", "XDG_STATE_HOME", "U2NET_HOME"):
             del self._environment[name]
+        # Who is nobody here cannot write down what was covered, either.
+        self._environment.pop("COVERAGE_PROCESS_CONFIG", None)
 
     def _command(self, arguments: "tuple[str | Path, ...]") -> list[str]:
         return [*SOMEONE, *super()._command(arguments)]
