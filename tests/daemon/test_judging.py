@@ -12,7 +12,7 @@ from scissorsd import failpoints
 from scissorsd.config import from_values
 from scissorsd.core.rules import Job, Output, Rule, in_review, plan
 from scissorsd.core.settling import Sighting
-from scissorsd.daemon import judging, recovery, review_watch
+from scissorsd.daemon import judging, naming, recovery, review_watch
 from scissorsd.daemon.reason_files import note
 from scissorsd.daemon.review_watch import ReviewWatch
 from scissorsd.errors import HoldError, ScissorsError
@@ -219,7 +219,7 @@ def test_accepted_while_an_earlier_output_is_removed(
     """What is accepted while the share hangs in that moment is not removed as the earlier one."""
     judging.accept(shop.journal, shop.cut())
     review = shop.cut(cutout=b"anew", is_killed=True)
-    look = recovery.is_put_there
+    look = naming.is_put_there
 
     def hang(inbox: Path, source: str, place: Path, journal: Journal) -> bool:
         monkeypatch.undo()
